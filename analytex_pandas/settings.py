@@ -1,0 +1,130 @@
+"""What is configured and what is fixed: the key, the environment, the state directory, the service's limits.
+
+Settings come from an argument, else from the environment variable, read when it is used.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from analytex_pandas.errors import AuthenticationError, ValidationError
+
+# Limits of the service; source: "Limits" in its bulk API documentation (maxItems in its OpenAPI description).
+MAX_REQUEST_RECORDS: Final = 10_000
+MAX_REQUEST_BYTES: Final = 50_000_000
+"""Bytes of a whole request body; requests stay strictly below."""
+ROWS_PER_MINUTE: Final = 1_200
+"""The documented pace; a later edition says 1,800, so estimates made from it are on the safe side."""
+MAX_PROPERTIES: Final = 500
+MAX_PROPERTY_NAME_CHARACTERS: Final = 255
+MAX_STRING_CHARACTERS: Final = 65_535
+
+ENVIRONMENTS: Final = {
+    "analytex": "https://analytex.userpilot.io",
+    "analytex-eu": "https://analytex-eu.userpilot.io",
+}
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """An API key that shows itself to nobody: not in ``repr``, not in ``str``, not in a pickle."""
+
+    secret: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __reduce__(self) -> str:
+        raise TypeError("An API key is not pickled. Connect again where it is needed: apd.connect().")
+
+
+def api_key(argument: str | None = None) -> ApiKey:
+    """Return the API key from the argument, else from ``ANALYTEX_API_KEY``.
+
+    Raises
+    ------
+    AuthenticationError
+        If there is none, or it cannot be one.
+    """
+    key = (argument if argument is not None else os.environ.get("ANALYTEX_API_KEY", "")).strip()
+    if not key:
+        raise AuthenticationError(
+            "There is no API key. Pass api_key=… to apd.connect(), or set the environment variable "
+            "ANALYTEX_API_KEY. The key stands in Analytex under Settings → Environments → API key."
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise AuthenticationError(
+            "The API key holds spaces, line breaks or characters outside ASCII, which no key does. "
+            "Was more than the key pasted?"
+        )
+    return ApiKey(key)
+
+
+def base_url(environment: str | None = None) -> str:
+    """Return the base URL of an environment: a name of ``ENVIRONMENTS`` or a URL, else ``ANALYTEX_ENVIRONMENT``.
+
+    Raises
+    ------
+    ValidationError
+        If it is neither, or plain http to another machine: the key would travel in the clear.
+    """
+    name = environment or os.environ.get("ANALYTEX_ENVIRONMENT") or "analytex"
+    if name in ENVIRONMENTS:
+        return ENVIRONMENTS[name]
+    url = urlsplit(name)
+    known = ", ".join(repr(known) for known in ENVIRONMENTS)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValidationError(
+            f"environment={name!r} is neither one of {known} nor a base URL like https://host.example."
+        )
+    if url.username or url.password or url.query or url.fragment:
+        raise ValidationError(
+            "A base URL holds a scheme, a host and perhaps a path, and nothing else: no user, password, "
+            "query or fragment."
+        )
+    if url.scheme == "http" and not is_loopback(url.hostname):
+        raise ValidationError(
+            f"environment={name!r}: plain http would send the API key in the clear. Use https; http is for "
+            "this machine only (127.0.0.1, localhost)."
+        )
+    return name.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name is this machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def state_directory() -> Path:
+    """Return the private directory of journals and spools: ``ANALYTEX_STATE_DIR``, else the user's state directory.
+
+    It and everything below is made with mode 0700, files with 0600; see ``private_directory``.
+    """
+    if configured := os.environ.get("ANALYTEX_STATE_DIR"):
+        return Path(configured).expanduser()
+    import platformdirs  # noqa: PLC0415  # only pushes and plans need it
+
+    return platformdirs.user_state_path("analytex-pandas", appauthor=False)
+
+
+def private_directory(path: Path) -> Path:
+    """Make a directory, and those above it that are missing, for this user only."""
+    if not path.is_dir():
+        private_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def is_silent() -> bool:
+    """Tell whether ``ANALYTEX_SILENT`` asks for no progress display."""
+    return os.environ.get("ANALYTEX_SILENT", "").lower() not in ("", "0", "false", "no")
