@@ -9,7 +9,7 @@ import ipaddress
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from analytex_pandas.errors import AuthenticationError, ValidationError
@@ -23,6 +23,9 @@ ROWS_PER_MINUTE: Final = 1_200
 MAX_PROPERTIES: Final = 500
 MAX_PROPERTY_NAME_CHARACTERS: Final = 255
 MAX_STRING_CHARACTERS: Final = 65_535
+
+Kind = Literal["users", "companies"]
+"""What a record is about; also the path segment and the JSON envelope of its uploads."""
 
 ENVIRONMENTS: Final = {
     "analytex": "https://analytex.userpilot.io",

@@ -1,0 +1,174 @@
+"""Where a row came from: its position in the input and its index label, as Arrow columns that outlive the kernel.
+
+A rows table has the column ``position`` and one column an index level (``label_0``, …). A RangeIndex needs no column:
+its start and step stand in the schema's metadata. Slices and filters of a rows table keep all that.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import json
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+POSITION = "position"
+METADATA_KEY = b"analytex.labels"
+TAGGED = "tagged"
+
+
+@dataclass(frozen=True)
+class RangeLabels:
+    """Labels that follow from the position: ``start + step * position``."""
+
+    start: int = 0
+    step: int = 1
+
+
+def rows_table(
+    positions: np.ndarray[Any, np.dtype[np.int64]], labels: RangeLabels | Sequence[pa.Array]
+) -> pa.Table:
+    """Return the rows table of `positions`, with their labels as a range or as one array an index level."""
+    if isinstance(labels, RangeLabels):
+        description = {"start": labels.start, "step": labels.step}
+        fields, arrays = [], []
+    else:
+        encoded = [storable(label) for label in labels]
+        description = {"levels": [how for _, how in encoded]}
+        arrays = [array for array, _ in encoded]
+        fields = [pa.field(f"label_{level}", array.type) for level, array in enumerate(arrays)]
+    schema = pa.schema(
+        [pa.field(POSITION, pa.int64()), *fields], metadata={METADATA_KEY: json.dumps(description).encode()}
+    )
+    return pa.Table.from_arrays([pa.array(positions), *arrays], schema=schema)
+
+
+def index_arrays(index: pd.Index[Any]) -> RangeLabels | list[pa.Array]:
+    """Return an index as labels: a range where it is one that starts at the first row, else arrays."""
+    if isinstance(index, pd.RangeIndex):
+        return RangeLabels(index.start, index.step)
+    return [level_array(index.get_level_values(level)) for level in range(index.nlevels)]
+
+
+def level_array(level: pd.Index[Any]) -> pa.Array:
+    """Return one index level as an Arrow array; values of several types become tagged text."""
+    if level.dtype != object:
+        try:
+            array = pa.array(level, from_pandas=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError):
+            array = None
+        if array is not None:
+            return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    elif pd.api.types.infer_dtype(level, skipna=False) == "string":
+        try:
+            return pa.array(level, pa.large_string())
+        except UnicodeEncodeError:
+            pass  # a lone surrogate: tagged text escapes it
+    return pa.array([tagged(value) for value in level], pa.large_string()).dictionary_encode()
+
+
+def storable(label: pa.Array) -> tuple[pa.Array, str]:
+    """Return a label column as it is stored, and how it is to be read back: a pandas dtype or ``tagged``."""
+    if isinstance(label.type, pa.DictionaryType) and label.type.value_type == pa.large_string():
+        return label.dictionary_decode(), TAGGED
+    return label, ""
+
+
+def labels(rows: pa.Table) -> list[Any]:
+    """Return the index label of each row of a rows table: a tuple for a MultiIndex."""
+    description = json.loads((rows.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    if "levels" not in description:
+        start, step = description.get("start", 0), description.get("step", 1)
+        return [start + step * position for position in rows[POSITION].to_pylist()]
+    levels = [
+        level_labels(rows[f"label_{level}"], how) for level, how in enumerate(description["levels"])
+    ]
+    return list(zip(*levels, strict=True)) if len(levels) > 1 else levels[0]
+
+
+def level_labels(column: pa.ChunkedArray, how: str) -> list[Any]:
+    """Return one level's labels as the Python and pandas objects they were."""
+    if how == TAGGED:
+        return [untagged(text) for text in column.to_pylist()]
+    if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
+        return list(column.to_pylist())
+    return list(column.to_pandas().astype(object))
+
+
+def restored_index(rows: pa.Table, names: Sequence[Hashable]) -> pd.Index[Any]:
+    """Return the index of the rows of a rows table, under the names it had in the input."""
+    values = labels(rows)
+    if len(names) > 1:
+        return pd.MultiIndex.from_tuples(values, names=names)
+    return pd.Index(values, name=names[0] if names else None, tupleize_cols=False)
+
+
+def tagged(value: Any) -> str:
+    """Return a scalar as JSON text that tells its type, so that ``untagged`` gives an equal one back."""
+    return json.dumps(tag(value))
+
+
+def tag(value: Any) -> Any:  # noqa: PLR0911  # a table of types reads best as one
+    if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and value == value):  # noqa: PLR0124  # NaN
+        return value
+    if isinstance(value, tuple):
+        return {"tuple": [tag(item) for item in value]}
+    if isinstance(value, np.generic) and not isinstance(value, np.datetime64 | np.timedelta64):
+        return tag(value.item())
+    if value is pd.NaT:
+        return {"NaT": None}
+    if value is pd.NA:
+        return {"NA": None}
+    if isinstance(value, float):
+        return {"float": repr(value)}
+    for name, kind, text in TAGS:
+        if isinstance(value, kind):
+            return {name: text(value)}
+    return str(value)
+
+
+TAGS: tuple[tuple[str, Any, Any], ...] = (
+    ("Timestamp", pd.Timestamp | dt.datetime | np.datetime64, lambda value: pd.Timestamp(value).isoformat()),
+    ("date", dt.date, lambda value: value.isoformat()),
+    ("time", dt.time, lambda value: value.isoformat()),
+    ("Timedelta", pd.Timedelta | dt.timedelta | np.timedelta64, lambda value: pd.Timedelta(value).isoformat()),
+    ("Period", pd.Period, lambda value: [str(value), value.freqstr]),
+    ("Decimal", decimal.Decimal, str),
+    ("UUID", uuid.UUID, str),
+    ("Interval", pd.Interval, lambda value: [tag(value.left), tag(value.right), value.closed]),
+)
+
+UNTAGS: dict[str, Any] = {
+    "tuple": lambda items: tuple(untag(item) for item in items),
+    "NaT": lambda _: pd.NaT,
+    "NA": lambda _: pd.NA,
+    "float": float,
+    "Timestamp": pd.Timestamp,
+    "date": dt.date.fromisoformat,
+    "time": dt.time.fromisoformat,
+    "Timedelta": pd.Timedelta,
+    "Period": lambda parts: pd.Period(parts[0], freq=parts[1]),
+    "Decimal": decimal.Decimal,
+    "UUID": uuid.UUID,
+    "Interval": lambda parts: pd.Interval(untag(parts[0]), untag(parts[1]), closed=parts[2]),
+}
+
+
+def untagged(text: str) -> Any:
+    """Return the scalar that ``tagged`` made the text from."""
+    return untag(json.loads(text))
+
+
+def untag(document: Any) -> Any:
+    if isinstance(document, dict):
+        ((name, content),) = document.items()
+        return UNTAGS[name](content)
+    return document

@@ -1,0 +1,113 @@
+"""Chunk files of one push on disk: written by its plan, sent by its push, deleted when answered for.
+
+A chunk is two files: ``00001.ndjson``, the records as they go over the wire, and ``00001.rows.arrow``, where each
+line came from (see ``frame.labels``). They are personal data: private to the user and short-lived.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from analytex_pandas.errors import AnalytexError
+from analytex_pandas.settings import private_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ROOM_TO_SPARE = 64 * 1024 * 1024
+"""Bytes that a spool leaves free on its disk, for the journal and everybody else."""
+
+
+class Spool:
+    """The chunk files of one plan or push.
+
+    Parameters
+    ----------
+    directory : pathlib.Path
+        Their directory; made for this user only when the first chunk is written.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def __repr__(self) -> str:
+        return f"Spool({str(self.directory)!r})"
+
+    def chunk_path(self, number: int) -> Path:
+        """Return the path of a chunk's NDJSON file."""
+        return self.directory / f"{number:05d}.ndjson"
+
+    def rows_path(self, number: int) -> Path:
+        """Return the path of the file that tells where a chunk's lines came from."""
+        return self.directory / f"{number:05d}.rows.arrow"
+
+    def write_chunk(self, number: int, lines: Iterable[pa.Buffer | bytes], rows: pa.Table) -> None:
+        """Write one chunk; `rows` has one row a line."""
+        private_directory(self.directory)
+        try:
+            with open(self.chunk_path(number), "wb", opener=private) as file:  # noqa: PTH123  # needs an opener
+                file.writelines(lines)
+            with (
+                open(self.rows_path(number), "wb", opener=private) as file,  # noqa: PTH123  # needs an opener
+                pa.ipc.new_file(file, rows.schema) as writer,
+            ):
+                writer.write_table(rows)
+        except OSError as error:
+            raise AnalytexError(
+                f"Chunk {number} cannot be written to {self.directory}: {error}. Make room there, or set "
+                "ANALYTEX_STATE_DIR to a directory with more, and plan again. Nothing was sent."
+            ) from error
+
+    def rows(self, number: int) -> pa.Table:
+        """Return one row a line of the chunk: its position in the input and its index label."""
+        with pa.OSFile(str(self.rows_path(number))) as file:
+            return pa.ipc.open_file(file).read_all()
+
+    def read_chunk(self, number: int) -> bytes:
+        """Return a chunk's NDJSON."""
+        return self.chunk_path(number).read_bytes()
+
+    def lines(self, number: int) -> list[bytes]:
+        """Return the lines of a chunk, without their line ends."""
+        return self.read_chunk(number).split(b"\n")[:-1]
+
+    def check_room(self, estimate: int) -> None:
+        """Raise AnalytexError when the disk has not `estimate` bytes to give."""
+        place = next(place for place in (self.directory, *self.directory.parents) if place.exists())
+        free = shutil.disk_usage(place).free - ROOM_TO_SPARE
+        if estimate > free:
+            raise AnalytexError(
+                f"The plan needs some {estimate / 1e6:,.0f} MB in {self.directory}, and {max(free, 0) / 1e6:,.0f} MB "
+                "are free there. Make room, or set ANALYTEX_STATE_DIR to a directory with more. Nothing was sent."
+            )
+
+    def sync(self) -> None:
+        """Wait until every file is on the disk, so that neither a crash nor a power cut takes it."""
+        if not self.directory.is_dir():
+            return
+        for path in (*self.directory.iterdir(), self.directory):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def delete_chunk(self, number: int) -> None:
+        """Delete a chunk's files, if they are there."""
+        self.chunk_path(number).unlink(missing_ok=True)
+        self.rows_path(number).unlink(missing_ok=True)
+
+    def delete(self) -> None:
+        """Delete the whole spool, if it is there."""
+        if self.directory.is_dir():
+            shutil.rmtree(self.directory)
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file for this user only; an opener for ``open``."""
+    return os.open(path, flags, 0o600)
