@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import difflib
 from collections.abc import Hashable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from analytex_pandas import settings
 from analytex_pandas.errors import ValidationError
+from analytex_pandas.frame.labels import tagged, untagged
 
 if TYPE_CHECKING:
     from analytex_pandas.settings import Kind
@@ -22,7 +22,7 @@ Invalid = Literal["raise", "skip"]
 Duplicates = Literal["raise", "first", "last"]
 Transport = Literal["file", "json"]
 
-MULTIPART_OVERHEAD = 1_024
+MULTIPART_OVERHEAD = 400
 """Bytes set apart in each request for what surrounds the file: boundaries, part headers, JSON envelope."""
 
 
@@ -83,12 +83,12 @@ class Options:
 
     def to_document(self) -> dict[str, str]:
         """Return the options as text a JSON document can hold, whatever a column's label is."""
-        return {field.name: repr(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {field.name: tagged(getattr(self, field.name)) for field in dataclasses.fields(self)}
 
     @classmethod
     def from_document(cls, document: Mapping[str, str]) -> Options:
         """Return the options that ``to_document`` was made from."""
-        return cls(**{name: ast.literal_eval(text) for name, text in document.items()})
+        return cls(**{name: untagged(text) for name, text in document.items()})
 
 
 def checked_options(kind: Kind, given: Mapping[str, Any]) -> Options:

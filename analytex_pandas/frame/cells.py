@@ -1,0 +1,382 @@
+"""Columns of Python objects → text of JSON primitives, one family of values at a time.
+
+pandas keeps text, and anything else, as Python objects. A column of one plain family becomes an Arrow array at once. In
+any other each type's cells are gathered, coerced together as the Arrow array they are, and put back in their places: the
+same value so gives the same bytes in whatever company it stands.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import ipaddress
+import pathlib
+import uuid
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from analytex_pandas.frame.columns import TEXT, Cells, Coerced, Problem, RawColumn, Traits, UnsendableError
+from analytex_pandas.frame.nested import NotEncodable, is_nested, nested_texts
+from analytex_pandas.frame.numbers import NOT_FINITE, fixed_point
+from analytex_pandas.frame.parse import with_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from analytex_pandas.frame.coerce import Policy
+
+    class Coerce(Protocol):
+        """The coercion of a whole column, which cells hand their families to."""
+
+        def __call__(self, column: RawColumn, policy: Policy) -> dict[str, Coerced]: ...
+
+
+INVALID_TEXT = "invalid_text"
+PLAIN_FAMILIES = {"string": TEXT, "boolean": pa.bool_(), "integer": pa.int64(), "date": pa.date32(), "empty": pa.null()}
+
+
+def coerce_cells(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
+    """Return a column of Python objects as text of JSON primitives."""
+    family = pd.api.types.infer_dtype(cells, skipna=True)
+    if family in PLAIN_FAMILIES:
+        array = plain_array(cells, family)
+        if array is not None:
+            return coerce(array, policy)
+    return coerce_families(cells, policy, coerce)
+
+
+def plain_array(cells: Cells, family: str) -> pa.Array | None:
+    """Return the cells as one Arrow array, or None where Arrow does not take them all."""
+    if family == "empty" and any(isinstance(cell, float | decimal.Decimal) and cell == cell for cell in cells):  # noqa: PLR0124  # NaN
+        return None
+    try:
+        array = pa.array(cells, PLAIN_FAMILIES[family] if family != "empty" else TEXT, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError):
+        return None
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def coerce_families(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
+    """Return cells of several families, or of one that Arrow does not know, as text of JSON primitives."""
+    places: dict[str, list[int]] = {}
+    names: dict[type, str] = {}
+    for row, cell in enumerate(cells):
+        kind = type(cell)
+        name = names.get(kind) or names.setdefault(kind, family_name(cell))
+        if name != "missing" and not is_missing(cell, name):
+            places.setdefault(refined(cell, name), []).append(row)
+    columns: dict[str, list[tuple[np.ndarray[Any, Any], Coerced]]] = {}
+    for name, rows in places.items():
+        at = np.array(rows)
+        try:
+            coerced = FAMILIES[name](cells[at], policy, coerce)
+        except UnsendableError as error:
+            offending = [int(row) for row in at[list(error.rows) or [0]]]
+            raise UnsendableError(error.why, error.way_out, offending) from None
+        for suffix, part in coerced.items():
+            columns.setdefault(suffix, []).append((at, part))
+    if not columns:
+        return {"": Coerced(pa.nulls(len(cells), TEXT), frozenset(), plain=True)}
+    return {suffix: assembled(parts, len(cells)) for suffix, parts in columns.items()}
+
+
+def assembled(parts: Sequence[tuple[np.ndarray[Any, Any], Coerced]], length: int) -> Coerced:
+    """Return the families' cells in their places again."""
+    text = np.full(length, None, dtype=object)
+    problems: list[Problem] = []
+    traits = Traits()
+    for at, part in parts:
+        text[at] = np.array(part.text.to_pylist() or [None], dtype=object)[: len(at)]
+        problems += [Problem(at[problem.rows], problem.code, problem.message) for problem in part.problems]
+        kinds = dict.fromkeys(part.kinds, len(at) - part.text.null_count)
+        traits += Traits(**{**vars(part.traits), "kinds": kinds})
+    kinds_found = frozenset(kind for _, part in parts for kind in part.kinds)
+    plain = all(part.plain for _, part in parts)
+    return Coerced(pa.array(text, TEXT), kinds_found, plain, tuple(problems), traits)
+
+
+def family_name(cell: Any) -> str:  # noqa: PLR0911  # a table of types reads best as one
+    """Return the family that all cells of this cell's type belong to."""
+    if cell is None or cell is pd.NA or cell is pd.NaT:
+        return "missing"
+    if isinstance(cell, enum.Enum):
+        return "enum"
+    for name, types in TYPES:
+        if isinstance(cell, types):
+            return name
+    if is_nested(cell):
+        return "nested"
+    return "unknown"
+
+
+TYPES: tuple[tuple[str, Any], ...] = (
+    ("boolean", bool | np.bool_),
+    ("string", str),
+    ("text", uuid.UUID | pathlib.PurePath | pd.Period | pd.Interval),
+    ("text", ipaddress.IPv4Address | ipaddress.IPv6Address | ipaddress.IPv4Network | ipaddress.IPv6Network),
+    ("text", ipaddress.IPv4Interface | ipaddress.IPv6Interface),
+    ("timedelta", pd.Timedelta | dt.timedelta | np.timedelta64),  # before integers: NumPy's is one
+    ("datetime", pd.Timestamp | dt.datetime | np.datetime64),
+    ("date", dt.date),
+    ("time", dt.time),
+    ("integer", int | np.integer),
+    ("half", np.float16),
+    ("single", np.float32),
+    ("long", np.longdouble if np.longdouble is not np.float64 else ()),
+    ("float", float | np.floating),
+    ("decimal", decimal.Decimal),
+    ("binary", bytes | bytearray | memoryview),
+    ("complex", complex | np.complexfloating),
+)
+
+
+def is_missing(cell: Any, family: str) -> bool:
+    """Tell whether a cell of a family that has missing values is one."""
+    if family in ("half", "single", "long", "float"):
+        return bool(cell != cell)  # noqa: PLR0124  # NaN
+    if family == "decimal":
+        return bool(cell.is_nan())
+    if family in ("datetime", "timedelta"):
+        return cell is pd.NaT or (isinstance(cell, np.datetime64 | np.timedelta64) and bool(np.isnat(cell)))
+    return False
+
+
+def refined(cell: Any, family: str) -> str:
+    """Return the family of one cell, where that depends on more than its type."""
+    if family == "datetime":
+        stamp = cell if isinstance(cell, dt.datetime) else None
+        aware = stamp is not None and stamp.tzinfo is not None
+        fine = not isinstance(cell, dt.datetime) or isinstance(cell, pd.Timestamp)
+        return ("aware " if aware else "naive ") + ("fine" if fine else "plain")
+    if family == "timedelta" and not (isinstance(cell, dt.timedelta) and not isinstance(cell, pd.Timedelta)):
+        return "fine timedelta"
+    return family
+
+
+def strings(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
+    """Return text; what is no valid Unicode makes its row invalid."""
+    bad = np.array([row for row, cell in enumerate(cells) if not is_unicode(cell)], dtype=np.int64)
+    if not len(bad):
+        return coerce(pa.array([str.__str__(cell) for cell in cells], TEXT), policy)
+    clean = cells.copy()
+    clean[bad] = None
+    message = "The text holds half a surrogate pair, which no encoding can write; mend it with .str.encode('utf-16', 'surrogatepass').str.decode('utf-16', 'replace')."
+    sound = pa.array([None if cell is None else str.__str__(cell) for cell in clean], TEXT)
+    return {
+        suffix: with_problems(coerced, (Problem(bad, INVALID_TEXT, message),))
+        for suffix, coerced in coerce(sound, policy).items()
+    }
+
+
+def is_unicode(cell: str) -> bool:
+    """Tell whether a text can be encoded."""
+    try:
+        str.encode(cell)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def texts(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
+    """Return objects whose usual string is what is sent."""
+    return coerce(pa.array([str(cell) for cell in cells], TEXT), policy)
+
+
+def enums(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
+    """Return enum members as their values."""
+    values = np.empty(len(cells), dtype=object)
+    values[:] = [cell.value for cell in cells]
+    return coerce_families(values, policy, coerce)
+
+
+def integers(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
+    """Return whole numbers of any size."""
+    numbers = [int(cell) for cell in cells]
+    try:
+        return coerce(pa.array(numbers, pa.int64()), policy)
+    except (OverflowError, pa.ArrowInvalid):
+        return digits(numbers, str, policy, Traits(beyond_double=sum(abs(number) > 2**53 for number in numbers)))
+
+
+def decimals(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:  # noqa: ARG001  # one shape for all families
+    """Return Decimals as their own digits."""
+    return digits(list(cells), finite_decimal, policy, Traits())
+
+
+def finite_decimal(number: decimal.Decimal) -> str:
+    """Return the digits of a Decimal that has some."""
+    if not number.is_finite():
+        raise NotEncodable(NOT_FINITE, "An infinite number has no JSON; make it missing or finite.")
+    return fixed_point(number)
+
+
+def longs(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:  # noqa: ARG001  # one shape for all families
+    """Return long doubles as their shortest digits."""
+    return digits(list(cells), long_double, policy, Traits(floats=len(cells)))
+
+
+def long_double(number: Any) -> str:
+    """Return the shortest digits of a long double."""
+    if not np.isfinite(number):
+        raise NotEncodable(NOT_FINITE, "An infinite number has no JSON; make it missing or finite.")
+    return fixed_point(decimal.Decimal(np.format_float_scientific(number, unique=True)))
+
+
+def digits(numbers: Sequence[Any], text: Callable[[Any], str], policy: Policy, traits: Traits) -> dict[str, Coerced]:
+    """Return numbers that Arrow has no type for as their digits."""
+    from analytex_pandas.frame.coerce import as_wanted  # noqa: PLC0415  # the two know each other
+
+    written: list[str | None] = []
+    failures: dict[tuple[str, str], list[int]] = {}
+    for row, number in enumerate(numbers):
+        try:
+            written.append(text(number))
+        except NotEncodable as error:
+            written.append(None)
+            failures.setdefault((error.code, error.message), []).append(row)
+        except ValueError:  # Python refuses to write integers of more than some thousand digits
+            written.append(None)
+            failures.setdefault(("number_too_long", "The number has too many digits."), []).append(row)
+    problems = tuple(Problem(np.array(rows), code, message) for (code, message), rows in failures.items())
+    coerced = Coerced(pa.array(written, TEXT), frozenset({"number"}), plain=True, problems=problems, traits=traits)
+    return {"": as_wanted(coerced, policy)}
+
+
+def datetimes(zone: str | None, fine: bool) -> Family:
+    """Return the conversion of datetimes: naive or aware, of microseconds or finer."""
+
+    def convert(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
+        if policy.wanted == "date":
+            return coerce(pa.array([pd.Timestamp(cell).date() for cell in cells], pa.date32()), policy)
+        if not fine:
+            return coerce(pa.array(list(cells), pa.timestamp("us", zone)), policy)
+        stamps = [pd.Timestamp(cell) for cell in cells]
+        unit = "ns" if any(stamp.nanosecond for stamp in stamps) else "us"
+        counts = [stamp.as_unit(unit)._value for stamp in stamps]  # noqa: SLF001  # .value is always nanoseconds, and overflows
+        return coerce(pa.array(counts, pa.int64()).cast(pa.timestamp(unit, zone)), policy)
+
+    return convert
+
+
+def dates(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
+    """Return dates."""
+    return coerce(pa.array(list(cells), pa.date32()), policy)
+
+
+def times(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
+    """Return times of day; one with a zone shows what its clock shows."""
+    return coerce(pa.array([cell.replace(tzinfo=None) for cell in cells], pa.time64("us")), policy)
+
+
+def timedeltas(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
+    """Return durations of microseconds."""
+    return coerce(pa.array(list(cells), pa.duration("us")), policy)
+
+
+def fine_timedeltas(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
+    """Return durations of pandas and NumPy."""
+    spans = [pd.Timedelta(cell) for cell in cells]
+    unit = "ns" if any(span.nanoseconds for span in spans) else "us"
+    counts = [span.as_unit(unit)._value for span in spans]  # noqa: SLF001  # .value is always nanoseconds, and overflows
+    return coerce(pa.array(counts, pa.int64()).cast(pa.duration(unit)), policy)
+
+
+def arrow(type_: pa.DataType) -> Family:
+    """Return the conversion of cells that one Arrow type holds."""
+
+    def convert(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
+        return coerce(pa.array(list(cells), type_), policy)
+
+    return convert
+
+
+def nested(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
+    """Return lists and dicts by the policy."""
+    kinds = sorted({type(cell).__name__ for cell in cells})
+    if policy.nested == "raise":
+        raise UnsendableError(
+            f"holds values of type {', '.join(kinds)}, which are no JSON primitives",
+            'nested="json" sends JSON text, nested="flatten" makes properties of dicts',
+            range(min(len(cells), 3)),
+        )
+    if policy.nested == "json":
+        return {"": nested_texts(cells, lambda value: scalar_text(value, policy, coerce))}
+    others = [row for row, cell in enumerate(cells) if not isinstance(cell, dict)]
+    if others:
+        raise UnsendableError(
+            f"holds values of type {type(cells[others[0]]).__name__}, which have no fields to flatten",
+            'nested="json" sends JSON text',
+            others[:3],
+        )
+    columns: dict[str, Coerced] = {}
+    for key in dict.fromkeys(key for cell in cells for key in cell):
+        values = np.empty(len(cells), dtype=object)
+        values[:] = [cell.get(key) for cell in cells]
+        for suffix, coerced in coerce(values, policy).items():
+            columns[f".{key}{suffix}"] = coerced
+    return columns
+
+
+def unsendable(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:  # noqa: ARG001  # one shape for all families
+    """Refuse values that have no JSON form."""
+    kinds = sorted({type(cell).__name__ for cell in cells})
+    raise UnsendableError(
+        f"holds values of type {', '.join(kinds)}, which have no JSON form",
+        "convert it (to text or numbers), or leave it out with properties=[…]",
+        range(min(len(cells), 3)),
+    )
+
+
+if TYPE_CHECKING:
+    Family = Callable[[Cells, Policy, Coerce], dict[str, Coerced]]
+
+FAMILIES: dict[str, Family] = {
+    "boolean": arrow(pa.bool_()),
+    "string": strings,
+    "text": texts,
+    "enum": enums,
+    "integer": integers,
+    "half": lambda cells, policy, coerce: coerce(pa.array(cells.astype(np.float16)), policy),
+    "single": arrow(pa.float32()),
+    "long": longs,
+    "float": arrow(pa.float64()),
+    "decimal": decimals,
+    "naive plain": datetimes(None, fine=False),
+    "naive fine": datetimes(None, fine=True),
+    "aware plain": datetimes("UTC", fine=False),
+    "aware fine": datetimes("UTC", fine=True),
+    "date": dates,
+    "time": times,
+    "timedelta": timedeltas,
+    "fine timedelta": fine_timedeltas,
+    "nested": nested,
+    "binary": unsendable,
+    "complex": unsendable,
+    "unknown": unsendable,
+}
+
+
+def scalar_text(value: Any, policy: Policy, coerce: Coerce) -> tuple[str, str] | None:
+    """Return the JSON kind and the text of one value inside a nested cell; None where it is missing."""
+    cells = np.empty(1, dtype=object)
+    cells[0] = value
+    try:
+        coerced = coerce_families(cells, policy_inside(policy), coerce)[""]
+    except UnsendableError as error:
+        raise NotEncodable("cannot_be_sent", f"The nested value {error.why}.") from None
+    if coerced.problems:
+        raise NotEncodable(coerced.problems[0].code, coerced.problems[0].message)
+    text = coerced.text[0].as_py()
+    if text is None:
+        return None
+    (kind,) = coerced.kinds
+    return kind, text
+
+
+def policy_inside(policy: Policy) -> Policy:
+    """Return the policy of values inside a nested cell: what is asked of the column is not asked of them."""
+    return type(policy)(timezone=policy.timezone, nested="json")

@@ -1,0 +1,279 @@
+"""Arrow column → column of JSON primitives: the conversion table of the documentation, one row a function."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytex_pandas import settings
+from analytex_pandas.frame import numbers, parse, temporal
+from analytex_pandas.frame.cells import coerce_cells, scalar_text
+from analytex_pandas.frame.columns import TEXT, Cells, Coded, Coerced, Problem, RawColumn, UnsendableError
+from analytex_pandas.frame.nested import nested_texts, unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from analytex_pandas.frame.options import JsonType, Nested
+
+STRING = frozenset({"string"})
+NUMBER = frozenset({"number"})
+BOOLEAN = frozenset({"boolean"})
+PERIOD = "pandas.period"
+INTERVAL = "pandas.interval"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is asked of one column: the type it is to have, its naive times' zone, what becomes of nested values."""
+
+    wanted: JsonType | None = None
+    timezone: str = "UTC"
+    nested: Nested = "raise"
+
+
+def coerce(column: RawColumn, policy: Policy) -> dict[str, Coerced]:
+    """Return a column of a batch as text of JSON primitives.
+
+    The key is what flattening adds to the property's name, such as ``.city``; without flattening there is one, ``""``.
+
+    Raises
+    ------
+    UnsendableError
+        If the column holds what cannot be sent at all.
+    """
+    if isinstance(column, Coded):
+        return coerce_coded(column, policy)
+    if isinstance(column, np.ndarray):
+        return coerce_cells(column, policy, coerce)
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = storage(column)
+        if not isinstance(column, pa.Array):
+            return coerce(column, policy)
+    if policy.nested == "flatten" and pa.types.is_struct(column.type):
+        return flattened(column, policy)
+    return {"": checked_length(coerce_arrow(column, policy))}
+
+
+def coerce_arrow(array: pa.Array, policy: Policy) -> Coerced:
+    """Return an Arrow array of a plain type as text of JSON primitives."""
+    if pa.types.is_null(array.type):
+        return Coerced(pa.nulls(len(array), TEXT), frozenset(), plain=True)
+    if pa.types.is_dictionary(array.type):
+        return coerce_coded(Coded(array.indices, array.dictionary), policy)[""]
+    if array.null_count == len(array):
+        check_type(array.type, policy)
+        return Coerced(pa.nulls(len(array), TEXT), frozenset(), plain=True)
+    for holds, convert in CONVERSIONS:
+        if holds(array.type):
+            return convert(array, policy)
+    raise refusal(array.type)
+
+
+def coerce_coded(column: Coded, policy: Policy) -> dict[str, Coerced]:
+    """Return a column of repeated values: each distinct value is coerced once."""
+    codes = column.codes.cast(pa.int64())
+    codes = pc.if_else(pc.less(codes, 0), None, codes)
+    return {suffix: spread(coerced, codes) for suffix, coerced in coerce(column.values, policy).items()}
+
+
+def spread(coerced: Coerced, codes: pa.Array) -> Coerced:
+    """Return the coerced distinct values as a column again, their problems and traits at every row that has them."""
+    if pa.types.is_dictionary(coerced.text.type):
+        coerced = dataclasses.replace(coerced, text=coerced.text.cast(TEXT))
+    used = codes.drop_null().unique()
+    if not len(used):
+        return Coerced(pa.nulls(len(codes), TEXT), frozenset(), plain=True)
+    at = codes.fill_null(-1).to_numpy(zero_copy_only=False)
+    problems = tuple(
+        Problem(rows, problem.code, problem.message)
+        for problem in coerced.problems
+        if len(rows := np.flatnonzero(np.isin(at, problem.rows)))
+    )
+    if coerced.text.null_count:
+        codes = pc.if_else(pc.fill_null(coerced.text.is_valid().take(codes), fill_value=False), codes, None)
+    text = pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), coerced.text)
+    return dataclasses.replace(coerced, text=text, problems=problems)
+
+
+def flattened(array: pa.Array, policy: Policy) -> dict[str, Coerced]:
+    """Return a struct as one column a field, nested ones in turn."""
+    columns: dict[str, Coerced] = {}
+    for child, values in zip(array.type, array.flatten(), strict=True):
+        for suffix, coerced in coerce(values, policy).items():
+            columns[f".{child.name}{suffix}"] = coerced
+    return columns
+
+
+def storage(array: pa.Array) -> RawColumn:
+    """Return what an extension array holds, in the form that is sent."""
+    name = array.type.extension_name
+    if name == "arrow.uuid":
+        raw = array.storage.cast(pa.binary(16)) if array.type.storage_type != pa.binary(16) else array.storage
+        return pa.array([None if value is None else str(uuid.UUID(bytes=value)) for value in raw.to_pylist()], TEXT)
+    if name == "arrow.bool8":
+        return pc.not_equal(array.storage, pa.scalar(0, pa.int8()))
+    if name in (PERIOD, INTERVAL):
+        distinct = array.storage.cast(pa.int64()).dictionary_encode() if name == PERIOD else None
+        if distinct is None:
+            return np.array(array.to_pandas().astype(object), dtype=object)
+        periods = pa.ExtensionArray.from_storage(array.type, distinct.dictionary).to_pandas().astype(object)
+        return Coded(distinct.indices, np.array(periods, dtype=object))
+    return array.storage
+
+
+def strings(array: pa.Array, policy: Policy) -> Coerced:
+    """Return text as it is, or as what is asked for."""
+    text = array if array.type == TEXT else pc.cast(array, TEXT)
+    match policy.wanted:
+        case "number":
+            return parse.numbers(text)
+        case "boolean":
+            return parse.booleans(text)
+        case "date":
+            return parse.date_texts(text)
+        case "datetime":
+            return parse.datetime_texts(text, policy.timezone)
+    return Coerced(text, STRING)
+
+
+def integers(array: pa.Array, policy: Policy) -> Coerced:
+    """Return integers as numbers."""
+    return as_wanted(numbers.integers(array), policy)
+
+
+def floats(array: pa.Array, policy: Policy) -> Coerced:
+    """Return floats as numbers."""
+    return as_wanted(numbers.floats(array), policy)
+
+
+def decimals(array: pa.Array, policy: Policy) -> Coerced:
+    """Return decimals as numbers."""
+    return as_wanted(numbers.decimals(array), policy)
+
+
+def durations(array: pa.Array, policy: Policy) -> Coerced:
+    """Return durations as numbers of seconds."""
+    return as_wanted(numbers.durations(array), policy)
+
+
+def booleans(array: pa.Array, policy: Policy) -> Coerced:
+    """Return booleans."""
+    return as_wanted(Coerced(pc.cast(array, TEXT), BOOLEAN, plain=True), policy)
+
+
+def times(array: pa.Array, policy: Policy) -> Coerced:
+    """Return times of day as text."""
+    return as_wanted(temporal.times(array), policy)
+
+
+def dates(array: pa.Array, policy: Policy) -> Coerced:
+    """Return dates as text; as datetimes they are their midnight."""
+    if policy.wanted == "datetime":
+        return temporal.timestamps(pc.cast(pc.cast(array, pa.date32()), pa.timestamp("s")), policy.timezone)
+    if policy.wanted == "date":
+        return temporal.dates(array)
+    return as_wanted(temporal.dates(array), policy)
+
+
+def timestamps(array: pa.Array, policy: Policy) -> Coerced:
+    """Return timestamps as UTC text; as dates they are what their own calendar shows."""
+    if policy.wanted == "date":
+        return temporal.dates(temporal.wall_dates(array))
+    if policy.wanted == "datetime":
+        return temporal.timestamps(array, policy.timezone)
+    return as_wanted(temporal.timestamps(array, policy.timezone), policy)
+
+
+def nested(array: pa.Array, policy: Policy) -> Coerced:
+    """Return lists, structs and maps as JSON text, where that was asked for."""
+    check_type(array.type, policy)
+    return nested_texts(
+        (unpacked(value, array.type) for value in array.to_pylist()),
+        lambda value: scalar_text(value, policy, coerce),
+    )
+
+
+def as_wanted(coerced: Coerced, policy: Policy) -> Coerced:
+    """Return what is no text as the type asked for; a cell that has no such meaning makes its row invalid."""
+    wanted = policy.wanted
+    if wanted is None or coerced.kinds == frozenset({wanted}):
+        return coerced
+    if wanted == "string":
+        return dataclasses.replace(coerced, kinds=STRING)
+    if wanted == "boolean" and coerced.kinds == NUMBER:
+        as_booleans = parse.booleans(coerced.text)
+        return parse.with_problems(as_booleans, coerced.problems)
+    present = np.flatnonzero(coerced.text.is_valid().to_numpy(zero_copy_only=False))
+    (kind,) = coerced.kinds
+    article = "a date" if wanted in ("date", "datetime") else f"a {wanted}"
+    problem = Problem(present, f"not_a_{wanted}".removesuffix("time"), f"A {kind} is not {article}; nothing says how to read it as one.")
+    kinds = NUMBER if wanted == "number" else BOOLEAN if wanted == "boolean" else STRING
+    text = pa.nulls(len(coerced.text), TEXT)
+    return Coerced(text, kinds, plain=True, problems=(*coerced.problems, problem))
+
+
+def checked_length(coerced: Coerced) -> Coerced:
+    """Return the column with a problem for each string that the service does not take for its length."""
+    text = coerced.text.dictionary if pa.types.is_dictionary(coerced.text.type) else coerced.text
+    if coerced.plain or not len(text) or text.nbytes <= settings.MAX_STRING_CHARACTERS:
+        return coerced
+    # a character is at least a byte, so the cheap count of bytes clears nearly every batch
+    if (pc.max(pc.binary_length(text)).as_py() or 0) <= settings.MAX_STRING_CHARACTERS:
+        return coerced
+    too_long = pc.fill_null(pc.greater(pc.utf8_length(text), settings.MAX_STRING_CHARACTERS), fill_value=False)
+    if pa.types.is_dictionary(coerced.text.type):
+        too_long = pc.fill_null(too_long.take(coerced.text.indices), fill_value=False)
+    rows = np.flatnonzero(too_long.to_numpy(zero_copy_only=False))
+    if not len(rows):
+        return coerced
+    message = f"The text is longer than the {settings.MAX_STRING_CHARACTERS:,} characters that the service takes."
+    return parse.with_problems(coerced, (Problem(rows, "string_too_long", message),))
+
+
+def check_type(type_: pa.DataType, policy: Policy) -> None:
+    """Raise UnsendableError for a type that cannot be sent, whatever its values."""
+    if pa.types.is_nested(type_):
+        if policy.nested == "raise":
+            raise UnsendableError(
+                f"holds {type_}, which is no JSON primitive", 'nested="json" sends JSON text, nested="flatten" makes properties of structs'
+            )
+        if policy.nested == "flatten" and not pa.types.is_struct(type_):
+            raise UnsendableError(f"holds {type_}, which has no fields to flatten", 'nested="json" sends JSON text')
+    elif not any(holds(type_) for holds, _ in CONVERSIONS):
+        raise refusal(type_)
+
+
+def refusal(type_: pa.DataType) -> UnsendableError:
+    """Return the error for a type that has no JSON."""
+    return UnsendableError(f"holds {type_}, which has no JSON form", WAYS_OUT)
+
+
+WAYS_OUT = "convert it (to text or numbers), or leave it out with properties=[…]"
+
+CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array, Policy], Coerced]], ...] = (
+    (lambda t: pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_string_view(t), strings),
+    (pa.types.is_integer, integers),
+    (pa.types.is_floating, floats),
+    (pa.types.is_boolean, booleans),
+    (pa.types.is_timestamp, timestamps),
+    (pa.types.is_date, dates),
+    (pa.types.is_decimal, decimals),
+    (pa.types.is_time, times),
+    (pa.types.is_duration, durations),
+    (pa.types.is_nested, nested),
+)
+
+
+def sole(columns: Mapping[str, Coerced]) -> Coerced:
+    """Return the one column of a coercion that cannot flatten."""
+    return columns[""]
+
+
+__all__ = ["Cells", "Policy", "coerce", "coerce_arrow", "sole"]

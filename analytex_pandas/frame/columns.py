@@ -1,0 +1,157 @@
+"""The values that travel through ``frame``: a column as it came, a column as text of JSON primitives, a batch of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from analytex_pandas.frame.labels import RangeLabels
+
+Cells = np.ndarray[Any, np.dtype[np.object_]]
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+TEXT = pa.large_string()
+
+JsonKind = Literal["string", "number", "boolean"]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A column of few values repeated: codes into `values`, -1 (or null) where there is none."""
+
+    codes: pa.Array
+    values: RawColumn
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+RawColumn = pa.Array | Cells | Coded
+"""One column of one batch as a source gives it: Arrow, Python objects, or codes into a column of either."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column or index level of the input.
+
+    `label` is its name as the user knows it, `name` the same as text, `dtype` what ``plan.columns`` shows.
+    """
+
+    label: Hashable
+    name: str
+    dtype: str
+    is_index: bool = False
+
+
+@dataclass(frozen=True)
+class RawBatch:
+    """Consecutive rows of the input, the first of them at position `start`."""
+
+    start: int
+    rows: int
+    columns: Mapping[Field, RawColumn]
+    labels: RangeLabels | Sequence[pa.Array]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why some rows of a batch cannot be sent; `rows` counts from the batch's first."""
+
+    rows: Rows
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a careful colleague would point out about a column; counts of cells, to be added up over batches."""
+
+    present: int = 0
+    missing: int = 0
+    whole_floats: int = 0
+    floats: int = 0
+    beyond_double: int = 0
+    dates_as_text: int = 0
+    looked_at: int = 0
+    spaces_around: int = 0
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    example: str | None = None
+
+    def __add__(self, other: Traits) -> Traits:
+        kinds = dict(self.kinds)
+        for kind, count in other.kinds.items():
+            kinds[kind] = kinds.get(kind, 0) + count
+        return Traits(
+            self.present + other.present,
+            self.missing + other.missing,
+            self.whole_floats + other.whole_floats,
+            self.floats + other.floats,
+            self.beyond_double + other.beyond_double,
+            self.dates_as_text + other.dates_as_text,
+            self.looked_at + other.looked_at,
+            self.spaces_around + other.spaces_around,
+            kinds,
+            self.example if self.example is not None else other.example,
+        )
+
+
+@dataclass(frozen=True)
+class Coerced:
+    """A column of one batch as text of JSON primitives.
+
+    Attributes
+    ----------
+    text : pyarrow.Array
+        ``large_string``, or a dictionary of it; null where the value is missing. Numbers and booleans are JSON as they
+        stand; strings are neither quoted nor escaped yet. The text of a value is the same whatever becomes of the
+        column's type.
+    kinds : frozenset of str
+        The JSON types of the values; with more than one the column is sent as strings.
+    plain : bool
+        True when no character of `text` needs escaping in a JSON string.
+    """
+
+    text: pa.Array
+    kinds: frozenset[JsonKind]
+    plain: bool = False
+    problems: tuple[Problem, ...] = ()
+    traits: Traits = Traits()
+
+
+class UnsendableError(Exception):
+    """A column holds what cannot be sent at all.
+
+    `why` says what it is, as the end of a sentence, `way_out` what the user can do, `rows` the first offending rows
+    of the batch.
+    """
+
+    def __init__(self, why: str, way_out: str, rows: Sequence[int] = ()) -> None:
+        super().__init__(why, way_out, rows)
+        self.why = why
+        self.way_out = way_out
+        self.rows = rows
+
+
+def mask_of(rows: Rows, length: int) -> Mask:
+    """Return a mask of `length` that is True at `rows`."""
+    mask = np.zeros(length, dtype=bool)
+    mask[rows] = True
+    return mask
+
+
+def without(text: pa.Array, rows: Rows) -> pa.Array:
+    """Return `text` with the values at `rows` missing."""
+    if not len(rows):
+        return text
+    keep = pa.array(~mask_of(rows, len(text)))
+    if isinstance(text.type, pa.DictionaryType):
+        return pa.DictionaryArray.from_arrays(pc.if_else(keep, text.indices, None), text.dictionary)
+    return pc.if_else(keep, text, None)

@@ -1,0 +1,196 @@
+"""Arrow dates and times → ISO 8601 text."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytex_pandas.frame.columns import TEXT, Coerced, Problem, Rows
+
+STRING = frozenset({"string"})
+UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+SECONDS_A_DAY = 86_400
+EPOCH = dt.date(1970, 1, 1)
+FIRST_DAY = (dt.date.min - EPOCH).days
+LAST_DAY = (dt.date.max - EPOCH).days
+FRACTION_DIGITS = 9
+
+Integers = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def dates(array: pa.Array) -> Coerced:
+    """Return dates as ``2024-01-15``."""
+    days = pc.cast(pc.cast(array, pa.date32(), safe=False), pa.int32())
+    values = days.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    outside = np.flatnonzero((values < FIRST_DAY) | (values > LAST_DAY))
+    text = fixed_width(day_text(np.clip(values, FIRST_DAY, LAST_DAY), b""), days, outside)
+    return Coerced(text, STRING, plain=True, problems=out_of_range(outside))
+
+
+def timestamps(array: pa.Array, timezone: str) -> Coerced:
+    """Return timestamps as ``2024-01-15T08:00:00Z``, with a fraction of 3, 6 or 9 digits where a value has one.
+
+    Naive ones are local times of `timezone`; a local time that a change of clocks skips or repeats is undecidable, so
+    its row is invalid.
+    """
+    unclear: tuple[Problem, ...] = ()
+    if array.type.tz is None and timezone != "UTC":
+        array, unclear = to_utc(array, timezone)
+    counts = pc.cast(array, pa.int64())
+    values = counts.fill_null(0).to_numpy(zero_copy_only=False)
+    seconds, fractions = np.divmod(values, np.int64(UNITS[array.type.unit]))
+    days, clock = np.divmod(seconds, np.int64(SECONDS_A_DAY))
+    outside = np.flatnonzero((days < FIRST_DAY) | (days > LAST_DAY))
+    if len(outside):
+        days = np.clip(days, FIRST_DAY, LAST_DAY)
+    nanoseconds = fractions * np.int64(10**9 // UNITS[array.type.unit])
+    text = with_fractions(days, clock, nanoseconds, counts, outside)
+    return Coerced(text, STRING, plain=True, problems=(*out_of_range(outside), *unclear))
+
+
+def with_fractions(days: Integers, clock: Integers, nanoseconds: Integers, valid: pa.Array, outside: Rows) -> pa.Array:
+    """Return date, time and the fraction that each value needs, as text ending in ``Z``."""
+    if not nanoseconds.any():
+        return fixed_width(stamp_text(days, clock, None, 0), valid, outside)
+    width = np.select([nanoseconds == 0, nanoseconds % 1_000_000 == 0, nanoseconds % 1_000 == 0], [0, 3, 6], FRACTION_DIGITS)
+    widths = np.unique(width)
+    commonest = max(widths, key=lambda digits: np.count_nonzero(width == digits))
+    text = fixed_width(stamp_text(days, clock, nanoseconds, commonest), valid, outside)
+    for digits in widths[widths != commonest]:
+        those = width == digits
+        part = stamp_text(days[those], clock[those], nanoseconds[those], digits)
+        mask = pc.and_(pa.array(those), text.is_valid())
+        kept = fixed_width(part, valid.filter(pa.array(those)), np.flatnonzero(np.isin(np.flatnonzero(those), outside)))
+        text = pc.replace_with_mask(text, mask, kept.drop_null())
+    return text
+
+
+def times(array: pa.Array) -> Coerced:
+    """Return times of day as ``08:00:00``, with a fraction where a value has one."""
+    values = pc.cast(array, pa.int64() if array.type.bit_width == 64 else pa.int32())  # noqa: PLR2004
+    counts = values.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    per_second = UNITS[array.type.unit]
+    clock, fractions = np.divmod(counts, np.int64(per_second))
+    text = fixed_width(clock_text(clock % SECONDS_A_DAY), values, np.array([], np.int64))
+    parts = np.flatnonzero(fractions)
+    if len(parts):
+        nanoseconds = fractions[parts] * (10**9 // per_second)
+        exact = [fraction_text(int(nanosecond)) for nanosecond in nanoseconds]
+        longer = pc.binary_join_element_wise(text.take(pa.array(parts)), pa.array(exact, TEXT), pa.scalar("", TEXT))
+        mask = np.zeros(len(text), bool)
+        mask[parts] = True
+        text = pc.replace_with_mask(text, pa.array(mask), longer)
+    return Coerced(text, STRING, plain=True)
+
+
+def fraction_text(nanoseconds: int) -> str:
+    """Return a fraction of a second with its dot: of 3, 6 or 9 digits, or none at all."""
+    if not nanoseconds:
+        return ""
+    digits = f"{nanoseconds:09d}"
+    while digits.endswith("000"):
+        digits = digits[:-3]
+    return "." + digits
+
+
+def wall_dates(array: pa.Array) -> pa.Array:
+    """Return the calendar date that each timestamp shows in its own zone."""
+    if array.type.tz is not None and array.type.tz not in ("UTC", "+00:00"):
+        local = pd.Series(pa.chunked_array([array]).to_pandas()).dt.tz_localize(None)
+        array = pa.array(local, from_pandas=True)
+    per_day = np.int64(UNITS[array.type.unit] * SECONDS_A_DAY)
+    counts = pc.cast(array, pa.int64())
+    days = np.floor_divide(counts.fill_null(0).to_numpy(zero_copy_only=False), per_day)
+    return pa.array(days.astype(np.int32), mask=counts.is_null().to_numpy(zero_copy_only=False)).cast(pa.date32())
+
+
+def to_utc(array: pa.Array, timezone: str) -> tuple[pa.Array, tuple[Problem, ...]]:
+    """Return naive timestamps of a zone as UTC ones; pandas knows the zones on every system, Arrow does not."""
+    naive = pd.DatetimeIndex(array.to_numpy(zero_copy_only=False))
+    local = naive.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT")
+    unclear = np.flatnonzero(np.asarray(local.isna() & ~naive.isna()))
+    message = (
+        f"This local time is skipped or repeated by a change of clocks in {timezone}; "
+        "give it a zone or an offset of its own."
+    )
+    problems = (Problem(unclear, "ambiguous_time", message),) if len(unclear) else ()
+    return pa.array(local.tz_convert("UTC"), from_pandas=True), problems
+
+
+def out_of_range(rows: Rows) -> tuple[Problem, ...]:
+    """Return the problem of years that ISO 8601 cannot write."""
+    message = "The year is not between 1 and 9999, so ISO 8601 has no text for it."
+    return (Problem(rows, "date_out_of_range", message),) if len(rows) else ()
+
+
+def day_text(days: Integers, end: bytes) -> np.ndarray[Any, Any]:
+    """Return days since 1970 as fixed-width text: each distinct day is written once, then looked up."""
+    first, last = (int(days.min()), int(days.max())) if len(days) else (0, 0)
+    if last - first > max(4 * len(days), 50_000):
+        distinct, codes = np.unique(days, return_inverse=True)
+    else:
+        distinct, codes = np.arange(first, last + 1), days - first
+    texts = np.datetime_as_string(distinct.astype("datetime64[D]"), unit="D").astype("S10")
+    return np.char.add(texts, end)[codes] if end else texts[codes]
+
+
+def clock_text(clock: Integers) -> np.ndarray[Any, Any]:
+    """Return seconds of a day as fixed-width text."""
+    return clock_table()[clock]
+
+
+def clock_table() -> np.ndarray[Any, Any]:
+    """Return ``08:00:00`` for each second of a day."""
+    if not CLOCK:
+        two = np.array([f"{number:02d}".encode() for number in range(60)])
+        hours = np.char.add(np.repeat(two[:24], 3_600), b":")
+        minutes = np.char.add(np.tile(np.repeat(two, 60), 24), b":")
+        CLOCK.append(np.char.add(np.char.add(hours, minutes), np.tile(two, 24 * 60)))
+    return CLOCK[0]
+
+
+CLOCK: list[np.ndarray[Any, Any]] = []
+
+
+def stamp_text(days: Integers, clock: Integers, nanoseconds: Integers | None, digits: int) -> np.ndarray[Any, Any]:
+    """Return date, time and a fraction of `digits` digits as fixed-width text."""
+    parts = [("day", "S10"), ("t", "S1"), ("clock", "S8"), ("dot", "S1"), ("fraction", f"S{digits}"), ("z", "S1")]
+    layout = np.dtype([part for part in parts if digits or part[0] not in ("dot", "fraction")])
+    text = np.empty(len(days), layout)
+    text["day"], text["t"], text["clock"], text["z"] = day_text(days, b""), b"T", clock_text(clock), b"Z"
+    if digits and nanoseconds is not None:
+        text["dot"] = b"."
+        text["fraction"] = padded_digits(nanoseconds // 10 ** (FRACTION_DIGITS - digits), digits)
+    return text
+
+
+def padded_digits(numbers: Integers, digits: int) -> np.ndarray[Any, Any]:
+    """Return numbers as text of `digits` digits, zeros in front, by groups of three."""
+    if not THOUSAND:
+        THOUSAND.append(np.array([f"{number:03d}".encode() for number in range(1_000)]))
+    groups = digits // 3
+    text = np.empty((len(numbers), groups), "S3")
+    rest = numbers
+    for group in range(groups - 1, -1, -1):
+        rest, three = np.divmod(rest, np.int64(1_000))
+        text[:, group] = THOUSAND[0][three % 1_000]
+    return text.view(f"S{digits}").reshape(-1)
+
+
+THOUSAND: list[np.ndarray[Any, Any]] = []
+
+
+def fixed_width(text: np.ndarray[Any, Any], valid: pa.Array, outside: Rows) -> pa.Array:
+    """Return NumPy text of one width as an Arrow array without copying; missing where `valid` is, and at `outside`."""
+    offsets = np.arange(len(text) + 1, dtype=np.int64) * text.dtype.itemsize
+    missing = valid.is_null().to_numpy(zero_copy_only=False)
+    if len(outside):
+        missing = missing.copy()
+        missing[outside] = True
+    bitmap = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
+    return pa.Array.from_buffers(TEXT, len(text), [bitmap, pa.py_buffer(offsets), pa.py_buffer(text)])
