@@ -1,0 +1,313 @@
+"""The calls of the service, each one request, each failure an error of ``analytex_pandas.errors``."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn, TypeVar, get_args
+
+from analytex_pandas import settings
+from analytex_pandas.errors import NotFoundError, ServerError, ValidationError
+from analytex_pandas.service import auth, failures, upload
+from analytex_pandas.service.pages import NextPage
+from analytex_pandas.service.paths import job_url, merge_paths, next_url
+from analytex_pandas.service.records import lines_json, records_json
+from analytex_pandas.service.transport import Transport
+from analytex_pandas.service.wire import Job, Kind, parse_job, parse_job_list
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Mapping
+
+    from analytex_pandas.service.transport import Answer
+    from analytex_pandas.service.upload import Body
+
+T = TypeVar("T")
+
+MAX_PAGES: Final = 1_000
+MAX_STALE_PAGES: Final = 3
+"""Pages in a row without a job not listed before: new jobs shift a list by a few, but not by so many."""
+
+
+class Client:
+    """The service's HTTP calls; usable alone, and by several threads at once.
+
+    Each call makes one request (a list: one for each page) and never repeats it. A client is not pickled,
+    since it holds the API key.
+
+    Parameters
+    ----------
+    api_key : str, optional
+        Else the environment variable ``ANALYTEX_API_KEY``.
+    environment : str, optional
+        ``"analytex"``, ``"analytex-eu"`` or a base URL, else the environment variable
+        ``ANALYTEX_ENVIRONMENT``, else ``"analytex"``.
+    timeout : float or (float, float), default (10, 120)
+        Seconds to wait for a connection and for an answer; one number for both.
+    paths : Mapping, optional
+        Paths other than the documented ones, by call: ``users``, ``companies``, ``users_file``,
+        ``companies_file``, ``jobs``, ``job`` (with ``{job_id}`` in it).
+
+    Attributes
+    ----------
+    base_url : str
+        Where the service is.
+    paths : dict
+        The path of each call.
+
+    Raises
+    ------
+    AuthenticationError
+        If there is no API key, or it cannot be one.
+    ValidationError
+        If the environment, a timeout or a path cannot be used.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        environment: str | None = None,
+        *,
+        timeout: float | tuple[float, float] = (10.0, 120.0),
+        paths: Mapping[str, str] | None = None,
+    ) -> None:
+        self.key = settings.api_key(api_key)
+        # Tracebacks that print local variables would show it.
+        del api_key
+        self.base_url = settings.base_url(environment)
+        self.timeout = checked_timeout(timeout)
+        self.paths = merge_paths(paths)
+        self.transport = Transport(self.key, self.base_url, self.timeout)
+
+    def __repr__(self) -> str:
+        return f"Client({self.base_url!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A Client holds the API key and is not pickled or copied. Make one where it is needed: "
+            "apd.Client(), with the key from ANALYTEX_API_KEY."
+        )
+
+    def account_digest(self, salt: bytes) -> str:
+        """Return what tells this account (environment and key) apart from others on this machine.
+
+        Parameters
+        ----------
+        salt : bytes
+            A random secret of this machine.
+
+        Returns
+        -------
+        str
+            Hexadecimal; slow to compute, so that it does not give the key away.
+        """
+        return auth.account_digest(self.key, str(self.transport.origin), salt)
+
+    def submit_file(
+        self,
+        file: str | os.PathLike[str] | bytes | BinaryIO,
+        kind: Kind = "users",
+        *,
+        filename: str | None = None,
+    ) -> Job:
+        """Upload NDJSON, one record a line, as a job.
+
+        Parameters
+        ----------
+        file : path, bytes or binary stream
+            What to upload; streamed from disk. A stream is read from where it stands.
+        kind : {"users", "companies"}
+            What the records are.
+        filename : str, optional
+            The name that the job shows; else that of the file.
+
+        Returns
+        -------
+        Job
+            As it stood when it was accepted.
+
+        Raises
+        ------
+        ValidationError
+            If the file is empty, or the service finds it malformed.
+        PayloadTooLargeError
+            If the request is over 50 MB or 10,000 records.
+        ConflictError
+            If the account runs a job already.
+        OSError
+            If the file cannot be read.
+        AuthenticationError, RateLimitError, ServerError, TransportError
+            If the service did not accept it, or did not answer. After the last two it may have arrived.
+        """
+        check_kind(kind)
+        with upload.opened(file, f"{kind}.ndjson") as (stream, size, name):
+            body = upload.file_body(stream, size, filename or name)
+            return self.submit(f"{kind}_file", body, f"Uploading {filename or name}")
+
+    def submit_records(self, records: Iterable[Mapping[str, object]], kind: Kind = "users") -> Job:
+        """Send records as JSON, as a job.
+
+        Parameters
+        ----------
+        records : iterable of Mapping
+            Each with ``user_id`` (for companies ``company_id``) and ``metadata``, the properties.
+        kind : {"users", "companies"}
+            What the records are.
+
+        Returns
+        -------
+        Job
+            As it stood when it was accepted.
+
+        Raises
+        ------
+        ValidationError
+            If there are no records, if any cannot be written as JSON (``.report`` lists them), or if the
+            service finds them malformed.
+        PayloadTooLargeError
+            If the request is over 50 MB or 10,000 records.
+        ConflictError
+            If the account runs a job already.
+        AuthenticationError, RateLimitError, ServerError, TransportError
+            If the service did not accept them, or did not answer. After the last two they may have arrived.
+        """
+        check_kind(kind)
+        body = upload.json_body(records_json(records, kind))
+        return self.submit(kind, body, f"Sending {kind}")
+
+    def submit_lines(self, lines: bytes, kind: Kind = "users") -> Job:
+        """Send lines of NDJSON as JSON, as a job, every digit as it stands.
+
+        Parameters
+        ----------
+        lines : bytes
+            Records, one a line.
+        kind : {"users", "companies"}
+            What the records are.
+
+        Returns
+        -------
+        Job
+            As it stood when it was accepted.
+
+        Raises
+        ------
+        AnalytexError
+            As ``submit_records`` does.
+        """
+        check_kind(kind)
+        body = upload.json_body(lines_json(lines, kind))
+        return self.submit(kind, body, f"Sending {kind}")
+
+    def submit(self, path: str, body: Body, call: str) -> Job:
+        """Post a body and read the job that it became."""
+        answer = self.transport.post(self.base_url + self.paths[path], call, body)
+        return read(answer, call, parse_job)
+
+    def job(self, job_id: str) -> Job:
+        """Ask for one job.
+
+        Parameters
+        ----------
+        job_id : str
+            Its id, with whatever characters.
+
+        Returns
+        -------
+        Job
+            As it stands.
+
+        Raises
+        ------
+        NotFoundError
+            If the account has no such job.
+        AuthenticationError, RateLimitError, ServerError, TransportError
+            If the service did not say.
+        """
+        if not job_id:
+            raise ValidationError("job_id is empty. Client.jobs() lists the jobs with their ids.")
+        call = f"Asking for job {failures.in_brief(job_id)}"
+        try:
+            answer = self.transport.get(job_url(self.base_url, self.paths, job_id), call)
+        except NotFoundError as error:
+            missing = NotFoundError(
+                f"{error} Or this account has no such job; Client.jobs() lists those it has.", status_code=404
+            )
+        else:
+            return read(answer, call, parse_job)
+        raise missing
+
+    def jobs(self) -> list[Job]:
+        """List the account's jobs, every page of them.
+
+        Returns
+        -------
+        list of Job
+            In the order of the service, newest first.
+
+        Raises
+        ------
+        AuthenticationError, RateLimitError, ServerError, TransportError
+            If the service did not say, or not all: a list is whole or an error.
+        """
+        call = "Listing the jobs"
+        first = url = self.base_url + self.paths["jobs"]
+        jobs: dict[str, Job] = {}
+        asked: set[str] = set()
+        stale = 0
+        while url not in asked and len(asked) < MAX_PAGES and stale < MAX_STALE_PAGES:
+            asked.add(url)
+            answer = self.transport.get(url, call)
+            page, following = read(answer, call, parse_job_list)
+            before = len(jobs)
+            for job in page:
+                jobs.setdefault(job.job_id, job)
+            stale = stale + 1 if len(jobs) == before else 0
+            if following is None and (link := answer.next_link()):
+                following = NextPage("url", link)
+            if following is None:
+                return list(jobs.values())
+            url = next_url(first, answer.url, following)
+        raise ServerError(
+            f"{call}: the pages of the list do not come to an end: {len(asked)} were read, with "
+            f"{len(jobs):,} jobs, and the last points to {failures.in_brief(url)}. So it is not known "
+            "which jobs there are."
+        )
+
+
+def read(answer: Answer, call: str, parse: Callable[[object], T]) -> T:
+    """Read the document of a good answer, raise the one error for all that it may be instead."""
+    try:
+        return parse(json.loads(answer.body, parse_int=parse_integer))
+    except ServerError as error:
+        failure = ServerError(f"{call}: {failures.in_brief(str(error))}", status_code=answer.status)
+    except (ValueError, RecursionError):
+        reason = "the answer is not JSON" if answer.body.strip() else "the answer is empty"
+        failure = failures.unreadable(answer, call, reason)
+    raise failure
+
+
+def parse_integer(digits: str) -> int | str:
+    """Return a JSON integer, as text if it has more digits than Python converts."""
+    try:
+        return int(digits)
+    except ValueError:
+        return digits
+
+
+def check_kind(kind: str) -> None:
+    """Refuse a kind that there is not."""
+    if kind not in get_args(Kind):
+        raise ValidationError(f"kind is {kind!r}, but has to be 'users' or 'companies'.")
+
+
+def checked_timeout(timeout: object) -> tuple[float, float]:
+    """Return the seconds to wait for a connection and for an answer."""
+    pair = timeout if isinstance(timeout, tuple | list) else (timeout, timeout)
+    seconds = [float(one) for one in pair if isinstance(one, int | float) and not isinstance(one, bool)]
+    if len(pair) != 2 or len(seconds) != 2 or not all(math.isfinite(one) and one > 0 for one in seconds):  # noqa: PLR2004  # connect and read
+        raise ValidationError(
+            f"timeout is {timeout!r}, but has to be a number of seconds above 0, or two: to connect, and to "
+            "answer. Every call has a timeout."
+        )
+    return seconds[0], seconds[1]

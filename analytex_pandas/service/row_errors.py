@@ -1,0 +1,263 @@
+"""Row errors in every shape that the service has been seen or documented to send, as one flat tuple.
+
+The shape of a job's ``errors`` is not documented, so this reads: a list of strings, a list of objects, an
+object keyed by row number or by id, one string, null, any nesting of these, and keeps verbatim whatever is
+none of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from analytex_pandas.service.values import clean, to_count, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+PlaceKind = Literal["line", "index", "row"]
+
+PLACE_KEYS: Final[Mapping[str, PlaceKind]] = {
+    "line": "line",
+    "line_number": "line",
+    "index": "index",
+    "row_index": "index",
+    "row": "row",
+    "row_number": "row",
+}
+"""In order of trust: a line is 1-based and an index 0-based for everyone, a row is either."""
+ID_KEYS: Final = ("user_id", "company_id")
+PROPERTY_KEYS: Final = ("field", "property")
+CODE_KEYS: Final = ("error_code", "code")
+TEXT_KEYS: Final = ("message", "error", "details")
+NESTED_KEYS: Final = ("errors", "details")
+KNOWN_KEYS: Final = frozenset((*PLACE_KEYS, *ID_KEYS, *PROPERTY_KEYS, *CODE_KEYS, *TEXT_KEYS, *NESTED_KEYS))
+
+MAX_DEPTH: Final = 20
+"""Levels that are read apart; anything deeper is kept whole in the ``raw`` of one error."""
+
+PLACE_TEXT: Final = re.compile(
+    r"""(?: ^\W* (?:error\s+)? (?:(?:in|on|at)\s+)?    # "Row 12: …", "Error on line 5 …"
+          | \b(?:in|on|at|for)\s+                      # "… on line 5"
+          | [(\[]\s*                                   # "… (row 12)"
+        )
+        (?P<kind>row|line|index) \s* (?:number|no\.?)? \s* [\#:=]? \s*
+        (?P<number>[0-9]{1,18}) \b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+ID_TEXT: Final = re.compile(
+    r"""\b(?:user_id|company_id) (?:
+            \s*[:=]?\s* (?P<quote>["'`]) (?P<quoted>.+?) (?P=quote)     # user_id "a b", user_id: 'a b'
+          | \s*=\s* (?P<equals>[^\s,;()\[\]"'`]+)                       # user_id=abc
+          | \s+ (?P<prefix>\S+): (?=\s|$)                               # user_id abc: …
+        )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+ID_IN_BRACKETS: Final = re.compile(
+    r"[(\[]\s*(?:user_id|company_id)\s*[:=]?\s*(?P<id>[^\s()\[\]]+)\s*[)\]]", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """One error as the service reported it; every field but ``raw`` may be missing.
+
+    Attributes
+    ----------
+    place : int or None
+        The number that the report gave for the row.
+    place_kind : {"line", "index", "row"} or None
+        What the report called that number. The key of an object keyed by number counts as ``"row"``.
+    id : str or None
+        The ``user_id`` or ``company_id`` that the report gave. Where ``place`` and ``id`` are the same
+        digits, they come from one key, and either may be what was meant.
+    property : str or None
+        The property that the error is about.
+    code : str or None
+        The service's code for the error.
+    message : str
+        The service's words, ``""`` if it had none.
+    raw : str
+        The error as JSON, with the key it stood under: nothing is ever dropped.
+    """
+
+    place: int | None
+    place_kind: PlaceKind | None
+    id: str | None
+    property: str | None
+    code: str | None
+    message: str
+    raw: str
+
+
+class Context(NamedTuple):
+    """What the levels above said about the errors below them, and how they are written around them."""
+
+    place: int | None = None
+    place_kind: PlaceKind | None = None
+    id: str | None = None
+    property: str | None = None
+    code: str | None = None
+    message: str = ""
+    depth: int = 0
+    around: Callable[[object], object] = lambda value: value
+
+    def names_a_row(self) -> bool:
+        """Tell whether it is known already which row is meant."""
+        return self.place is not None or self.id is not None
+
+    def inside(self, around: Callable[[object], object]) -> Context:
+        """Return the context one level further in."""
+        outer = self.around
+        return self._replace(around=lambda value: outer(around(value)), depth=self.depth + 1)
+
+    def error(self, value: object, message: str) -> RowError:
+        """Make the error that this context and a value amount to."""
+        return RowError(
+            place=self.place,
+            place_kind=self.place_kind,
+            id=self.id,
+            property=self.property,
+            code=self.code,
+            message=message or self.message,
+            raw=to_json(self.around(value)),
+        )
+
+
+def parse_errors(value: object) -> tuple[RowError, ...]:
+    """Read the ``errors`` of a job, whatever their shape.
+
+    Parameters
+    ----------
+    value : object
+        What ``errors`` held, as decoded from JSON.
+
+    Returns
+    -------
+    tuple of RowError
+        One for each error, in the order of the report. Empty only if the report is.
+    """
+    if not value:
+        return ()
+    return tuple(read(value, Context()))
+
+
+def read(value: object, context: Context) -> Iterator[RowError]:
+    """Yield the errors in a value of any shape."""
+    if context.depth > MAX_DEPTH:
+        yield context.error(value, to_text(value))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            # The brackets of a list say nothing, so they are left out of `raw`.
+            yield from read(item, context._replace(depth=context.depth + 1))
+    elif isinstance(value, dict):
+        document = {str(key).casefold(): item for key, item in value.items()}
+        if KNOWN_KEYS.isdisjoint(document):
+            yield from read_keyed(value, context)
+        else:
+            yield from read_object(value, document, context)
+    else:
+        text = to_text(value)
+        yield find_in_text(context.error(value, text))
+
+
+def read_keyed(value: dict[object, object], context: Context) -> Iterator[RowError]:
+    """Yield the errors of an object keyed by row number or id; below a row, by property."""
+    for key, item in value.items():
+        name = clean(str(key))
+        below = context.inside(lambda inner, key=key: {key: inner})  # type: ignore[misc]
+        if context.names_a_row():
+            below = below._replace(property=context.property or name)
+        else:
+            place = to_count(name)
+            below = below._replace(id=name, place=place, place_kind=None if place is None else "row")
+        errors = tuple(read(item, below))
+        # A key names a row even when nothing stands under it: that row was reported.
+        yield from errors or (below.error(item, ""),)
+
+
+def read_object(
+    value: dict[object, object], document: Mapping[str, object], context: Context
+) -> Iterator[RowError]:
+    """Yield the error that an object describes, or those nested in it with what it says about them all."""
+    context = describe(document, context)
+    for key, item in value.items():
+        nested = isinstance(item, list) or (key == "errors" and isinstance(item, dict))
+        if str(key).casefold() in NESTED_KEYS and nested and item:
+            below = context.inside(lambda inner, key=key: {**value, key: inner})  # type: ignore[misc]
+            yield from read(item, below)
+            return
+    if context.names_a_row() or any(has_content(item) for item in document.values()):
+        yield find_in_text(context.error(value, context.message))
+
+
+def describe(document: Mapping[str, object], context: Context) -> Context:
+    """Return the context with what an object says itself; its own words come before inherited ones."""
+    for kind_key, kind in PLACE_KEYS.items():
+        place = to_count(document.get(kind_key))
+        if place is not None:
+            context = context._replace(place=place, place_kind=kind)
+            break
+    # Some services put what identifies the row one level down: {"message": …, "details": {"row": 3}}.
+    below = [item for item in (document.get("details"), document.get("error")) if isinstance(item, dict)]
+    outer = {str(key).casefold(): item for inner in reversed(below) for key, item in inner.items()}
+    if outer and context.place is None:
+        context = describe({key: outer[key] for key in PLACE_KEYS if key in outer}, context)
+    return context._replace(
+        id=first_text(document, outer, keys=ID_KEYS) or context.id,
+        property=first_text(document, outer, keys=PROPERTY_KEYS) or context.property,
+        code=first_text(document, outer, keys=CODE_KEYS) or context.code,
+        message=message_of(document) or message_of(outer) or context.message,
+    )
+
+
+def first_text(*documents: Mapping[str, object], keys: tuple[str, ...]) -> str | None:
+    """Return the first of the keys that holds a text or a number, as text."""
+    for document in documents:
+        for key in keys:
+            value = document.get(key)
+            if isinstance(value, str | int | float) and not isinstance(value, bool) and to_text(value):
+                return to_text(value)
+    return None
+
+
+def message_of(document: Mapping[str, object]) -> str:
+    """Return the words of an error: its message, else its error, its details, its code."""
+    for key in (*TEXT_KEYS, *CODE_KEYS):
+        value = document.get(key)
+        if value is not None and not isinstance(value, dict) and to_text(value):
+            return to_text(value)
+    return to_text(document["details"]) if document.get("details") else ""
+
+
+def has_content(value: object) -> bool:
+    """Tell whether a value says anything: text, a number other than 0, or something that holds one."""
+    return value is not None and value not in (0, False, "", [], {})
+
+
+def find_in_text(error: RowError) -> RowError:
+    """Return the error with the row or id that its own words plainly name, if no key named one."""
+    if error.place is not None or error.id is not None:
+        return error
+    found = PLACE_TEXT.finditer(error.message)
+    places = {(match["kind"].casefold(), int(match["number"])) for match in found}
+    if len(places) == 1:
+        kind, place = places.pop()
+        error = replace(error, place=place, place_kind=PLACE_KEYS[kind])
+    ids = {
+        match["quoted"] or match["equals"] or match["prefix"] for match in ID_TEXT.finditer(error.message)
+    } or {match["id"] for match in ID_IN_BRACKETS.finditer(error.message)}
+    return replace(error, id=ids.pop()) if len(ids) == 1 else error
+
+
+def to_json(value: object) -> str:
+    """Write a value as JSON for ``raw``, whatever it is."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=repr)
+    except (TypeError, ValueError, RecursionError):
+        # Not JSON after all: a key of another type, a number of more digits than Python writes.
+        return clean(repr(value))
+    # Lone surrogates cannot be stored or printed; as escapes they are kept.
+    return text if clean(text) == text else json.dumps(value, default=repr)

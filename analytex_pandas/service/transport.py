@@ -1,0 +1,203 @@
+"""One HTTP exchange: a request out, an answer in, or the error that it ended in."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+from http.cookiejar import DefaultCookiePolicy
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import requests
+from requests.utils import parse_header_links
+
+from analytex_pandas import settings
+from analytex_pandas.errors import AnalytexError, ServerError
+from analytex_pandas.service import failures
+from analytex_pandas.service.auth import TokenAuth, masked, masked_bytes
+from analytex_pandas.service.paths import Origin, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from requests import PreparedRequest, Response
+
+    from analytex_pandas.service.upload import Body
+    from analytex_pandas.settings import ApiKey
+
+logger = logging.getLogger(__name__)
+
+ACCEPT: Final = "application/json, text/plain, */*"
+REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+MAX_REDIRECTS: Final = 5
+MAX_ANSWER_BYTES: Final = 256_000_000
+"""A list of jobs with thousands of row errors each stays far below."""
+READ_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: status, headers, and the whole body."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004  # the classes of HTTP statuses
+
+    def next_link(self) -> str | None:
+        """Return the URL that the ``Link`` header names as the next page."""
+        links = parse_header_links(self.headers.get("Link", ""))
+        return next((link["url"] for link in links if link.get("rel") == "next"), None)
+
+
+class Session(requests.Session):
+    """A session that leaves redirects alone: whether the key may follow one is decided in ``Transport``."""
+
+    def get_redirect_target(self, resp: Response) -> str | None:  # noqa: ARG002  # the name is the library's
+        """Find no target."""
+        return None
+
+
+class Transport:
+    """Makes requests with an API key to one origin, each once.
+
+    Every request has a connection of its own. They are seconds apart, and a kept connection that a balancer,
+    a NAT or a suspended laptop has dropped meanwhile costs a lost answer (did the upload arrive?) or a full
+    timeout, while a new one costs a handshake. It also lets any number of threads share a client.
+    """
+
+    def __init__(self, key: ApiKey, base_url: str, timeout: tuple[float, float]) -> None:
+        self.key = key
+        self.origin = Origin.of(base_url)
+        self.timeout = timeout
+
+    def get(self, url: str, call: str) -> Answer:
+        """Get a URL, following redirects within the origin.
+
+        Raises
+        ------
+        AnalytexError
+            If there was no answer, or it was not 2xx.
+        """
+        for _ in range(MAX_REDIRECTS + 1):
+            if not self.is_ours(url):
+                raise AnalytexError(
+                    f"{call}: the service points to {failures.in_brief(url)}, which is not at {self.origin}. "
+                    "It was not followed: the API key goes nowhere else. If the service has moved, set "
+                    "environment=… to it."
+                )
+            answer = self.exchange("GET", url, call)
+            if answer.status not in REDIRECTS or "Location" not in answer.headers:
+                return self.checked(answer, call)
+            target = resolve(answer.url, answer.headers["Location"])
+            if not self.is_ours(target):
+                raise failures.from_redirect(answer, call, target)
+            url = target
+        raise ServerError(
+            f"{call}: still redirected after {MAX_REDIRECTS} times, last to {failures.in_brief(url)}."
+        )
+
+    def post(self, url: str, call: str, body: Body) -> Answer:
+        """Post a body, once, following nothing.
+
+        Raises
+        ------
+        AnalytexError
+            If there was no answer, or it was not 2xx.
+        """
+        answer = self.exchange("POST", url, call, body)
+        if answer.status in REDIRECTS:
+            raise failures.from_redirect(
+                answer, call, resolve(answer.url, answer.headers.get("Location", ""))
+            )
+        return self.checked(answer, call)
+
+    def is_ours(self, url: str) -> bool:
+        """Tell whether a URL is at the origin that the key is for."""
+        try:
+            return Origin.of(url) == self.origin
+        except ValueError:
+            return False
+
+    def checked(self, answer: Answer, call: str) -> Answer:
+        """Return a good answer, raise the error of any other."""
+        if answer.ok:
+            return answer
+        raise failures.from_answer(answer, call)
+
+    def exchange(self, method: str, url: str, call: str, body: Body | None = None) -> Answer:
+        """Send one request and read its answer."""
+        with Session() as session:
+            failure: BaseException
+            try:
+                answer = self.read(self.send(session, method, url, body), url)
+            except BaseException as error:  # noqa: BLE001  # also an interrupt carries frames that hold the key
+                failure = failures.from_exception(error, call, str(self.origin), body)
+            else:
+                logger.debug("%s %s: HTTP %d, %d bytes", method, url, answer.status, len(answer.body))
+                return answer
+        # Outside of `except`, so that what is raised has no context: that one holds the request's headers.
+        raise failure
+
+    def send(self, session: Session, method: str, url: str, body: Body | None) -> Response:
+        """Send one request; return its answer before the body is read."""
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        environment = session.merge_environment_settings(url, {}, True, None, None)
+        if settings.is_loopback(self.origin.host):
+            environment["proxies"] = {}
+        return session.send(
+            self.prepared(session, method, url, body),
+            timeout=self.timeout,
+            allow_redirects=False,
+            **environment,
+        )
+
+    def prepared(self, session: Session, method: str, url: str, body: Body | None) -> PreparedRequest:
+        """Return the request as it goes out."""
+        headers = {"Accept": ACCEPT, "User-Agent": user_agent(), "Connection": "close"}
+        if body is not None:
+            headers["Content-Type"] = body.content_type
+        request = requests.Request(method, str(self.origin), headers, data=body, auth=TokenAuth(self.key))
+        prepared = session.prepare_request(request)
+        # The path is added afterwards, since requests would tidy it, and a job named ".." become another URL.
+        # Host and port are the origin's by construction, however a next page or a redirect spelt them.
+        parts = urlsplit(url)
+        query = f"?{parts.query}" if parts.query else ""
+        prepared.url = f"{(prepared.url or '').rstrip('/')}{parts.path or '/'}{query}"
+        return prepared
+
+    def read(self, response: Response, url: str) -> Answer:
+        """Read an answer to its end; if that fails, a bad status is answer enough."""
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            for piece in response.iter_content(READ_BYTES):
+                pieces.append(piece)
+                size += len(piece)
+                if size > MAX_ANSWER_BYTES:
+                    raise ServerError(
+                        f"The answer from {self.origin} is over {MAX_ANSWER_BYTES:,} bytes long."
+                    )
+        except requests.RequestException:
+            if response.ok:
+                raise
+        headers = requests.structures.CaseInsensitiveDict(
+            {name: masked(value, self.key) for name, value in response.headers.items()}
+        )
+        return Answer(url, response.status_code, headers, masked_bytes(b"".join(pieces), self.key))
+
+
+@cache
+def user_agent() -> str:
+    """Return how this library names itself."""
+    try:
+        return f"analytex-pandas/{version('analytex-pandas')}"
+    except PackageNotFoundError:
+        return "analytex-pandas"

@@ -1,0 +1,89 @@
+"""Single values of a JSON answer, read leniently: a number may come as text, a time in several notations."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+MAX_COUNT_DIGITS: Final = 18
+"""No count of rows or bytes has more; it also keeps clear of Python's limit on converting long texts."""
+EPOCH_UNITS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
+"""An epoch number from this size up counts nanoseconds, microseconds, milliseconds; below, seconds."""
+NUMBER: Final = re.compile(r"-?[0-9]{1,25}(?:\.[0-9]{1,25})?")
+
+
+def clean(text: str) -> str:
+    """Return text that can be stored and printed: lone surrogates become the replacement character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def to_text(value: object) -> str:
+    """Return a value as readable text: strings as they are, whole floats as integers, the rest as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return clean(value).strip()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return "; ".join(to_text(item) for item in value)
+    try:
+        return clean(json.dumps(value, ensure_ascii=False, default=repr))
+    except (TypeError, ValueError, RecursionError):
+        return clean(repr(value))
+
+
+def to_count(value: object) -> int | None:
+    """Return a whole number from 0 up, from a number or its text; else None."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_COUNT_DIGITS else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and 0 <= value < 10**MAX_COUNT_DIGITS else None
+    return value if isinstance(value, int) and 0 <= value < 10**MAX_COUNT_DIGITS else None
+
+
+def to_seconds(value: object) -> float | None:
+    """Return a finite number from 0 up, from a number or its text; else None."""
+    number = to_number(value)
+    return number if number is not None and 0 <= number < float("inf") else None
+
+
+def to_number(value: object) -> float | None:
+    """Return a number from a number or its plain text; else None."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return float(value) if NUMBER.fullmatch(value.strip()) else None
+    if isinstance(value, int | float):
+        try:
+            return float(value)
+        except OverflowError:
+            return None
+    return None
+
+
+def to_datetime(value: object) -> datetime | None:
+    """Return a time in UTC from ISO 8601 (no zone means UTC), an HTTP date, or an epoch number; else None."""
+    number = to_number(value)
+    try:
+        if number is not None:
+            unit = next((unit for size, unit in EPOCH_UNITS if abs(number) >= size), 1.0)
+            return datetime.fromtimestamp(number / unit, UTC)
+        if not isinstance(value, str):
+            return None
+        text = value.strip()
+        if text[-4:].upper() == " UTC":
+            text = text[:-4] + "Z"
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

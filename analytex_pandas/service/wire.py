@@ -1,0 +1,193 @@
+"""Jobs as the service describes them: frozen values, read from whatever it sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Literal
+
+from analytex_pandas.errors import ServerError
+from analytex_pandas.service.pages import NextPage, find_jobs, find_next_page
+from analytex_pandas.service.row_errors import RowError, parse_errors
+from analytex_pandas.service.values import to_count, to_datetime, to_seconds, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+__all__ = [
+    "Job",
+    "JobStatus",
+    "Kind",
+    "NextPage",
+    "RowError",
+    "parse_errors",
+    "parse_job",
+    "parse_job_list",
+]
+
+Kind = Literal["users", "companies"]
+
+WRAPPERS: Final = ("job", "data", "result")
+SHOWN_CHARACTERS: Final = 200
+
+
+class JobStatus(StrEnum):
+    """What the service says a job is doing. A status that is not here is not an end either."""
+
+    QUEUED = "queued"
+    VALIDATING = "validating"
+    PROCESSING = "processing"
+    PENDING_REFRESH = "pending_refresh"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+STATUSES: Final[Mapping[str, str]] = {status.value: status.value for status in JobStatus}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as the service described it at one moment; everything but its id and status may be missing.
+
+    Attributes
+    ----------
+    job_id : str
+        Opaque; may hold any character.
+    status : str
+        A ``JobStatus``, or the unknown text as it was sent.
+    type, filename : str or None
+        What is loaded, and the name of the uploaded file.
+    file_size : int or None
+        Bytes.
+    total_rows, completed_rows : int or None
+        Rows of the job, and those dealt with so far. Whether refused rows are among them is not documented.
+    start_time, end_time, submitted_at : datetime or None
+        In UTC.
+    elapsed_time : float or None
+        As sent; seconds by all appearance.
+    errors : tuple of RowError
+        Row errors; a completed job can have some, a failed one none.
+    raw : Mapping
+        The job as it was sent.
+    """
+
+    job_id: str
+    status: str
+    type: str | None = None
+    filename: str | None = None
+    file_size: int | None = None
+    total_rows: int | None = None
+    completed_rows: int | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    elapsed_time: float | None = None
+    submitted_at: datetime | None = None
+    errors: tuple[RowError, ...] = ()
+    raw: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job has reached its end."""
+        return self.status in (JobStatus.COMPLETED, JobStatus.FAILED)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the job failed as a whole."""
+        return self.status == JobStatus.FAILED
+
+
+def parse_job(document: object) -> Job:
+    """Read one job, bare or wrapped.
+
+    Parameters
+    ----------
+    document : object
+        What the service answered, as decoded from JSON.
+
+    Returns
+    -------
+    Job
+
+    Raises
+    ------
+    ServerError
+        If it is no job: no object, or one without an id or status.
+    """
+    raw = unwrapped(document)
+    if raw is None:
+        raise ServerError(
+            "The service answered something that is not a job, with neither job_id nor status: "
+            f"{to_text(document)[:SHOWN_CHARACTERS] or 'nothing'}"
+        )
+    status = to_text(raw["status"])
+    return Job(
+        job_id=job_id_of(raw),
+        status=STATUSES.get(status.casefold(), status),
+        type=text_or_none(raw.get("type")),
+        filename=text_or_none(raw.get("filename")),
+        file_size=to_count(raw.get("file_size")),
+        total_rows=to_count(raw.get("total_rows")),
+        completed_rows=to_count(raw.get("completed_rows")),
+        start_time=to_datetime(raw.get("start_time")),
+        end_time=to_datetime(raw.get("end_time")),
+        elapsed_time=to_seconds(raw.get("elapsed_time")),
+        submitted_at=to_datetime(raw.get("submitted_at")),
+        errors=parse_errors(raw.get("errors")),
+        raw=raw,
+    )
+
+
+def unwrapped(document: object) -> Mapping[str, object] | None:
+    """Return the object that is the job: the document itself, or what a wrapper holds, or None."""
+    if not isinstance(document, dict):
+        return None
+    if job_id_of(document) and isinstance(document.get("status"), str) and document["status"].strip():
+        return document
+    return next((job for key in WRAPPERS if (job := unwrapped(document.get(key))) is not None), None)
+
+
+def job_id_of(document: Mapping[str, object]) -> str:
+    """Return the id of a job, ``""`` if it has none."""
+    for key in ("job_id", "id"):
+        value = document.get(key)
+        # Not stripped or cleaned: an id is opaque, and has to go back to the service as it came.
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return to_text(value)
+    return ""
+
+
+def text_or_none(value: object) -> str | None:
+    """Return a text or number as text, None for anything else or nothing."""
+    return to_text(value) or None if isinstance(value, str | int | float) else None
+
+
+def parse_job_list(document: object) -> tuple[list[Job], NextPage | None]:
+    """Read one page of a list of jobs, bare or wrapped.
+
+    Parameters
+    ----------
+    document : object
+        What the service answered, as decoded from JSON.
+
+    Returns
+    -------
+    jobs : list of Job
+        In the order of the answer.
+    next_page : NextPage or None
+        Where the list goes on, None at its end.
+
+    Raises
+    ------
+    ServerError
+        If it is no list of jobs, or says that there is more but not where.
+    """
+    items = find_jobs(document)
+    if items is None:
+        raise ServerError(
+            "The service answered something that is not a list of jobs: "
+            f"{to_text(document)[:SHOWN_CHARACTERS] or 'nothing'}"
+        )
+    return [parse_job(item) for item in items], find_next_page(document, len(items))
