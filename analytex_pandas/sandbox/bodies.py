@@ -1,0 +1,120 @@
+"""Request bodies: the JSON envelope and the uploaded NDJSON file become rows, or the request is refused."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Final
+
+from werkzeug.formparser import MultiPartParser
+from werkzeug.http import parse_options_header
+
+from analytex_pandas.sandbox.answers import refuse
+from analytex_pandas.sandbox.records import Kind, Limits, Row, parse_json, read_line
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import FileStorage
+
+JSON: Final = "application/json"
+MULTIPART: Final = "multipart/form-data"
+_BLANK: Final = b" \t\r"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a submit holds."""
+
+    rows: list[Row]
+    filename: str | None
+    size: int  # bytes of the file, or of the JSON body
+
+
+def media_type(content_type: str) -> str:
+    """Return the type that a submit is of.
+
+    Raises
+    ------
+    RefusedError
+        415, when it is neither of the two.
+    """
+    name = parse_options_header(content_type)[0].lower()
+    if name not in (JSON, MULTIPART):
+        raise refuse(
+            415,
+            "unsupported_media_type",
+            f"Send {JSON}, or {MULTIPART} with the file in a part named 'file'.",
+            f"Content-Type: {content_type}" if content_type else "There is no Content-Type header.",
+        )
+    return name
+
+
+def read_submission(content_type: str, body: bytes, kind: Kind, limits: Limits) -> Submission:
+    """Read the body of a submit.
+
+    Raises
+    ------
+    RefusedError
+        400 when the body is not the envelope that it should be, 413 when it holds too many records.
+    """
+    if media_type(content_type) == JSON:
+        submission = _read_envelope(body, kind)
+    else:
+        submission = _read_upload(content_type, body, limits)
+    if len(submission.rows) > limits.max_records:
+        raise refuse(
+            413,
+            "too_many_records",
+            f"A request holds at most {limits.max_records} records.",
+            f"{len(submission.rows)} records",
+        )
+    return submission
+
+
+def _read_envelope(body: bytes, kind: Kind) -> Submission:
+    try:
+        document = parse_json(body)
+    except ValueError as error:
+        raise refuse(400, "invalid_json", "The body is not JSON.", str(error)) from None
+    if not isinstance(document, dict):
+        raise refuse(400, "invalid_body", f'The body is an object {{"{kind}": [...]}}.')
+    records = document.get(kind)
+    if not isinstance(records, list):
+        raise refuse(400, "invalid_body", f"{kind!r} is required and is an array of records.")
+    if not records:
+        raise refuse(400, "no_records", f"{kind!r} holds no records.")
+    return Submission([Row(line, record) for line, record in enumerate(records, 1)], None, len(body))
+
+
+def _read_upload(content_type: str, body: bytes, limits: Limits) -> Submission:
+    filename, content = _read_part(content_type, body)
+    lines = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip(_BLANK)]
+    if not lines:
+        raise refuse(400, "no_records", "The file holds no records.")
+    if len(lines) > limits.max_records:
+        return Submission([Row(number, None) for number, _ in lines], filename, len(content))
+    return Submission([read_line(number, line) for number, line in lines], filename, len(content))
+
+
+def _read_part(content_type: str, body: bytes) -> tuple[str | None, bytes]:
+    """Return the name and the content of the part named ``file``."""
+    boundary = parse_options_header(content_type)[1].get("boundary", "")
+    if not boundary:
+        raise refuse(400, "invalid_multipart", "The Content-Type names no boundary.", content_type)
+    parser = MultiPartParser(stream_factory=_in_memory, max_form_memory_size=None)
+    try:
+        form, files = parser.parse(io.BytesIO(body), boundary.encode(), len(body))
+    except ValueError as error:
+        raise refuse(400, "invalid_multipart", "The body is not multipart/form-data.", str(error)) from None
+    parts: list[FileStorage | str] = [*files.getlist("file"), *form.getlist("file")]
+    if len(parts) != 1:
+        raise refuse(
+            400, "invalid_multipart", "The file goes into one part named 'file'.", f"{len(parts)} such parts"
+        )
+    part = parts[0]
+    if isinstance(part, str):
+        return None, part.encode()
+    return part.filename, part.stream.read()
+
+
+def _in_memory(*_: object, **__: object) -> IO[bytes]:
+    return io.BytesIO()

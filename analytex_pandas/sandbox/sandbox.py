@@ -1,0 +1,304 @@
+"""The sandbox itself: an account of its own behind a server of its own, for as long as it is open."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, Self, get_args
+
+from analytex_pandas.sandbox.account import Account, JobIds, Terms
+from analytex_pandas.sandbox.faults import Fault, FaultKind, Faults, Target
+from analytex_pandas.sandbox.records import Kind, Limits, Refuse
+from analytex_pandas.sandbox.reports import (
+    ErrorKey,
+    ErrorShape,
+    JobKey,
+    JobList,
+    ListKey,
+    Paging,
+    Style,
+)
+from analytex_pandas.sandbox.server import Server
+from analytex_pandas.sandbox.service import Request, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from types import TracebackType
+    from typing import Literal
+
+    import pandas as pd
+
+_DEFAULT_LIMITS: Final = Limits()
+_POLL_SECONDS: Final = 0.05
+
+
+class Sandbox:
+    """An embedded stand-in for the Analytex bulk API: real HTTP, real limits, jobs that take their time.
+
+    A context manager; or `start` it and `close` it.
+
+    Parameters
+    ----------
+    rows_per_minute
+        The pace of jobs: one of n rows takes n / `rows_per_minute` minutes from submit to end. ``math.inf``
+        ends every job as soon as someone looks.
+    port
+        To listen on; 0 takes a free one.
+    api_key
+        The key to ask for; None makes one up.
+    refuse
+        Records to refuse beyond the service's own rules: a function that returns code, property and message
+        for a record or None, or a mapping from id to such a triple.
+    faults, seed
+        Faults at random: a mapping from a kind of `Fault` to its probability, or to its terms as a mapping.
+        The same seed gives the same faults for the same calls. See also `fault`.
+    requests_per_minute
+        More are answered with 429; None: as many as you like.
+    error_shape
+        How a job reports its row errors: ``"objects"``, ``"strings"``, ``"by_row"`` and ``"by_id"`` (an
+        object keyed by row number or id), ``"text"`` (one string), ``"none"`` (null).
+    error_keys
+        What each of the ``"objects"`` holds.
+    first_row
+        The number of the first ``row``, wherever one is named; a ``line`` counts from 1, an ``index`` from 0.
+    job_list
+        ``"array"``, ``"wrapped"`` in an object, or ``"paginated"``.
+    list_key, paging, page_size
+        Of the wrapped and paginated lists: the key that holds the jobs; where the next page is named
+        (``"url"``: ``next``, ``"links"``: ``links.next``, ``"page"``: ``next_page``, ``"cursor"``:
+        ``next_cursor``); jobs a page.
+    job_ids
+        ``"uuid"``, ``"urn"`` (``bulk:jobs:…``) or ``"odd"`` (slashes, spaces, percent signs, an accent).
+    job_keys
+        The keys that a job shows beside ``job_id`` and ``status``; None: all that the service is known to.
+    echo_filename
+        Whether jobs name the file that was uploaded.
+    completed_includes_refused
+        Whether ``completed_rows`` counts refused rows.
+    max_bytes, max_records, max_properties, max_name_characters, max_string_characters
+        The limits. A body has to be shorter than `max_bytes`.
+    keep_bodies
+        Whether `requests` keeps the bodies of submits.
+    clock
+        Seconds that never go back; jobs and the rate limit live by it.
+
+    Examples
+    --------
+    >>> with Sandbox(rows_per_minute=60_000) as sandbox:
+    ...     print(sandbox.users.columns.to_list())
+    ['user_id', 'company_id']
+    """
+
+    def __init__(
+        self,
+        rows_per_minute: float = 1200,
+        port: int = 0,
+        *,
+        api_key: str | None = None,
+        refuse: Refuse | None = None,
+        faults: Mapping[str, float | Mapping[str, Any]] | None = None,
+        seed: int | None = None,
+        requests_per_minute: float | None = None,
+        error_shape: ErrorShape = "objects",
+        error_keys: Collection[ErrorKey] = ("line", "id", "property", "code", "message"),
+        first_row: Literal[0, 1] = 1,
+        job_list: JobList = "array",
+        list_key: ListKey = "jobs",
+        paging: Paging = "url",
+        page_size: int = 20,
+        job_ids: JobIds = "uuid",
+        job_keys: Collection[JobKey] | None = None,
+        echo_filename: bool = True,
+        completed_includes_refused: bool = True,
+        max_bytes: int = _DEFAULT_LIMITS.max_bytes,
+        max_records: int = _DEFAULT_LIMITS.max_records,
+        max_properties: int = _DEFAULT_LIMITS.max_properties,
+        max_name_characters: int = _DEFAULT_LIMITS.max_name_characters,
+        max_string_characters: int = _DEFAULT_LIMITS.max_string_characters,
+        keep_bodies: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        shown = get_args(JobKey) if job_keys is None else job_keys
+        style = Style(
+            error_shape=error_shape,
+            error_keys=tuple(error_keys),
+            first_row=first_row,
+            job_keys=frozenset(shown) - (frozenset() if echo_filename else {"filename"}),
+            completed_includes_refused=completed_includes_refused,
+            job_list=job_list,
+            list_key=list_key,
+            paging=paging,
+            page_size=page_size,
+        )
+        limits = Limits(
+            max_bytes=max_bytes,
+            max_records=max_records,
+            max_properties=max_properties,
+            max_name_characters=max_name_characters,
+            max_string_characters=max_string_characters,
+        )
+        self.rows_per_minute = rows_per_minute
+        self.api_key = api_key if api_key is not None else f"sandbox_{secrets.token_hex(16)}"
+        self._port = port
+        self._faults = Faults(faults, seed)
+        self._account = Account(Terms(rows_per_minute, limits, style, refuse, job_ids), clock)
+        self._service = Service(
+            self._account,
+            self._faults,
+            api_key=self.api_key,
+            limits=limits,
+            style=style,
+            requests_per_minute=requests_per_minute,
+            keep_bodies=keep_bodies,
+            clock=clock,
+        )
+        self._server: Server | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._server is None else self.url
+        return f"<Sandbox {state}, {self.rows_per_minute:,} rows a minute>"
+
+    def start(self) -> Self:
+        """Open the port; does nothing where it is open.
+
+        Raises
+        ------
+        OSError
+            If the port is taken.
+        """
+        if self._server is None:
+            try:
+                self._server = Server(self._port, self._service)
+            except OSError as error:
+                error.add_note(f"The sandbox cannot listen on port {self._port}; port=0 takes a free one.")
+                raise
+            self._service.closing.clear()
+            threading.Thread(
+                target=self._server.serve_forever, args=(_POLL_SECONDS,), name="analytex-sandbox", daemon=True
+            ).start()
+        return self
+
+    def close(self) -> None:
+        """Close the port and every connection; what the account holds can still be read."""
+        if self._server is not None:
+            server, self._server = self._server, None
+            server.close()
+
+    @property
+    def url(self) -> str:
+        """The base URL.
+
+        Raises
+        ------
+        RuntimeError
+            If the sandbox is not open.
+        """
+        if self._server is None:
+            raise RuntimeError("The sandbox is not open: use it in a with statement, or call start().")
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def users(self) -> pd.DataFrame:
+        """The users, one a row: ``user_id``, ``company_id``, then properties as they came.
+
+        Cells are what JSON held, dtype object: None where null was sent, NaN where nothing was.
+        """
+        return self._account.frame("users")
+
+    @property
+    def companies(self) -> pd.DataFrame:
+        """The companies, one a row: ``company_id``, then properties; cells as in `users`."""
+        return self._account.frame("companies")
+
+    @property
+    def jobs(self) -> list[dict[str, Any]]:
+        """The jobs, newest first, as the service shows them."""
+        return self._account.jobs()
+
+    @property
+    def requests(self) -> list[Request]:
+        """The requests so far, oldest first (the last 100,000)."""
+        return list(self._service.requests)
+
+    def fault(self, kind: FaultKind, on: Target = "any", times: int | None = 1, **terms: Any) -> None:
+        """Arm a fault.
+
+        Parameters
+        ----------
+        kind, on, times, **terms
+            As `Fault` describes them.
+        """
+        self._faults.arm(Fault(kind=kind, on=on, times=times, **terms))
+
+    def clear_faults(self) -> None:
+        """Disarm all faults, those at random included."""
+        self._faults.clear()
+
+    def start_foreign_job(
+        self, rows: int = 1000, kind: Kind = "users", filename: str | None = "someone-elses.ndjson"
+    ) -> str:
+        """Start a job that someone else submitted, which writes nothing here.
+
+        Parameters
+        ----------
+        rows
+            How many it has, and so how long it takes.
+        kind, filename
+            As the job shows them.
+
+        Returns
+        -------
+        str
+            Its id.
+
+        Raises
+        ------
+        RuntimeError
+            If a job runs already.
+        """
+        return self._account.start_foreign_job(rows, kind, filename)
+
+
+def serve(
+    write: Callable[[str], None],
+    *,
+    port: int = 0,
+    rows_per_minute: float = 1200,
+    stop: threading.Event | None = None,
+    **options: Any,
+) -> None:
+    """Run a sandbox until it is interrupted, having told where it is.
+
+    Parameters
+    ----------
+    write
+        Takes each line of what there is to say, the key included.
+    port, rows_per_minute, **options
+        As `Sandbox` describes them.
+    stop
+        Ends it too, when set.
+    """
+    stop = stop or threading.Event()
+    with Sandbox(rows_per_minute, port, **options) as sandbox:
+        write(f"Analytex sandbox at {rows_per_minute:,} rows a minute. Ctrl-C ends it.")
+        write(f"URL      {sandbox.url}")
+        write(f"API key  {sandbox.api_key}")
+        write("")
+        write(f"curl -H 'Authorization: Token {sandbox.api_key}' \\")
+        write(f"     -F file=@users.ndjson {sandbox.url}/v1/users/bulk_identify")
+        try:
+            stop.wait()
+        except KeyboardInterrupt:
+            write("The sandbox is closed; what it held is gone.")

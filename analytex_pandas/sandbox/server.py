@@ -1,0 +1,183 @@
+"""HTTP/1.1 on loopback: keep-alive, early refusals that callers get to read, connections broken on demand."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
+from typing import TYPE_CHECKING, Any, Final
+
+from analytex_pandas.sandbox.answers import Answer, RefusedError, error_answer
+from analytex_pandas.sandbox.transfer import BrokenOffError, IncomingBody
+
+if TYPE_CHECKING:
+    from analytex_pandas.sandbox.service import Call, Service
+
+logger = logging.getLogger("analytex_pandas.sandbox")
+
+_IDLE_SECONDS: Final = 75.0
+_LINGER_SECONDS: Final = 2.0
+_LINGER_BYTES: Final = 1 << 28
+_LINE_BYTES: Final = 1 << 16
+_CLOSE_SECONDS: Final = 5.0
+
+
+class Server(ThreadingMixIn, TCPServer):
+    """A thread a connection."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    # On Windows the option would let two servers share a port.
+    allow_reuse_address = os.name == "posix"
+
+    def __init__(self, port: int, service: Service) -> None:
+        self.service = service
+        self._connections: set[socket.socket] = set()
+        self._changed = threading.Condition()
+        super().__init__(("127.0.0.1", port), Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Give a new connection its thread; it is known to `close` from here on."""
+        with self._changed:
+            self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection that is done with."""
+        super().shutdown_request(request)
+        with self._changed:
+            self._connections.discard(request)
+            self._changed.notify_all()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # signature of the base
+        """Log a connection that broke: callers that hang up are everyday life. The base prints to stderr."""
+        logger.debug("A connection to the sandbox broke: %r", sys.exception())
+
+    def close(self) -> None:
+        """Close the port and all connections, and wait until they are."""
+        self.service.closing.set()
+        self.shutdown()
+        self.server_close()
+        with self._changed:
+            for connection in self._connections:
+                hang_up(connection, socket.SHUT_RDWR)
+            self._changed.wait_for(lambda: not self._connections, _CLOSE_SECONDS)
+
+
+def hang_up(connection: socket.socket, how: int) -> None:
+    """Close a connection one way or both, whether or not the other side did so already."""
+    try:
+        connection.shutdown(how)
+    except OSError as error:
+        logger.debug("The connection was closed already: %s", error)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection, one request after the other."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "analytex-sandbox"
+    sys_version = ""
+    timeout = _IDLE_SECONDS
+    disable_nagle_algorithm = True
+    server: Server
+
+    def handle_one_request(self) -> None:
+        """Read one request, of any method, and answer it."""
+        self.close_connection = True
+        try:
+            self.raw_requestline = self.rfile.readline(_LINE_BYTES + 1)
+        except TimeoutError:
+            return
+        if len(self.raw_requestline) > _LINE_BYTES:
+            self.requestline = self.request_version = self.command = ""
+            self.send_error(414)
+        elif self.raw_requestline and self.parse_request():
+            self._exchange()
+
+    def handle_expect_100(self) -> bool:
+        """Leave the asking to whoever reads the body: what is refused by its head need not be sent."""
+        return True
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is not HTTP, or not understood."""
+        self.close_connection = True
+        self._send(error_answer(code, "bad_request", message or "This is no request.", explain or ""))
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # signature of the base
+        """Log for those who ask; the base prints to stderr."""
+        logger.debug(format, *args)
+
+    def _exchange(self) -> None:
+        service = self.server.service
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        body = IncomingBody(self.rfile, headers, lambda: self._write(b"HTTP/1.1 100 Continue\r\n\r\n"))
+        call = service.call(self.command, self.path, headers)
+        answer = self._answer(call, body)
+        if answer.delivery == "none":
+            service.log(call, None)
+            self._abandon()
+            return
+        service.log(call, answer.status)
+        if not body.complete:
+            self.close_connection = True
+        self._send(answer)
+        if answer.delivery == "cut":
+            self._abandon()
+        elif not body.complete:
+            self._linger()
+
+    def _answer(self, call: Call, body: IncomingBody) -> Answer:
+        service = self.server.service
+        try:
+            answer = service.admit(call)
+            if answer is None:
+                content = body.read(service.limits.max_bytes, service.too_large())
+                answer = service.answer(call, content)
+        except RefusedError as refusal:
+            return refusal.answer
+        except BrokenOffError:
+            return Answer(400, delivery="none")
+        except Exception:
+            # A caller's `refuse` may raise anything; the service would answer 500 and live on: so does this.
+            logger.exception("The sandbox failed at %s %s", self.command, call.path)
+            return error_answer(500, "internal_error", "The sandbox failed; its log says why.")
+        return answer
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response_only(answer.status)
+        self.send_header("Server", self.server_version)
+        self.send_header("Date", self.date_time_string())
+        if answer.body:
+            self.send_header("Content-Type", answer.content_type)
+        for name, value in answer.headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self._write(answer.body[: len(answer.body) // 2] if answer.delivery == "cut" else answer.body)
+
+    def _write(self, data: bytes) -> None:
+        self.wfile.write(data)
+
+    def _abandon(self) -> None:
+        self.close_connection = True
+        hang_up(self.connection, socket.SHUT_RDWR)
+
+    def _linger(self) -> None:
+        """Read away what a caller still sends: a connection closed at once is reset, the answer unread."""
+        hang_up(self.connection, socket.SHUT_WR)
+        self.connection.settimeout(_LINGER_SECONDS)
+        left = _LINGER_BYTES
+        try:
+            while left > 0 and (block := self.rfile.read1(_LINE_BYTES)):
+                left -= len(block)
+        except OSError as error:
+            logger.debug("Lingering ended: %s", error)
