@@ -42,7 +42,7 @@ def masked_bytes(content: bytes, key: ApiKey) -> bytes:
     return content.replace(secret, MASK.encode()) if len(secret) >= MIN_MASKED_CHARACTERS else content
 
 
-def account_digest(key: ApiKey, origin: str, salt: bytes) -> str:
+def account_digest(key: ApiKey, place: str, salt: bytes) -> str:
     """Return what tells an account (key and place) apart on this machine without giving the key away."""
-    place = hashlib.sha256(salt + origin.encode()).digest()
-    return hashlib.scrypt(key.secret.encode(), salt=place, n=SCRYPT_COST, r=8, p=1, dklen=32).hex()
+    salt = hashlib.sha256(salt + place.encode()).digest()
+    return hashlib.scrypt(key.secret.encode(), salt=salt, n=SCRYPT_COST, r=8, p=1, dklen=32).hex()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn, TypeVar, get_args
+from urllib.parse import urlsplit
 
 from analytex_pandas import settings
-from analytex_pandas.errors import NotFoundError, ServerError, ValidationError
+from analytex_pandas.errors import AuthenticationError, ServerError, ValidationError
 from analytex_pandas.service import auth, failures, upload
 from analytex_pandas.service.pages import NextPage
 from analytex_pandas.service.paths import job_url, merge_paths, next_url
@@ -71,9 +72,15 @@ class Client:
         timeout: float | tuple[float, float] = (10.0, 120.0),
         paths: Mapping[str, str] | None = None,
     ) -> None:
-        self.key = settings.api_key(api_key)
-        # Tracebacks that print local variables would show it.
+        failure: BaseException | None = None
+        try:
+            self.key = settings.api_key(api_key)
+        except AuthenticationError as error:
+            failure = failures.bare(error)
+        # A traceback that prints local variables would show it, a mistyped one too.
         del api_key
+        if failure is not None:
+            raise failure
         self.base_url = settings.base_url(environment)
         self.timeout = checked_timeout(timeout)
         self.paths = merge_paths(paths)
@@ -101,7 +108,8 @@ class Client:
         str
             Hexadecimal; slow to compute, so that it does not give the key away.
         """
-        return auth.account_digest(self.key, str(self.transport.origin), salt)
+        place = str(self.transport.origin) + urlsplit(self.base_url).path.rstrip("/")
+        return auth.account_digest(self.key, place, salt)
 
     def submit_file(
         self,
@@ -227,15 +235,8 @@ class Client:
         if not job_id:
             raise ValidationError("job_id is empty. Client.jobs() lists the jobs with their ids.")
         call = f"Asking for job {failures.in_brief(job_id)}"
-        try:
-            answer = self.transport.get(job_url(self.base_url, self.paths, job_id), call)
-        except NotFoundError as error:
-            missing = NotFoundError(
-                f"{error} Or this account has no such job; Client.jobs() lists those it has.", status_code=404
-            )
-        else:
-            return read(answer, call, parse_job)
-        raise missing
+        answer = self.transport.get(job_url(self.base_url, self.paths, job_id), call)
+        return read(answer, call, parse_job)
 
     def jobs(self) -> list[Job]:
         """List the account's jobs, every page of them.
@@ -280,7 +281,12 @@ def read(answer: Answer, call: str, parse: Callable[[object], T]) -> T:
     try:
         return parse(json.loads(answer.body, parse_int=parse_integer))
     except ServerError as error:
-        failure = ServerError(f"{call}: {failures.in_brief(str(error))}", status_code=answer.status)
+        reason = failures.sentence(failures.in_brief(str(error)))
+        failure = ServerError(
+            f"{call}: {reason} {failures.SERVER_WAY_OUT}",
+            retry_after=failures.retry_after(answer),
+            status_code=answer.status,
+        )
     except (ValueError, RecursionError):
         reason = "the answer is not JSON" if answer.body.strip() else "the answer is empty"
         failure = failures.unreadable(answer, call, reason)

@@ -6,6 +6,7 @@ import html
 import json
 import re
 import time
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -41,7 +42,8 @@ WAYS_OUT: Final[Mapping[int, str]] = {
     401: "Check the API key, and that it belongs to this environment. The app token, which stands beside it "
     "in Analytex, is not the API key and is the usual cause.",
     403: "The key may lack the right to the bulk API, or a proxy or firewall on the way forbids the request.",
-    404: "Check environment=…, and paths=… if the service documents other paths.",
+    404: "This account has nothing there: check the id, environment=…, and paths=… if the service documents "
+    "other paths. Client.jobs() lists the jobs that there are.",
     409: "The service runs one job at a time for an account, whoever started it. Wait until it has ended; a "
     "push waits by itself.",
     413: "Send fewer or smaller records in one request; a push cuts its input to fit by itself.",
@@ -113,11 +115,13 @@ def from_exception(error: BaseException, call: str, host: str, body: Body | None
         return bare(error)
     reason = in_brief(reason_of(error))
     sent = body.started if body is not None else may_be_sent(error)
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return ServerError(f"{call}: the answer of {host} cannot be unpacked ({reason}). {SERVER_WAY_OUT}")
     if isinstance(error, requests.exceptions.ReadTimeout):
         outcome = f"{host} did not answer in time"
-    elif isinstance(error, requests.exceptions.ProxyError):
+    elif isinstance(error, requests.exceptions.ProxyError) and not sent:
         outcome = f"the proxy before {host} could not be used"
-    elif isinstance(error, requests.exceptions.SSLError):
+    elif isinstance(error, requests.exceptions.SSLError) and not sent:
         outcome = f"no secure connection to {host} was possible"
     elif sent:
         outcome = f"the connection to {host} broke before the answer was complete"
@@ -249,6 +253,7 @@ def retry_after(answer: Answer) -> float | None:
 def http_date(value: str) -> float | None:
     """Return the epoch seconds of an HTTP date, None if it is none."""
     try:
-        return parsedate_to_datetime(value).timestamp()
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None

@@ -50,7 +50,7 @@ def records_json(records: Iterable[Mapping[str, object]], kind: Kind) -> bytes:
         raise ValidationError(
             f"{len(report)} of {len(lines) + len(report)} records cannot be written as JSON: {named}{more}. "
             "Nothing was sent. Positions count from 0; .report has all of them.",
-            pd.DataFrame(report, columns=list(INVALID_COLUMNS)).astype(INVALID_COLUMNS),
+            pd.DataFrame(report, columns=list(INVALID_COLUMNS), dtype=object).astype(INVALID_COLUMNS),
         )
     return envelope(lines, kind)
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from analytex_pandas.service.values import clean, to_count, to_text
+from analytex_pandas.service.values import clean, shown, to_count, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +25,7 @@ PLACE_KEYS: Final[Mapping[str, PlaceKind]] = {
     "index": "index",
     "row_index": "index",
     "row": "row",
+    "record": "row",
     "row_number": "row",
 }
 """In order of trust: a line is 1-based and an index 0-based for everyone, a row is either."""
@@ -38,26 +39,28 @@ KNOWN_KEYS: Final = frozenset((*PLACE_KEYS, *ID_KEYS, *PROPERTY_KEYS, *CODE_KEYS
 MAX_DEPTH: Final = 20
 """Levels that are read apart; anything deeper is kept whole in the ``raw`` of one error."""
 
-PLACE_TEXT: Final = re.compile(
-    r"""(?: ^\W* (?:error\s+)? (?:(?:in|on|at)\s+)?    # "Row 12: …", "Error on line 5 …"
-          | \b(?:in|on|at|for)\s+                      # "… on line 5"
-          | [(\[]\s*                                   # "… (row 12)"
-        )
-        (?P<kind>row|line|index) \s* (?:number|no\.?)? \s* [\#:=]? \s*
-        (?P<number>[0-9]{1,18}) \b""",
+PLACE: Final = r"""(?P<kind>row|line|index|record) \s* (?:number|no\.?)? \s* [\#:=\[]? \s*
+                   (?P<number>[0-9]{1,18}) \b"""
+PLACE_FIRST: Final = re.compile(
+    rf"^\W* (?:error\s+)? (?:(?:in|on|at|for)\s+)? {PLACE}",  # "Row 12: …", "Error on line 5 …"
+    re.IGNORECASE | re.VERBOSE,
+)
+# Further on, a number after such a word may be something else: "list index 3 out of range", "address line 2", or
+# where a parser stood inside one record, "line 1 column 5".
+PLACE_LATER: Final = re.compile(
+    rf"(?: \b(?:in|on|at|for)\s+ | [(\[]\s* | (?=\brow\s) ) {PLACE} (?! ,?\s*(?:col|char|pos|of\b))",
     re.IGNORECASE | re.VERBOSE,
 )
 ID_TEXT: Final = re.compile(
-    r"""\b(?:user_id|company_id) (?:
-            \s*[:=]?\s* (?P<quote>["'`]) (?P<quoted>.+?) (?P=quote)     # user_id "a b", user_id: 'a b'
-          | \s*=\s* (?P<equals>[^\s,;()\[\]"'`]+)                       # user_id=abc
-          | \s+ (?P<prefix>\S+): (?=\s|$)                               # user_id abc: …
-        )""",
+    r"""\b(?:user|company)(?:[_ ]?id)? \s*[:=]?\s* (?P<quote>["'`]) (?P<quoted>.+?) (?P=quote)
+      | \b(?:user|company)_id (?:
+            \s*=\s* (?P<equals>[^\s,;()\[\]"'`]+)                        # "user_id=abc"
+          | \s+ (?!(?:is|was|has|must|should|may|can|not)\b) (?P<prefix>\S+): (?=\s|$)  # "user_id abc: …"
+        )
+      | [(\[]\s* (?:user|company)_id \s*[:=]?\s* (?P<bracketed>[^\s()\[\]]+) \s*[)\]]  # "(user_id abc)" """,
     re.IGNORECASE | re.VERBOSE,
 )
-ID_IN_BRACKETS: Final = re.compile(
-    r"[(\[]\s*(?:user_id|company_id)\s*[:=]?\s*(?P<id>[^\s()\[\]]+)\s*[)\]]", re.IGNORECASE
-)
+PIECES: Final = re.compile(r"[\r\n;]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,10 @@ def parse_errors(value: object) -> tuple[RowError, ...]:
     """
     if not value:
         return ()
-    return tuple(read(value, Context()))
+    try:
+        return tuple(read(value, Context()))
+    except RecursionError:
+        return (Context().error(value, ""),)
 
 
 def read(value: object, context: Context) -> Iterator[RowError]:
@@ -151,7 +157,8 @@ def read(value: object, context: Context) -> Iterator[RowError]:
     elif isinstance(value, list | tuple):
         for item in value:
             # The brackets of a list say nothing, so they are left out of `raw`.
-            yield from read(item, context._replace(depth=context.depth + 1))
+            errors = tuple(read(item, context._replace(depth=context.depth + 1)))
+            yield from errors or (context.error(item, ""),)
     elif isinstance(value, dict):
         document = {str(key).casefold(): item for key, item in value.items()}
         if KNOWN_KEYS.isdisjoint(document):
@@ -159,8 +166,7 @@ def read(value: object, context: Context) -> Iterator[RowError]:
         else:
             yield from read_object(value, document, context)
     else:
-        text = to_text(value)
-        yield find_in_text(context.error(value, text))
+        yield from split(find_in_text(context.error(value, to_text(value))))
 
 
 def read_keyed(value: dict[object, object], context: Context) -> Iterator[RowError]:
@@ -184,13 +190,13 @@ def read_object(
     """Yield the error that an object describes, or those nested in it with what it says about them all."""
     context = describe(document, context)
     for key, item in value.items():
-        nested = isinstance(item, list) or (key == "errors" and isinstance(item, dict))
-        if str(key).casefold() in NESTED_KEYS and nested and item:
+        name = str(key).casefold()
+        if item and (name == "errors" or (name == "details" and isinstance(item, list))):
             below = context.inside(lambda inner, key=key: {**value, key: inner})  # type: ignore[misc]
             yield from read(item, below)
             return
-    if context.names_a_row() or any(has_content(item) for item in document.values()):
-        yield find_in_text(context.error(value, context.message))
+    if context.names_a_row() or any(map(has_text, (context.code, context.property, *document.values()))):
+        yield from split(find_in_text(context.error(value, context.message)))
 
 
 def describe(document: Mapping[str, object], context: Context) -> Context:
@@ -232,24 +238,36 @@ def message_of(document: Mapping[str, object]) -> str:
     return to_text(document["details"]) if document.get("details") else ""
 
 
-def has_content(value: object) -> bool:
-    """Tell whether a value says anything: text, a number other than 0, or something that holds one."""
-    return value is not None and value not in (0, False, "", [], {})
+def has_text(value: object) -> bool:
+    """Tell whether there are words in a value; counts alone, as beside an empty list, are no error."""
+    if isinstance(value, dict | list):
+        return any(map(has_text, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and bool(value.strip())
 
 
 def find_in_text(error: RowError) -> RowError:
     """Return the error with the row or id that its own words plainly name, if no key named one."""
     if error.place is not None or error.id is not None:
         return error
-    found = PLACE_TEXT.finditer(error.message)
-    places = {(match["kind"].casefold(), int(match["number"])) for match in found}
+    first = PLACE_FIRST.match(error.message)
+    found = [first] if first else PLACE_LATER.finditer(error.message)
+    places = {(PLACE_KEYS[match["kind"].casefold()], int(match["number"])) for match in found}
     if len(places) == 1:
         kind, place = places.pop()
-        error = replace(error, place=place, place_kind=PLACE_KEYS[kind])
-    ids = {
-        match["quoted"] or match["equals"] or match["prefix"] for match in ID_TEXT.finditer(error.message)
-    } or {match["id"] for match in ID_IN_BRACKETS.finditer(error.message)}
+        error = replace(error, place=place, place_kind=kind)
+    named = (match.groupdict() for match in ID_TEXT.finditer(error.message))
+    ids = {one["quoted"] or one["equals"] or one["prefix"] or one["bracketed"] for one in named}
     return replace(error, id=ids.pop()) if len(ids) == 1 else error
+
+
+def split(error: RowError) -> Iterator[RowError]:
+    """Yield one error for each piece of a text that names a row in each, else the error as it is."""
+    pieces = [piece.strip() for piece in PIECES.split(error.message) if piece.strip()]
+    if len(pieces) > 1 and error.property is None and all(map(PLACE_FIRST.match, pieces)):
+        nameless = replace(error, place=None, place_kind=None, id=None)
+        yield from (find_in_text(replace(nameless, message=piece)) for piece in pieces)
+    else:
+        yield error
 
 
 def to_json(value: object) -> str:
@@ -258,6 +276,6 @@ def to_json(value: object) -> str:
         text = json.dumps(value, ensure_ascii=False, default=repr)
     except (TypeError, ValueError, RecursionError):
         # Not JSON after all: a key of another type, a number of more digits than Python writes.
-        return clean(repr(value))
+        return shown(value)
     # Lone surrogates cannot be stored or printed; as escapes they are kept.
     return text if clean(text) == text else json.dumps(value, default=repr)

@@ -175,23 +175,23 @@ class Transport:
 
     def read(self, response: Response, url: str) -> Answer:
         """Read an answer to its end; if that fails, a bad status is answer enough."""
-        pieces: list[bytes] = []
-        size = 0
-        try:
-            for piece in response.iter_content(READ_BYTES):
-                pieces.append(piece)
-                size += len(piece)
-                if size > MAX_ANSWER_BYTES:
-                    raise ServerError(
-                        f"The answer from {self.origin} is over {MAX_ANSWER_BYTES:,} bytes long."
-                    )
-        except requests.RequestException:
-            if response.ok:
-                raise
+        body = bytearray()
+        with response:
+            try:
+                for piece in response.iter_content(READ_BYTES):
+                    body += piece
+                    if len(body) > MAX_ANSWER_BYTES:
+                        raise ServerError(
+                            f"The answer from {self.origin} is over {MAX_ANSWER_BYTES:,} bytes long, which no "
+                            f"answer of the service is. {failures.SERVER_WAY_OUT}"
+                        )
+            except requests.RequestException:
+                if response.ok:
+                    raise
         headers = requests.structures.CaseInsensitiveDict(
             {name: masked(value, self.key) for name, value in response.headers.items()}
         )
-        return Answer(url, response.status_code, headers, masked_bytes(b"".join(pieces), self.key))
+        return Answer(url, response.status_code, headers, masked_bytes(bytes(body), self.key))
 
 
 @cache

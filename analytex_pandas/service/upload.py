@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NDJSON_TYPE: Final = "application/x-ndjson"
 JSON_TYPE: Final = "application/json"
+READ_BYTES: Final = 1_000_000
 
 
 class Body:
@@ -148,7 +149,9 @@ def measured(stream: BinaryIO) -> tuple[BinaryIO, int]:
             f"A file to send is a path, bytes, or a stream opened with 'rb', not a {type(stream).__name__}."
         )
     if not stream.seekable():
-        content = stream.read(settings.MAX_REQUEST_BYTES)
+        content = b""
+        while len(content) < settings.MAX_REQUEST_BYTES and (piece := stream.read(READ_BYTES)):
+            content += piece
         return io.BytesIO(content), len(content)
     start = stream.tell()
     end = stream.seek(0, io.SEEK_END)

@@ -33,7 +33,15 @@ def to_text(value: object) -> str:
     try:
         return clean(json.dumps(value, ensure_ascii=False, default=repr))
     except (TypeError, ValueError, RecursionError):
+        return shown(value)
+
+
+def shown(value: object) -> str:
+    """Return a value that is no JSON as Python shows it."""
+    try:
         return clean(repr(value))
+    except (ValueError, RecursionError):
+        return object.__repr__(value)
 
 
 def to_count(value: object) -> int | None:
