@@ -82,6 +82,21 @@ def storable(label: pa.Array) -> tuple[pa.Array, str]:
     return label, ""
 
 
+def concat_rows(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return rows tables one below the other; where their labels are of several types, as tagged text."""
+    first = tables[0].schema
+    if all(table.schema.equals(first, check_metadata=True) for table in tables):
+        return pa.concat_tables(tables)
+    return pa.concat_tables([with_tagged_labels(table) for table in tables])
+
+
+def with_tagged_labels(rows: pa.Table) -> pa.Table:
+    """Return a rows table whose labels are one column of tagged text."""
+    texts = pa.array([tagged(label) for label in labels(rows)], pa.large_string()).dictionary_encode()
+    positions = rows[POSITION].to_numpy()
+    return rows_table(positions, [texts])
+
+
 def labels(rows: pa.Table) -> list[Any]:
     """Return the index label of each row of a rows table: a tuple for a MultiIndex."""
     description = json.loads((rows.schema.metadata or {}).get(METADATA_KEY, b"{}"))

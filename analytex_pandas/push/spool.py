@@ -9,18 +9,23 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 
 from analytex_pandas.errors import AnalytexError
 from analytex_pandas.settings import private_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
 ROOM_TO_SPARE = 64 * 1024 * 1024
 """Bytes that a spool leaves free on its disk, for the journal and everybody else."""
+
+
+HASH_BLOCK = 8 * 1024 * 1024
+"""Bytes of hashes read at once."""
 
 
 class Spool:
@@ -111,3 +116,60 @@ class Spool:
 def private(path: str, flags: int) -> int:
     """Open a file for this user only; an opener for ``open``."""
     return os.open(path, flags, 0o600)
+
+
+class Scratch:
+    """Room on disk for what is too much to remember while a source is read.
+
+    Parameters
+    ----------
+    directory : pathlib.Path
+        Where its two files stand until ``delete``.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.hash_path = directory / "hashes.scratch"
+        self.table_path = directory / "tables.scratch"
+        self.files: dict[Path, BinaryIO] = {}
+
+    def writer(self, path: Path) -> BinaryIO:
+        """Return the open file of a path, made on first use."""
+        if path not in self.files:
+            private_directory(path.parent)
+            self.files[path] = open(path, "w+b", opener=private)  # noqa: PTH123, SIM115  # closed by delete()
+        return self.files[path]
+
+    def add_hashes(self, hashes: np.ndarray[Any, np.dtype[np.uint64]]) -> None:
+        """Keep hashes behind those that are there."""
+        self.writer(self.hash_path).write(hashes.tobytes())
+
+    def hashes(self) -> Iterator[np.ndarray[Any, np.dtype[np.uint64]]]:
+        """Read the hashes from the first, a block at a time."""
+        file = self.writer(self.hash_path)
+        file.seek(0)
+        while block := file.read(HASH_BLOCK):
+            yield np.frombuffer(block, np.uint64)
+
+    def add_tables(self, tables: Sequence[pa.Table]) -> None:
+        """Keep tables behind those that are there."""
+        file = self.writer(self.table_path)
+        for table in tables:
+            with pa.ipc.new_stream(file, table.schema) as writer:
+                writer.write_table(table)
+
+    def tables(self, count: int) -> Iterator[list[pa.Table]]:
+        """Read the tables from the first, as many at a time as were added together."""
+        if self.table_path not in self.files:
+            return
+        file = self.files[self.table_path]
+        end = file.tell()
+        file.seek(0)
+        while file.tell() < end:
+            yield [pa.ipc.open_stream(file).read_all() for _ in range(count)]
+
+    def delete(self) -> None:
+        """Delete the files, if there are any."""
+        for path, file in self.files.items():
+            file.close()
+            path.unlink(missing_ok=True)
+        self.files = {}

@@ -1,0 +1,188 @@
+"""A plan as a document that outlives the kernel, and its records as rows of the input again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from analytex_pandas.errors import INVALID_COLUMNS
+from analytex_pandas.frame.labels import restored_index, tag, untag
+from analytex_pandas.frame.ndjson import ChunkSize
+from analytex_pandas.frame.options import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import pyarrow as pa
+
+    from analytex_pandas.settings import Kind
+
+COLUMN_DTYPES = {
+    "column": "object",
+    "property": "object",
+    "dtype": "object",
+    "json_type": "object",
+    "nulls": "int64",
+    "example": "object",
+    "note": "object",
+}
+ID_ROLES = ("user_id", "company_id")
+
+
+@dataclass(frozen=True)
+class PlanDocument:
+    """Everything of a plan but its chunk files.
+
+    Attributes
+    ----------
+    id : str
+        The plan's id, and that of its push.
+    kind : "users" or "companies"
+        What a record is.
+    options : Options
+        What was asked for.
+    counts : mapping of str to int
+        input, invalid, duplicate, unchanged, to_send.
+    chunks : tuple of ChunkSize
+        Number, rows and bytes of each chunk.
+    columns, invalid : pandas.DataFrame
+        As ``Plan.columns`` and ``Plan.invalid`` show them.
+    index_names : tuple
+        The names of the input's index levels.
+    id_columns : mapping of str to label
+        Which column, or index level, holds ``user_id`` and ``company_id``.
+    blocked : bool
+        True when differing rows of one id stand in the way of a push.
+    """
+
+    id: str
+    kind: Kind
+    options: Options
+    counts: Mapping[str, int]
+    chunks: tuple[ChunkSize, ...]
+    columns: pd.DataFrame
+    invalid: pd.DataFrame
+    index_names: tuple[Hashable, ...]
+    id_columns: Mapping[str, Hashable]
+    blocked: bool = False
+
+    def to_bytes(self) -> bytes:
+        """Return the document as bytes, for the journal."""
+        document = {
+            "id": self.id,
+            "kind": self.kind,
+            "options": self.options.to_document(),
+            "counts": dict(self.counts),
+            "chunks": [asdict(size) for size in self.chunks],
+            "columns": table_document(self.columns),
+            "invalid": table_document(self.invalid),
+            "index_names": tag(self.index_names),
+            "id_columns": {role: tag(label) for role, label in self.id_columns.items()},
+            "blocked": self.blocked,
+        }
+        return json.dumps(document).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> PlanDocument:
+        """Return the document that ``to_bytes`` was made from."""
+        document = json.loads(data)
+        return cls(
+            id=document["id"],
+            kind=document["kind"],
+            options=Options.from_document(document["options"]),
+            counts=document["counts"],
+            chunks=tuple(ChunkSize(**size) for size in document["chunks"]),
+            columns=typed_table(document["columns"], COLUMN_DTYPES),
+            invalid=typed_table(document["invalid"], INVALID_COLUMNS),
+            index_names=untag(document["index_names"]),
+            id_columns={role: untag(label) for role, label in document["id_columns"].items()},
+            blocked=document["blocked"],
+        )
+
+    def restore(self, rows: pa.Table, lines: Sequence[bytes]) -> pd.DataFrame:
+        """Return records as rows of the input.
+
+        Parameters
+        ----------
+        rows : pyarrow.Table
+            Where each record came from.
+        lines : sequence of bytes
+            The records.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a record under the input's own column names and index. Values are those that were sent, in the
+            column's dtype where they fit it.
+        """
+        records = [json.loads(line) for line in lines]
+        index = restored_index(rows, self.index_names) if len(records) else pd.Index([], dtype=object)
+        columns: dict[Any, pd.Series[Any]] = {}
+        for sent in self.columns.to_dict("records"):
+            if sent["column"] in self.index_names:
+                continue
+            values = [value_of(record, sent["property"], self.id_columns) for record in records]
+            label = sent["column"] if sent["column"] not in columns else sent["property"]
+            columns[label] = restored(values, sent["dtype"], index)
+        frame = pd.DataFrame(columns, index=index)
+        if not len(records):
+            frame.index = pd.Index([], dtype=object, name=self.index_names[0] if len(self.index_names) == 1 else None)
+        return frame
+
+
+def value_of(record: Mapping[str, Any], name: str, id_columns: Mapping[str, Hashable]) -> Any:
+    """Return an id or a property of a record; None where it has none."""
+    metadata = record.get("metadata", {})
+    return record.get(name) if name in id_columns and name not in metadata else metadata.get(name)
+
+
+def restored(values: Sequence[Any], dtype: str, index: pd.Index[Any]) -> pd.Series[Any]:
+    """Return values as a column of the dtype they had, or of their own where that does not hold them."""
+    series: pd.Series[Any] = pd.Series(list(values), index=index, dtype=object)
+    if dtype.startswith("datetime64") or dtype.startswith("timestamp"):
+        try:
+            return pd.to_datetime(series, utc=True, format="ISO8601").astype(as_utc(dtype))
+        except (TypeError, ValueError):
+            return series
+    if dtype in PLAIN_DTYPES:
+        try:
+            return series.astype(PLAIN_DTYPES[dtype])
+        except (TypeError, ValueError, OverflowError):
+            return series
+    return series
+
+
+def as_utc(dtype: str) -> str:
+    """Return the dtype of aware datetimes; what was sent is UTC."""
+    if "," in dtype and dtype.startswith("datetime64"):
+        return dtype
+    return "datetime64[us, UTC]" if "ns" not in dtype else "datetime64[ns, UTC]"
+
+
+PLAIN_DTYPES = {
+    **{name: name for name in ("str", "string", "bool", "boolean", "category")},
+    **{f"{sign}int{width}": f"{sign}int{width}" for sign in ("", "u") for width in (8, 16, 32, 64)},
+    **{f"{sign}Int{width}": f"{sign}Int{width}" for sign in ("", "U") for width in (8, 16, 32, 64)},
+    **{name: name for name in ("float32", "float64", "Float32", "Float64")},
+}
+
+
+def table_document(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a DataFrame of scalars as JSON."""
+    return [
+        {str(name): tag(value) for name, value in row.items()} for row in frame.to_dict("records")
+    ]
+
+
+def typed_table(rows: Sequence[Mapping[str, Any]], dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """Return rows as a DataFrame of the given columns and dtypes, also when there are none."""
+    return pd.DataFrame(
+        {
+            name: pd.Series([untag(row[name]) for row in rows], dtype=dtype)
+            for name, dtype in dtypes.items()
+        }
+    )

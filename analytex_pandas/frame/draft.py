@@ -1,0 +1,283 @@
+"""The road from a source to chunks: read once, prepare, encode, cut, compare ids. What it needs of a disk is handed in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from analytex_pandas.frame import duplicates
+from analytex_pandas.frame.columns import Coerced, Field, RawBatch, Traits
+from analytex_pandas.frame.labels import POSITION, labels
+from analytex_pandas.frame.layout import Layout, layout
+from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
+from analytex_pandas.frame.prepare import Encoded, Prepared, Report, encode_prepared, merged_types, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from analytex_pandas.frame.columns import JsonKind
+    from analytex_pandas.frame.hashing import Hashes
+    from analytex_pandas.frame.options import Options
+    from analytex_pandas.frame.sources import Source
+    from analytex_pandas.settings import Kind
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class ChunkStore(Protocol):
+    """Where chunks are written to and read back from."""
+
+    def write_chunk(self, number: int, lines: Iterable[pa.Buffer | bytes], rows: pa.Table) -> None:
+        """Write one chunk, over one that has that number already."""
+
+    def read_chunk(self, number: int) -> bytes:
+        """Return the lines of a chunk."""
+
+    def rows(self, number: int) -> pa.Table:
+        """Return where the lines of a chunk came from."""
+
+    def delete_chunk(self, number: int) -> None:
+        """Delete a chunk."""
+
+
+class Scratch(Protocol):
+    """Room for what is too much to remember while a source is read; emptied afterwards."""
+
+    def add_hashes(self, hashes: Hashes) -> None:
+        """Keep hashes behind those that are there."""
+
+    def hashes(self) -> Iterator[Hashes]:
+        """Read the hashes from the first, a block at a time."""
+
+    def add_tables(self, tables: Sequence[pa.Table]) -> None:
+        """Keep tables behind those that are there."""
+
+    def tables(self, count: int) -> Iterator[list[pa.Table]]:
+        """Read the tables from the first, as many at a time as were added together."""
+
+
+@dataclass
+class Draft:
+    """What is known of a plan as its batches pass: columns with their traits, invalid rows, chunks, counts."""
+
+    fields: dict[str, Field] = field(default_factory=dict)
+    traits: dict[str, Traits] = field(default_factory=dict)
+    kinds: dict[str, frozenset[JsonKind]] = field(default_factory=dict)
+    id_traits: Traits = Traits()
+    company_traits: Traits | None = None
+    reports: list[Report] = field(default_factory=list)
+    chunks: Sequence[ChunkSize] = ()
+    layout: Layout | None = None
+    rows: int = 0
+    invalid: int = 0
+    duplicate: int = 0
+    conflicting: int = 0
+    index_names: tuple[Hashable, ...] = (None,)
+
+    def note(self, batch: Prepared) -> None:
+        """Add what a prepared batch shows of its columns."""
+        self.id_traits += batch.id.traits
+        if batch.company is not None:
+            self.company_traits = (self.company_traits or Traits()) + batch.company.traits
+        for name, coerced in batch.properties.items():
+            behind = Traits(missing=self.rows) if name not in self.traits else self.traits[name]
+            self.fields.setdefault(name, batch.origins[name])
+            self.traits[name] = behind + coerced.traits
+            self.kinds[name] = self.kinds.get(name, frozenset()) | coerced.kinds
+        self.rows += len(batch.rows)
+        for name in self.traits.keys() - batch.properties.keys():
+            self.traits[name] += Traits(missing=len(batch.rows))
+
+
+def draft(
+    source: Source, options: Options, kind: Kind, store: ChunkStore, scratch: Scratch, workers: int
+) -> Draft:
+    """Read a source into chunks and return what is known of them.
+
+    Raises
+    ------
+    ValidationError
+        If the frame as such cannot be sent: no id column, two properties of one name, a dtype that has no JSON.
+    """
+    known = None if source.fields is None else layout(source.fields, options, kind)
+    outcome = Draft(layout=known, index_names=source.index_names or (None,))
+    chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)
+    with ThreadPoolExecutor(workers, thread_name_prefix="analytex-encode") as pool:
+        read = encoded_at_once if source.settled else encoded_when_settled
+        for encoded in read(source, known, options, kind, scratch, outcome, pool, workers):
+            chunker.add(encoded.lines, encoded.rows)
+            scratch.add_hashes(encoded.hashes)
+            outcome.reports += encoded.reports
+            outcome.invalid += encoded.total - len(encoded.lines)
+    chunker.close()
+    outcome.chunks = chunker.sizes
+    settle_duplicates(outcome, options, kind, store, scratch)
+    return outcome
+
+
+def encoded_at_once(  # noqa: PLR0917  # the two readings have one signature
+    source: Source,
+    known: Layout | None,
+    options: Options,
+    kind: Kind,
+    scratch: Scratch,  # noqa: ARG001  # the two readings have one signature
+    outcome: Draft,
+    pool: ThreadPoolExecutor,
+    workers: int,
+) -> Iterator[Encoded]:
+    """Yield the batches of a source whose columns have one JSON type each, as lines."""
+
+    def convert(batch: RawBatch) -> tuple[Prepared, Encoded]:
+        if known is None:
+            raise AssertionError("a settled source knows its columns")
+        prepared = prepare(batch, known, kind)
+        kinds = {name: coerced.kinds for name, coerced in prepared.properties.items()}
+        return prepared, encode_prepared(prepared, merged_types(kinds), options, kind)
+
+    for prepared, encoded in in_order(pool, convert, source.batches(), workers):
+        outcome.note(prepared)
+        yield encoded
+
+
+def encoded_when_settled(  # noqa: PLR0917  # the two readings have one signature
+    source: Source,
+    known: Layout | None,
+    options: Options,
+    kind: Kind,
+    scratch: Scratch,
+    outcome: Draft,
+    pool: ThreadPoolExecutor,
+    workers: int,
+) -> Iterator[Encoded]:
+    """Yield the batches of any source as lines, once the last has shown which JSON type each column has."""
+    seen: dict[Field, None] = {}
+    kept: list[Prepared] = []
+
+    def convert(batch: RawBatch) -> Prepared:
+        return prepare(batch, known or layout(list(batch.columns), options, kind, partial=True), kind)
+
+    def noted(batches: Iterator[RawBatch]) -> Iterator[RawBatch]:
+        for batch in batches:
+            seen.update(dict.fromkeys(batch.columns))
+            yield batch
+
+    for prepared in in_order(pool, convert, noted(source.batches()), workers):
+        outcome.note(prepared)
+        kept.append(spilled(prepared, scratch))
+    if known is None:
+        outcome.layout = layout(unique_fields(seen), options, kind)
+    types = merged_types(outcome.kinds)
+    with_company = outcome.company_traits is not None
+
+    def encode(item: tuple[Prepared, list[pa.Table]]) -> Encoded:
+        return encode_prepared(unspilled(*item, with_company=with_company), types, options, kind)
+
+    yield from in_order(pool, encode, zip(kept, scratch.tables(2), strict=True), workers)
+
+
+def unique_fields(seen: Iterable[Field]) -> list[Field]:
+    """Return the columns of several frames, one of each label."""
+    by_label: dict[tuple[Hashable, bool], Field] = {}
+    for one in seen:
+        by_label.setdefault((one.label, one.is_index), one)
+    return list(by_label.values())
+
+
+def spilled(batch: Prepared, scratch: Scratch) -> Prepared:
+    """Write a prepared batch's text away and return the batch without it."""
+    columns = {"id": batch.id.text, **({"company": batch.company.text} if batch.company else {})}
+    texts = {f"property {name}": coerced.text for name, coerced in batch.properties.items()}
+    scratch.add_tables([pa.table({**columns, **texts}), batch.rows])
+    bare = pa.nulls(0, pa.large_string())
+    return dataclasses.replace(
+        batch,
+        rows=batch.rows.slice(0, 0),
+        id=dataclasses.replace(batch.id, text=bare),
+        company=dataclasses.replace(batch.company, text=bare) if batch.company else None,
+        properties={name: dataclasses.replace(coerced, text=bare) for name, coerced in batch.properties.items()},
+    )
+
+
+def unspilled(batch: Prepared, tables: list[pa.Table], *, with_company: bool) -> Prepared:
+    """Return a prepared batch with the text that was written away."""
+    texts, rows = tables
+
+    def back(coerced: Coerced, name: str) -> Coerced:
+        column = texts[name].combine_chunks()
+        text = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+        return dataclasses.replace(coerced, text=text)
+
+    missing = Coerced(pa.nulls(len(rows), pa.large_string()), frozenset(), plain=True) if with_company else None
+    return dataclasses.replace(
+        batch,
+        rows=rows,
+        id=back(batch.id, "id"),
+        company=back(batch.company, "company") if batch.company else missing,
+        properties={name: back(coerced, f"property {name}") for name, coerced in batch.properties.items()},
+    )
+
+
+def in_order(
+    pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """Yield the results of `work` in the order of the items, never more than a few ahead of what is taken."""
+    running: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            running.append(pool.submit(work, item))
+            if len(running) > workers:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def settle_duplicates(outcome: Draft, options: Options, kind: Kind, store: ChunkStore, scratch: Scratch) -> None:
+    """Drop equal records, and differing ones by policy; write the chunks anew where lines fell away."""
+    total = sum(size.rows for size in outcome.chunks)
+    candidates = duplicates.suspects(scratch.hashes, total)
+    verdict = duplicates.judge(candidates, outcome.chunks, store.read_chunk, kind, options.duplicates)
+    outcome.duplicate = len(verdict.dropped)
+    outcome.conflicting = len(verdict.conflicting)
+    outcome.invalid += outcome.conflicting
+    gone = np.union1d(verdict.dropped, verdict.conflicting)
+    if not len(gone):
+        return
+    chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)
+    start = 0
+    # a line never moves to a later chunk than it was in, so that each chunk is read before it is written over
+    for size in outcome.chunks:
+        lines, rows = lines_of(store.read_chunk(size.number)), store.rows(size.number)
+        places = np.arange(start, start + size.rows)
+        start += size.rows
+        conflicting = np.isin(places, verdict.conflicting)
+        if conflicting.any():
+            mask = pa.array(conflicting)
+            outcome.reports.append(conflict_report(lines.filter(mask), rows.filter(mask), kind))
+        keep = pa.array(~np.isin(places, gone))
+        chunker.add(lines.filter(keep), rows.filter(keep))
+    chunker.close()
+    for size in outcome.chunks[len(chunker.sizes) :]:
+        store.delete_chunk(size.number)
+    outcome.chunks = chunker.sizes
+
+
+def conflict_report(lines: pa.Array, rows: pa.Table, kind: Kind) -> Report:
+    """Return why rows of one id with different values cannot be sent."""
+    id_name = "user_id" if kind == "users" else "company_id"
+    ids: list[Any] = [record[id_name] for record in records(lines)]
+    message = (
+        "The same id stands in several rows with different values; choose with duplicates='first' or 'last', "
+        "or mend the rows."
+    )
+    return Report(rows[POSITION].to_pylist(), labels(rows), ids, id_name, "duplicate", message)

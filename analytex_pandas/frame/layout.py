@@ -1,0 +1,158 @@
+"""Which column becomes what: the id, the company, and each property under its name. Everything wrong in one report."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analytex_pandas import settings
+from analytex_pandas.errors import ValidationError
+from analytex_pandas.frame.coerce import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Sequence
+
+    from analytex_pandas.frame.columns import Field
+    from analytex_pandas.frame.options import Options
+    from analytex_pandas.settings import Kind
+
+
+@dataclass(frozen=True)
+class Property:
+    """A column that is sent as a property: under which name, and how its values are coerced."""
+
+    field: Field
+    name: str
+    policy: Policy
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What becomes of the columns of an input.
+
+    `id` and `company` are None where a part of the input (one frame of several) has no such column.
+    """
+
+    id: Field | None
+    company: Field | None
+    properties: tuple[Property, ...]
+
+
+def layout(fields: Sequence[Field], options: Options, kind: Kind, *, partial: bool = False) -> Layout:
+    """Return what becomes of the columns.
+
+    Parameters
+    ----------
+    fields : sequence of Field
+        The columns and index levels there are.
+    options : Options
+        What was asked for.
+    kind : "users" or "companies"
+        What a record is.
+    partial : bool
+        True for one frame of several, which need not have every column.
+
+    Raises
+    ------
+    ValidationError
+        With everything that is wrong: columns that do not exist, two properties of one name, names too long, too many.
+    """
+    wrong: list[str] = []
+    id_label = options.user_id if kind == "users" else options.company_id
+    id_field = found(fields, id_label)
+    if id_field is None and not partial:
+        wrong.append(missing_id(fields, id_label, kind))
+    company = None
+    if kind == "users" and options.company_id is not None:
+        company = found(fields, options.company_id)
+        if company is None and options.company_id_named and not partial:
+            wrong.append(
+                f"There is no column or index level {options.company_id!r} for company_id."
+                f"{near(fields, options.company_id)} company_id=None sends users without their company."
+            )
+    taken = {field for field in (id_field, company) if field is not None}
+    chosen, unknown = choose(fields, options, taken)
+    types = dict(options.types)
+    if not partial:
+        wrong += [f"properties: there is no column {label!r}.{near(fields, label)}" for label in unknown]
+        columns = {field.label for field in fields}
+        wrong += [f"types: there is no column {label!r}.{near(fields, label)}" for label in types if label not in columns]
+    properties = tuple(
+        Property(field, name, Policy(types.get(field.label), options.timezone, options.nested))
+        for field, name in chosen
+    )
+    wrong += wrong_names([(repr(part.field.label), part.name) for part in properties])
+    if wrong:
+        raise ValidationError("The frame cannot be sent as it is:\n" + "\n".join(f"- {line}" for line in wrong))
+    return Layout(id_field, company, properties)
+
+
+def choose(
+    fields: Sequence[Field], options: Options, taken: set[Field]
+) -> tuple[list[tuple[Field, str]], list[Hashable]]:
+    """Return the columns that are properties, with their names, and the labels asked for that are no column."""
+    if options.properties is None:
+        return [(field, field.name) for field in fields if not field.is_index and field not in taken], []
+    chosen, unknown = [], []
+    for label, name in options.properties:
+        matching = [field for field in fields if field.label == label]
+        if not matching:
+            unknown.append(label)
+        columns = [field for field in matching if not field.is_index] or matching
+        chosen += [(field, field.name if name is None else name) for field in columns]
+    return chosen, unknown
+
+
+def found(fields: Iterable[Field], label: Hashable) -> Field | None:
+    """Return the column of that label, else the index level."""
+    matching = [field for field in fields if field.label == label]
+    return min(matching, key=lambda field: field.is_index, default=None)
+
+
+def missing_id(fields: Sequence[Field], label: Hashable, kind: Kind) -> str:
+    """Return what to say when the id column does not exist."""
+    name = "user_id" if kind == "users" else "company_id"
+    return (
+        f"There is no column or index level {label!r} for {name}.{near(fields, label)} "
+        f"Name the one that holds the id: {name}=…; an index without a name gets one by df.rename_axis(…)."
+    )
+
+
+def near(fields: Iterable[Field], label: Hashable) -> str:
+    """Return a hint at the columns that a label may have meant, else at those there are."""
+    names = [field.name for field in fields]
+    folded = {name.casefold().strip(): name for name in names}
+    matches = difflib.get_close_matches(str(label).casefold().strip(), folded, 3, cutoff=0.6)
+    if matches:
+        return f" Did you mean {' or '.join(repr(folded[match]) for match in matches)}?"
+    if not names:
+        return " The frame has no columns."
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""  # noqa: PLR2004
+    return f" There are {', '.join(map(repr, names[:10]))}{more}."
+
+
+def wrong_names(named: Sequence[tuple[str, str]]) -> list[str]:
+    """Return what is wrong with the names of properties; each comes with the column it is of."""
+    wrong = []
+    for name, count in Counter(name for _, name in named).items():
+        if count > 1:
+            columns = ", ".join(column for column, other in named if other == name)
+            wrong.append(f"Two properties have the name {name!r} (columns {columns}); rename one with properties={{column: name}}.")
+    for column, name in named:
+        if len(name) > settings.MAX_PROPERTY_NAME_CHARACTERS:
+            wrong.append(
+                f"The property of column {column[:60]} has a name of {len(name)} characters; the service takes "
+                f"{settings.MAX_PROPERTY_NAME_CHARACTERS}. Rename it with properties={{column: name}}."
+            )
+        if not name.strip():
+            wrong.append(f"The property of column {column} has no name; give it one with properties={{column: name}}.")
+        if any("\ud800" <= character <= "\udfff" for character in name):
+            wrong.append(f"The name of column {column} holds half a surrogate pair, which no encoding can write.")
+    if len(named) > settings.MAX_PROPERTIES:
+        wrong.append(
+            f"There are {len(named)} properties; the service takes {settings.MAX_PROPERTIES} a profile. "
+            "Choose some with properties=[…]."
+        )
+    return wrong

@@ -1,0 +1,267 @@
+"""Columns of text → lines of NDJSON, and lines → chunks by rows and bytes.
+
+A batch becomes one Arrow array of lines in one join; its data buffer is the file, its offsets are the sizes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytex_pandas.frame.columns import TEXT
+from analytex_pandas.frame.ids import text_buffers
+from analytex_pandas.frame.labels import concat_rows
+
+if TYPE_CHECKING:
+    from analytex_pandas.frame.options import Nulls
+    from analytex_pandas.settings import Kind
+
+BACKSLASH = 0x5C
+QUOTE = 0x22
+FIRST_PRINTABLE = 0x20
+ESCAPES = {byte: json.dumps(chr(byte))[1:-1].encode() for byte in (BACKSLASH, QUOTE, *range(FIRST_PRINTABLE))}
+GROWTH = np.zeros(256, np.int64)
+GROWTH[list(ESCAPES)] = [len(escaped) - 1 for escaped in ESCAPES.values()]
+EMPTY = pa.scalar("", TEXT)
+
+
+@dataclass(frozen=True)
+class PropertyText:
+    """One property of a batch: its text, whether it is a JSON string, whether nothing in it needs escaping."""
+
+    name: str
+    text: pa.Array
+    quoted: bool
+    plain: bool
+
+
+class Line:
+    """The pieces of which each line is joined: literal text between columns of text."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Any] = []
+        self.literal = ""
+
+    def write(self, literal: str) -> None:
+        """Append the same text to every line."""
+        self.literal += literal
+
+    def column(self, text: pa.Array) -> None:
+        """Append each line's own text, nothing where it is null."""
+        if self.literal:
+            self.pieces.append(pa.scalar(self.literal, TEXT))
+            self.literal = ""
+        self.pieces.append(text)
+
+    def joined(self, rows: int) -> pa.Array:
+        """Return the lines."""
+        if self.literal:
+            self.pieces.append(pa.scalar(self.literal, TEXT))
+        if all(isinstance(piece, pa.Scalar) for piece in self.pieces):
+            return pa.array(["".join(piece.as_py() for piece in self.pieces)] * rows, TEXT)
+        return pc.binary_join_element_wise(*self.pieces, EMPTY, null_handling="replace", null_replacement="")
+
+
+def encode(
+    kind: Kind, ids: pa.Array, companies: pa.Array | None, properties: Sequence[PropertyText], nulls: Nulls
+) -> pa.Array:
+    """Return one record a row as a line of NDJSON, line end included.
+
+    Properties stand in the order given. A row without properties has no ``metadata``; a row without an id gives a line
+    that must not be sent.
+    """
+    line = Line()
+    line.write('{"user_id":"' if kind == "users" else '{"company_id":"')
+    line.column(escaped(ids))
+    line.write('"')
+    if companies is not None:
+        write_value(line, ',"company_id":', PropertyText("company_id", companies, quoted=True, plain=False))
+    if nulls == "send":
+        properties = [with_null(part) for part in properties]
+    opened = write_properties(line, [part for part in properties if part.text.null_count < len(part.text)])
+    if opened is None:
+        line.write("}\n")
+    elif opened is True:
+        line.write("}}\n")
+    else:
+        line.column(pc.if_else(opened, pa.scalar("}}\n", TEXT), pa.scalar("}\n", TEXT)))
+    return line.joined(len(ids))
+
+
+def write_properties(line: Line, properties: Sequence[PropertyText]) -> Any:
+    """Write the metadata; return which rows have any: None for no row, True for all, else a mask.
+
+    What stands before a property depends on the row only as long as some row has none yet.
+    """
+    opened: Any = None
+    for part in properties:
+        name = json.dumps(part.name, ensure_ascii=False)
+        first, later = f',"metadata":{{{name}:', f",{name}:"
+        if opened is None or opened is True:
+            prefix: Any = first if opened is None else later
+        else:
+            prefix = pc.if_else(opened, pa.scalar(later, TEXT), pa.scalar(first, TEXT))
+        write_value(line, prefix, part)
+        if opened is True or not part.text.null_count:
+            opened = True
+            continue
+        valid = part.text.is_valid()
+        opened = valid if opened is None else pc.or_(opened, valid)
+        if pc.all(opened).as_py():
+            opened = True
+    return opened
+
+
+def write_value(line: Line, prefix: Any, part: PropertyText) -> None:
+    """Write one value behind its prefix, and nothing where it is missing."""
+    text = part.text if part.plain or not part.quoted else escaped(part.text)
+    quote = '"' if part.quoted else ""
+    if pa.types.is_dictionary(text.type):
+        text = taken(text, prefix + quote if isinstance(prefix, str) and text.null_count else None, quote)
+        if isinstance(prefix, str) and text.null_count:
+            line.column(text)
+            return
+    if text.null_count:
+        if isinstance(prefix, str):
+            line.column(surrounded(text, prefix + quote, quote))
+        else:
+            opening = pc.binary_join_element_wise(prefix, pa.scalar(quote, TEXT), EMPTY) if quote else prefix
+            line.column(pc.binary_join_element_wise(opening, text, pa.scalar(quote, TEXT), EMPTY))
+        return
+    if isinstance(prefix, str):
+        line.write(prefix + quote)
+    else:
+        line.column(prefix)
+        line.write(quote)
+    line.column(text)
+    line.write(quote)
+
+
+def taken(text: pa.Array, prefix: str | None, quote: str) -> pa.Array:
+    """Return dictionary text as plain text; with a `prefix` it and the closing quote are put around each distinct one."""
+    values = text.dictionary
+    if prefix is not None:
+        values = pc.binary_join_element_wise(pa.scalar(prefix, TEXT), values, pa.scalar(quote, TEXT), EMPTY)
+    return values.take(text.indices)
+
+
+def surrounded(text: pa.Array, prefix: str, suffix: str) -> pa.Array:
+    """Return text with a prefix and a suffix; null stays null."""
+    return pc.binary_join_element_wise(pa.scalar(prefix, TEXT), text, pa.scalar(suffix, TEXT), EMPTY)
+
+
+def with_null(part: PropertyText) -> PropertyText:
+    """Return a property with JSON null where its value is missing."""
+    text = part.text.cast(TEXT) if pa.types.is_dictionary(part.text.type) else part.text
+    if part.quoted:
+        text = text if part.plain else escaped(text)
+        text = surrounded(text, '"', '"')
+    return PropertyText(part.name, pc.fill_null(text, "null"), quoted=False, plain=True)
+
+
+def escaped(text: pa.Array) -> pa.Array:
+    """Return text with what JSON strings cannot hold escaped; without any, the same array.
+
+    Works on the bytes of the whole array at once: in UTF-8 a byte that needs escaping is never part of another
+    character.
+    """
+    if pa.types.is_dictionary(text.type):
+        return pa.DictionaryArray.from_arrays(text.indices, escaped(text.dictionary))
+    data, offsets = text_buffers(text)
+    used = data[offsets[0] : offsets[-1]]
+    at = np.flatnonzero((used < FIRST_PRINTABLE) | (used == QUOTE) | (used == BACKSLASH))
+    if not len(at):
+        return text
+    special = used[at]
+    raw = used.tobytes()
+    for byte in sorted(np.unique(special).tolist(), key=lambda byte: byte != BACKSLASH):
+        raw = raw.replace(bytes([byte]), ESCAPES[byte])
+    growth = np.concatenate([[0], np.cumsum(GROWTH[special])])
+    relative = offsets - offsets[0]
+    moved = relative + growth[np.searchsorted(at, relative)]
+    bitmap = pa.array(text.is_valid()).buffers()[1] if text.null_count else None
+    return pa.Array.from_buffers(TEXT, len(text), [bitmap, pa.py_buffer(moved), pa.py_buffer(raw)])
+
+
+@dataclass(frozen=True)
+class ChunkSize:
+    """One chunk of a plan; chunks are numbered from 1."""
+
+    number: int
+    rows: int
+    bytes: int
+
+
+@dataclass
+class Chunker:
+    """Cuts lines into chunks of at most so many rows and bytes, and hands each to `write` when it is full.
+
+    `write` takes the chunk's number, its lines as buffers, and its rows table. The first chunk has at most `canary`
+    rows, if that is not 0.
+    """
+
+    max_rows: int
+    max_bytes: int
+    write: Callable[[int, Sequence[pa.Buffer], pa.Table], None]
+    canary: int = 0
+    sizes: list[ChunkSize] = field(default_factory=list)
+    parts: list[tuple[pa.Array, pa.Table]] = field(default_factory=list)
+    rows: int = 0
+    bytes: int = 0
+
+    def add(self, lines: pa.Array, rows: pa.Table) -> None:
+        """Add lines, each with its line end, and where they came from."""
+        _, offsets = text_buffers(lines)
+        first = 0
+        while first < len(lines):
+            room = offsets[first] + self.max_bytes - self.bytes
+            fitting = int(np.searchsorted(offsets, room, side="right")) - 1 - first
+            count = min(fitting, self.limit - self.rows, len(lines) - first)
+            if count > 0:
+                self.parts.append((lines.slice(first, count), rows.slice(first, count)))
+                self.rows += count
+                self.bytes += int(offsets[first + count] - offsets[first])
+                first += count
+            if self.rows == self.limit or first < len(lines):
+                self.close()
+
+    @property
+    def limit(self) -> int:
+        """Rows that the chunk being filled may have."""
+        return min(self.canary or self.max_rows, self.max_rows) if not self.sizes else self.max_rows
+
+    def close(self) -> None:
+        """End the chunk that is being filled, if it has any rows."""
+        if not self.parts:
+            return
+        number = len(self.sizes) + 1
+        buffers = [line_buffer(lines) for lines, _ in self.parts]
+        self.write(number, buffers, concat_rows([rows for _, rows in self.parts]))
+        self.sizes.append(ChunkSize(number, self.rows, self.bytes))
+        self.parts, self.rows, self.bytes = [], 0, 0
+
+
+def line_buffer(lines: pa.Array) -> pa.Buffer:
+    """Return the bytes of lines, one behind the other, without copying them."""
+    _, offsets = text_buffers(lines)
+    return lines.buffers()[2].slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
+
+
+def lines_of(ndjson: bytes) -> pa.Array:
+    """Return NDJSON as the array of its lines, each with its line end."""
+    data = np.frombuffer(ndjson, np.uint8)
+    ends = np.flatnonzero(data == ord("\n")).astype(np.int64) + 1
+    offsets = np.concatenate([np.zeros(1, np.int64), ends])
+    return pa.Array.from_buffers(TEXT, len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(ndjson)])
+
+
+def records(lines: pa.Array) -> Iterator[Any]:
+    """Yield each line as the record it says."""
+    for line in lines.to_pylist():
+        yield json.loads(line)

@@ -1,0 +1,84 @@
+"""What a careful colleague would point out about a column, from traits added up over its batches."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from analytex_pandas.frame.columns import Coerced, Traits
+
+SAMPLE = 100
+"""Present values of a batch that are looked at for dates kept as text."""
+DATE_LIKE = re.compile(
+    r"\s*(\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}( \d{1,2}:\d{2}.*)?|\d{4}/\d{1,2}/\d{1,2})\s*"
+)
+MOSTLY = 0.9
+SERVICE_SET = frozenset({"first_seen_at", "last_seen_at"})
+KIND_WORDS = {"string": "text", "number": "numbers", "boolean": "booleans"}
+
+
+def traits_of(coerced: Coerced) -> Traits:
+    """Return a coerced column's traits, with its counts, an example and a look at some of its text."""
+    text = coerced.text
+    present = len(text) - text.null_count
+    kinds = coerced.traits.kinds or {kind: present for kind in coerced.kinds if present}
+    sample = first_present(text)
+    is_text = coerced.kinds == frozenset({"string"}) and not coerced.plain
+    return dataclasses.replace(
+        coerced.traits,
+        present=present,
+        missing=text.null_count,
+        kinds=kinds,
+        example=sample[0] if sample else None,
+        looked_at=len(sample) if is_text else 0,
+        dates_as_text=sum(bool(DATE_LIKE.fullmatch(value)) for value in sample) if is_text else 0,
+    )
+
+
+def first_present(text: pa.Array) -> list[str]:
+    """Return the first values that are there."""
+    head = text.slice(0, 2 * SAMPLE).drop_null()
+    if not len(head) and text.null_count < len(text):
+        head = text.drop_null()
+    if pa.types.is_dictionary(head.type):
+        head = head.slice(0, SAMPLE)
+        return [head.dictionary[code].as_py() for code in head.indices.to_pylist()]
+    return list(head.slice(0, SAMPLE).to_pylist())
+
+
+def property_note(name: str, json_type: str, traits: Traits) -> str:
+    """Return what to say of a property's column; empty where there is nothing to say."""
+    notes = []
+    if len(traits.kinds) > 1:
+        counts = ", ".join(f"{count:,} {KIND_WORDS[kind]}" for kind, count in sorted(traits.kinds.items()))
+        notes.append(f"mixed types ({counts}): all sent as text")
+    if not traits.present:
+        notes.append("no value in any row")
+    if traits.floats and traits.whole_floats == traits.floats and json_type == "number":
+        notes.append("whole floats, sent as integers")
+    if traits.beyond_double:
+        notes.append(
+            f"{traits.beyond_double:,} integers beyond 2^53: most readers of JSON round them; if they are identifiers, "
+            "send them as text (types=…)"
+        )
+    if traits.looked_at and traits.dates_as_text >= MOSTLY * traits.looked_at:
+        notes.append('dates kept as text: types={…: "date"} or "datetime" makes them dates')
+    if name in SERVICE_SET:
+        notes.append("set by the service itself, which may ignore or overwrite it")
+    return "; ".join(notes)
+
+
+def id_note(traits: Traits) -> str:
+    """Return what to say of an id column; empty where there is nothing to say."""
+    notes = []
+    if traits.whole_floats:
+        notes.append("whole floats, sent as digits without .0")
+    if traits.spaces_around:
+        notes.append(f"{traits.spaces_around:,} ids with spaces around them, which make them other ids")
+    return "; ".join(notes)
+
+

@@ -1,0 +1,319 @@
+"""What a push would do, before it does it: ``Plan``, and how a draft becomes one."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pandas as pd
+
+from analytex_pandas import settings
+from analytex_pandas.errors import AnalytexError, ValidationError
+from analytex_pandas.frame.document import COLUMN_DTYPES, PlanDocument
+from analytex_pandas.frame.ndjson import lines_of, records
+from analytex_pandas.frame.notes import id_note, property_note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from analytex_pandas.frame.columns import Traits
+    from analytex_pandas.frame.draft import ChunkStore, Draft
+    from analytex_pandas.frame.options import Options
+    from analytex_pandas.frame.prepare import Report
+    from analytex_pandas.push.push import Push
+    from analytex_pandas.settings import Kind
+
+SECONDS_A_MINUTE = 60
+SHOWN_PROBLEMS = 5
+
+
+class Effects(Protocol):
+    """What a plan can set in motion; handed in by the facade, which knows disk and network."""
+
+    def launch(self, plan: Plan, wait: bool | None, progress: bool | None) -> Push:
+        """Start the push of a plan."""
+
+    def export(self, plan: Plan, directory: str | Path) -> list[Path]:
+        """Write a plan's chunks as NDJSON files."""
+
+    def page(self, plan: Plan) -> str:
+        """Return a plan as HTML."""
+
+    def text(self, plan: Plan) -> str:
+        """Return a plan as text."""
+
+
+class Plan:
+    """What a push of this data would do. Nothing has been sent.
+
+    Made by :func:`plan_users` and :func:`plan_companies`. The records are encoded already and wait on this machine, in
+    private files that go when the plan is pushed or dropped; changing the data later changes nothing.
+
+    Examples
+    --------
+    >>> import pandas as pd, analytex_pandas as apd
+    >>> df = pd.DataFrame({"user_id": ["ann", "bob", None], "seats": [3.0, None, 1.0]})
+    >>> plan = df.analytex.plan_users()
+    >>> plan.counts["to_send"], plan.invalid["code"].tolist()
+    (np.int64(2), ['missing_id'])
+    >>> plan.records(2)
+    [{'user_id': 'ann', 'metadata': {'seats': 3}}, {'user_id': 'bob'}]
+    """
+
+    def __init__(self, document: PlanDocument, store: ChunkStore, effects: Effects) -> None:
+        self.document = document
+        self.store = store
+        self.effects = effects
+        self.pushed = False
+
+    @property
+    def id(self) -> str:
+        """The plan's id; its push has the same."""
+        return self.document.id
+
+    @property
+    def kind(self) -> Kind:
+        """What a record is: ``"users"`` or ``"companies"``."""
+        return self.document.kind
+
+    @property
+    def options(self) -> Options:
+        """What was asked for."""
+        return self.document.options
+
+    @property
+    def rows(self) -> int:
+        """Rows that a push would send."""
+        return self.document.counts["to_send"]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of NDJSON that a push would send."""
+        return sum(size.bytes for size in self.document.chunks)
+
+    @property
+    def duration(self) -> pd.Timedelta:
+        """How long the service takes for it, at its documented pace of 1,200 rows a minute."""
+        seconds = self.rows / settings.ROWS_PER_MINUTE * SECONDS_A_MINUTE
+        return pd.Timedelta(seconds=round(seconds))
+
+    @property
+    def columns(self) -> pd.DataFrame:
+        """What becomes of each column: column, property, dtype, json_type, nulls (rows), example, note."""
+        return self.document.columns.copy()
+
+    @property
+    def counts(self) -> pd.Series[int]:
+        """Rows: input, invalid, duplicate, unchanged, to_send; the first is the sum of the others."""
+        return pd.Series(dict(self.document.counts), dtype="int64", name="rows")
+
+    @property
+    def invalid(self) -> pd.DataFrame:
+        """Rows that cannot be sent and why: position, index, id, property, code, message; one row a problem."""
+        return self.document.invalid.copy()
+
+    @property
+    def chunks(self) -> pd.DataFrame:
+        """The requests it takes: chunk, rows, bytes."""
+        sizes = self.document.chunks
+        return pd.DataFrame(
+            {
+                "chunk": pd.Series([size.number for size in sizes], dtype="int64"),
+                "rows": pd.Series([size.rows for size in sizes], dtype="int64"),
+                "bytes": pd.Series([size.bytes for size in sizes], dtype="int64"),
+            }
+        )
+
+    def records(self, n: int = 5) -> list[dict[str, Any]]:
+        """Return the first `n` records as they would be sent."""
+        found: list[dict[str, Any]] = []
+        for size in self.document.chunks:
+            if len(found) >= n:
+                break
+            self.check_spooled()
+            found += islice(records(lines_of(self.store.read_chunk(size.number))), n - len(found))
+        return found
+
+    def to_ndjson(self, directory: str | Path) -> list[Path]:
+        """Write the chunks as NDJSON files, one record a line, and return their paths.
+
+        Each file is one request's worth: ``apd.Client.submit_file`` takes it as it is.
+
+        Parameters
+        ----------
+        directory : str or pathlib.Path
+            Where to; made if it does not exist. A file that is there already is not overwritten.
+
+        Raises
+        ------
+        ValidationError
+            If rows are invalid and ``invalid="skip"`` was not asked for.
+        """
+        self.check()
+        self.check_spooled()
+        return self.effects.export(self, directory)
+
+    def push(self, wait: bool | None = None, progress: bool | None = None) -> Push:
+        """Send it.
+
+        Parameters
+        ----------
+        wait : bool, optional
+            Whether to return only when the push has ended. By default not in a notebook, and elsewhere yes.
+        progress : bool, optional
+            Whether to show progress. By default a panel in a notebook, and a bar on stderr where that is a terminal.
+
+        Returns
+        -------
+        Push
+            The push, under way or ended.
+
+        Raises
+        ------
+        ValidationError
+            If rows are invalid and ``invalid="skip"`` was not asked for. Nothing is sent then.
+        AnalytexError
+            If this plan was pushed already; the message names the push.
+        """
+        self.check()
+        self.check_spooled()
+        return self.effects.launch(self, wait, progress)
+
+    def check(self) -> None:
+        """Raise ValidationError where rows stand in the way of a push."""
+        document = self.document
+        in_the_way = document.invalid
+        if document.options.invalid == "skip":
+            in_the_way = in_the_way[in_the_way["code"] == "duplicate"]
+            if not document.blocked:
+                return
+        if not len(in_the_way):
+            return
+        rows = in_the_way["position"].nunique()
+        lines = [
+            f"- row {row['index']!r}{of_property(row['property'])}: {row['message']}"
+            for row in in_the_way.head(SHOWN_PROBLEMS).to_dict("records")
+        ]
+        more = len(in_the_way) - len(lines)
+        if more > 0:
+            lines.append(f"- and {more:,} more, all in plan.invalid and in this error's .report")
+        ways = []
+        if (in_the_way["code"] != "duplicate").any():
+            ways.append('invalid="skip" sends the other rows and reports these')
+        if document.blocked:
+            ways.append('duplicates="first" or "last" chooses among rows of one id')
+        raise ValidationError(
+            f"{rows:,} of {document.counts['input']:,} rows cannot be sent, so nothing was:\n"
+            + "\n".join(lines)
+            + f"\n{'; '.join(ways)}.",
+            in_the_way.reset_index(drop=True),
+        )
+
+    def check_spooled(self) -> None:
+        """Raise AnalytexError where the plan's records have been taken over by its push."""
+        if self.pushed:
+            raise AnalytexError(
+                f"This plan was pushed already, as push {self.id!r}: apd.resume({self.id!r}) gives that push. "
+                "To send the data again, plan again."
+            )
+
+    def __repr__(self) -> str:
+        return self.effects.text(self)
+
+    def _repr_html_(self) -> str:
+        return self.effects.page(self)
+
+
+def of_property(name: str) -> str:
+    """Return where in a row a problem is."""
+    return f", {name!r}" if name else ""
+
+
+def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options) -> PlanDocument:
+    """Return a finished draft as the document of a plan."""
+    to_send = sum(size.rows for size in draft.chunks)
+    counts = {
+        "input": draft.rows,
+        "invalid": draft.invalid,
+        "duplicate": draft.duplicate,
+        "unchanged": 0,
+        "to_send": to_send,
+    }
+    id_name = "user_id" if kind == "users" else "company_id"
+    id_columns = {}
+    if draft.layout is not None and draft.layout.id is not None:
+        id_columns[id_name] = draft.layout.id.label
+    if draft.layout is not None and draft.layout.company is not None:
+        id_columns["company_id"] = draft.layout.company.label
+    return PlanDocument(
+        id=plan_id,
+        kind=kind,
+        options=options,
+        counts=counts,
+        chunks=tuple(draft.chunks),
+        columns=columns_table(draft, id_name),
+        invalid=invalid_table(draft.reports),
+        index_names=draft.index_names,
+        id_columns=id_columns,
+        blocked=draft.conflicting > 0,
+    )
+
+
+def columns_table(draft: Draft, id_name: str) -> pd.DataFrame:
+    """Return ``Plan.columns``: the ids first, then the properties in the order of the input."""
+    rows: list[tuple[Any, ...]] = []
+    found = draft.layout
+    if found is not None and found.id is not None:
+        rows.append(id_row(found.id.label, id_name, found.id.dtype, draft.id_traits))
+    if found is not None and found.company is not None and draft.company_traits is not None:
+        rows.append(id_row(found.company.label, "company_id", found.company.dtype, draft.company_traits))
+    for name, traits in draft.traits.items():
+        kinds = draft.kinds[name]
+        json_type = next(iter(kinds)) if len(kinds) == 1 else "string" if kinds else "null"
+        origin = draft.fields[name]
+        note = property_note(name, json_type, traits)
+        rows.append((origin.label, name, origin.dtype, json_type, traits.missing, example(traits, json_type), note))
+    names = list(COLUMN_DTYPES)
+    return pd.DataFrame(
+        {name: pd.Series([row[at] for row in rows], dtype=COLUMN_DTYPES[name]) for at, name in enumerate(names)}
+    )
+
+
+def id_row(label: Any, name: str, dtype: str, traits: Traits) -> tuple[Any, ...]:
+    """Return what becomes of an id column."""
+    return (label, name, dtype, "string", traits.missing, traits.example, id_note(traits))
+
+
+def example(traits: Traits, json_type: str) -> Any:
+    """Return a value of a column as it would be sent; None where there is none."""
+    if traits.example is None or json_type == "string":
+        return traits.example
+    return json.loads(traits.example)
+
+
+def invalid_table(reports: Sequence[Report]) -> pd.DataFrame:
+    """Return ``Plan.invalid``, in the order of the input."""
+    positions = [position for report in reports for position in report.positions]
+    frame = pd.DataFrame(
+        {
+            "position": pd.Series(positions, dtype="int64"),
+            "index": objects([label for report in reports for label in report.labels]),
+            "id": objects([id_ for report in reports for id_ in report.ids]),
+            "property": objects([report.property for report in reports for _ in report.positions]),
+            "code": objects([report.code for report in reports for _ in report.positions]),
+            "message": objects([report.message for report in reports for _ in report.positions]),
+        }
+    )
+    return frame.sort_values("position", kind="stable", ignore_index=True)
+
+
+def objects(values: Sequence[Any]) -> pd.Series[Any]:
+    """Return values, tuples among them, as a column of objects."""
+    series: pd.Series[Any] = pd.Series([None] * len(values), dtype=object)
+    for at, value in enumerate(values):
+        series.iat[at] = value
+    return series
+
+

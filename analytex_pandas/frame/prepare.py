@@ -1,0 +1,205 @@
+"""Raw batch → prepared batch: ids and properties as text, with the problems of its rows; then → lines."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from analytex_pandas.errors import ValidationError
+from analytex_pandas.frame.coerce import coerce
+from analytex_pandas.frame.columns import (
+    TEXT,
+    Coerced,
+    Problem,
+    RawBatch,
+    RawColumn,
+    UnsendableError,
+    without,
+)
+from analytex_pandas.frame.hashing import hashes
+from analytex_pandas.frame.ids import ids, spaces_around, text_buffers
+from analytex_pandas.frame.labels import labels, rows_table
+from analytex_pandas.frame.ndjson import PropertyText, encode
+from analytex_pandas.frame.notes import traits_of
+
+if TYPE_CHECKING:
+    from analytex_pandas.frame.columns import Field, JsonKind, Rows
+    from analytex_pandas.frame.layout import Layout, Property
+    from analytex_pandas.frame.options import Options
+    from analytex_pandas.settings import Kind
+
+ID = "user_id"
+COMPANY = "company_id"
+JsonTypes = Mapping[str, "JsonKind"]
+"""Property name → the one JSON type of its column."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A batch as text: `rows` says where each row came from, `properties` is by property name."""
+
+    rows: pa.Table
+    id: Coerced
+    company: Coerced | None
+    properties: Mapping[str, Coerced]
+    origins: Mapping[str, Field]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A batch as lines: those of its valid rows, where they came from, a hash of each one's id; and what is invalid.
+
+    `reports` has one (row, property, problem) an invalid cell, rows counted within `all_rows`.
+    """
+
+    lines: pa.Array
+    rows: pa.Table
+    hashes: np.ndarray[Any, np.dtype[np.uint64]]
+    reports: Sequence[Report]
+    total: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """Why rows cannot be sent: their positions, index labels and ids, the property, the code and the message."""
+
+    positions: Sequence[int]
+    labels: Sequence[Any]
+    ids: Sequence[str | None]
+    property: str
+    code: str
+    message: str
+
+
+def prepare(batch: RawBatch, layout: Layout, kind: Kind) -> Prepared:
+    """Return a batch as text.
+
+    Raises
+    ------
+    ValidationError
+        If columns hold what cannot be sent at all: all of them, each with its first offending rows.
+    """
+    positions = np.arange(batch.start, batch.start + batch.rows, dtype=np.int64)
+    rows = rows_table(positions, batch.labels)
+    refused: list[str] = []
+    properties: dict[str, Coerced] = {}
+    origins: dict[str, Field] = {}
+    for part in layout.properties:
+        try:
+            columns = coerce(batch.columns[part.field], part.policy)
+        except UnsendableError as error:
+            refused.append(refusal(part, error, rows))
+            continue
+        for suffix, coerced in columns.items():
+            properties[part.name + suffix] = described(coerced)
+            origins[part.name + suffix] = part.field
+    if refused:
+        raise ValidationError("The frame cannot be sent as it is:\n" + "\n".join(f"- {line}" for line in refused))
+    id_name = ID if kind == "users" else COMPANY
+    id_column = ids(column_of(batch, layout.id), id_name)
+    company = None if layout.company is None else ids(column_of(batch, layout.company), COMPANY, optional=True)
+    return Prepared(rows, id_described(id_column), id_described(company) if company else None, properties, origins)
+
+
+def column_of(batch: RawBatch, field: Field | None) -> RawColumn:
+    """Return a batch's column, all missing where the batch has none."""
+    return pa.nulls(batch.rows) if field is None else batch.columns[field]
+
+
+def refusal(part: Property, error: UnsendableError, rows: pa.Table) -> str:
+    """Return what to say of a column that cannot be sent."""
+    where = ""
+    if len(error.rows):
+        first = ", ".join(repr(label) for label in labels(rows.take(pa.array(list(error.rows), pa.int64()))))
+        where = f" (first at row {first})"
+    return f"Column {part.field.label!r} {error.why}{where}: {error.way_out}."
+
+
+def described(coerced: Coerced) -> Coerced:
+    """Return a column whose invalid cells are missing, with its traits."""
+    text = coerced.text
+    for problem in coerced.problems:
+        text = without(text, problem.rows)
+    coerced = dataclasses.replace(coerced, text=text)
+    return dataclasses.replace(coerced, traits=traits_of(coerced))
+
+
+def id_described(coerced: Coerced) -> Coerced:
+    """Return an id column with its traits."""
+    present = len(coerced.text) - coerced.text.null_count
+    example = next((value for value in coerced.text.slice(0, 100).to_pylist() if value is not None), None)
+    traits = dataclasses.replace(
+        coerced.traits,
+        present=present,
+        missing=coerced.text.null_count,
+        spaces_around=spaces_around(coerced.text),
+        example=example,
+        kinds={"string": present},
+    )
+    return dataclasses.replace(coerced, traits=traits)
+
+
+def encode_prepared(batch: Prepared, types: JsonTypes, options: Options, kind: Kind) -> Encoded:
+    """Return a prepared batch as lines, now that each property's JSON type is settled."""
+    parts = [
+        property_text(name, batch.properties.get(name), json_type, len(batch.rows))
+        for name, json_type in sorted(types.items())
+    ]
+    company = None if batch.company is None else batch.company.text
+    lines = encode(kind, batch.id.text, company, parts, options.nulls)
+    problems = [*named_problems(ID if kind == "users" else COMPANY, batch.id)]
+    if batch.company is not None:
+        problems += named_problems(COMPANY, batch.company)
+    for name, coerced in batch.properties.items():
+        problems += named_problems(name, coerced)
+    problems += [("", problem) for problem in too_large(lines, options.file_bytes)]
+    reports = [report(name, problem, batch) for name, problem in problems]
+    valid_ids = batch.id.text
+    rows = batch.rows
+    if problems:
+        keep = np.ones(len(lines), bool)
+        for _, problem in problems:
+            keep[problem.rows] = False
+        mask = pa.array(keep)
+        lines, rows, valid_ids = lines.filter(mask), rows.filter(mask), valid_ids.filter(mask)
+    return Encoded(lines, rows, hashes(valid_ids), reports, len(batch.rows))
+
+
+def property_text(name: str, coerced: Coerced | None, json_type: JsonKind, rows: int) -> PropertyText:
+    """Return a property of a batch as it is encoded; a batch that lacks it has it missing."""
+    if coerced is None:
+        return PropertyText(name, pa.nulls(rows, TEXT), json_type == "string", plain=True)
+    return PropertyText(name, coerced.text, json_type == "string", coerced.plain)
+
+
+def named_problems(name: str, coerced: Coerced) -> list[tuple[str, Problem]]:
+    """Return a column's problems under its property's name."""
+    return [(name, problem) for problem in coerced.problems]
+
+
+def too_large(lines: pa.Array, limit: int) -> tuple[Problem, ...]:
+    """Return the problem of records that do not fit into a request."""
+    _, offsets = text_buffers(lines)
+    sizes = np.diff(offsets)
+    rows: Rows = np.flatnonzero(sizes > limit)
+    message = f"The record alone is larger than a request may be ({limit:,} bytes)."
+    return (Problem(rows, "record_too_large", message),) if len(rows) else ()
+
+
+def report(name: str, problem: Problem, batch: Prepared) -> Report:
+    """Return a problem with where its rows came from."""
+    at = pa.array(problem.rows, pa.int64())
+    rows = batch.rows.take(at)
+    ids_there = batch.id.text.take(at).to_pylist()
+    return Report(rows["position"].to_pylist(), labels(rows), ids_there, name, problem.code, problem.message)
+
+
+def merged_types(found: Mapping[str, frozenset[JsonKind]]) -> dict[str, JsonKind]:
+    """Return each property's JSON type from the kinds found in its column; a column without values is text."""
+    return {name: next(iter(kinds)) if len(kinds) == 1 else "string" for name, kinds in found.items()}
+

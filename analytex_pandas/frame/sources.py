@@ -1,0 +1,371 @@
+"""The one boundary to foreign frames: pandas, Arrow streams, iterables of frames → batches of raw columns.
+
+A source is read once, from its first row to its last; a batch's rows stand in the order of the input.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from analytex_pandas.errors import ValidationError
+from analytex_pandas.frame.columns import Cells, Coded, Field, RawBatch, RawColumn
+from analytex_pandas.frame.labels import RangeLabels, index_arrays
+
+BATCH_ROWS = 20_000
+"""Rows coerced and encoded at once: a multiple of the service's 10,000, so that most chunks are one buffer's slice."""
+BATCH_BYTES = 32 * 1024 * 1024
+"""Bytes of Arrow data coerced and encoded at once; wide rows make smaller batches."""
+UNNAMED_LEVEL = re.compile(r"__index_level_\d+__")
+PLAIN_FAMILIES = frozenset({"string", "boolean", "integer", "date", "empty"})
+
+
+@runtime_checkable
+class ArrowStream(Protocol):
+    """Anything that exports an Arrow stream: pyarrow, polars, DuckDB, …"""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """An input that is ready to be read.
+
+    Attributes
+    ----------
+    fields : tuple of Field or None
+        Its columns and index levels; None when they are known only when all is read.
+    index_names : tuple
+        The names of its index levels.
+    batches : callable
+        Starts the reading; called once.
+    settled : bool
+        False when a column's JSON type can still change with a later batch.
+    rows : int or None
+        How many rows there are, where that is known.
+    bytes_hint : int
+        Bytes that the data take in memory, as far as known; 0 if not.
+    """
+
+    fields: tuple[Field, ...] | None
+    index_names: tuple[Hashable, ...]
+    batches: Callable[[], Iterator[RawBatch]]
+    settled: bool
+    rows: int | None = None
+    bytes_hint: int = 0
+
+
+def source_of(data: Any) -> Source:
+    """Return any supported input as a source.
+
+    Raises
+    ------
+    TypeError
+        If the input is none that can be read.
+    """
+    if isinstance(data, pd.DataFrame):
+        return frame_source(data)
+    if isinstance(data, pd.Series):
+        raise TypeError("A Series is one column; a DataFrame is needed: series.to_frame().")
+    if isinstance(data, pa.RecordBatch):
+        data = pa.Table.from_batches([data])
+    if isinstance(data, ArrowStream):
+        reader = pa.RecordBatchReader.from_stream(data)
+        rows = len(data) if isinstance(data, pa.Table) else None
+        return arrow_source(reader.schema, reader, rows=rows, bytes_hint=getattr(data, "nbytes", 0) or 0)
+    if isinstance(data, Iterable) and not isinstance(data, str | bytes | dict):
+        return frames_source(data)
+    raise TypeError(
+        f"A {type(data).__name__} cannot be read as a frame. There can be: a pandas DataFrame, anything with an Arrow "
+        "stream (pyarrow, polars, DuckDB), an iterable of those, or the path of a Parquet file."
+    )
+
+
+def frame_source(frame: pd.DataFrame) -> Source:
+    """Return a pandas DataFrame as a source."""
+    if isinstance(frame.columns, pd.MultiIndex):
+        names = [tuple(label) for label in frame.columns]
+    else:
+        names = list(frame.columns)
+    columns = [Field(label, str(label), str(dtype)) for label, dtype in zip(names, frame.dtypes, strict=True)]
+    levels = [
+        Field(name, str(name), str(level_dtype(frame.index, number)), is_index=True)
+        for number, name in enumerate(frame.index.names)
+        if name is not None
+    ]
+    return Source(
+        fields=(*columns, *levels),
+        index_names=tuple(frame.index.names),
+        batches=lambda: frame_batches(frame, columns, levels, 0),
+        settled=all(is_settled(frame.iloc[:, number]) for number in range(len(columns))),
+        rows=len(frame),
+        bytes_hint=int(frame.memory_usage(index=False).sum()),
+    )
+
+
+def level_dtype(index: pd.Index[Any], number: int) -> Any:
+    """Return the dtype of one index level."""
+    return index.levels[number].dtype if isinstance(index, pd.MultiIndex) else index.dtype
+
+
+def is_settled(column: pd.Series[Any]) -> bool:
+    """Tell whether a column has one JSON type, whichever of its rows one looks at."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return is_settled(column.cat.categories.to_series())
+    if isinstance(column.dtype, pd.SparseDtype):
+        return bool(column.dtype.subtype != object)
+    if column.dtype != object:
+        return True
+    return pd.api.types.infer_dtype(column, skipna=True) in PLAIN_FAMILIES
+
+
+def frame_batches(
+    frame: pd.DataFrame, columns: Sequence[Field], levels: Sequence[Field], start: int
+) -> Iterator[RawBatch]:
+    """Yield a DataFrame's rows; `start` is the position of its first."""
+    readers = [(field, column_reader(frame.iloc[:, number])) for number, field in enumerate(columns)]
+    named = [number for number, name in enumerate(frame.index.names) if name is not None]
+    for first in range(0, len(frame), BATCH_ROWS):
+        stop = min(first + BATCH_ROWS, len(frame))
+        index = frame.index[first:stop]
+        read: dict[Field, RawColumn] = {field: reader(first, stop) for field, reader in readers}
+        for field, number in zip(levels, named, strict=True):
+            read[field] = column_reader(index.get_level_values(number).to_series())(0, stop - first)
+        yield from slices(RawBatch(start + first, stop - first, read, frame_labels(frame.index, index, start)))
+
+
+def frame_labels(whole: pd.Index[Any], part: pd.Index[Any], start: int) -> RangeLabels | Sequence[pa.Array]:
+    """Return the labels of part of an index; of a range they follow from the position in the input."""
+    if isinstance(whole, pd.RangeIndex):
+        return RangeLabels(whole.start - whole.step * start, whole.step)
+    labels = index_arrays(part)
+    if isinstance(labels, RangeLabels):
+        return [pa.array(part.to_numpy())]
+    return labels
+
+
+def slices(batch: RawBatch) -> Iterator[RawBatch]:
+    """Yield a batch whole, or in parts where its rows are wide."""
+    size = sum(column.nbytes for column in batch.columns.values() if isinstance(column, pa.Array))
+    parts = -(-size // BATCH_BYTES)
+    if parts <= 1:
+        yield batch
+        return
+    step = max(batch.rows // parts, 1)
+    for first in range(0, batch.rows, step):
+        rows = min(step, batch.rows - first)
+        yield RawBatch(
+            batch.start + first,
+            rows,
+            {field: cut(column, first, rows) for field, column in batch.columns.items()},
+            batch.labels
+            if isinstance(batch.labels, RangeLabels)
+            else [label.slice(first, rows) for label in batch.labels],
+        )
+
+
+def cut(column: RawColumn, first: int, rows: int) -> RawColumn:
+    """Return part of a column."""
+    if isinstance(column, np.ndarray):
+        return column[first : first + rows]
+    if isinstance(column, Coded):
+        return Coded(column.codes.slice(first, rows), column.values)
+    return column.slice(first, rows)
+
+
+Reader = Callable[[int, int], RawColumn]
+
+
+def column_reader(column: pd.Series[Any]) -> Reader:  # noqa: PLR0911  # a table of dtypes reads best as one
+    """Return what reads rows of a pandas column as a raw column, without looking at the others."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        values = raw_values(column.cat.categories.to_series())
+        codes = column.cat.codes.to_numpy()
+        return lambda first, stop: Coded(pa.array(codes[first:stop]), values)
+    if isinstance(dtype, pd.SparseDtype):
+        return lambda first, stop: raw_values(column.iloc[first:stop].sparse.to_dense())
+    if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype):
+        return lambda first, stop: factorised(column.iloc[first:stop])
+    if isinstance(dtype, pd.ArrowDtype | pd.StringDtype) and (whole := arrow_values(column)) is not None:
+        return lambda first, stop: one_array(whole.slice(first, stop - first))
+    if dtype == object or (isinstance(dtype, np.dtype) and dtype.kind in "cSVU"):
+        cells = column.to_numpy(dtype=object)
+        return lambda first, stop: cells[first:stop]
+    if isinstance(dtype, np.dtype) and dtype == np.longdouble and dtype != np.float64:
+        wide = column.to_numpy()
+        return lambda first, stop: objects(wide[first:stop])
+    if isinstance(dtype, np.dtype) and dtype.kind in "biufmM":
+        numbers = column.to_numpy()
+        return lambda first, stop: pa.array(numbers[first:stop], from_pandas=True)
+    return lambda first, stop: extension_values(column.iloc[first:stop])
+
+
+def raw_values(column: pd.Series[Any]) -> RawColumn:
+    """Return a whole pandas column as a raw column."""
+    return column_reader(column)(0, len(column))
+
+
+def arrow_values(column: pd.Series[Any]) -> pa.ChunkedArray | None:
+    """Return the Arrow data behind a column without copying them; None where it has none, or Arrow refuses."""
+    try:
+        values = pa.array(column.array, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
+        return None
+    return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+
+
+def extension_values(column: pd.Series[Any]) -> RawColumn:
+    """Return an extension column as Arrow where it knows how, else as Python objects."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return zoned(column)
+    try:
+        return one_array(pa.chunked_array([pa.array(column.array, from_pandas=True)]))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError):
+        return column.to_numpy(dtype=object)
+
+
+def zoned(column: pd.Series[Any]) -> RawColumn:
+    """Return aware datetimes as Arrow timestamps of their zone, or as objects where Arrow has no name for the zone."""
+    try:
+        return one_array(pa.chunked_array([pa.array(column, from_pandas=True)]))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, ValueError):
+        return column.to_numpy(dtype=object)
+
+
+def factorised(column: pd.Series[Any]) -> Coded:
+    """Return periods or intervals as codes into their distinct values."""
+    codes, distinct = pd.factorize(column)
+    return Coded(pa.array(codes), np.array(pd.Series(distinct).astype(object), dtype=object))
+
+
+def objects(values: np.ndarray[Any, Any]) -> Cells:
+    """Return NumPy scalars as objects, each of its own type still."""
+    cells = np.empty(len(values), dtype=object)
+    cells[:] = list(values)
+    return cells
+
+
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    """Return a chunked array as one."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    if column.num_chunks == 0:
+        return pa.array([], column.type)
+    combined = column.combine_chunks()
+    return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
+
+
+def arrow_source(
+    schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, rows: int | None = None, bytes_hint: int = 0
+) -> Source:
+    """Return a stream of Arrow batches as a source; the index that pandas left in its schema is an index still."""
+    fields, levels, ranged = arrow_fields(schema)
+    names = tuple(field.label for field in levels) if levels else (None,)
+    return Source(
+        fields=(*fields, *levels),
+        index_names=tuple(None if isinstance(name, str) and UNNAMED_LEVEL.fullmatch(name) else name for name in names),
+        batches=lambda: arrow_batches(batches, fields, levels, ranged, 0),
+        settled=True,
+        rows=rows,
+        bytes_hint=bytes_hint,
+    )
+
+
+def arrow_fields(schema: pa.Schema) -> tuple[list[Field], list[Field], RangeLabels]:
+    """Return a schema's columns, its index levels, and the range that its labels are where it has no levels."""
+    levels, ranged = pandas_index(schema)
+    fields = [Field(child.name, child.name, str(child.type)) for child in schema if child.name not in levels]
+    named = [
+        Field(name, name, str(schema.field(name).type), is_index=True) for name in levels
+    ]
+    return fields, named, ranged
+
+
+def pandas_index(schema: pa.Schema) -> tuple[list[str], RangeLabels]:
+    """Return the index columns, and the range index, that pandas wrote into a schema."""
+    names = [name for name in schema.names if UNNAMED_LEVEL.fullmatch(name)]
+    ranged = RangeLabels()
+    try:
+        described = json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
+    except (ValueError, AttributeError):
+        described = []
+    for index in described:
+        if isinstance(index, str) and index in schema.names and index not in names:
+            names.append(index)
+        elif isinstance(index, dict) and index.get("kind") == "range":
+            ranged = RangeLabels(int(index.get("start") or 0), int(index.get("step") or 1))
+    return names, ranged
+
+
+def arrow_batches(
+    batches: Iterable[pa.RecordBatch], fields: Sequence[Field], levels: Sequence[Field], ranged: RangeLabels, start: int
+) -> Iterator[RawBatch]:
+    """Yield Arrow batches in parts of at most ``BATCH_ROWS`` rows."""
+    position = start
+    for whole in regrouped(batches):
+        columns: dict[Field, RawColumn] = {
+            field: one_array(whole.column(field.name)) for field in (*fields, *levels)
+        }
+        labels = [label for field in levels if isinstance(label := columns[field], pa.Array)] if levels else ranged
+        yield from slices(RawBatch(position, len(whole), columns, labels))
+        position += len(whole)
+
+
+def regrouped(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Yield tables of ``BATCH_ROWS`` rows, whatever the sizes that the batches come in."""
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        rest = batch
+        while rows + len(rest) >= BATCH_ROWS:
+            part = rest.slice(0, BATCH_ROWS - rows)
+            rest = rest.slice(len(part))
+            yield pa.Table.from_batches([*waiting, part])
+            waiting, rows = [], 0
+        if len(rest):
+            waiting.append(rest)
+            rows += len(rest)
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def frames_source(frames: Iterable[Any]) -> Source:
+    """Return an iterable of frames as one source; their columns are known only when the last has been read."""
+    return Source(None, (), lambda: frames_batches(frames), settled=False)
+
+
+def frames_batches(frames: Iterable[Any]) -> Iterator[RawBatch]:
+    """Yield the batches of one frame after the other."""
+    start = 0
+    for number, data in enumerate(frames):
+        if isinstance(data, pa.RecordBatch):
+            data = pa.Table.from_batches([data])  # noqa: PLW2901  # the same rows in the form that has a stream
+        if isinstance(data, pd.DataFrame):
+            part = frame_source(data)
+            batches = frame_batches(data, *split(part), start)
+        elif isinstance(data, ArrowStream):
+            reader = pa.RecordBatchReader.from_stream(data)
+            fields, levels, ranged = arrow_fields(reader.schema)
+            batches = arrow_batches(reader, fields, levels, RangeLabels(ranged.start - ranged.step * start, ranged.step), start)
+        else:
+            raise ValidationError(
+                f"Item {number} of the iterable is a {type(data).__name__}; each has to be a DataFrame or something with "
+                "an Arrow stream."
+            )
+        for batch in batches:
+            start = batch.start + batch.rows
+            yield batch
+
+
+def split(source: Source) -> tuple[list[Field], list[Field]]:
+    """Return a source's columns, and its index levels."""
+    fields = source.fields or ()
+    return [field for field in fields if not field.is_index], [field for field in fields if field.is_index]
