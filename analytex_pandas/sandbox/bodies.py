@@ -35,16 +35,14 @@ def media_type(content_type: str) -> str:
     Raises
     ------
     RefusedError
-        415, when it is neither of the two.
+        415 when it is neither of the two, 400 when there is none.
     """
+    expected = f"Send {JSON}, or {MULTIPART} with the file in a part named 'file'."
     name = parse_options_header(content_type)[0].lower()
+    if not name:
+        raise refuse(400, "no_content_type", expected, "There is no Content-Type header.")
     if name not in (JSON, MULTIPART):
-        raise refuse(
-            415,
-            "unsupported_media_type",
-            f"Send {JSON}, or {MULTIPART} with the file in a part named 'file'.",
-            f"Content-Type: {content_type}" if content_type else "There is no Content-Type header.",
-        )
+        raise refuse(415, "unsupported_media_type", expected, f"Content-Type: {content_type}")
     return name
 
 

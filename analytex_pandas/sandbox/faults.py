@@ -107,8 +107,11 @@ class Fault:
             raise ValueError(f"{self.kind} strikes jobs as they are made: on='submit'.")
         if self.kind in (*_ONLY_SO, *_MADE_WITH_THE_JOB) and self.accepted is not None:
             raise ValueError(f"accepted= cannot be chosen for {self.kind}: its name says it.")
-        if self.share is not None and not 0 <= self.share <= 1:
-            raise ValueError(f"share={self.share} is not between 0 and 1.")
+        for name, share in (("share", self.share), ("probability", self.probability)):
+            if share is not None and not 0 <= share <= 1:
+                raise ValueError(f"{name}={share} is not between 0 and 1.")
+        if self.after < 0 or (self.times is not None and self.times < 1):
+            raise ValueError(f"times={self.times}, after={self.after}: it strikes once at least.")
 
     @property
     def moment(self) -> Moment:

@@ -116,7 +116,8 @@ class Judge:
         profiles: list[Profile | None] = []
         errors: list[RowError] = []
         for index, row in enumerate(rows):
-            faults = list(self._faults(row))
+            # A caller's own rule gets to see only records that keep all the others, so it need not check them.
+            faults = list(self._faults(row)) or list(self._caller_faults(row.value))
             if not faults:
                 profiles.append(self._profile(row.value))
                 continue
@@ -148,7 +149,6 @@ class Judge:
         yield from self._id_faults(record)
         if "metadata" in record:
             yield from self._metadata_faults(record["metadata"])
-        yield from self._caller_faults(record)
 
     def _id_faults(self, record: Mapping[str, object]) -> Iterator[tuple[str | None, str, str]]:
         if self.id_key not in record:
@@ -199,13 +199,13 @@ class Judge:
             return "invalid_value", "the number is out of range"
         return None
 
-    def _caller_faults(self, record: Mapping[str, Any]) -> Iterator[tuple[str | None, str, str]]:
+    def _caller_faults(self, record: Any) -> Iterator[tuple[str | None, str, str]]:
         if self._refuse is None:
             return
         if callable(self._refuse):
             refusal = self._refuse(record)
         else:
-            refusal = self._refuse.get(record.get(self.id_key, ""))
+            refusal = self._refuse.get(record[self.id_key])
         if refusal is not None:
             code, name, message = refusal
             yield name, code, message

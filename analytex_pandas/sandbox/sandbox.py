@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DEFAULT_LIMITS: Final = Limits()
-_POLL_SECONDS: Final = 0.05
+_POLL_SECONDS: Final = 0.02
 
 
 class Sandbox:
@@ -48,8 +48,8 @@ class Sandbox:
     api_key
         The key to ask for; None makes one up.
     refuse
-        Records to refuse beyond the service's own rules: a function that returns code, property and message
-        for a record or None, or a mapping from id to such a triple.
+        Records to refuse though they keep the service's rules: a function that returns code, property and
+        message for a record or None, or a mapping from id to such a triple.
     faults, seed
         Faults at random: a mapping from a kind of `Fault` to its probability, or to its terms as a mapping.
         The same seed gives the same faults for the same calls. See also `fault`.

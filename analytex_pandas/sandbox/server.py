@@ -81,6 +81,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection, one request after the other."""
 
     protocol_version = "HTTP/1.1"
+    # The base takes what it cannot read for HTTP/0.9, whose answers have no status line.
+    default_request_version = "HTTP/1.0"
     server_version = "analytex-sandbox"
     sys_version = ""
     timeout = _IDLE_SECONDS
