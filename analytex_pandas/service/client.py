@@ -87,7 +87,8 @@ class Client:
         self.transport = Transport(self.key, self.base_url, self.timeout)
 
     def __repr__(self) -> str:
-        return f"Client({self.base_url!r})"
+        # A traceback may show one that is only half made.
+        return f"Client({getattr(self, 'base_url', None)!r})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

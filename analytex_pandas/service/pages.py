@@ -94,7 +94,7 @@ def as_next(key: str, value: object) -> NextPage | None:
         return NextPage("cursor", text)
     if key == "next_page" or (key == "next" and text.isdigit()):
         return NextPage("page", text)
-    if key == "next" and not text.startswith(("/", "?", "http:", "https:", "./")):
+    if key == "next" and "://" not in text and not text.startswith(("/", "?", ".")):
         # A "next" that is neither a URL nor a number can only be a cursor.
         return NextPage("cursor", text)
     return NextPage("url", text)

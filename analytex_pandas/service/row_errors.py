@@ -45,8 +45,8 @@ PLACE_FIRST: Final = re.compile(
     rf"^\W* (?:error\s+)? (?:(?:in|on|at|for)\s+)? {PLACE}",  # "Row 12: …", "Error on line 5 …"
     re.IGNORECASE | re.VERBOSE,
 )
-# Further on, a number after such a word may be something else: "list index 3 out of range", "address line 2", or
-# where a parser stood inside one record, "line 1 column 5".
+# Further on, a number after such a word may be something else: "list index 3 out of range", "address line 2",
+# or where a parser stood inside one record, "line 1 column 5".
 PLACE_LATER: Final = re.compile(
     rf"(?: \b(?:in|on|at|for)\s+ | [(\[]\s* | (?=\brow\s) ) {PLACE} (?! ,?\s*(?:col|char|pos|of\b))",
     re.IGNORECASE | re.VERBOSE,
@@ -193,8 +193,9 @@ def read_object(
         name = str(key).casefold()
         if item and (name == "errors" or (name == "details" and isinstance(item, list))):
             below = context.inside(lambda inner, key=key: {**value, key: inner})  # type: ignore[misc]
-            yield from read(item, below)
-            return
+            if errors := tuple(read(item, below)):
+                yield from errors
+                return
     if context.names_a_row() or any(map(has_text, (context.code, context.property, *document.values()))):
         yield from split(find_in_text(context.error(value, context.message)))
 

@@ -182,8 +182,8 @@ class Transport:
                     body += piece
                     if len(body) > MAX_ANSWER_BYTES:
                         raise ServerError(
-                            f"The answer from {self.origin} is over {MAX_ANSWER_BYTES:,} bytes long, which no "
-                            f"answer of the service is. {failures.SERVER_WAY_OUT}"
+                            f"The answer from {self.origin} is over {MAX_ANSWER_BYTES:,} bytes long, which "
+                            f"no answer of the service is. {failures.SERVER_WAY_OUT}"
                         )
             except requests.RequestException:
                 if response.ok:

@@ -139,7 +139,7 @@ def opened(
     else:
         stream, size = measured(file)
         name = getattr(file, "name", None)
-        yield stream, size, Path(name).name if isinstance(name, str) else default_name
+        yield stream, size, Path(name).name if isinstance(name, str | os.PathLike) else default_name
 
 
 def measured(stream: BinaryIO) -> tuple[BinaryIO, int]:
