@@ -184,9 +184,9 @@ class Faults:
                     continue
                 if self._random.random() >= fault.probability:
                     continue
-                if fault.times is not None:
+                if fault.times == 1:
+                    del self._armed[place]
+                elif fault.times is not None:
                     self._armed[place] = replace(fault, times=fault.times - 1)
-                    if fault.times <= 1:
-                        del self._armed[place]
                 return fault
         return None
