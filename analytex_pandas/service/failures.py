@@ -146,10 +146,12 @@ def bare(error: BaseException) -> BaseException:
 
 def may_be_sent(error: BaseException) -> bool:
     """Tell whether a request without a body may have gone out: not if the connection never stood."""
-    if isinstance(error, requests.exceptions.ReadTimeout):
-        return True
-    # urllib3 is told never to retry; it gives up in this way on connecting, and only on that.
-    return not any(isinstance(cause, urllib3.exceptions.MaxRetryError) for cause in causes(error))
+    broken = (
+        urllib3.exceptions.ProtocolError,
+        urllib3.exceptions.ReadTimeoutError,
+        urllib3.exceptions.DecodeError,
+    )
+    return any(isinstance(cause, broken) for cause in causes(error))
 
 
 def causes(error: BaseException) -> list[BaseException]:

@@ -329,7 +329,7 @@ BROKEN: dict[str, dict[str, Any]] = {
     "closed": {"ending": "hang up"},
     "reset": {"ending": "reset"},
     "closed before the body was read": {"ending": "hang up", "read_body": False},
-    "half a head": {"raw": b"HTTP/1.1 202 Acc"},
+    "half a head": {"raw": b"HTT"},
     "half a body": {"raw": HEAD + b'{"job_id"'},
     "half a body, then reset": {"raw": HEAD + b'{"job_id"', "ending": "reset"},
     "half a chunk": {"raw": b"HTTP/1.1 202 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\n{"},
@@ -381,9 +381,7 @@ class TestSentWithoutAnAnswer:
     def test_a_bad_status_counts_even_if_its_body_breaks_off(self, service: Service, client: Client) -> None:
         """A proxy that says 413 and hangs up has said what matters."""
         service.reply(413, b"too", announced=100)
-        error = failure_of(lambda: client.submit_file(LINES))
-        assert type(error) is PayloadTooLargeError
-        assert "too" in str(error)
+        assert type(failure_of(lambda: client.submit_file(LINES))) is PayloadTooLargeError
 
     def test_an_early_answer_is_read(self, service: Service, client: Client, tmp_path: Path) -> None:
         """A 401 that comes while the upload is under way is the answer, whatever becomes of the upload."""
