@@ -116,7 +116,7 @@ class Judge:
         profiles: list[Profile | None] = []
         errors: list[RowError] = []
         for index, row in enumerate(rows):
-            # A caller's own rule gets to see only records that keep all the others, so it need not check them.
+            # A caller's own rule sees only records that keep all the others, so it need not check for them.
             faults = list(self._faults(row)) or list(self._caller_faults(row.value))
             if not faults:
                 profiles.append(self._profile(row.value))
@@ -202,10 +202,8 @@ class Judge:
     def _caller_faults(self, record: Any) -> Iterator[tuple[str | None, str, str]]:
         if self._refuse is None:
             return
-        if callable(self._refuse):
-            refusal = self._refuse(record)
-        else:
-            refusal = self._refuse.get(record[self.id_key])
+        rule = self._refuse
+        refusal = rule(record) if callable(rule) else rule.get(record[self.id_key])
         if refusal is not None:
             code, name, message = refusal
             yield name, code, message

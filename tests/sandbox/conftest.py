@@ -7,6 +7,7 @@ import math
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -59,7 +60,7 @@ class Caller:
         return self.call("GET", f"/v1/background_jobs{query}").json()
 
     def job(self, job_id: str) -> Any:
-        path = f"/v1/background_jobs/{requests.utils.quote(job_id, safe='')}"
+        path = f"/v1/background_jobs/{quote(job_id, safe='')}"
         answer = self.call("GET", path)
         assert answer.status_code == 200
         return answer.json()

@@ -90,7 +90,10 @@ def multipart(*parts: tuple[str, bytes]) -> dict[str, Any]:
         (multipart(('name="file"; filename="a"', b"\r\n \n\t\n")), "no_records"),
         ({"data": b"x", "headers": {"Content-Type": "multipart/form-data"}}, "invalid_multipart"),
         ({"data": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=X"}}, "invalid_multipart"),
-        ({"data": b"--X\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=X"}}, "invalid_multipart"),
+        (
+            {"data": b"--X\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=X"}},
+            "invalid_multipart",
+        ),
     ],
 )
 def test_a_wrong_upload_is_400(caller: Caller, options: dict[str, Any], code: str) -> None:
@@ -107,14 +110,20 @@ def test_a_part_without_a_file_name_is_a_file_all_the_same(fast: Caller) -> None
     assert fast.sandbox.users["user_id"].to_list() == ["a"]
 
 
-@pytest.mark.parametrize("name", ["a b.ndjson", "ü.ndjson", 'quo"ted.ndjson', "20261123-231500-3f9a1c-00001.ndjson"])
+@pytest.mark.parametrize(
+    "name", ["a b.ndjson", "ü.ndjson", 'quo"ted.ndjson', "20261123-231500-3f9a1c-00001.ndjson"]
+)
 def test_the_file_name_is_echoed(fast: Caller, name: str) -> None:
     """The echoed name is how a lost answer is made good, so it comes back as it went."""
     assert fast.finished(fast.upload([{"user_id": "a"}], name=name))["filename"] == name
 
 
-@pytest.mark.parametrize("header", [None, "", "Token", "Token ", "Token wrong", "Bearer {key}", "{key}", "Token {key}x"])
-@pytest.mark.parametrize(("method", "path"), [("POST", USERS), ("GET", "/v1/background_jobs"), ("GET", "/v1/background_jobs/x")])
+@pytest.mark.parametrize(
+    "header", [None, "", "Token", "Token ", "Token wrong", "Bearer {key}", "{key}", "Token {key}x"]
+)
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", USERS), ("GET", "/v1/background_jobs"), ("GET", "/v1/background_jobs/x")]
+)
 def test_a_wrong_key_is_401(caller: Caller, header: str | None, method: str, path: str) -> None:
     """No call does anything without the key under the right scheme."""
     del caller.session.headers["Authorization"]
@@ -134,7 +143,14 @@ def test_the_scheme_is_read_without_regard_to_case(caller: Caller) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/v1", "/v1/users/bulk_identify/", "/v1/background_jobs/", "/v1/background_jobs/a/b", "/v2/background_jobs"],
+    [
+        "/",
+        "/v1",
+        "/v1/users/bulk_identify/",
+        "/v1/background_jobs/",
+        "/v1/background_jobs/a/b",
+        "/v2/background_jobs",
+    ],
 )
 def test_an_unknown_path_is_404(caller: Caller, path: str) -> None:
     """A client with a wrong path gets to know it."""
@@ -174,7 +190,9 @@ def test_no_content_type_is_400(caller: Caller) -> None:
 def test_a_content_type_may_have_parameters(caller: Caller) -> None:
     """Many libraries add a charset."""
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
-    assert caller.call("POST", USERS, data=b'{"users": [{"user_id": "a"}]}', headers=headers).status_code == 202
+    assert (
+        caller.call("POST", USERS, data=b'{"users": [{"user_id": "a"}]}', headers=headers).status_code == 202
+    )
 
 
 def test_409_while_any_job_runs(caller: Caller, clock: Clock) -> None:
@@ -240,7 +258,9 @@ def test_413_for_a_body_of_50_mb(caller: Caller, transport: str) -> None:
 def test_a_body_just_below_the_limit_is_taken(open_sandbox: Callable[..., Caller]) -> None:
     """The limit is exact, so that clients can be held to it."""
     body = b'{"users": [{"user_id": "a"}]}'
-    assert open_sandbox(max_bytes=len(body) + 1).call("POST", USERS, data=body, headers=JSON).status_code == 202
+    assert (
+        open_sandbox(max_bytes=len(body) + 1).call("POST", USERS, data=body, headers=JSON).status_code == 202
+    )
     assert open_sandbox(max_bytes=len(body)).call("POST", USERS, data=body, headers=JSON).status_code == 413
 
 
@@ -273,9 +293,14 @@ def test_429_beyond_the_rate(open_sandbox: Callable[..., Caller], clock: Clock) 
 def test_connections_are_kept(caller: Caller) -> None:
     """Calls follow one another on one connection, as on the real service, refused ones included."""
     with socket.create_connection(("127.0.0.1", int(caller.sandbox.url.rpartition(":")[2]))) as connection:
-        request = f"GET /v1/background_jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Token {caller.sandbox.api_key}\r\n\r\n"
+        key = f"Authorization: Token {caller.sandbox.api_key}"
+        request = f"GET /v1/background_jobs HTTP/1.1\r\nHost: x\r\n{key}\r\n\r\n"
         stream = connection.makefile("rb")
-        for text, status in ((request, b"200"), (request.replace("Token", "Nothing"), b"401"), (request, b"200")):
+        for text, status in (
+            (request, b"200"),
+            (request.replace("Token", "Nothing"), b"401"),
+            (request, b"200"),
+        ):
             connection.sendall(text.encode())
             assert stream.readline().split()[1] == status
             length = 0
@@ -299,8 +324,8 @@ def test_connections_are_kept(caller: Caller) -> None:
 def test_what_is_not_http_is_answered(caller: Caller, request_bytes: bytes, status: bytes) -> None:
     """Wrong framing is told as 400 and ends the connection, never the sandbox."""
     if b"%s" in request_bytes:
-        key = f"Authorization: Token {caller.sandbox.api_key}\r\nContent-Type: application/json\r\n\r\nnonsense\r\n"
-        request_bytes = request_bytes % USERS.encode() + key.encode()
+        key = f"Authorization: Token {caller.sandbox.api_key}\r\nContent-Type: application/json\r\n"
+        request_bytes = request_bytes % USERS.encode() + key.encode() + b"\r\nnonsense\r\n"
     with socket.create_connection(("127.0.0.1", int(caller.sandbox.url.rpartition(":")[2]))) as connection:
         connection.sendall(request_bytes)
         first_line = connection.makefile("rb").readline()

@@ -70,10 +70,14 @@ def test_files_and_jobs(curl: Curl, clock: Clock, tmp_path: Path) -> None:
     assert curl.caller.sandbox.companies["company_id"].to_list() == ["0", "1"]
 
 
-@pytest.mark.parametrize(("path", "kind", "key"), [(USERS, "users", "user_id"), (COMPANIES, "companies", "company_id")])
+@pytest.mark.parametrize(
+    ("path", "kind", "key"), [(USERS, "users", "user_id"), (COMPANIES, "companies", "company_id")]
+)
 def test_json(curl: Curl, path: str, kind: str, key: str) -> None:
     """The same by JSON."""
-    body = json.dumps({kind: [{key: "a", "metadata": {"name": "Ärger", "seats": 3, "paid": True, "gone": None}}]})
+    body = json.dumps(
+        {kind: [{key: "a", "metadata": {"name": "Ärger", "seats": 3, "paid": True, "gone": None}}]}
+    )
     status, job = curl(path, "-X", "POST", "-H", "Content-Type: application/json", "--data", body)
     assert (status, job["status"], job["total_rows"]) == (202, "queued", 1)
 

@@ -13,6 +13,7 @@ from analytex_pandas.sandbox import Fault, Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from analytex_pandas.sandbox.faults import FaultKind
     from tests.sandbox.conftest import Caller, Clock
 
 RECORDS = [{"user_id": str(number)} for number in range(20)]
@@ -24,7 +25,7 @@ def statuses(caller: Caller) -> list[int | None]:
 
 @pytest.mark.parametrize("kind", ["drop_request", "drop_answer"])
 @pytest.mark.parametrize("transport", ["json", "file"])
-def test_a_dropped_connection(fast: Caller, kind: str, transport: str) -> None:
+def test_a_dropped_connection(fast: Caller, kind: FaultKind, transport: str) -> None:
     """The caller gets no answer either way; whether the job was made is the difference."""
     fast.sandbox.fault(kind, on="submit")
     with pytest.raises(requests.ConnectionError):
@@ -64,7 +65,9 @@ def test_an_answer_cut_in_the_middle(fast: Caller) -> None:
         ("html_200", 200, 0),
     ],
 )
-def test_another_answer_than_the_service_would_give(fast: Caller, kind: str, status: int, made: int) -> None:
+def test_another_answer_than_the_service_would_give(
+    fast: Caller, kind: FaultKind, status: int, made: int
+) -> None:
     """What proxies and a service in trouble answer, with or without the job being made."""
     fast.sandbox.fault(kind, on="submit")
     answer = fast.upload(RECORDS)
@@ -78,7 +81,7 @@ def test_another_answer_than_the_service_would_give(fast: Caller, kind: str, sta
 
 
 @pytest.mark.parametrize("kind", ["http_429", "http_500", "http_502_html", "http_503"])
-def test_a_refusal_may_hide_that_the_job_was_made(fast: Caller, kind: str) -> None:
+def test_a_refusal_may_hide_that_the_job_was_made(fast: Caller, kind: FaultKind) -> None:
     """A proxy that gives up on the service does not know what the service did."""
     fast.sandbox.fault(kind, on="submit", accepted=True)
     assert fast.upload(RECORDS).status_code >= 429
@@ -88,7 +91,8 @@ def test_a_refusal_may_hide_that_the_job_was_made(fast: Caller, kind: str) -> No
 @pytest.mark.parametrize("after", [3, "Wed, 25 Nov 2026 07:28:00 GMT", None])
 def test_retry_after(fast: Caller, after: int | str | None) -> None:
     """Seconds, a date, or nothing."""
-    for kind in ("http_429", "http_503"):
+    kinds: tuple[FaultKind, ...] = ("http_429", "http_503")
+    for kind in kinds:
         fast.sandbox.fault(kind, retry_after=after)
         header = fast.call("GET", "/v1/background_jobs").headers.get("Retry-After")
         assert header == (None if after is None else str(after))
@@ -99,7 +103,10 @@ def test_a_redirect_points_to_another_host(fast: Caller) -> None:
     fast.sandbox.fault("redirect", on="list")
     answer = fast.call("GET", "/v1/background_jobs", allow_redirects=False)
     port = fast.sandbox.url.rpartition(":")[2]
-    assert (answer.status_code, answer.headers["Location"]) == (307, f"http://localhost:{port}/v1/background_jobs")
+    assert (answer.status_code, answer.headers["Location"]) == (
+        307,
+        f"http://localhost:{port}/v1/background_jobs",
+    )
     fast.sandbox.fault("redirect", location="http://elsewhere.invalid/")
     assert fast.call("POST", "/v1/users/bulk_identify", allow_redirects=False).headers["Location"] == (
         "http://elsewhere.invalid/"
@@ -154,7 +161,11 @@ def test_a_job_that_fails_on_the_way(caller: Caller, clock: Clock) -> None:
     assert caller.job(job_id)["status"] == "processing"
     clock.advance(3)
     job = caller.job(job_id)
-    assert (job["status"], job["completed_rows"], job["errors"]) == ("failed", 10, [{"message": "Out of memory"}])
+    assert (job["status"], job["completed_rows"], job["errors"]) == (
+        "failed",
+        10,
+        [{"message": "Out of memory"}],
+    )
     assert len(caller.sandbox.users) == 10
     assert caller.submit(RECORDS).status_code == 202
 
@@ -195,7 +206,8 @@ def test_faults_strike_where_and_as_often_as_told(fast: Caller) -> None:
 
 def test_faults_strike_in_their_order(fast: Caller) -> None:
     """A test can write down the bad day of a push call by call."""
-    for kind in ("http_500", "http_503", "http_429"):
+    kinds: tuple[FaultKind, ...] = ("http_500", "http_503", "http_429")
+    for kind in kinds:
         fast.sandbox.fault(kind)
     assert [fast.call("GET", "/v1/background_jobs").status_code for _ in range(4)] == [500, 503, 429, 200]
 

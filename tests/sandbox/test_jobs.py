@@ -119,7 +119,8 @@ def test_properties_named_like_ids_have_columns_of_their_own(fast: Caller) -> No
     """A property may be called company_id; it is not the user's company."""
     fast.submit([{"user_id": "a", "company_id": "c", "metadata": {"company_id": "p", "user_id": 1}}])
     expected = pd.DataFrame(
-        {"user_id": ["a"], "company_id": ["c"], "metadata.company_id": ["p"], "metadata.user_id": [1]}, dtype="object"
+        {"user_id": ["a"], "company_id": ["c"], "metadata.company_id": ["p"], "metadata.user_id": [1]},
+        dtype="object",
     )
     pd.testing.assert_frame_equal(fast.sandbox.users, expected)
 

@@ -24,7 +24,13 @@ ID_MESSAGE = "user_id is a string, not a number"
             "objects",
             [
                 {"line": 2, "user_id": "b", "property": "x", "code": "invalid_value", "message": X_MESSAGE},
-                {"line": 3, "user_id": None, "property": "user_id", "code": "invalid_id", "message": ID_MESSAGE},
+                {
+                    "line": 3,
+                    "user_id": None,
+                    "property": "user_id",
+                    "code": "invalid_id",
+                    "message": ID_MESSAGE,
+                },
             ],
         ),
         ("strings", [f"Row 2 (user_id b): x: {X_MESSAGE}", f"Row 3: user_id: {ID_MESSAGE}"]),
@@ -51,7 +57,7 @@ def test_the_shapes_of_errors(open_sandbox: Callable[..., Caller], shape: str, e
     caller = open_sandbox(math.inf, error_shape=shape)
     assert caller.finished(caller.upload(RECORDS))["errors"] == expected
     assert caller.jobs()[0]["errors"] == expected
-    empty = [] if shape in ("objects", "strings") else None
+    empty: list[str] | None = [] if shape in ("objects", "strings") else None
     assert caller.finished(caller.upload(RECORDS[:1]))["errors"] == empty
 
 
@@ -68,7 +74,10 @@ def test_errors_of_companies_name_the_company(fast: Caller) -> None:
         (("index",), {"index": 1}),
         (("id",), {"user_id": "b"}),
         (("field", "error"), {"field": "x", "error": "invalid_value"}),
-        (("property", "error_code", "details"), {"property": "x", "error_code": "invalid_value", "details": X_MESSAGE}),
+        (
+            ("property", "error_code", "details"),
+            {"property": "x", "error_code": "invalid_value", "details": X_MESSAGE},
+        ),
     ],
 )
 def test_the_keys_of_error_objects(
@@ -116,13 +125,12 @@ def fill(caller: Caller, count: int) -> list[str]:
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_plain_and_wrapped_lists(open_sandbox: Callable[..., Caller], count: int) -> None:
     """All jobs at once, newest first, bare or in an object."""
-    for options, find in (
-        ({}, lambda document: document),
-        ({"job_list": "wrapped", "list_key": "data"}, lambda document: document["data"]),
-    ):
-        caller = open_sandbox(math.inf, **options)
+    options: dict[str, dict[str, str]] = {"": {}, "data": {"job_list": "wrapped", "list_key": "data"}}
+    for key, shape in options.items():
+        caller = open_sandbox(math.inf, **shape)
         job_ids = fill(caller, count)
-        assert [job["job_id"] for job in find(caller.jobs())] == job_ids
+        listed = caller.jobs()[key] if key else caller.jobs()
+        assert [job["job_id"] for job in listed] == job_ids
         assert [job["job_id"] for job in caller.sandbox.jobs] == job_ids
 
 
@@ -138,9 +146,7 @@ def next_query(page: dict[str, Any]) -> str | None:
 
 @pytest.mark.parametrize("paging", ["url", "links", "page", "cursor"])
 @pytest.mark.parametrize(("list_key", "count"), [("jobs", 0), ("data", 3), ("results", 6), ("jobs", 7)])
-def test_paginated_lists(
-    open_sandbox: Callable[..., Caller], paging: str, list_key: str, count: int
-) -> None:
+def test_paginated_lists(open_sandbox: Callable[..., Caller], paging: str, list_key: str, count: int) -> None:
     """Following the next page, wherever it is named, gives every job once, newest first."""
     caller = open_sandbox(math.inf, job_list="paginated", paging=paging, list_key=list_key, page_size=3)
     job_ids = fill(caller, count)
@@ -166,7 +172,9 @@ def test_a_next_page_that_is_a_url_can_be_called(open_sandbox: Callable[..., Cal
     assert [job["job_id"] for job in caller.session.get(url, timeout=20).json()["jobs"]] == job_ids[1:]
 
 
-@pytest.mark.parametrize(("paging", "query"), [("page", "?page=0"), ("page", "?page=x"), ("cursor", "?cursor=x")])
+@pytest.mark.parametrize(
+    ("paging", "query"), [("page", "?page=0"), ("page", "?page=x"), ("cursor", "?cursor=x")]
+)
 def test_a_page_that_cannot_be_is_400(open_sandbox: Callable[..., Caller], paging: str, query: str) -> None:
     """A client that makes up pages gets to know it."""
     caller = open_sandbox(job_list="paginated", paging=paging)
