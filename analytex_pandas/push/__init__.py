@@ -1,0 +1,1 @@
+"""A push: spool and journal, submit, poll, report."""

@@ -1,0 +1,156 @@
+"""A chunk's job is followed to its end: with few questions, and whatever happens to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError
+from analytex_pandas.push.drive import PATIENCE_WITH_A_JOB, Setback, in_brief, logger
+from analytex_pandas.push.lookup import by_name, is_name_of
+from analytex_pandas.push.pacing import Watch, next_poll
+
+if TYPE_CHECKING:
+    from analytex_pandas.push.drive import Drive
+    from analytex_pandas.service.wire import Job
+
+MISSES: Final = 5
+"""Answers in a row that a job is not there, neither by itself nor in the list, until that is believed."""
+
+
+class Follower:
+    """Follows the jobs of one push."""
+
+    def __init__(self, drive: Drive) -> None:
+        self.drive = drive
+
+    def follow(self, number: int, job: Job | None) -> Job | None:
+        """Return a chunk's job when it has ended; None when the service does not know it any more.
+
+        Parameters
+        ----------
+        number : int
+            The chunk; the id of its job is known.
+        job : Job or None
+            The job as the submit's answer or the list showed it; None after a restart.
+        """
+        drive = self.drive
+        chunk = drive.chunk(number)
+        submitted = chunk.submitted_at or drive.clock.now()
+        before = 0.0 if job is not None else max((drive.clock.now() - submitted).total_seconds(), 0.0)
+        begin = drive.clock.monotonic() - before
+        watch = Watch(chunk.rows)
+        self.show(number, job, watch)
+        # An end that an answer to something else shows may lack the errors, so the job itself is asked in any case.
+        delay = next_poll(0.0, drive.pace.expected(watch)) if job is not None and not job.ended else 0.0
+        while True:
+            drive.rest(delay, stoppable=False)
+            try:
+                now = self.ask(number)
+            except NotFoundError:
+                return None
+            elapsed = drive.clock.monotonic() - begin
+            if now.ended:
+                if job is not None:
+                    cycle = (drive.clock.now() - submitted).total_seconds()
+                    drive.pace.record(watch, elapsed, max(cycle, elapsed))
+                return now
+            watch.note(elapsed, now.completed_rows)
+            self.show(number, now, watch)
+            self.look_ahead(number)
+            delay = next_poll(drive.clock.monotonic() - begin, drive.pace.expected(watch))
+
+    def ask(self, number: int) -> Job:
+        """Return the chunk's job as it stands, asking until there is an answer.
+
+        Raises
+        ------
+        NotFoundError
+            If the service has forgotten the job.
+        AuthenticationError
+            If the key is not accepted any more.
+        """
+        drive = self.drive
+        setback = Setback(drive, PATIENCE_WITH_A_JOB)
+        misses = 0
+        while True:
+            job_id = drive.chunk(number).job_id or ""
+            try:
+                job = drive.client.job(job_id)
+            except AuthenticationError as error:
+                raise self.located(error, number) from error
+            except NotFoundError as error:
+                listed = self.listed(number)
+                if listed is not None:
+                    return listed
+                misses += 1
+                if misses == MISSES:
+                    raise
+                reason: AnalytexError = error
+            except AnalytexError as error:
+                # Not only what heals by itself: a proxy's login page redirects, and the job runs on behind it.
+                reason = error
+            else:
+                self.note_echo(number, job)
+                return job
+            setback.rest(reason, f"{drive.label(number)} runs; asking about it", stoppable=False)
+
+    def listed(self, number: int) -> Job | None:
+        """Return the chunk's job as the list shows it, None when it does not."""
+        drive = self.drive
+        what = f"{drive.label(number)}: its job does not answer, looking in the list"
+        try:
+            jobs = drive.persist(drive.client.jobs, what, patience=PATIENCE_WITH_A_JOB, stoppable=False)
+        except AuthenticationError as error:
+            raise self.located(error, number) from error
+        except AnalytexError:
+            return None
+        job_id = drive.chunk(number).job_id
+        same = next((job for job in jobs if job.job_id == job_id), None)
+        if same is not None or drive.document.options.transport == "json":
+            return same
+        renamed = by_name(jobs, drive.file_name(number))
+        if renamed is not None:
+            drive.ledger.accepted(number, renamed.job_id, renamed.status)
+            drive.change_chunk(number, job_id=renamed.job_id)
+        return renamed
+
+    def look_ahead(self, number: int) -> None:
+        """Read the list of jobs for the next chunk's submit while this one runs, so that it costs no time then."""
+        drive = self.drive
+        if drive.looked is not None or number == len(drive.board.state.chunks):
+            return
+        try:
+            drive.looked = drive.client.jobs()
+        except AnalytexError as error:
+            logger.debug("push %s: the look ahead failed: %s", drive.push_id, in_brief(error))
+
+    def show(self, number: int, job: Job | None, watch: Watch) -> None:
+        """Show how far the job is."""
+        drive = self.drive
+        rows = drive.chunk(number).rows
+        if job is None:
+            drive.say(f"{drive.label(number)}: asking how its job went on", current=number)
+            return
+        completed = job.completed_rows
+        words = job.status.replace("_", " ") if not job.ended else "done, reading the report"
+        if completed is not None and not job.ended:
+            words += f", {completed:,} of {rows:,} rows"
+        # An end is not shown before it is settled, so that counts and chunk change together.
+        status = "processing" if job.ended else job.status
+        drive.change_chunk(number, status=status, completed_rows=completed)
+        drive.say(f"{drive.label(number)}: {words}", current=number, watch=watch)
+
+    def note_echo(self, number: int, job: Job) -> None:
+        """Learn whether the service gives file names back."""
+        if self.drive.document.options.transport == "file" and is_name_of(job, self.drive.file_name(number)):
+            self.drive.echoes = True
+
+    def located(self, error: AnalytexError, number: int) -> AnalytexError:
+        """Return an error that also says which chunk's job runs on and how to come back to it."""
+        chunk = self.drive.chunk(number)
+        error.args = (
+            f"{self.drive.label(number).capitalize()} of push {self.drive.push_id} is at the service as job "
+            f"{chunk.job_id} and runs on there, but it cannot be asked about: {error} Nothing is lost: "
+            f"apd.resume({self.drive.push_id!r}) goes on with it once that is mended.",
+        )
+        return error

@@ -1,0 +1,231 @@
+"""What was intended and what came of it, on disk: one SQLite file for all pushes of a state directory.
+
+Intent is written before its effect, the result after it, each in one transaction that is on the disk when it returns.
+Every operation opens the file anew and closes it: so several processes, threads and forks can use it at once, and a
+kill at any moment costs the transaction under way and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+from typing import TYPE_CHECKING, Final
+
+from analytex_pandas.errors import AnalytexError
+from analytex_pandas.settings import private_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FILE_NAME: Final = "journal.sqlite3"
+APPLICATION_ID: Final = 0x41504450
+"""Marks the file as one of ours; ASCII for APDP."""
+VERSION: Final = 1
+BUSY_TIMEOUT: Final = 60.0
+"""Seconds to wait for another process to finish its transaction."""
+SALT_BYTES: Final = 32
+
+SCHEMA: Final = """
+CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE push (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    account TEXT NOT NULL,             -- salted digest: environment and key, neither of them readable
+    base_url TEXT NOT NULL,
+    status TEXT NOT NULL,              -- running, paused, or how it ended
+    error_class TEXT,
+    error TEXT,                        -- what stopped it, in words
+    parent TEXT,                       -- the push that this one retries
+    counts TEXT NOT NULL,              -- of its plan, JSON
+    document BLOB NOT NULL,            -- its plan
+    created_at REAL NOT NULL,          -- seconds since 1970, UTC, like all times here
+    ended_at REAL,
+    driver TEXT,                       -- who drives it, or did last: JSON of pid, host, since
+    forgiven_refused INTEGER NOT NULL DEFAULT 0,   -- rows answered for when the user let a stopped push go on
+    forgiven_answered INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX push_by_account ON push (account, created_at);
+CREATE TABLE chunk (
+    push TEXT NOT NULL REFERENCES push (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    status TEXT NOT NULL DEFAULT 'pending',
+    job_id TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    completed_rows INTEGER,
+    refused INTEGER NOT NULL DEFAULT 0,
+    unknown INTEGER NOT NULL DEFAULT 0,
+    known_jobs TEXT,                   -- ids of all jobs listed before its submit, JSON; only while that is in doubt
+    submitted_at REAL,
+    ended_at REAL,
+    PRIMARY KEY (push, number)
+) WITHOUT ROWID;
+CREATE INDEX chunk_by_job ON chunk (job_id) WHERE job_id IS NOT NULL;
+CREATE TABLE error (
+    push TEXT NOT NULL,
+    chunk INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    position INTEGER,
+    id TEXT,
+    property TEXT,
+    code TEXT,
+    message TEXT NOT NULL,
+    job_id TEXT,
+    raw TEXT NOT NULL,
+    PRIMARY KEY (push, chunk, ordinal),
+    FOREIGN KEY (push, chunk) REFERENCES chunk (push, number) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE TABLE kept (                    -- rows that were refused or are unknown, as Arrow IPC; see kept.py
+    push TEXT NOT NULL,
+    chunk INTEGER NOT NULL,
+    rows BLOB NOT NULL,
+    PRIMARY KEY (push, chunk),
+    FOREIGN KEY (push, chunk) REFERENCES chunk (push, number) ON DELETE CASCADE
+);
+"""
+
+
+class Journal:
+    """The journal of one state directory.
+
+    Parameters
+    ----------
+    state_directory : pathlib.Path
+        Where it is; made, for this user only, when something is written.
+    """
+
+    def __init__(self, state_directory: Path) -> None:
+        self.directory = state_directory
+        self.path = state_directory / FILE_NAME
+
+    def __repr__(self) -> str:
+        return f"Journal({str(self.path)!r})"
+
+    def exists(self) -> bool:
+        """Tell whether anything was ever written."""
+        return self.path.exists()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection within one transaction: all of it is on the disk afterwards, or nothing."""
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):  # the first error is the one to tell
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection that sees one moment of the journal."""
+        with self._connection() as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    def salt(self) -> bytes:
+        """Return the secret of this state directory with which accounts are digested."""
+        with self.writing() as connection:
+            connection.execute(
+                "INSERT INTO setting VALUES ('salt', ?) ON CONFLICT DO NOTHING",
+                [secrets.token_bytes(SALT_BYTES)],
+            )
+            (salt,) = connection.execute("SELECT value FROM setting WHERE name = 'salt'").fetchone()
+        return bytes(salt)
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        with translated(self.path):
+            self._make()
+            connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT, isolation_level=None)
+            try:
+                self._prepare(connection)
+                yield connection
+            finally:
+                connection.close()
+
+    def _make(self) -> None:
+        """Make the file for this user only; SQLite gives its helper files the mode of the file itself."""
+        try:
+            private_directory(self.directory)
+            if not self.path.exists():
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise AnalytexError(
+                f"The journal {self.path} cannot be made: {error}. Set ANALYTEX_STATE_DIR to a directory of your own."
+            ) from error
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        if version_of(connection) is None:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("BEGIN IMMEDIATE")
+            # Another process may have been here between the look and the lock.
+            if version_of(connection) is None:
+                # Not executescript: that would end the transaction, and a kill in between leave half a schema.
+                for statement in filter(str.strip, SCHEMA_STATEMENTS):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+            connection.execute("COMMIT")
+        found = version_of(connection)
+        if found != VERSION:
+            raise AnalytexError(other_version(self.path, found))
+
+
+def without_comments(schema: str) -> str:
+    """Return the schema without its comments, which may hold semicolons."""
+    return "\n".join(line.partition("--")[0] for line in schema.splitlines())
+
+
+SCHEMA_STATEMENTS: Final = tuple(without_comments(SCHEMA).split(";"))
+
+
+def version_of(connection: sqlite3.Connection) -> int | None:
+    """Return the version of a journal, None for an empty file, -1 for a file that is something else."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if not tables and not application:
+        return None
+    return int(version) if application == APPLICATION_ID else -1
+
+
+def other_version(path: Path, found: int | None) -> str:
+    """Return what to say of a journal that is none of this version."""
+    if found is not None and found > VERSION:
+        what = f"was written by a newer analytex_pandas (journal version {found}; this one reads {VERSION})"
+        way = "Upgrade analytex-pandas, or set ANALYTEX_STATE_DIR to another directory."
+    elif found is not None and found >= 0:
+        what = f"was written by an older analytex_pandas (journal version {found}; this one reads {VERSION})"
+        way = "Finish its pushes with that version, or set ANALYTEX_STATE_DIR to another directory."
+    else:
+        what = "is no journal of analytex_pandas"
+        way = "Move the file away, or set ANALYTEX_STATE_DIR to another directory."
+    return f"{path} {what}. It was left as it is. {way}"
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite says about the journal into errors that tell what to do."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise  # a mistake of ours, not of the file's
+    except sqlite3.OperationalError as error:
+        raise AnalytexError(
+            f"The journal {path} cannot be used: {error}. Is its disk full or read-only, or does another program hold "
+            "it? Nothing that was written down before is lost; try again when that is mended."
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise AnalytexError(
+            f"The journal {path} is damaged: {error}. It was left as it is. Restore it from a backup, or move it away "
+            "(with the files beside it of the same name) to start anew; what earlier pushes did is then not known here."
+        ) from error

@@ -1,0 +1,294 @@
+"""A chunk gets to the service once: never twice, never lost.
+
+Before it is sent, the jobs that are there already are written down together with the intent. When no clear answer
+comes, the list of jobs tells: the chunk's job by its file name, or that no job is new, or that nobody can know.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from analytex_pandas.errors import AnalytexError, AuthenticationError, ConflictError, NotFoundError
+from analytex_pandas.push import ledger as ledgers
+from analytex_pandas.push.drive import PATIENCE_WITH_A_JOB, Setback
+from analytex_pandas.push.lookup import Finding, by_name, in_the_way, is_name_of, look
+from analytex_pandas.push.pacing import Pace, Watch, heals, may_have_arrived, next_poll
+from analytex_pandas.push.settling import ChunkContent, SendingChunk
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from analytex_pandas.push.drive import Drive
+    from analytex_pandas.push.settling import Observer
+    from analytex_pandas.service.wire import Job
+
+SETTLING: Final = (0.3, 0.9, 1.8)
+"""Seconds before each look for a chunk whose answer was lost: a job may be listed a moment after it was taken."""
+PATIENCE_FOR_A_LIST: Final = 20.0
+"""Seconds to try for the look before a submit, which can go without it."""
+
+
+class Sender:
+    """Sends the chunks of one push."""
+
+    def __init__(self, drive: Drive, account: str, observer: Observer | None = None) -> None:
+        self.drive = drive
+        self.account = account
+        self.observer = observer
+
+    def deliver(self, number: int) -> Job | None:
+        """Return the job that a chunk became, sent now or before; None when nobody can tell whether it arrived."""
+        drive = self.drive
+        if drive.chunk(number).in_doubt:
+            found = self.look_for(number, "its sender did not live to see the answer")
+            if found is not Finding.ABSENT:
+                return None if found is Finding.UNCLEAR else found
+            self.not_sent(number)
+        setback = Setback(drive, drive.patience())
+        while True:
+            drive.hold()
+            there = by_name(self.look_before(number), self.name(number))
+            if there is not None:
+                return self.adopt(number, there)
+            try:
+                return self.send(number)
+            except ConflictError:
+                mine = self.queue(number)
+                if mine is not None:
+                    return self.adopt(number, mine)
+                setback.over()
+            except NotArrivedError as failure:
+                if not heals(failure.reason):
+                    raise self.located(failure.reason, number) from failure.reason
+                setback.patience = drive.patience()
+                setback.rest(failure.reason, f"sending {drive.label(number)}", stoppable=True)
+            except NobodyKnowsError:
+                return None
+
+    def name(self, number: int) -> str | None:
+        """Return the file name by which a chunk can be found, None if it goes without one."""
+        return self.drive.file_name(number) if self.drive.document.options.transport == "file" else None
+
+    def send(self, number: int) -> Job:
+        """Send a chunk once, and find out what came of it.
+
+        Raises
+        ------
+        ConflictError
+            If a job is in the way.
+        NotArrivedError
+            If it surely is not at the service.
+        NobodyKnowsError
+            If it may be there or not, and the list cannot tell.
+        """
+        drive = self.drive
+        chunk = drive.chunk(number)
+        known = None if drive.looked is None else [job.job_id for job in drive.looked]
+        drive.looked = None
+        now = drive.clock.now()
+        drive.ledger.intended(number, chunk.attempts + 1, known, now, self.told(number))
+        drive.change_chunk(number, status="submitting", attempts=chunk.attempts + 1, submitted_at=now)
+        drive.say(f"{drive.label(number)}: sending {chunk.rows:,} rows", current=number)
+        try:
+            job = self.upload(number)
+        except ConflictError:
+            # A place in the queue, not a failed attempt.
+            self.not_sent(number, attempts=chunk.attempts, status="waiting")
+            raise
+        except AnalytexError as error:
+            if may_have_arrived(error):
+                found = self.look_for(number, "the answer was lost")
+                if found is Finding.UNCLEAR:
+                    raise NobodyKnowsError from error
+                if found is not Finding.ABSENT:
+                    return found
+            self.not_sent(number)
+            raise NotArrivedError(error) from error
+        self.note_echo(number, job)
+        return self.accept(number, job)
+
+    def told(self, number: int) -> Callable[[sqlite3.Connection], None] | None:
+        """Return what tells the observer, within the transaction, that a chunk is about to be sent."""
+        observer, drive = self.observer, self.drive
+        if observer is None:
+            return None
+        sending = SendingChunk(
+            drive.push_id, self.account, drive.document.kind, number, ChunkContent(drive, number)
+        )
+        return lambda connection: observer.sending(connection, sending)
+
+    def upload(self, number: int) -> Job:
+        """Make the request that sends a chunk."""
+        drive = self.drive
+        kind = drive.document.kind
+        try:
+            if drive.document.options.transport == "json":
+                return drive.client.submit_lines(drive.spool.read_chunk(number), kind)
+            return drive.client.submit_file(
+                drive.spool.chunk_path(number), kind, filename=drive.file_name(number)
+            )
+        except OSError as error:
+            self.not_sent(number)
+            raise AnalytexError(
+                f"{drive.label(number).capitalize()} cannot be read from the spool: {error}. It was not sent. Put the "
+                f"file back and call apd.resume({drive.push_id!r}), or push those rows anew."
+            ) from error
+
+    def accept(self, number: int, job: Job) -> Job:
+        """Write down the job that a chunk became."""
+        drive = self.drive
+        drive.ledger.accepted(number, job.job_id, job.status)
+        drive.accepted = True
+        # An end that the submit's answer shows is not settled yet: the job itself is asked for its errors.
+        status = "processing" if job.ended else job.status
+        drive.change_chunk(number, status=status, job_id=job.job_id, phase="running")
+        return job
+
+    def adopt(self, number: int, job: Job) -> Job:
+        """Take a job that was found in the list for the chunk's own."""
+        self.drive.echoes = True
+        self.drive.say(f"{self.drive.label(number)}: found its job, it had arrived")
+        return self.accept(number, job)
+
+    def not_sent(self, number: int, *, attempts: int | None = None, status: str = "pending") -> None:
+        """Write down that a chunk surely is not at the service."""
+        drive = self.drive
+        attempts = drive.chunk(number).attempts if attempts is None else attempts
+        drive.ledger.unsent(number, status, attempts)
+        drive.change_chunk(number, status=status, attempts=attempts, submitted_at=None)
+
+    def look_before(self, number: int) -> list[Job]:
+        """Return the jobs that are there before a submit; none when the list cannot be read."""
+        drive = self.drive
+        if drive.looked is None:
+            try:
+                drive.looked = drive.persist(
+                    drive.client.jobs,
+                    f"{drive.label(number)}: reading the list of jobs",
+                    patience=PATIENCE_FOR_A_LIST,
+                    stoppable=True,
+                )
+            except AuthenticationError as error:
+                raise self.located(error, number) from error
+            except AnalytexError:
+                return []
+        return drive.looked
+
+    def look_for(self, number: int, why: str) -> Job | Finding:
+        """Look for a chunk that may have arrived, a few times over some seconds, and adopt its job if it has."""
+        drive = self.drive
+        drive.ledger.looking(number)
+        drive.change_chunk(number, status="looking")
+        what = f"{drive.label(number)}: {why}, looking for it among the jobs"
+        known = drive.ledger.known_jobs(number)
+        finding = Finding.UNCLEAR
+        for moment in SETTLING:
+            drive.say(what, current=number)
+            drive.rest(moment, stoppable=False)
+            try:
+                jobs = drive.persist(drive.client.jobs, what, patience=PATIENCE_WITH_A_JOB, stoppable=False)
+            except AuthenticationError as error:
+                raise self.located(error, number) from error
+            except AnalytexError:
+                return Finding.UNCLEAR
+            found = look(
+                jobs, self.name(number), known=known, others=self.other_jobs(jobs), echoes=drive.echoes
+            )
+            if not isinstance(found, Finding):
+                return self.adopt(number, found)
+            finding, drive.looked = found, jobs
+        return finding
+
+    def other_jobs(self, jobs: list[Job]) -> set[str]:
+        """Return the jobs of a list that are known to be other chunks, of this push or another."""
+        return set(ledgers.pushes_of_jobs(self.drive.ledger.journal, [job.job_id for job in jobs]))
+
+    def note_echo(self, number: int, job: Job) -> None:
+        """Learn from an answer whether the service gives file names back."""
+        name = self.name(number)
+        if name is None or self.drive.echoes:
+            return
+        if is_name_of(job, name):
+            self.drive.echoes = True
+        elif job.filename:
+            self.drive.echoes = False
+
+    def queue(self, number: int) -> Job | None:
+        """Wait for the job in the way to end; return it at once if it is the chunk's own."""
+        drive = self.drive
+        what = f"{drive.label(number)} waits for a job that runs; asking which"
+        try:
+            jobs = drive.persist(
+                drive.client.jobs, what, patience=PATIENCE_WITH_A_JOB, stoppable=True, phase="waiting"
+            )
+        except (AuthenticationError, NotFoundError) as error:
+            raise self.located(error, number) from error
+        mine = by_name(jobs, self.name(number))
+        if mine is not None:
+            return mine
+        other = in_the_way(jobs)
+        if other is None:
+            # It ended between the two questions, or is not listed yet.
+            drive.say(
+                f"{drive.label(number)}: waiting for a job that is not listed",
+                phase="waiting",
+                current=number,
+            )
+            drive.rest(1.0, stoppable=True)
+        else:
+            self.wait_for(number, other)
+        return None
+
+    def wait_for(self, number: int, job: Job) -> None:
+        """Watch somebody else's job until it ends."""
+        drive = self.drive
+        whose = ledgers.pushes_of_jobs(drive.ledger.journal, [job.job_id]).get(job.job_id)
+        who = "a job someone else started" if whose is None else f"chunk {whose[1]:,} of push {whose[0]}"
+        watch, pace = Watch(job.total_rows or 0), Pace()
+        begin = drive.clock.monotonic()
+        while not job.ended:
+            elapsed = drive.clock.monotonic() - begin
+            watch.note(elapsed, job.completed_rows)
+            drive.say(f"waiting for {who}: {progress(job)}", phase="waiting", current=number)
+            drive.rest(next_poll(elapsed, pace.expected(watch)), stoppable=True)
+            job_id = job.job_id
+            try:
+                job = drive.persist(
+                    lambda job_id=job_id: drive.client.job(job_id),  # type: ignore[misc]
+                    f"waiting for {who}; asking",
+                    patience=PATIENCE_WITH_A_JOB,
+                    stoppable=True,
+                    phase="waiting",
+                )
+            except NotFoundError:
+                return
+
+    def located(self, error: AnalytexError, number: int) -> AnalytexError:
+        """Return an error that also says which chunk it stopped and how to go on."""
+        error.args = (
+            f"{self.drive.label(number).capitalize()} of push {self.drive.push_id} was not sent: {error} Nothing is lost: "
+            f"apd.resume({self.drive.push_id!r}) goes on with it once that is mended.",
+        )
+        return error
+
+
+class NotArrivedError(Exception):
+    """A chunk surely is not at the service; never leaves the worker."""
+
+    def __init__(self, reason: AnalytexError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class NobodyKnowsError(Exception):
+    """A chunk may be at the service or not, and nobody can tell; never leaves the worker."""
+
+
+def progress(job: Job) -> str:
+    """Return how far a job is, in words."""
+    if job.completed_rows is None:
+        return job.status
+    if job.total_rows:
+        return f"{job.completed_rows:,} of {job.total_rows:,}"
+    return f"{job.completed_rows:,} rows"

@@ -1,0 +1,155 @@
+"""The frozen picture of a push at one moment, and the arithmetic of its counts: pure, and all that displays need."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Mapping
+
+    from analytex_pandas.settings import Kind
+
+COUNTS: Final = (
+    "input",
+    "invalid",
+    "duplicate",
+    "unchanged",
+    "pending",
+    "in_flight",
+    "acknowledged",
+    "refused",
+    "unknown",
+)
+"""The names of the counts; ``input`` is the sum of all the others at every moment."""
+
+SETTLED: Final = frozenset({"completed", "completed_with_errors", "failed", "unknown"})
+"""Statuses of a chunk that is answered for."""
+
+UNSENT: Final = frozenset({"pending", "waiting"})
+"""Statuses of a chunk of which nothing can be at the service."""
+
+IN_DOUBT: Final = frozenset({"submitting", "looking"})
+"""Statuses of a chunk that may have arrived without an answer."""
+
+FINISHED: Final = frozenset({"completed", "completed_with_errors"})
+"""Statuses of a push that has nothing left to do."""
+
+ENDED: Final = FINISHED | {"failed", "cancelled", "interrupted"}
+"""Statuses of a push that nobody drives (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkState:
+    """One chunk at one moment.
+
+    ``status`` is ``pending``, ``submitting``, ``looking`` (the answer was lost; the job is looked for), ``waiting``
+    (a job is in the way), then the job's own status while it runs, then one of ``SETTLED``.
+    """
+
+    number: int
+    rows: int
+    bytes: int
+    status: str = "pending"
+    job_id: str | None = None
+    attempts: int = 0
+    completed_rows: int | None = None
+    refused: int = 0
+    unknown: int = 0
+    submitted_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether every row of it is answered for."""
+        return self.status in SETTLED
+
+    @property
+    def unsent(self) -> bool:
+        """Whether nothing of it can be at the service."""
+        return self.status in UNSENT
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it may be at the service without our knowing its job."""
+        return self.status in IN_DOUBT and self.job_id is None
+
+    @property
+    def acknowledged(self) -> int:
+        """Rows that the service took."""
+        return self.rows - self.refused - self.unknown if self.settled else 0
+
+    @property
+    def progress(self) -> int:
+        """Rows that are done with, as far as is known at this moment."""
+        if self.settled:
+            return self.rows
+        return min(self.completed_rows or 0, self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class PushState:
+    """A push at one moment."""
+
+    id: str
+    kind: Kind
+    status: str
+    counts: Mapping[str, int]
+    chunks: tuple[ChunkState, ...]
+    current: int | None = None
+    """Number of the chunk that is worked on."""
+    activity: str = ""
+    """What it is doing, in words."""
+    rate: float | None = None
+    """Rows a second, measured."""
+    started_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = None
+    estimated_end: dt.datetime | None = None
+    error: str | None = None
+    revision: int = 0
+    pausing: bool = False
+    """Paused, and a job of it still runs at the service."""
+    cancelling: bool = False
+    """To be cancelled as soon as its running job ends."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nobody drives it (any more)."""
+        return self.status in ENDED
+
+    def chunk(self, number: int) -> ChunkState:
+        """Return the chunk of this number; chunks are numbered from 1."""
+        return self.chunks[number - 1]
+
+
+def counted(planned: Mapping[str, int], chunks: Iterable[ChunkState]) -> dict[str, int]:
+    """Return the counts of a push from those of its plan and the present state of its chunks."""
+    counts = dict.fromkeys(COUNTS, 0)
+    for name in ("input", "invalid", "duplicate", "unchanged"):
+        counts[name] = int(planned.get(name, 0))
+    for chunk in chunks:
+        if chunk.settled:
+            counts["acknowledged"] += chunk.acknowledged
+            counts["refused"] += chunk.refused
+            counts["unknown"] += chunk.unknown
+        else:
+            counts["pending" if chunk.unsent else "in_flight"] += chunk.rows
+    return counts
+
+
+def with_chunk(state: PushState, chunk: ChunkState) -> PushState:
+    """Return the push with one of its chunks changed, its counts kept in step."""
+    before = state.chunk(chunk.number)
+    counts = dict(state.counts)
+    old, new = counted({}, [before]), counted({}, [chunk])
+    for name in COUNTS[4:]:
+        counts[name] += new[name] - old[name]
+    chunks = (*state.chunks[: chunk.number - 1], chunk, *state.chunks[chunk.number :])
+    return dataclasses.replace(state, chunks=chunks, counts=counts)
+
+
+def rows_left(state: PushState) -> int:
+    """Return how many rows are still to be answered for, the progress of running jobs taken off."""
+    return sum(chunk.rows - chunk.progress for chunk in state.chunks)
