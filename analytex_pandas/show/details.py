@@ -1,0 +1,219 @@
+"""What a panel tells on demand: jobs, errors by kind, the rows of each kind, those rows of the input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import ipywidgets
+import pandas as pd
+
+from analytex_pandas.show import words
+from analytex_pandas.show.chunks import JOB_COLUMNS, job_lines
+from analytex_pandas.show.grouping import ErrorGroup, group_errors, row_name
+from analytex_pandas.show.markup import Markup, join, shortened, tag
+from analytex_pandas.show.page import groups_table
+from analytex_pandas.show.paging import Pager
+from analytex_pandas.show.tables import table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from analytex_pandas.push.push import Push
+    from analytex_pandas.push.state import PushState
+
+SHOWN_GROUPS: Final = 12
+SHOWN_INPUT_ROWS: Final = 10
+SHOWN_INPUT_COLUMNS: Final = 12
+ROW_COLUMNS: Final = ("Row", "Position", "Id", "Property", "Code", "Message", "Chunk")
+JOB_NUMBERS: Final = ("Chunk", "Rows", "Processed", "Refused", "Tries")
+
+
+class Section:
+    """Something that opens and closes with a toggle button; drawn only while it is open.
+
+    Parameters
+    ----------
+    noun : str
+        What it holds, in the plural.
+    parts : list of Widget
+        What is below the button.
+    opened : callable
+        Called when it has been opened or closed.
+    """
+
+    def __init__(self, noun: str, parts: list[ipywidgets.Widget], opened: Callable[[], object]) -> None:
+        self._noun = noun
+        self._opened = opened
+        self._count: int | None = None
+        self.toggle = ipywidgets.ToggleButton(value=False)
+        self.toggle.observe(self._on_toggle, "value")
+        self.box = ipywidgets.VBox(parts)
+        self.box.add_class("apd-section")
+        self.box.layout.display = "none"
+        self.named(None)
+
+    @property
+    def open(self) -> bool:
+        """Whether it is open."""
+        return bool(self.toggle.value)
+
+    def named(self, count: int | None) -> None:
+        """Say on the button how many there are, and what pressing it does."""
+        self._count = count
+        number = "" if count is None else f" ({words.number(count)})"
+        self.toggle.description = f"{'Hide' if self.open else 'Show'} {self._noun}{number}"
+
+    def _on_toggle(self, _: object) -> None:
+        self.box.layout.display = None if self.open else "none"
+        self.named(self._count)
+        self._opened()
+
+
+class Jobs:
+    """The table of chunks and their jobs."""
+
+    def __init__(self, redraw: Callable[[], object]) -> None:
+        self.table = ipywidgets.HTML()
+        self.pager = Pager("chunks", redraw)
+        self.pager.follow()
+        self.section = Section("jobs", [self.table, self.pager.widget], redraw)
+
+    def draw(self, state: PushState, now: datetime) -> None:
+        """Show the page around the chunk that is worked on, or the one that was turned to."""
+        self.section.named(len(state.chunks))
+        if not self.section.open:
+            return
+        follow = None if state.current is None else state.current - 1
+        page = self.pager.slice(len(state.chunks), follow)
+        lines = job_lines(state.chunks[page], now)
+        self.table.value = scrolling(
+            table(JOB_COLUMNS, lines, numeric=JOB_NUMBERS, caption="Chunks and their jobs")
+        )
+
+
+class Errors:
+    """What the service refused: by kind, row by row, and those rows as they stand in the input."""
+
+    def __init__(self, push: Push, redraw: Callable[[], object]) -> None:
+        self._push = push
+        self._drawn: tuple[int, int] | None = None
+        self._errors = push_errors_none()
+        self._groups: list[ErrorGroup] = []
+        self.groups = ipywidgets.HTML()
+        self.choice = ipywidgets.Dropdown(description="Rows of", options=[("all errors", -1)], value=-1)
+        self.choice.observe(self._on_choice, "value")
+        self.rows = ipywidgets.HTML()
+        self.pager = Pager("errors", self.draw_rows)
+        self.input = ipywidgets.HTML()
+        self.input_section = Section("these rows of the input", [self.input], self._draw_input)
+        parts = [self.groups, self.choice, self.rows, self.pager.widget]
+        self.section = Section("errors", [*parts, self.input_section.toggle, self.input_section.box], redraw)
+
+    def draw(self, state: PushState) -> None:
+        """Read the errors anew if there are more, and only while somebody looks at them."""
+        refused = state.counts["refused"]
+        settled = sum(chunk.settled for chunk in state.chunks)
+        self.section.named(refused)
+        self.section.toggle.layout.display = None if refused or self.section.open else "none"
+        if not self.section.open or self._drawn == (refused, settled):
+            return
+        self._errors = self._push.errors
+        self._drawn = (refused, settled)
+        self._groups = group_errors(self._errors)
+        more = len(self._groups) - SHOWN_GROUPS
+        note = (
+            tag("div", f"and {words.count(more, 'more kind')} of error, in the list below")
+            if more > 0
+            else ""
+        )
+        self.groups.value = join((scrolling(groups_table(self._groups[:SHOWN_GROUPS])), note))
+        self._offer_groups()
+        self.draw_rows()
+        self._draw_input()
+
+    def _offer_groups(self) -> None:
+        chosen = self.choice.value
+        options = [(f"all {words.count(len(self._errors), 'error')}", -1)]
+        for place, group in enumerate(self._groups):
+            about = f"{group.property}: " if group.property else ""
+            options.append((f"{words.number(group.count)}: {shortened(about + group.message, 70)}", place))
+        if list(self.choice.options) != options:
+            self.choice.options = options
+            self.choice.value = chosen if chosen is not None and chosen < len(self._groups) else -1
+
+    def _on_choice(self, _: object) -> None:
+        self.pager.restart()
+        self.draw_rows()
+        self._draw_input()
+
+    def _chosen(self) -> pd.DataFrame:
+        place = self.choice.value
+        if place is None or place < 0:
+            return self._errors
+        return self._errors.iloc[list(self._groups[place].members)]
+
+    def draw_rows(self) -> None:
+        """Show one page of the errors that were chosen."""
+        errors = self._chosen()
+        page = errors.iloc[self.pager.slice(len(errors))]
+        lines = [_error_line(row) for row in page.to_dict("records")]
+        self.rows.value = scrolling(
+            table(ROW_COLUMNS, lines, numeric=("Position", "Chunk"), caption="Row by row")
+        )
+
+    def _draw_input(self) -> None:
+        if not self.input_section.open:
+            return
+        errors = self._chosen()
+        failed = self._push.failed
+        self.input.value = input_rows(failed, errors)
+
+
+def input_rows(failed: pd.DataFrame, errors: pd.DataFrame) -> Markup:
+    """Return the refused rows of the input whose index labels stand among the errors."""
+    labels = set(errors.loc[errors["position"].notna(), "index"])
+    mine = failed.loc[[label in labels for label in failed.index]]
+    shown = mine.iloc[:SHOWN_INPUT_ROWS, :SHOWN_INPUT_COLUMNS]
+    headers = ["Row", *(shortened(column, 60) for column in shown.columns)]
+    lines = [
+        [shortened(label, 40), *(_cell(value) for value in values)]
+        for label, values in zip(shown.index, shown.itertuples(index=False, name=None), strict=True)
+    ]
+    hidden = [
+        f"{words.count(len(mine) - len(shown), 'more row')}" if len(mine) > len(shown) else "",
+        f"{words.count(mine.shape[1] - shown.shape[1], 'more column')}"
+        if mine.shape[1] > shown.shape[1]
+        else "",
+    ]
+    more = " and ".join(part for part in hidden if part)
+    note = tag("div", f"{more} in push.failed") if more else Markup("")
+    return join((scrolling(table(headers, lines, caption="These rows of the input")), note))
+
+
+def _error_line(row: dict[Any, Any]) -> tuple[str, ...]:
+    return (
+        row_name(row["position"], row["index"], row["id"]),
+        _cell(row["position"]),
+        _cell(row["id"]),
+        _cell(row["property"]),
+        _cell(row["code"]),
+        shortened(row["message"], 300),
+        _cell(row["chunk"]),
+    )
+
+
+def _cell(value: Any) -> str:
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return ""
+    return shortened(value, 60)
+
+
+def scrolling(content: Markup) -> Markup:
+    """Return something wide that scrolls by itself on a narrow page, with the keyboard too."""
+    return tag("div", content, class_="apd-scroll", tabindex="0")
+
+
+def push_errors_none() -> pd.DataFrame:
+    """Return the errors of a push of which none were read yet."""
+    return pd.DataFrame(columns=["position", "index", "id", "property", "code", "message", "chunk"])

@@ -1,0 +1,146 @@
+"""Which display suits: a live panel, HTML that is renewed, a bar, a line now and then, or none."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from analytex_pandas import settings
+from analytex_pandas.show.feed import Feed
+from analytex_pandas.show.page import push_html
+from analytex_pandas.show.terminal import bar, lines
+from analytex_pandas.show.text import push_text
+
+if TYPE_CHECKING:
+    import ipywidgets
+
+    from analytex_pandas.push.push import Push
+    from analytex_pandas.push.state import PushState
+    from analytex_pandas.show.snapshot import Snapshot
+
+logger = logging.getLogger("analytex_pandas.show")
+
+MIMEBUNDLE_SINCE: Final = 8
+"""Major version of ipywidgets from which widgets give a bundle that HTML can stand beside."""
+
+
+def in_notebook() -> bool:
+    """Tell whether code runs in a notebook: on an IPython kernel, or in marimo."""
+    return on_kernel() or in_marimo()
+
+
+def on_kernel() -> bool:
+    """Tell whether code runs on an IPython kernel (JupyterLab, VS Code, Colab …), not in a terminal."""
+    return getattr(_shell(), "kernel", None) is not None
+
+
+def in_marimo() -> bool:
+    """Tell whether code runs in a marimo notebook, which shows HTML and no ipywidgets."""
+    marimo = sys.modules.get("marimo")
+    return bool(marimo is not None and marimo.running_in_notebook())
+
+
+def widgets_run() -> bool:
+    """Tell whether ipywidgets is there in a version whose widgets leave HTML in the saved notebook."""
+    try:
+        import ipywidgets  # noqa: PLC0415  # only a notebook needs it
+    except ImportError:
+        return False
+    return int(ipywidgets.version_info[0]) >= MIMEBUNDLE_SINCE
+
+
+def show_push(push: Push, progress: bool | None = None) -> Feed | None:
+    """Start the display that suits and return at once.
+
+    Parameters
+    ----------
+    push : Push
+        The push.
+    progress : bool or None
+        False for none. None for what suits: a panel in a notebook, a bar on a terminal, in a log a line now
+        and then once the push has lasted a while; nothing where ``ANALYTEX_SILENT`` says so. True insists.
+
+    Returns
+    -------
+    Feed or None
+        What draws on a terminal or into a log: its ``finish()`` waits until the end is drawn.
+    """
+    if progress is False or (progress is None and settings.is_silent()):
+        return None
+    try:
+        if on_kernel():
+            display_push(push)
+            return None
+        if in_marimo():
+            return None
+        return _on_stream(push, sys.stderr, always=bool(progress))
+    except Exception:  # no display may stop a push
+        logger.warning("The display of push %s failed; the push goes on.", push.id, exc_info=True)
+        return None
+
+
+def display_push(push: Push) -> None:
+    """Display a push where IPython displays things; what its ``_ipython_display_`` does."""
+    from IPython.display import display  # noqa: PLC0415  # there only where this is called
+
+    if on_kernel() and widgets_run():
+        panel(push)._ipython_display_()  # IPython's name for it
+    elif on_kernel():
+        Renewed(push).show()
+    else:
+        display({"text/plain": push_text(push)}, raw=True)  # type: ignore[no-untyped-call]
+
+
+def panel(push: Push) -> ipywidgets.Widget:
+    """Return a live panel of a push; each call gives one, and each shows the present state."""
+    from analytex_pandas.show.panel import PushPanel  # noqa: PLC0415  # loads ipywidgets
+
+    return PushPanel(push).start()
+
+
+def push_mimebundle(push: Push) -> dict[str, Any]:
+    """Return a push in every form that a front end may want; a widget only on a kernel, where it can live."""
+    bundle: dict[str, Any] = {"text/plain": push_text(push), "text/html": push_html(push)}
+    if on_kernel() and widgets_run():
+        return {**panel(push)._repr_mimebundle_(), **bundle}  # IPython's name for it
+    return bundle
+
+
+class Renewed:
+    """HTML that is renewed in place, where widgets cannot be relied on: a View."""
+
+    INTERVAL: Final = 2.0
+    """Seconds between two renewals: each replaces the whole output."""
+
+    def __init__(self, push: Push) -> None:
+        self._push = push
+        self._handle: Any = None
+
+    def show(self) -> None:
+        """Display the push and keep renewing it until it is done."""
+        Feed(self._push, self, interval=self.INTERVAL).start()
+
+    def draw(self, state: PushState, snapshot: Snapshot) -> None:  # noqa: ARG002  # a View
+        """Show the present state."""
+        from IPython.display import display  # noqa: PLC0415  # there only where this is called
+
+        bundle = {"text/plain": push_text(self._push), "text/html": push_html(self._push)}
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._handle.update(bundle, raw=True)
+
+
+def _on_stream(push: Push, stream: TextIO | None, *, always: bool) -> Feed | None:
+    if stream is None:
+        return None
+    if stream.isatty():
+        return bar(push, stream)
+    return lines(push, stream, always=always)
+
+
+def _shell() -> object | None:
+    """Return IPython's running shell without importing IPython: where it runs, it is loaded."""
+    ipython = sys.modules.get("IPython")
+    return None if ipython is None else ipython.get_ipython()

@@ -1,0 +1,135 @@
+"""The live panel of a push: built once, then only values are set, and only those that changed."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import ipywidgets
+
+from analytex_pandas.show import pieces
+from analytex_pandas.show.controls import Controls
+from analytex_pandas.show.details import Errors, Jobs
+from analytex_pandas.show.feed import Feed
+from analytex_pandas.show.markup import escape
+from analytex_pandas.show.page import push_html
+from analytex_pandas.show.style import STYLE
+from analytex_pandas.show.text import push_text
+
+if TYPE_CHECKING:
+    from analytex_pandas.push.push import Push
+    from analytex_pandas.push.state import PushState
+    from analytex_pandas.show.snapshot import Snapshot
+
+STRIP_INTERVAL: Final = 1.0
+"""Seconds between two drawings of the strip of chunks, the one part that can be large."""
+HANDLES: Final = 8
+"""Places where one panel is on display whose saved form is brought up to date at the end."""
+
+
+class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """A live panel: how far, how fast, until when, what went wrong and where, and the buttons.
+
+    Parameters
+    ----------
+    push : Push
+        What is shown and steered.
+    """
+
+    def __init__(self, push: Push) -> None:
+        self._push = push
+        self._handles: deque[Any] = deque(maxlen=HANDLES)
+        self._strip_drawn = float("-inf")
+        self._strip: object = None
+        self.feed = Feed(push, self)
+        self.state_line = ipywidgets.HTML()
+        self.bar = ipywidgets.HTML()
+        self.numbers = ipywidgets.HTML()
+        self.pace = ipywidgets.HTML()
+        self.activity = ipywidgets.HTML()
+        self.cells = ipywidgets.HTML()
+        self.legend = ipywidgets.HTML()
+        self.controls = Controls(push, self._add_retry, self.feed.draw)
+        self.jobs = Jobs(self.feed.draw)
+        self.errors = Errors(push, self.feed.draw)
+        toggles = ipywidgets.HBox([self.jobs.section.toggle, self.errors.section.toggle])
+        toggles.add_class("apd-buttons")
+        style = ipywidgets.HTML(STYLE)
+        style.add_class("apd-style")
+        super().__init__(
+            [
+                style,
+                self.state_line,
+                self.bar,
+                self.numbers,
+                self.pace,
+                self.activity,
+                self.cells,
+                self.legend,
+                self.controls.widget,
+                toggles,
+                self.jobs.section.box,
+                self.errors.section.box,
+            ]
+        )
+        self.add_class("apd")
+        self.add_class("apd-panel")
+
+    def start(self) -> Self:
+        """Draw, and go on drawing until the push is done."""
+        self.feed.start()
+        return self
+
+    def draw(self, state: PushState, snapshot: Snapshot) -> None:
+        """Set what changed; widgets send nothing for a value that is the same."""
+        now = datetime.now(UTC).astimezone()
+        self.state_line.value = pieces.state_line(snapshot)
+        self.bar.value = pieces.bar(snapshot)
+        self.numbers.value = pieces.numbers(snapshot)
+        self.pace.value = pieces.pace(snapshot)
+        self.activity.value = escape(snapshot.activity)
+        self._draw_strip(snapshot)
+        self.controls.draw(snapshot)
+        self.jobs.draw(state, now)
+        self.errors.draw(state)
+        if snapshot.done:
+            self._renew_saved_form()
+
+    def close(self) -> None:
+        """Stop drawing and take the widgets away; the push goes on."""
+        self.feed.close()
+        super().close()
+
+    def _draw_strip(self, snapshot: Snapshot) -> None:
+        strip = snapshot.strip
+        now = time.monotonic()
+        due = snapshot.done or now - self._strip_drawn >= STRIP_INTERVAL
+        if strip == self._strip or not due:
+            return
+        self._strip, self._strip_drawn = strip, now
+        self.cells.value = pieces.cells(strip)
+        self.legend.value = pieces.legend(strip)
+
+    def _add_retry(self, push: Push) -> None:
+        self.children = [*self.children, PushPanel(push).start()]
+
+    def __repr__(self) -> str:
+        return f"<panel of push {self._push.id}: {self._push.status}>"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Return the widget with the HTML that is shown where the widget cannot be."""
+        bundle = super()._repr_mimebundle_(**options) or {}
+        return bundle | {"text/plain": push_text(self._push), "text/html": push_html(self._push)}
+
+    def _ipython_display_(self) -> None:
+        """Display the panel in a way that its saved form can be brought up to date later."""
+        from IPython.display import display  # noqa: PLC0415  # there only where this is called
+
+        self._handles.append(display(self._repr_mimebundle_(), raw=True, display_id=True))  # type: ignore[no-untyped-call]
+
+    def _renew_saved_form(self) -> None:
+        """Leave the end in the notebook: without this, it would keep the HTML of the moment of display."""
+        while self._handles:
+            self._handles.popleft().update(self._repr_mimebundle_(), raw=True)

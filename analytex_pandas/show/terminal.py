@@ -1,0 +1,104 @@
+"""A push in a terminal (a tqdm bar) and in the log of a script (a line now and then), both on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Final, TextIO
+
+from analytex_pandas.show.feed import Feed
+from analytex_pandas.show.markup import printable
+from analytex_pandas.show.text import snapshot_text
+
+if TYPE_CHECKING:
+    from analytex_pandas.push.push import Push
+    from analytex_pandas.push.state import PushState
+    from analytex_pandas.show.snapshot import Snapshot
+
+LINE_INTERVAL: Final = 30.0
+"""Seconds between two lines in a log."""
+BAR_FORMAT: Final = "{desc} {percentage:3.0f}%|{bar:20}| {postfix}"
+
+
+class Bar:
+    """A tqdm bar that shows the snapshot's own numbers."""
+
+    def __init__(self, stream: TextIO | None = None, *, disable: bool | None = None) -> None:
+        from tqdm import tqdm  # noqa: PLC0415  # only a terminal needs it
+
+        # tqdm's own pace and time left would differ from those of the other displays: they are left out.
+        self._bar = tqdm(
+            total=1,
+            file=stream or sys.stderr,
+            disable=disable,
+            dynamic_ncols=True,
+            bar_format=BAR_FORMAT,
+            mininterval=0,
+            leave=True,
+        )
+
+    def draw(self, state: PushState, snapshot: Snapshot) -> None:  # noqa: ARG002  # a View
+        """Show this picture; close the bar with the last one."""
+        bar = self._bar
+        if bar.disable:
+            return
+        done = snapshot.total - snapshot.to_go + snapshot.processed
+        bar.total, bar.n = (snapshot.total, done) if snapshot.total else (1, int(snapshot.done))
+        bar.set_description_str(f"{snapshot.mark}", refresh=False)
+        bar.set_postfix_str(line(snapshot), refresh=True)
+        if snapshot.done:
+            bar.close()
+
+
+class Lines:
+    """A line now and then, for logs: at most one every ``LINE_INTERVAL`` seconds, and one at the end.
+
+    A push that is over before the first line is due says nothing, unless it was asked to.
+    """
+
+    def __init__(self, stream: TextIO, *, always: bool = False, interval: float = LINE_INTERVAL) -> None:
+        self._stream = stream
+        self._interval = interval
+        self._said_something = always
+        self._last = float("-inf") if always else time.monotonic()
+
+    def draw(self, state: PushState, snapshot: Snapshot) -> None:  # noqa: ARG002  # a View
+        """Write a line if one is due."""
+        now = time.monotonic()
+        if snapshot.done:
+            if self._said_something:
+                self._write(snapshot_text(snapshot, []))
+        elif now - self._last >= self._interval:
+            self._last = now
+            self._said_something = True
+            self._write(f"Push {snapshot.id}: {snapshot.mark}, {snapshot.percent}, {line(snapshot)}")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+
+def line(snapshot: Snapshot) -> str:
+    """Return rows, time and activity in one line."""
+    parts = (snapshot.rows_in_words, snapshot.time_in_words, printable(snapshot.activity))
+    return " · ".join(part for part in parts if part)
+
+
+def bar(push: Push, stream: TextIO | None = None) -> Feed:
+    """Show a push as a bar on a terminal (stderr by default); silent where it is none.
+
+    Returns
+    -------
+    Feed
+        Draws from a thread; its ``finish()`` waits until the end is drawn.
+    """
+    feed = Feed(push, Bar(stream))
+    feed.start()
+    return feed
+
+
+def lines(push: Push, stream: TextIO, *, always: bool = False) -> Feed:
+    """Write a line about a push now and then."""
+    feed = Feed(push, Lines(stream, always=always))
+    feed.start()
+    return feed
