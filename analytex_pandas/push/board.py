@@ -23,8 +23,8 @@ INTERRUPTIBLE_WAIT = 0.5
 class Board:
     """The state of a push, its subscribers, and what its user has asked for.
 
-    Every change makes a new frozen state with a higher revision. Subscribers are called by the worker alone, so that
-    whoever presses a button never runs foreign code, and never out of order.
+    Every change makes a new frozen state with a higher revision. Subscribers are called by the worker alone,
+    so that whoever presses a button never runs foreign code, and never out of order.
     """
 
     def __init__(self, state: PushState) -> None:

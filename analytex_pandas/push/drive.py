@@ -29,7 +29,7 @@ logger = logging.getLogger("analytex_pandas")
 T = TypeVar("T")
 
 PATIENCE_AT_FIRST: Final = 120.0
-"""Seconds to try for while this driver has not yet had a chunk accepted: more likely a mistake than an outage."""
+"""Seconds to try for while this driver had no chunk accepted yet: more likely a mistake than an outage."""
 PATIENCE: Final = 6 * 3600.0
 """Seconds to try for afterwards: an outage in the night is no reason to stop."""
 PATIENCE_WITH_A_JOB: Final = 24 * 3600.0

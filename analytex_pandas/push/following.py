@@ -40,7 +40,7 @@ class Follower:
         begin = drive.clock.monotonic() - before
         watch = Watch(chunk.rows)
         self.show(number, job, watch)
-        # An end that an answer to something else shows may lack the errors, so the job itself is asked in any case.
+        # An end that the answer to something else shows may lack the errors: the job itself is asked anyway.
         delay = next_poll(0.0, drive.pace.expected(watch)) if job is not None and not job.ended else 0.0
         while True:
             drive.rest(delay, stoppable=False)
@@ -87,7 +87,7 @@ class Follower:
                     raise
                 reason: AnalytexError = error
             except AnalytexError as error:
-                # Not only what heals by itself: a proxy's login page redirects, and the job runs on behind it.
+                # Not only what heals by itself: a login page redirects, and the job runs on behind it.
                 reason = error
             else:
                 self.note_echo(number, job)
@@ -115,7 +115,7 @@ class Follower:
         return renamed
 
     def look_ahead(self, number: int) -> None:
-        """Read the list of jobs for the next chunk's submit while this one runs, so that it costs no time then."""
+        """Read the list of jobs for the next submit while this chunk runs, so that it costs no time then."""
         drive = self.drive
         if drive.looked is not None or number == len(drive.board.state.chunks):
             return
@@ -148,9 +148,10 @@ class Follower:
     def located(self, error: AnalytexError, number: int) -> AnalytexError:
         """Return an error that also says which chunk's job runs on and how to come back to it."""
         chunk = self.drive.chunk(number)
-        error.args = (
+        words = (
             f"{self.drive.label(number).capitalize()} of push {self.drive.push_id} is at the service as job "
             f"{chunk.job_id} and runs on there, but it cannot be asked about: {error} Nothing is lost: "
-            f"apd.resume({self.drive.push_id!r}) goes on with it once that is mended.",
+            f"apd.resume({self.drive.push_id!r}) goes on with it once that is mended."
         )
+        error.args = (words,)
         return error

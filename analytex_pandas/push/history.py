@@ -9,9 +9,8 @@ from analytex_pandas.errors import AnalytexError, NotFoundError
 from analytex_pandas.push import ledger as ledgers
 from analytex_pandas.push.journal import Journal
 from analytex_pandas.push.locks import DriverLock
-from analytex_pandas.push.opening import driven_elsewhere, unheard_of
+from analytex_pandas.push.opening import driven_elsewhere, spool_of, unheard_of
 from analytex_pandas.push.push import LIVE
-from analytex_pandas.push.spool import Spool
 from analytex_pandas.push.state import ENDED, FINISHED
 from analytex_pandas.push.tables import pushes_table
 
@@ -30,8 +29,8 @@ def pushes(*, state_directory: Path | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        id, kind, status, environment, the counts, created_at, ended_at, parent (the push that it retries), error (what
-        stopped it). A push whose process died is ``interrupted``: ``apd.resume(id)`` carries on.
+        id, kind, status, environment, the counts, created_at, ended_at, parent (the push that it retries),
+        error (what stopped it). A push whose process died is ``interrupted``: ``apd.resume(id)`` carries on.
     """
     journal = Journal(state_directory or settings.state_directory())
     if not journal.exists():
@@ -109,5 +108,5 @@ def forget(journal: Journal, record: PushRecord) -> None:
         raise AnalytexError(driven_elsewhere(record.id, record))
     with lock:
         # The files first: a spool without its journal entry would never be found again.
-        Spool(journal.directory / "spool" / record.id).delete()
+        spool_of(journal, record.id).delete()
         ledgers.removed(journal, record.id)

@@ -1,8 +1,8 @@
 """What was intended and what came of it, on disk: one SQLite file for all pushes of a state directory.
 
-Intent is written before its effect, the result after it, each in one transaction that is on the disk when it returns.
-Every operation opens the file anew and closes it: so several processes, threads and forks can use it at once, and a
-kill at any moment costs the transaction under way and nothing else.
+Intent is written before its effect, the result after it, each in one transaction that is on the disk when it
+returns. Every operation opens the file anew and closes it: so several processes, threads and forks can use it
+at once, and a kill at any moment costs the transaction under way and nothing else.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ CREATE TABLE chunk (
     completed_rows INTEGER,
     refused INTEGER NOT NULL DEFAULT 0,
     unknown INTEGER NOT NULL DEFAULT 0,
-    known_jobs TEXT,                   -- ids of all jobs listed before its submit, JSON; only while that is in doubt
+    known_jobs TEXT,                   -- ids of all jobs listed before its submit, JSON; while in doubt
     submitted_at REAL,
     ended_at REAL,
     PRIMARY KEY (push, number)
@@ -158,7 +158,8 @@ class Journal:
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
             raise AnalytexError(
-                f"The journal {self.path} cannot be made: {error}. Set ANALYTEX_STATE_DIR to a directory of your own."
+                f"The journal {self.path} cannot be made: {error}. Set ANALYTEX_STATE_DIR to a directory of "
+                "your own."
             ) from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -169,7 +170,8 @@ class Journal:
             connection.execute("BEGIN IMMEDIATE")
             # Another process may have been here between the look and the lock.
             if version_of(connection) is None:
-                # Not executescript: that would end the transaction, and a kill in between leave half a schema.
+                # Not executescript: that would end the transaction, and a kill in between leave half a
+                # schema.
                 for statement in filter(str.strip, SCHEMA_STATEMENTS):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -221,11 +223,12 @@ def translated(path: Path) -> Iterator[None]:
         raise  # a mistake of ours, not of the file's
     except sqlite3.OperationalError as error:
         raise AnalytexError(
-            f"The journal {path} cannot be used: {error}. Is its disk full or read-only, or does another program hold "
-            "it? Nothing that was written down before is lost; try again when that is mended."
+            f"The journal {path} cannot be used: {error}. Is its disk full or read-only, or does another "
+            "program hold it? Nothing that was written down before is lost; try again when that is mended."
         ) from error
     except sqlite3.DatabaseError as error:
         raise AnalytexError(
-            f"The journal {path} is damaged: {error}. It was left as it is. Restore it from a backup, or move it away "
-            "(with the files beside it of the same name) to start anew; what earlier pushes did is then not known here."
+            f"The journal {path} is damaged: {error}. It was left as it is. Restore it from a backup, or "
+            "move it away, with the files beside it of the same name, to start anew; what earlier pushes did "
+            "is then not known here."
         ) from error

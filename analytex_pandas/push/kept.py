@@ -1,7 +1,9 @@
-"""Rows that a push keeps after their chunk file is gone: refused and unknown ones, for ``failed`` and ``retry``.
+"""Rows that a push keeps after their chunk file is gone: refused and unknown ones.
 
-A table of kept rows is a rows table (see ``frame.labels``: positions and labels) with two columns more: the line as it
-was sent, and its fate.
+They are what ``failed`` shows and ``retry`` sends.
+
+A table of kept rows is a rows table (see ``frame.labels``: positions and labels) with two columns more: the
+line as it was sent, and its fate.
 """
 
 from __future__ import annotations
@@ -36,10 +38,8 @@ def kept_rows(rows: pa.Table, lines: Sequence[bytes], verdict: Verdict) -> pa.Ta
 def to_blob(rows: pa.Table) -> bytes:
     """Return kept rows as bytes for the journal."""
     sink = pa.BufferOutputStream()
-    compression = "zstd" if pa.Codec.is_available("zstd") else None
-    with pa.ipc.new_stream(
-        sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression=compression)
-    ) as writer:
+    options = pa.ipc.IpcWriteOptions(compression="zstd" if pa.Codec.is_available("zstd") else None)
+    with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
         writer.write_table(rows)
     return sink.getvalue().to_pybytes()
 
@@ -63,4 +63,5 @@ def of_fates(kept: pa.Table, *fates: int) -> pa.Table:
 
 def split(kept: pa.Table) -> tuple[pa.Table, list[bytes]]:
     """Return the rows table and the lines of kept rows."""
-    return kept.drop_columns([LINE, FATE]), kept[LINE].to_pylist()
+    lines = [line for line in kept[LINE].to_pylist() if line is not None]
+    return kept.drop_columns([LINE, FATE]), lines

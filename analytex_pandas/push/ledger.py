@@ -41,6 +41,19 @@ class PushRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class NewPush:
+    """A push that is about to begin."""
+
+    kind: Kind
+    account: str
+    base_url: str
+    counts: Mapping[str, int]
+    document: bytes
+    parent: str | None
+    created_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorRecord:
     """A row error as the journal has it."""
 
@@ -73,35 +86,25 @@ class Ledger:
         self.journal = journal
         self.push_id = push_id
 
-    def open(
-        self,
-        *,
-        kind: Kind,
-        account: str,
-        base_url: str,
-        counts: Mapping[str, int],
-        document: bytes,
-        chunks: Iterable[tuple[int, int, int]],
-        parent: str | None,
-        now: dt.datetime,
-    ) -> bool:
+    def open(self, push: NewPush, chunks: Iterable[tuple[int, int, int]]) -> bool:
         """Write a new push down, with (number, rows, bytes) of its chunks; False when it is there already."""
+        values = {
+            "id": self.push_id,
+            "status": "running",
+            "kind": push.kind,
+            "account": push.account,
+            "base_url": push.base_url,
+            "parent": push.parent,
+            "counts": json.dumps({name: int(count) for name, count in push.counts.items()}),
+            "document": push.document,
+            "created_at": push.created_at.timestamp(),
+        }
         with self.journal.writing() as connection:
             if connection.execute("SELECT 1 FROM push WHERE id = ?", [self.push_id]).fetchone():
                 return False
             connection.execute(
-                "INSERT INTO push (id, kind, account, base_url, status, parent, counts, document, created_at) "
-                "VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?)",
-                [
-                    self.push_id,
-                    kind,
-                    account,
-                    base_url,
-                    parent,
-                    json.dumps({name: int(count) for name, count in counts.items()}),
-                    document,
-                    now.timestamp(),
-                ],
+                f"INSERT INTO push ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",  # noqa: S608  # names
+                list(values.values()),
             )
             connection.executemany(
                 "INSERT INTO chunk (push, number, rows, bytes) VALUES (?, ?, ?, ?)",
@@ -132,7 +135,7 @@ class Ledger:
             return chunk_states(connection, self.push_id)
 
     def known_jobs(self, number: int) -> frozenset[str] | None:
-        """Return the ids of the jobs that were there before a chunk was submitted, None when nobody had looked."""
+        """Return the ids of the jobs listed before a chunk was submitted, None when nobody had looked."""
         with self.journal.reading() as connection:
             (known,) = connection.execute(
                 "SELECT known_jobs FROM chunk WHERE push = ? AND number = ?", [self.push_id, number]
@@ -147,8 +150,11 @@ class Ledger:
         )
 
     def status(self, status: str) -> None:
-        """Write down what the push is doing."""
-        self._set_push(status=status)
+        """Write down what the push is doing, unless it has just ended."""
+        with self.journal.writing() as connection:
+            connection.execute(
+                "UPDATE push SET status = ? WHERE id = ? AND ended_at IS NULL", [status, self.push_id]
+            )
 
     def ended(self, status: str, now: dt.datetime, error: BaseException | None) -> None:
         """Write down how the push ended, or what stopped it."""
@@ -324,6 +330,7 @@ def removed(journal: Journal, push_id: str) -> None:
 
 
 def push_record(row: Sequence[Any]) -> PushRecord:
+    """Read a row of ``PUSH_COLUMNS``."""
     values = dict(zip(PUSH_COLUMNS.split(", "), row, strict=True))
     values["counts"] = json.loads(values["counts"])
     values["created_at"] = moment(values["created_at"])
@@ -333,13 +340,18 @@ def push_record(row: Sequence[Any]) -> PushRecord:
 
 
 def chunk_states(connection: sqlite3.Connection, push_id: str) -> tuple[ChunkState, ...]:
+    """Read the chunks of a push, by number."""
     rows = connection.execute(
         f"SELECT {CHUNK_COLUMNS} FROM chunk WHERE push = ? ORDER BY number",  # noqa: S608  # a constant
         [push_id],
     ).fetchall()
-    return tuple(
-        ChunkState(*row[:-2], submitted_at=moment(row[-2]), ended_at=moment(row[-1])) for row in rows
-    )
+    return tuple(chunk_state(dict(zip(CHUNK_COLUMNS.split(", "), row, strict=True))) for row in rows)
+
+
+def chunk_state(values: Mapping[str, Any]) -> ChunkState:
+    """Return a chunk from its columns."""
+    times = {name: moment(values[name]) for name in ("submitted_at", "ended_at")}
+    return ChunkState(**{**values, **times})
 
 
 def moment(seconds: float | None) -> dt.datetime | None:

@@ -1,14 +1,15 @@
-"""One driver for a push: a lock on a file that the operating system gives back when its process dies, however it dies.
+"""One driver for a push: a lock on a file, which a process gives back when it dies, however it dies.
 
-POSIX record locks belong to the process: a fork does not inherit them, which matters in notebooks. They do not tell
-two threads of one process apart; the registry of live pushes in ``push.py`` does. Closing any descriptor of a locked
-file gives the lock back, so that a file this process has locked is never opened a second time.
+POSIX record locks belong to the process: a fork does not inherit them, which matters in notebooks. They do
+not tell two threads of one process apart, so what this process holds is remembered here; and closing any
+descriptor of a locked file gives the lock back, so a file this process has locked is never opened again.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -17,6 +18,9 @@ from analytex_pandas.settings import private_directory
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
+
+MUTEX = threading.RLock()
+"""Keeps the threads of this process apart: each would be given what another of them has locked."""
 
 PATIENCE = 1.0
 """Seconds to try for: somebody who only asks whether a push is driven holds its lock for a moment."""
@@ -50,22 +54,24 @@ class DriverLock:
 
     def release(self) -> None:
         """Give the lock back and take its file away."""
-        if self._descriptor is None:
-            return
-        self._held.discard(self.key)
-        self.path.unlink(missing_ok=True)
-        os.close(self._descriptor)
-        self._descriptor = None
+        with MUTEX:
+            if self._descriptor is None:
+                return
+            self._held.discard(self.key)
+            self.path.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def is_free(self) -> bool:
         """Tell whether nobody drives the push at this moment."""
-        if self.key in self._held:
-            return False
-        if not self.path.exists():
-            return True
-        free = self._try()
-        self.release()
-        return free
+        with MUTEX:
+            if self.key in self._held:
+                return False
+            if not self.path.exists():
+                return True
+            free = self._try()
+            self.release()
+            return free
 
     @property
     def key(self) -> tuple[int, str]:
@@ -73,15 +79,16 @@ class DriverLock:
         return os.getpid(), str(self.path)
 
     def _try(self) -> bool:
-        if self.key in self._held:
+        with MUTEX:
+            if self.key in self._held:
+                return False
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            if lock_file(descriptor) and is_file_of(descriptor, self.path):
+                self._descriptor = descriptor
+                self._held.add(self.key)
+                return True
+            os.close(descriptor)
             return False
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        if lock_file(descriptor) and is_file_of(descriptor, self.path):
-            self._descriptor = descriptor
-            self._held.add(self.key)
-            return True
-        os.close(descriptor)
-        return False
 
     def __enter__(self) -> Self:
         return self

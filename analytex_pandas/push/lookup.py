@@ -6,10 +6,10 @@ import posixpath
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from analytex_pandas.service.wire import Job
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+
+    from analytex_pandas.service.wire import Job
 
 
 class Finding(Enum):

@@ -1,7 +1,8 @@
 """When to ask next and when to try again: from the jobs' own measured speed; clock and chance are arguments.
 
-A job is asked for a few times on its way, for the eyes of who watches, and closely only around its expected end. What
-is expected comes from the jobs before it (between which two questions did they end?) and from its own progress.
+A job is asked for a few times on its way, for the eyes of who watches, and closely only around its expected
+end. What is expected comes from the jobs before it (between which two questions did they end?) and from its
+own progress.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ class Pace:
         return None
 
     def expected(self, watch: Watch) -> Expectation | None:
-        """Return when a job is expected to end: as the last one did, unless its own progress says otherwise."""
+        """Return when a job is expected to end: as the last did, unless its own progress says otherwise."""
         by_progress = watch.end_by_progress()
         by_history = self._scaled(watch.rows)
         if by_progress is None:
@@ -183,7 +184,7 @@ def is_final(error: Exception) -> bool:
 
 
 def backoff(failures: int, error: Exception | None, chance: random.Random) -> float:
-    """Return seconds to wait before the next try after `failures` in a row: what the service said, else growing.
+    """Return seconds to wait after `failures` in a row: what the service said, else growing.
 
     Between half of the time and the whole, by chance, so that many clients do not come back at once.
     """

@@ -7,11 +7,11 @@ import atexit
 import os
 import threading
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from analytex_pandas.errors import AnalytexError, PushError
 from analytex_pandas.push import kept, tables
+from analytex_pandas.push.bindings import Bindings
 from analytex_pandas.push.drive import logger
 
 if TYPE_CHECKING:
@@ -21,57 +21,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analytex_pandas.frame.document import PlanDocument
+    from analytex_pandas.push.bindings import Displays
     from analytex_pandas.push.board import Board
     from analytex_pandas.push.drive import Drive
     from analytex_pandas.push.journal import Journal
     from analytex_pandas.push.ledger import Ledger
     from analytex_pandas.push.locks import DriverLock
-    from analytex_pandas.push.settling import Observer
-    from analytex_pandas.push.spool import Spool
     from analytex_pandas.push.state import PushState
     from analytex_pandas.push.worker import Worker
     from analytex_pandas.service.client import Client
 
 
-class Displays(Protocol):
-    """How a push is shown; handed in by the facade, since a push knows no display."""
-
-    def panel(self, push: Push, /) -> Any:
-        """Return a live panel."""
-
-    def text(self, push: Push, /) -> str:
-        """Return the push as text."""
-
-    def mimebundle(self, push: Push, /, **options: Any) -> Any:
-        """Return what a notebook shows."""
-
-
-@dataclass(frozen=True)
-class Bindings:
-    """What the facade hands a push from rooms that a push must not know.
-
-    Attributes
-    ----------
-    plan : callable, optional
-        Makes of a plan's document what ``Push.plan`` gives; else that is the document itself.
-    replan : callable, optional
-        Encodes anew, from the frame given to ``retry(fixed=…)``, the rows of a document that are in the rows table.
-    present : callable, optional
-        Shows a push that ``retry`` has started and waits for it, as ``wait`` and ``progress`` say.
-    observer : Observer, optional
-        Remembers what the account has acknowledged.
-    """
-
-    plan: Callable[[PlanDocument], Any] | None = None
-    replan: Callable[[pd.DataFrame, PlanDocument, pa.Table], tuple[PlanDocument, Spool]] | None = None
-    present: Callable[[Push, bool | None, bool | None], object] | None = None
-    observer: Observer | None = None
-
-
 class Push:
     """A DataFrame on its way to the service, or there.
 
-    It runs in a background thread, and on disk: whatever becomes of this process, ``apd.resume()`` carries on.
+    It runs in a background thread, and on disk: whatever becomes of this process, ``apd.resume()`` carries
+    on.
 
     Examples
     --------
@@ -115,8 +80,9 @@ class Push:
     def status(self) -> str:
         """What it is doing or how it ended.
 
-        ``running``, ``paused``, ``waiting`` (for a job of somebody else), ``completed``, ``completed_with_errors``,
-        ``failed`` (stopped; ``apd.resume`` goes on), ``cancelled``, ``interrupted``.
+        ``running``, ``paused``, ``waiting`` (for a job of somebody else), ``completed``,
+        ``completed_with_errors``, ``failed`` (stopped; ``apd.resume`` goes on), ``cancelled``,
+        ``interrupted``.
         """
         return self._board.state.status
 
@@ -140,15 +106,18 @@ class Push:
 
     @property
     def jobs(self) -> pd.DataFrame:
-        """The chunks and their jobs: chunk, job_id, status, rows, completed_rows, bytes, submitted_at, ended_at, attempts."""
+        """The chunks and their jobs, one row each.
+
+        chunk, job_id, status, rows, completed_rows, bytes, submitted_at, ended_at, attempts.
+        """
         return tables.jobs_table(self._board.state.chunks)
 
     @property
     def errors(self) -> pd.DataFrame:
         """What the service refused: position, index, id, property, code, message, chunk, job_id, raw.
 
-        ``position`` is the row's place in the input and ``index`` its label (a tuple for a MultiIndex). An error that
-        names no row has neither.
+        ``position`` is the row's place in the input and ``index`` its label (a tuple for a MultiIndex). An
+        error that names no row has neither.
         """
         return tables.errors_table(self._ledger.errors(), map(kept.from_blob, self._ledger.kept()))
 
@@ -176,11 +145,11 @@ class Push:
         return self._board.state
 
     def subscribe(self, callback: Callable[[PushState], object]) -> Callable[[], None]:
-        """Call `callback` with the state after each change, on the push's own thread; return what ends that."""
+        """Call `callback` with the state after each change, on the push's thread; return what ends that."""
         return self._board.subscribe(callback)
 
     def pause(self) -> None:
-        """Submit nothing more until ``unpause()``; a job that runs at the service runs on, and is followed."""
+        """Submit nothing until ``unpause()``; a job that runs at the service runs on, and is followed."""
         if self._board.pause(paused=True):
             self._ledger.status("paused")
 
@@ -192,8 +161,8 @@ class Push:
     def cancel(self) -> None:
         """Submit nothing more, follow the running job to its end, then end as ``cancelled``.
 
-        The service has no way to stop a job that runs. ``apd.resume(push.id)`` sends the rest after all; until then, or
-        until ``apd.clean()``, its records stay in the private spool.
+        The service has no way to stop a job that runs. ``apd.resume(push.id)`` sends the rest after all;
+        until then, or until ``apd.clean()``, its records stay in the private spool.
         """
         self._board.cancel()
 
@@ -213,7 +182,8 @@ class Push:
         Raises
         ------
         AnalytexError
-            What stopped the push, in its own class, with ``.push``. Refused rows do not: see ``raise_for_errors``.
+            What stopped the push, in its own class, with ``.push``. Refused rows do not: see
+            ``raise_for_errors``.
         """
         try:
             ended = self._board.wait(timeout)
@@ -256,8 +226,8 @@ class Push:
         )
         left = state.counts["pending"] + state.counts["in_flight"]
         return (
-            f"push {self.id} is {state.status} in the background, with {left:,} rows to be answered for.{remote} In a "
-            f"new process, apd.resume({self.id!r}) carries on."
+            f"push {self.id} is {state.status} in the background, with {left:,} rows to be answered "
+            f"for.{remote} In a new process, apd.resume({self.id!r}) carries on."
         )
 
     def raise_for_errors(self) -> Push:
@@ -281,8 +251,8 @@ class Push:
         parts = [f"{counts[name]:,} {words}" for name, words in BAD_ENDS.items() if counts[name]]
         if parts:
             error = PushError(
-                f"Of the {counts['input']:,} rows of push {self.id}, {' and '.join(parts)}. push.errors tells why, "
-                "push.failed has the refused rows, and push.retry() sends them again."
+                f"Of the {counts['input']:,} rows of push {self.id}, {' and '.join(parts)}. push.errors "
+                "tells why, push.failed has the refused rows, and push.retry() sends them again."
             )
             error.push = self
             raise error
@@ -320,7 +290,7 @@ class Push:
         AnalytexError
             If this push is still running.
         """
-        from analytex_pandas.push.opening import retry  # noqa: PLC0415  # opening makes pushes
+        from analytex_pandas.push.retrying import retry  # noqa: PLC0415  # retrying makes pushes
 
         again = retry(self, fixed, unknown=unknown, client=client)
         if self.bindings.present is not None:
@@ -388,7 +358,8 @@ class Push:
 BAD_ENDS = {"refused": "were refused", "unknown": "are unknown (nobody can tell whether they arrived)"}
 
 LIVE: dict[tuple[int, str], Push] = {}
-"""The pushes that this process drives, by process and lock: a fork inherits the entries, but not the threads."""
+"""The pushes that this process drives, by process and lock: a fork inherits the entries, but not the
+threads."""
 
 
 @atexit.register

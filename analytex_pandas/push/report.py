@@ -1,7 +1,8 @@
 """What a job that ended says about each row of its chunk: pure, from the job and the chunk's ids.
 
-Lines are counted from 0 within the chunk. A report names rows by id, by number, or not at all; an id that stands once
-in the chunk is believed before a number. What cannot be decided keeps its ``raw`` and no line: it is not guessed.
+Lines are counted from 0 within the chunk. A report names rows by id, by number, or not at all; an id that
+stands once in the chunk is believed before a number. What cannot be decided keeps its ``raw`` and no line: it
+is not guessed.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Verdict:
 
 
 def judge(job: Job, rows: int, ids: Callable[[], Sequence[str | None]]) -> Verdict:
-    """Return what became of the `rows` rows of a chunk whose job ended; `ids` is called only if it matters."""
+    """Return what became of the rows of a chunk whose job ended; `ids` is called only if it matters."""
     found = tuple(placed(job.errors, rows, ids())) if job.errors else ()
     if job.failed:
         return whole_failure(job, found, rows, ids())

@@ -1,7 +1,8 @@
 """A chunk gets to the service once: never twice, never lost.
 
-Before it is sent, the jobs that are there already are written down together with the intent. When no clear answer
-comes, the list of jobs tells: the chunk's job by its file name, or that no job is new, or that nobody can know.
+Before it is sent, the jobs that are there already are written down together with the intent. When no clear
+answer comes, the list of jobs tells: the chunk's job by its file name, or that no job is new, or that nobody
+can know.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from analytex_pandas.service.wire import Job
 
 SETTLING: Final = (0.3, 0.9, 1.8)
-"""Seconds before each look for a chunk whose answer was lost: a job may be listed a moment after it was taken."""
+"""Seconds before each look for a chunk without an answer: a job may be listed a moment after it was taken."""
 PATIENCE_FOR_A_LIST: Final = 20.0
 """Seconds to try for the look before a submit, which can go without it."""
 
@@ -38,7 +39,7 @@ class Sender:
         self.observer = observer
 
     def deliver(self, number: int) -> Job | None:
-        """Return the job that a chunk became, sent now or before; None when nobody can tell whether it arrived."""
+        """Return the job that a chunk became; None when nobody can tell whether it arrived."""
         drive = self.drive
         if drive.chunk(number).in_doubt:
             found = self.look_for(number, "its sender did not live to see the answer")
@@ -131,8 +132,8 @@ class Sender:
         except OSError as error:
             self.not_sent(number)
             raise AnalytexError(
-                f"{drive.label(number).capitalize()} cannot be read from the spool: {error}. It was not sent. Put the "
-                f"file back and call apd.resume({drive.push_id!r}), or push those rows anew."
+                f"{drive.label(number).capitalize()} cannot be read from the spool: {error}. It was not "
+                f"sent. Put the file back and call apd.resume({drive.push_id!r}), or push those rows anew."
             ) from error
 
     def accept(self, number: int, job: Job) -> Job:
@@ -176,7 +177,7 @@ class Sender:
         return drive.looked
 
     def look_for(self, number: int, why: str) -> Job | Finding:
-        """Look for a chunk that may have arrived, a few times over some seconds, and adopt its job if it has."""
+        """Look a few times, over some seconds, for a chunk that may have arrived; adopt its job if it has."""
         drive = self.drive
         drive.ledger.looking(number)
         drive.change_chunk(number, status="looking")
@@ -266,10 +267,11 @@ class Sender:
 
     def located(self, error: AnalytexError, number: int) -> AnalytexError:
         """Return an error that also says which chunk it stopped and how to go on."""
-        error.args = (
-            f"{self.drive.label(number).capitalize()} of push {self.drive.push_id} was not sent: {error} Nothing is lost: "
-            f"apd.resume({self.drive.push_id!r}) goes on with it once that is mended.",
+        words = (
+            f"{self.drive.label(number).capitalize()} of push {self.drive.push_id} was not sent: {error} "
+            f"Nothing is lost: apd.resume({self.drive.push_id!r}) goes on with it once that is mended."
         )
+        error.args = (words,)
         return error
 
 

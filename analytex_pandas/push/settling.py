@@ -103,14 +103,15 @@ class ChunkContent:
 
     def _missing(self, error: OSError) -> AnalytexError:
         return AnalytexError(
-            f"{self._drive.label(self._number).capitalize()} of push {self._drive.push_id} cannot be read from the "
+            f"{self._drive.label(self._number).capitalize()} of push {self._drive.push_id} cannot be read "
+            "from the "
             f"spool: {error}. Its files are needed until its rows are answered for; put them back and call "
             f"apd.resume({self._drive.push_id!r})."
         )
 
 
 def id_of(line: bytes, key: str) -> str | None:
-    """Return the id of a record, as text, None when it has none; files that exist already may hold anything."""
+    """Return the id of a record as text, None when it has none; files from elsewhere may hold anything."""
     try:
         record = json.loads(line)
     except ValueError:

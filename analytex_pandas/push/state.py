@@ -1,4 +1,7 @@
-"""The frozen picture of a push at one moment, and the arithmetic of its counts: pure, and all that displays need."""
+"""The frozen picture of a push at one moment, and the arithmetic of its counts: pure.
+
+It is all that a display needs.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +48,8 @@ ENDED: Final = FINISHED | {"failed", "cancelled", "interrupted"}
 class ChunkState:
     """One chunk at one moment.
 
-    ``status`` is ``pending``, ``submitting``, ``looking`` (the answer was lost; the job is looked for), ``waiting``
-    (a job is in the way), then the job's own status while it runs, then one of ``SETTLED``.
+    ``status`` is ``pending``, ``submitting``, ``looking`` (the answer was lost; the job is looked for),
+    ``waiting`` (a job is in the way), then the job's own status while it runs, then one of ``SETTLED``.
     """
 
     number: int

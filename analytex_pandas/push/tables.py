@@ -83,7 +83,8 @@ def errors_table(errors: Sequence[ErrorRecord], kept: Iterable[pa.Table]) -> pd.
     label_of: dict[int, Any] = {}
     if errors:
         for rows in kept:
-            label_of.update(zip(rows[POSITION].to_pylist(), labels(rows), strict=True))
+            positions = rows[POSITION].to_numpy().tolist()
+            label_of.update(zip(positions, labels(rows), strict=True))
     return table(
         ERROR_COLUMNS,
         [

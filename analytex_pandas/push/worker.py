@@ -1,4 +1,4 @@
-"""The road of a push from its first chunk to its end, one job at a time, driven by one thread of one process."""
+"""The road of a push from its first chunk to its end, one job at a time, driven by one thread."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class Worker:
             return "cancelled", None
         except AnalytexError as error:
             return "failed", error
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, wait() raises it and the push stays resumable
             logger.exception("push %s: stopped by an unexpected error", push_id)
             failure = AnalytexError(
-                f"Push {push_id} was stopped by an unexpected {type(error).__name__}: {error}. Nothing is lost: "
-                f"apd.resume({push_id!r}) goes on with it."
+                f"Push {push_id} was stopped by an unexpected {type(error).__name__}: {error}. Nothing is "
+                f"lost: apd.resume({push_id!r}) goes on with it."
             )
             failure.__cause__ = error
             return "failed", failure
@@ -111,8 +111,8 @@ class Worker:
         first = state.chunks[0]
         stopped = f"Push {state.id} was stopped by its own terms: "
         way = (
-            f" {pending:,} rows were not sent. push.errors tells what was refused and why; apd.resume({state.id!r}) "
-            "sends the rest all the same."
+            f" {pending:,} rows were not sent. push.errors tells what was refused and why; "
+            f"apd.resume({state.id!r}) sends the rest all the same."
         )
         if options.canary and first.settled and not self.forgiven_answered and first.status != "completed":
             raise PushError(f"{stopped}of the {first.rows:,} rows of the canary, {outcome(first)}.{way}")
@@ -124,7 +124,8 @@ class Worker:
         share = isinstance(limit, float)
         if answered and (refused / answered if share else refused) > limit:
             raise PushError(
-                f"{stopped}{refused:,} of {answered:,} rows answered for were refused, and max_errors={limit!r}.{way}"
+                f"{stopped}{refused:,} of {answered:,} rows answered for were refused, and "
+                f"max_errors={limit!r}.{way}"
             )
 
 
