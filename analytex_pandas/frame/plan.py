@@ -6,6 +6,7 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from analytex_pandas import settings
@@ -66,7 +67,7 @@ class Plan:
         self.document = document
         self.store = store
         self.effects = effects
-        self.pushed = False
+        self.taken: list[str] = []  # the push that took the records over; shared with who deletes them
 
     @property
     def id(self) -> str:
@@ -213,7 +214,7 @@ class Plan:
 
     def check_spooled(self) -> None:
         """Raise AnalytexError where the plan's records have been taken over by its push."""
-        if self.pushed:
+        if self.taken:
             raise AnalytexError(
                 f"This plan was pushed already, as push {self.id!r}: apd.resume({self.id!r}) gives that push. "
                 "To send the data again, plan again."
@@ -311,9 +312,4 @@ def invalid_table(reports: Sequence[Report]) -> pd.DataFrame:
 
 def objects(values: Sequence[Any]) -> pd.Series[Any]:
     """Return values, tuples among them, as a column of objects."""
-    series: pd.Series[Any] = pd.Series([None] * len(values), dtype=object)
-    for at, value in enumerate(values):
-        series.iat[at] = value
-    return series
-
-
+    return pd.Series(np.fromiter(values, dtype=object, count=len(values)))

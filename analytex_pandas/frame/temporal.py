@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,11 @@ FIRST_DAY = (dt.date.min - EPOCH).days
 LAST_DAY = (dt.date.max - EPOCH).days
 FRACTION_DIGITS = 9
 
+COMMON_DAYS = range((dt.date(1900, 1, 1) - EPOCH).days, (dt.date(2100, 1, 1) - EPOCH).days)
+"""Days whose text is written once and kept (0.7 MB)."""
+
 Integers = np.ndarray[Any, np.dtype[np.int64]]
+Texts = np.ndarray[Any, Any]
 
 
 def dates(array: pa.Array) -> Coerced:
@@ -28,7 +33,7 @@ def dates(array: pa.Array) -> Coerced:
     days = pc.cast(pc.cast(array, pa.date32(), safe=False), pa.int32())
     values = days.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
     outside = np.flatnonzero((values < FIRST_DAY) | (values > LAST_DAY))
-    text = fixed_width(day_text(np.clip(values, FIRST_DAY, LAST_DAY), b""), days, outside)
+    text = fixed_width(day_text(np.clip(values, FIRST_DAY, LAST_DAY)), days, outside)
     return Coerced(text, STRING, plain=True, problems=out_of_range(outside))
 
 
@@ -43,8 +48,8 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
         array, unclear = to_utc(array, timezone)
     counts = pc.cast(array, pa.int64())
     values = counts.fill_null(0).to_numpy(zero_copy_only=False)
-    seconds, fractions = np.divmod(values, np.int64(UNITS[array.type.unit]))
-    days, clock = np.divmod(seconds, np.int64(SECONDS_A_DAY))
+    seconds, fractions = divided(values, UNITS[array.type.unit])
+    days, clock = divided(seconds, SECONDS_A_DAY)
     outside = np.flatnonzero((days < FIRST_DAY) | (days > LAST_DAY))
     if len(outside):
         days = np.clip(days, FIRST_DAY, LAST_DAY)
@@ -75,8 +80,8 @@ def times(array: pa.Array) -> Coerced:
     values = pc.cast(array, pa.int64() if array.type.bit_width == 64 else pa.int32())  # noqa: PLR2004
     counts = values.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
     per_second = UNITS[array.type.unit]
-    clock, fractions = np.divmod(counts, np.int64(per_second))
-    text = fixed_width(clock_text(clock % SECONDS_A_DAY), values, np.array([], np.int64))
+    clock, fractions = divided(counts, per_second)
+    text = fixed_width(clock_table("", "").take(clock % SECONDS_A_DAY), values, np.array([], np.int64))
     parts = np.flatnonzero(fractions)
     if len(parts):
         nanoseconds = fractions[parts] * (10**9 // per_second)
@@ -128,61 +133,77 @@ def out_of_range(rows: Rows) -> tuple[Problem, ...]:
     return (Problem(rows, "date_out_of_range", message),) if len(rows) else ()
 
 
-def day_text(days: Integers, end: bytes) -> np.ndarray[Any, Any]:
-    """Return days since 1970 as fixed-width text: each distinct day is written once, then looked up."""
+def day_text(days: Integers) -> Texts:
+    """Return days since 1970 as fixed-width text: each day is written once, then looked up."""
     first, last = (int(days.min()), int(days.max())) if len(days) else (0, 0)
-    if last - first > max(4 * len(days), 50_000):
-        distinct, codes = np.unique(days, return_inverse=True)
-    else:
-        distinct, codes = np.arange(first, last + 1), days - first
-    texts = np.datetime_as_string(distinct.astype("datetime64[D]"), unit="D").astype("S10")
-    return np.char.add(texts, end)[codes] if end else texts[codes]
+    if COMMON_DAYS.start <= first and last < COMMON_DAYS.stop:
+        return common_days().take(days - COMMON_DAYS.start)
+    distinct, codes = np.unique(days, return_inverse=True)
+    return written_days(distinct).take(codes)
 
 
-def clock_text(clock: Integers) -> np.ndarray[Any, Any]:
-    """Return seconds of a day as fixed-width text."""
-    return clock_table()[clock]
+@functools.cache
+def common_days() -> Texts:
+    """Return the text of each of ``COMMON_DAYS``."""
+    return written_days(np.arange(COMMON_DAYS.start, COMMON_DAYS.stop))
 
 
-def clock_table() -> np.ndarray[Any, Any]:
-    """Return ``08:00:00`` for each second of a day."""
-    if not CLOCK:
-        two = np.array([f"{number:02d}".encode() for number in range(60)])
-        hours = np.char.add(np.repeat(two[:24], 3_600), b":")
-        minutes = np.char.add(np.tile(np.repeat(two, 60), 24), b":")
-        CLOCK.append(np.char.add(np.char.add(hours, minutes), np.tile(two, 24 * 60)))
-    return CLOCK[0]
+def written_days(days: Integers) -> Texts:
+    """Return days since 1970 as ISO 8601 text of 10 characters."""
+    wide = np.datetime_as_string(days.astype("datetime64[D]"), unit="D").astype("U10")
+    return ascii_bytes(wide)
 
 
-CLOCK: list[np.ndarray[Any, Any]] = []
+@functools.cache
+def clock_table(before: str, after: str) -> Texts:
+    """Return ``08:00:00`` for each second of a day, with `before` in front and `after` behind."""
+    seconds = np.arange(SECONDS_A_DAY, dtype="timedelta64[s]") + np.datetime64("1970-01-01", "s")
+    clock = ascii_bytes(np.datetime_as_string(seconds, unit="s")).view("S1").reshape(SECONDS_A_DAY, -1)[:, 11:19]
+    front, behind = (np.full((SECONDS_A_DAY, len(edge)), edge.encode(), "S1") for edge in (before, after))
+    joined = np.ascontiguousarray(np.concatenate([front, clock, behind], axis=1))
+    return joined.view(f"S{joined.shape[1]}").reshape(-1)
 
 
-def stamp_text(days: Integers, clock: Integers, nanoseconds: Integers | None, digits: int) -> np.ndarray[Any, Any]:
+@functools.cache
+def thousand() -> Texts:
+    """Return the numbers below 1,000 as three digits."""
+    return np.array([f"{number:03d}".encode() for number in range(1_000)])
+
+
+def ascii_bytes(texts: np.ndarray[Any, Any]) -> Texts:
+    """Return fixed-width ASCII text as bytes."""
+    width = texts.dtype.itemsize // 4
+    narrow = np.ascontiguousarray(texts).view(np.uint32).reshape(len(texts), width).astype(np.uint8)
+    return narrow.view(f"S{width}").reshape(-1)
+
+
+def stamp_text(days: Integers, clock: Integers, nanoseconds: Integers | None, digits: int) -> Texts:
     """Return date, time and a fraction of `digits` digits as fixed-width text."""
-    parts = [("day", "S10"), ("t", "S1"), ("clock", "S8"), ("dot", "S1"), ("fraction", f"S{digits}"), ("z", "S1")]
-    layout = np.dtype([part for part in parts if digits or part[0] not in ("dot", "fraction")])
-    text = np.empty(len(days), layout)
-    text["day"], text["t"], text["clock"], text["z"] = day_text(days, b""), b"T", clock_text(clock), b"Z"
-    if digits and nanoseconds is not None:
-        text["dot"] = b"."
-        text["fraction"] = padded_digits(nanoseconds // 10 ** (FRACTION_DIGITS - digits), digits)
+    if not digits or nanoseconds is None:
+        whole = np.empty((len(days), 2), "S10")
+        whole[:, 0], whole[:, 1] = day_text(days), clock_table("T", "Z").take(clock)
+        return whole.view("S20").reshape(-1)
+    text = np.empty(len(days), [("day", "S10"), ("clock", "S10"), ("fraction", f"S{digits}"), ("z", "S1")])
+    text["day"], text["clock"], text["z"] = day_text(days), clock_table("T", ".").take(clock), b"Z"
+    text["fraction"] = padded_digits(nanoseconds // 10 ** (FRACTION_DIGITS - digits), digits)
     return text
 
 
-def padded_digits(numbers: Integers, digits: int) -> np.ndarray[Any, Any]:
+def padded_digits(numbers: Integers, digits: int) -> Texts:
     """Return numbers as text of `digits` digits, zeros in front, by groups of three."""
-    if not THOUSAND:
-        THOUSAND.append(np.array([f"{number:03d}".encode() for number in range(1_000)]))
     groups = digits // 3
     text = np.empty((len(numbers), groups), "S3")
     rest = numbers
     for group in range(groups - 1, -1, -1):
-        rest, three = np.divmod(rest, np.int64(1_000))
-        text[:, group] = THOUSAND[0][three % 1_000]
+        rest, three = divided(rest, 1_000)
+        text[:, group] = thousand().take(three)
     return text.view(f"S{digits}").reshape(-1)
 
 
-THOUSAND: list[np.ndarray[Any, Any]] = []
+def divided(numbers: Integers, divisor: int) -> tuple[Integers, Integers]:
+    """Return quotient and remainder; a product is cheaper than a second division."""
+    quotients = numbers // np.int64(divisor)
+    return quotients, numbers - quotients * np.int64(divisor)
 
 
 def fixed_width(text: np.ndarray[Any, Any], valid: pa.Array, outside: Rows) -> pa.Array:

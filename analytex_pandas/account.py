@@ -1,0 +1,135 @@
+"""The account's jobs for people: a DataFrame of all, and one to look at and to wait for."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from analytex_pandas import settings
+from analytex_pandas.errors import AnalytexError, ServerError, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analytex_pandas.service.client import Client
+    from analytex_pandas.service.wire import Job as WireJob
+
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 15.0
+"""Seconds between two looks at a job that is waited for."""
+LOOKS_IN_VAIN: Final = 10
+"""Looks in a row that may fail before ``wait`` gives up."""
+TEXT_KEYS: Final = ("job_id", "status", "type", "filename")
+NUMBER_KEYS: Final = ("file_size", "total_rows", "completed_rows")
+TIME_KEYS: Final = ("start_time", "end_time", "submitted_at")
+
+
+def jobs_frame(client: Client) -> pd.DataFrame:
+    """Return the account's jobs; see :func:`analytex_pandas.jobs`."""
+    found = client.jobs()
+    own = own_pushes([job.job_id for job in found])
+    columns: dict[str, pd.Series[Any]] = {}
+    for key in TEXT_KEYS:
+        columns[key] = pd.Series([getattr(job, key) for job in found], dtype=object)
+    for key in NUMBER_KEYS:
+        columns[key] = pd.Series([getattr(job, key) for job in found], dtype="Int64")
+    columns["errors"] = pd.Series([len(job.errors) for job in found], dtype="int64")
+    for key in TIME_KEYS:
+        columns[key] = pd.Series(pd.to_datetime([getattr(job, key) for job in found], utc=True))
+    columns["push"] = pd.Series([own.get(job.job_id, (None, None))[0] for job in found], dtype=object)
+    columns["chunk"] = pd.Series([own.get(job.job_id, (None, None))[1] for job in found], dtype="Int64")
+    return pd.DataFrame(columns)
+
+
+def own_pushes(job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Return the push and the chunk of those jobs that this machine started."""
+    from analytex_pandas.push.journal import Journal  # noqa: PLC0415  # light until used
+    from analytex_pandas.push.ledger import pushes_of_jobs  # noqa: PLC0415  # light until used
+
+    journal = Journal(settings.state_directory())
+    return pushes_of_jobs(journal, job_ids) if journal.exists() else {}
+
+
+class Job:
+    """One job of the account, as it stood when it was last looked at.
+
+    Attributes
+    ----------
+    job_id : str
+        Its id.
+    """
+
+    def __init__(self, client: Client, job_id: str) -> None:
+        self.client = client
+        self.job_id = job_id
+        self._seen = client.job(job_id)
+
+    @property
+    def status(self) -> str:
+        """What the service says it is doing; looks anew unless the job has ended."""
+        return self.look().status
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended; looks anew unless it has."""
+        return self.look().ended
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """What the job reports of its rows: row (as the service counts), id, property, code, message, raw."""
+        found = self.look().errors
+        return pd.DataFrame(
+            {
+                "row": pd.Series([error.place for error in found], dtype="Int64"),
+                "id": pd.Series([error.id for error in found], dtype=object),
+                "property": pd.Series([error.property for error in found], dtype=object),
+                "code": pd.Series([error.code for error in found], dtype=object),
+                "message": pd.Series([error.message for error in found], dtype=object),
+                "raw": pd.Series([error.raw for error in found], dtype=object),
+            }
+        )
+
+    def look(self) -> WireJob:
+        """Return the job as the service shows it now; an ended one is not asked for again."""
+        if not self._seen.ended:
+            self._seen = self.client.job(self.job_id)
+        return self._seen
+
+    def wait(self, timeout: float | None = None) -> Job:
+        """Wait for its end.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most; the job goes on all the same.
+
+        Raises
+        ------
+        AnalytexError
+            If the service does not answer for long, or `timeout` passes.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause, failures = FIRST_PAUSE, 0
+        while True:
+            try:
+                if self.look().ended:
+                    return self
+                failures = 0
+            except (TransportError, ServerError):
+                failures += 1
+                if failures >= LOOKS_IN_VAIN:
+                    raise
+            if deadline is not None and time.monotonic() >= deadline:
+                raise AnalytexError(
+                    f"Job {self.job_id!r} was {self._seen.status} still after {timeout:g} s; it goes on at the service."
+                )
+            left = pause if deadline is None else min(pause, max(deadline - time.monotonic(), 0))
+            time.sleep(left)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+    def __repr__(self) -> str:
+        seen = self._seen
+        rows = "" if seen.total_rows is None else f", {seen.completed_rows or 0:,} of {seen.total_rows:,} rows"
+        return f"<Job {self.job_id}: {seen.status}{rows}, {len(seen.errors):,} errors>"

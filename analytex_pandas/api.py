@@ -1,0 +1,365 @@
+"""The public functions: a facade above ``frame``, ``service``, ``push`` and ``show`` that binds them to one another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from analytex_pandas import binding, settings
+from analytex_pandas.errors import AuthenticationError
+from analytex_pandas.frame.options import CommonOptions, CompanyOptions, UserOptions
+from analytex_pandas.service.client import Client
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Unpack
+
+    import pandas as pd
+
+    from analytex_pandas.frame.plan import Plan
+    from analytex_pandas.account import Job
+    from analytex_pandas.push.push import Push
+    from analytex_pandas.sandboxed import Sandbox
+    from analytex_pandas.settings import Kind
+
+
+class PlanUsers(UserOptions, total=False):
+    """Keyword arguments of ``plan_users``."""
+
+    client: Client | None
+
+
+class PlanCompanies(CompanyOptions, total=False):
+    """Keyword arguments of ``plan_companies``."""
+
+    client: Client | None
+
+
+class PushUsers(PlanUsers, total=False):
+    """Keyword arguments of ``push_users``."""
+
+    wait: bool | None
+    progress: bool | None
+
+
+class PushCompanies(PlanCompanies, total=False):
+    """Keyword arguments of ``push_companies``."""
+
+    wait: bool | None
+    progress: bool | None
+
+
+def connect(api_key: str | None = None, environment: str | None = None, **client_options: Any) -> Client:
+    """Set the default client, and check that the service accepts its key.
+
+    Parameters
+    ----------
+    api_key : str, optional
+        Else the environment variable ``ANALYTEX_API_KEY``, else a prompt in a notebook or terminal.
+    environment : str, optional
+        ``"analytex"``, ``"analytex-eu"`` (EU data residency) or a base URL, else ``ANALYTEX_ENVIRONMENT``, else
+        ``"analytex"``.
+    **client_options
+        ``timeout`` and ``paths`` of :class:`Client`.
+
+    Returns
+    -------
+    Client
+        What every push uses from now on that is not given another.
+
+    Raises
+    ------
+    AuthenticationError
+        If there is no key.
+    ValidationError
+        If the environment is none.
+
+    Examples
+    --------
+    >>> import analytex_pandas as apd
+    >>> with apd.sandbox() as service:
+    ...     client = apd.connect(service.api_key, service.url)
+    ...     client.jobs()
+    []
+    """
+    try:
+        client = Client(api_key, environment, **client_options)
+    except AuthenticationError:
+        if api_key is not None or not binding.can_ask():
+            raise
+        client = Client(binding.ask_for_key(), environment, **client_options)
+    binding.set_default_client(client)
+    return client
+
+
+def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
+    """Return what a push of users would do: columns, invalid rows, chunks, duration. Nothing is sent.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame, Arrow stream, iterable of those, or path of a Parquet file
+        The rows. Anything with ``__arrow_c_stream__`` is read as an Arrow stream: pyarrow, polars, DuckDB. A source is
+        read once, and a Parquet file is never loaded whole.
+    user_id : label, default "user_id"
+        Column or index level that holds the id.
+    company_id : label or None, default "company_id"
+        Column or index level that holds the user's company. The default is used if it is there; None turns it off.
+    properties : list of labels, or dict of label to str, optional
+        The columns that are sent, or column → property name. By default all others, under their own names.
+    types : dict of label to {"string", "number", "boolean", "date", "datetime"}, optional
+        What columns are to become. A cell that has no such meaning makes its row invalid.
+    nulls : {"omit", "send"}, default "omit"
+        ``"omit"`` leaves a missing value out, so that nothing in the profile is overwritten; ``"send"`` sends null.
+    nested : {"raise", "json", "flatten"}, default "raise"
+        Lists, dicts and structs: refused, sent as JSON text, or structs as ``a.b`` properties.
+    invalid : {"raise", "skip"}, default "raise"
+        Rows that cannot be sent: a push sends nothing, or sends the others and reports these.
+    duplicates : {"raise", "first", "last"}, default "raise"
+        One id twice with different values, anywhere in the input. Equal rows are sent once, always.
+    timezone : str, default "UTC"
+        The zone of naive datetimes.
+    canary : int, default 0
+        Rows that are sent first, as a job of their own; the push goes on only if none is refused.
+    max_errors : int or float, optional
+        Stop submitting once more rows (an int), or a larger share of those answered (a float), are refused.
+    transport : {"file", "json"}, default "file"
+        NDJSON uploads, or JSON bodies.
+    chunk_rows : int, default 10_000
+        Records a request at most; never above the service's limit.
+    chunk_bytes : int, default 50_000_000
+        Bytes of a whole request body, which stays below; never above the service's limit.
+    client : Client, optional
+        Else the connected one, when it is pushed. A plan needs none.
+
+    Returns
+    -------
+    Plan
+        With DataFrames ``columns``, ``counts``, ``invalid`` and ``chunks``, and ``push()``.
+
+    Raises
+    ------
+    ValidationError
+        For what is wrong with the frame as such. What is wrong with rows stands in ``Plan.invalid``.
+
+    Examples
+    --------
+    >>> import pandas as pd, analytex_pandas as apd
+    >>> df = pd.DataFrame({"uid": [1.0, 2.0], "since": pd.to_datetime(["2024-01-15 08:00", None])})
+    >>> plan = apd.plan_users(df, user_id="uid")
+    >>> plan.records()
+    [{'user_id': '1', 'metadata': {'since': '2024-01-15T08:00:00Z'}}, {'user_id': '2'}]
+    """
+    return binding.plan(data, "users", dict(options))
+
+
+def plan_companies(data: Any, **options: Unpack[PlanCompanies]) -> Plan:
+    """Return what a push of companies would do; nothing is sent.
+
+    The parameters are those of :func:`plan_users`, but for ``user_id``; ``company_id`` holds the id and has to be there.
+    """
+    return binding.plan(data, "companies", dict(options))
+
+
+def push_users(data: Any, **options: Unpack[PushUsers]) -> Push:
+    """Send rows as users: creates profiles, or updates the properties named and leaves the others alone.
+
+    Parameters
+    ----------
+    data
+        As in :func:`plan_users`.
+    wait : bool, optional
+        Whether to return only when the push has ended. By default not in a notebook, and elsewhere yes.
+    progress : bool, optional
+        Whether to show progress. By default a panel in a notebook, and a bar on stderr where that is a terminal.
+    **options
+        As in :func:`plan_users`.
+
+    Returns
+    -------
+    Push
+        The push, under way or ended.
+
+    Raises
+    ------
+    ValidationError
+        If the frame, or rows of it, cannot be sent; nothing is sent then. Its ``report`` lists the rows.
+    AnalytexError
+        What stopped a push that was waited for, with ``.push``. Refused rows do not raise:
+        see :meth:`Push.raise_for_errors`.
+
+    Examples
+    --------
+    >>> import pandas as pd, analytex_pandas as apd
+    >>> with apd.sandbox(rows_per_minute=1e6) as service:
+    ...     push = apd.push_users(pd.DataFrame({"user_id": ["ann", "bob"]}), client=service.client)
+    ...     push.status, service.users["user_id"].tolist()
+    ('completed', ['ann', 'bob'])
+    """
+    return binding.push(data, "users", dict(options))
+
+
+def push_companies(data: Any, **options: Unpack[PushCompanies]) -> Push:
+    """Send rows as companies; see :func:`push_users` and :func:`plan_companies`."""
+    return binding.push(data, "companies", dict(options))
+
+
+def to_ndjson(
+    data: Any, directory: str | Path, kind: Kind = "users", **options: Unpack[PlanUsers]
+) -> list[Path]:
+    """Write the records of `data` as NDJSON files that the service takes as they are, and return their paths.
+
+    Parameters
+    ----------
+    data
+        As in :func:`plan_users`.
+    directory : str or pathlib.Path
+        Where to; made if it does not exist. A file that is there already is not overwritten.
+    kind : {"users", "companies"}, default "users"
+        What a record is.
+    **options
+        As in :func:`plan_users`.
+
+    Raises
+    ------
+    ValidationError
+        If the frame, or rows of it, cannot be sent.
+    """
+    return binding.plan(data, kind, dict(options)).to_ndjson(directory)
+
+
+def jobs(*, client: Client | None = None) -> pd.DataFrame:
+    """Return the account's jobs, newest first, whoever started them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        job_id, status, type, filename, file_size (bytes), total_rows, completed_rows, errors (how many), start_time,
+        end_time, submitted_at (UTC), push and chunk (those of this machine that the job belongs to).
+    """
+    from analytex_pandas.account import jobs_frame  # noqa: PLC0415  # light until used
+
+    return jobs_frame(client or binding.default_client())
+
+
+def job(job_id: str, *, client: Client | None = None) -> Job:
+    """Return one job of the account.
+
+    Returns
+    -------
+    Job
+        With ``status``, ``errors`` (a DataFrame), ``wait()``.
+
+    Raises
+    ------
+    NotFoundError
+        If the account has no such job.
+    """
+    from analytex_pandas.account import Job  # noqa: PLC0415  # light until used
+
+    return Job(client or binding.default_client(), job_id)
+
+
+def pushes() -> pd.DataFrame:
+    """Return the pushes of this machine, newest first: what they sent, how they ended, which can be resumed."""
+    from analytex_pandas.push.history import pushes as history  # noqa: PLC0415  # light until used
+
+    return history()
+
+
+def resume(
+    push_id: str | None = None,
+    *,
+    client: Client | None = None,
+    rebind: bool = False,
+    wait: bool | None = None,
+    progress: bool | None = None,
+) -> Push:
+    """Carry on with a push after a crash, an error or ``cancel()``, where it stopped.
+
+    Nothing is sent twice: an upload whose answer was lost is looked for in the service's list of jobs first.
+
+    Parameters
+    ----------
+    push_id : str, optional
+        By default the newest unfinished push of this account that was not cancelled.
+    client : Client, optional
+        Else the connected one.
+    rebind : bool, default False
+        Whether to go on under another key or environment than it was started with.
+    wait, progress : bool, optional
+        As in :func:`push_users`.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such push, or none to resume.
+    AuthenticationError
+        If it belongs to another account and `rebind` is not set.
+    AnalytexError
+        If another process drives it; the message says which.
+    """
+    return binding.resume(push_id, client, rebind=rebind, wait=wait, progress=progress)
+
+
+def clean(push_id: str | None = None, *, before: Any = None) -> list[str]:
+    """Drop old history from this machine: what was sent when, errors, and the refused rows that were kept.
+
+    Parameters
+    ----------
+    push_id : str, optional
+        One push, finished or not.
+    before : datetime-like or timedelta-like, optional
+        Else every push that ended before this time (naive: UTC), or longer ago than this. By default all that ended.
+
+    Returns
+    -------
+    list of str
+        The pushes that were dropped.
+    """
+    from analytex_pandas.push.history import clean as clean_history  # noqa: PLC0415  # light until used
+
+    return clean_history(push_id, before=None if before is None else binding.moment(before))
+
+
+def sandbox(rows_per_minute: float = settings.ROWS_PER_MINUTE, port: int = 0, **terms: Any) -> Sandbox:
+    """Return a stand-in for the service on this machine: real HTTP, real limits, jobs that take their time.
+
+    A context manager with ``client``, ``url``, ``api_key``, and DataFrames ``users`` and ``companies``. Pushes made
+    while it is open keep their state in a directory of its own, unless ``ANALYTEX_STATE_DIR`` is set.
+
+    Parameters
+    ----------
+    rows_per_minute : float, default 1_200
+        The pace of its jobs.
+    port : int, default 0
+        0 takes a free one.
+    **terms
+        Row errors, faults and shapes of answers on demand; see :class:`analytex_pandas.sandbox.Sandbox`.
+
+    Examples
+    --------
+    >>> import analytex_pandas as apd
+    >>> with apd.sandbox() as service:
+    ...     len(service.users)
+    0
+    """
+    from analytex_pandas.sandboxed import Sandbox  # noqa: PLC0415  # loads the server
+
+    return Sandbox(rows_per_minute, port, **terms)
+
+
+__all__ = [
+    "CommonOptions",
+    "Client",
+    "clean",
+    "connect",
+    "job",
+    "jobs",
+    "plan_companies",
+    "plan_users",
+    "push_companies",
+    "push_users",
+    "pushes",
+    "resume",
+    "sandbox",
+    "to_ndjson",
+]

@@ -1,0 +1,197 @@
+"""What ties the rooms together: plans to pushes, pushes to displays, both to the connected client."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from typing import TYPE_CHECKING, Any
+
+from analytex_pandas.errors import AuthenticationError
+from analytex_pandas.frame.plan import Plan
+from analytex_pandas.planning import export, make_plan, remake_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from analytex_pandas.frame.document import PlanDocument
+    from analytex_pandas.push.push import Bindings, Push
+    from analytex_pandas.service.client import Client
+    from analytex_pandas.settings import Kind
+
+DEFAULT: list[Client] = []
+"""The connected client, if there is one."""
+
+
+def set_default_client(client: Client) -> None:
+    """Make a client the one that is used where none is given."""
+    DEFAULT[:] = [client]
+
+
+def default_client() -> Client:
+    """Return the connected client; without one, connect by the environment variables.
+
+    Raises
+    ------
+    AuthenticationError
+        If nothing is connected, and ``ANALYTEX_API_KEY`` is not set.
+    """
+    if not DEFAULT:
+        from analytex_pandas.service.client import Client  # noqa: PLC0415  # light until used
+
+        try:
+            DEFAULT[:] = [Client()]
+        except AuthenticationError as error:
+            raise AuthenticationError(
+                "Nothing is connected yet. Call apd.connect(), or set ANALYTEX_API_KEY, or pass client=…"
+            ) from error
+    return DEFAULT[0]
+
+
+def can_ask() -> bool:
+    """Tell whether somebody is there to be asked for a key."""
+    from analytex_pandas.show.display import in_notebook  # noqa: PLC0415  # light until used
+
+    return in_notebook() or (sys.stdin is not None and sys.stdin.isatty())
+
+
+def ask_for_key() -> str:
+    """Return the key that the user types; it is not echoed."""
+    import getpass  # noqa: PLC0415  # light until used
+
+    return getpass.getpass("Analytex API key (Settings → Environments): ")
+
+
+class Effects:
+    """What a plan can set in motion, with the client that it was made with."""
+
+    def __init__(self, client: Client | None) -> None:
+        self.client = client
+
+    def launch(self, plan: Plan, wait: bool | None, progress: bool | None) -> Push:
+        """Start the push of a plan."""
+        from analytex_pandas.push.opening import start  # noqa: PLC0415  # light until used
+        from analytex_pandas.push.spool import Spool  # noqa: PLC0415  # light until used
+
+        spool = plan.store
+        if not isinstance(spool, Spool):
+            raise TypeError("Only a plan with records on disk can be pushed.")
+        push = start(plan.document, spool, self.client or default_client(), bindings=bindings())
+        plan.taken.append(push.id)
+        return presented(push, wait, progress)
+
+    def export(self, plan: Plan, directory: str | Path) -> list[Path]:
+        """Write a plan's chunks as NDJSON files."""
+        return export(plan, directory)
+
+    def page(self, plan: Plan) -> str:
+        """Return a plan as HTML."""
+        from analytex_pandas.show.plan_page import plan_html  # noqa: PLC0415  # light until used
+
+        return plan_html(plan)
+
+    def text(self, plan: Plan) -> str:
+        """Return a plan as text."""
+        from analytex_pandas.show.plan_page import plan_text  # noqa: PLC0415  # light until used
+
+        return plan_text(plan)
+
+
+class Displays:
+    """How pushes are shown."""
+
+    def panel(self, push: Push, /) -> Any:
+        """Return a live panel."""
+        from analytex_pandas.show.display import panel  # noqa: PLC0415  # loads ipywidgets
+
+        return panel(push)
+
+    def text(self, push: Push, /) -> str:
+        """Return a push as text."""
+        from analytex_pandas.show.text import push_text  # noqa: PLC0415  # light until used
+
+        return push_text(push)
+
+    def mimebundle(self, push: Push, /, **options: Any) -> Any:  # noqa: ARG002  # the front end's wishes
+        """Return what a notebook shows."""
+        from analytex_pandas.show.display import push_mimebundle  # noqa: PLC0415  # light until used
+
+        return push_mimebundle(push)
+
+    def display(self, push: Push, /) -> None:
+        """Display a push in a notebook or an IPython terminal."""
+        from analytex_pandas.show.display import display_push  # noqa: PLC0415  # light until used
+
+        display_push(push)
+
+
+def bindings() -> Bindings:
+    """Return what a push is handed of rooms that it must not know."""
+    from analytex_pandas.push.push import Bindings, Push  # noqa: PLC0415  # light until used
+
+    Push.displays = Displays()
+    return Bindings(plan=plan_of, replan=remake_plan, present=presented)
+
+
+def plan_of(document: PlanDocument) -> Plan:
+    """Return the plan that a push carries out; its records are the push's now."""
+    from analytex_pandas.planning import spool_of  # noqa: PLC0415  # light until used
+
+    plan = Plan(document, spool_of(document.id), Effects(None))
+    plan.taken.append(document.id)
+    return plan
+
+
+def presented(push: Push, wait: bool | None, progress: bool | None) -> Push:
+    """Show a push as the surroundings suggest, and wait for it where nobody could come back to it."""
+    from analytex_pandas.show.display import in_notebook, show_push  # noqa: PLC0415  # light until used
+
+    display = show_push(push, progress)
+    if not (not in_notebook() if wait is None else wait):
+        return push
+    try:
+        push.wait()
+    finally:
+        if display is not None:
+            display.finish()
+    return push
+
+
+def plan(data: Any, kind: Kind, given: dict[str, Any]) -> Plan:
+    """Return the plan of a push."""
+    client = given.pop("client", None)
+    return make_plan(data, kind, given, Effects(client))
+
+
+def push(data: Any, kind: Kind, given: Mapping[str, Any]) -> Push:
+    """Plan and push in one go."""
+    options = dict(given)
+    wait, progress = options.pop("wait", None), options.pop("progress", None)
+    if options.get("client") is None:
+        options["client"] = default_client()  # a missing key is said before a long plan, not after
+    return plan(data, kind, options).push(wait=wait, progress=progress)
+
+
+def resume(
+    push_id: str | None, client: Client | None, *, rebind: bool, wait: bool | None, progress: bool | None
+) -> Push:
+    """Carry on with a push of the journal."""
+    from analytex_pandas.push import opening  # noqa: PLC0415  # light until used
+
+    found = opening.resume(push_id, client or default_client(), rebind=rebind, bindings=bindings())
+    return found if found.done else presented(found, wait, progress)
+
+
+def moment(before: Any) -> dt.datetime:
+    """Return a time, or a span before now, as an aware datetime."""
+    import pandas as pd  # noqa: PLC0415  # light until used
+
+    if isinstance(before, dt.timedelta):
+        return dt.datetime.now(dt.UTC) - before
+    if isinstance(before, str):
+        try:
+            return dt.datetime.now(dt.UTC) - pd.Timedelta(before).to_pytimedelta()
+        except ValueError:
+            pass  # no span, so a time
+    stamp = pd.Timestamp(before)
+    return (stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")).to_pydatetime()
