@@ -12,7 +12,7 @@ from analytex_pandas.sandbox.records import ID_KEYS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from analytex_pandas.sandbox.records import Kind, Primitive, Profile
+    from analytex_pandas.sandbox.records import Kind, Profile
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -40,10 +40,6 @@ class Profiles:
                 self._properties[profile.id] = _encode(profile.properties).encode()
             elif profile.properties:
                 self._properties[profile.id] = _encode({**json.loads(known), **profile.properties}).encode()
-
-    def records(self) -> dict[str, dict[str, Primitive]]:
-        """Return the properties of each profile by its id."""
-        return {profile_id: json.loads(text) for profile_id, text in self._properties.items()}
 
     def frame(self) -> pd.DataFrame:
         """Return the profiles, one a row, in the order in which they were created.

@@ -172,6 +172,20 @@ def test_serve_tells_where_it_is_and_stops_when_told() -> None:
     assert not thread.is_alive()
 
 
+class Interrupted(threading.Event):
+    """What waits for this is interrupted as by Ctrl-C."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        raise KeyboardInterrupt(timeout)
+
+
+def test_serve_ends_well_when_interrupted() -> None:
+    """Ctrl-C is the ordinary way to end it: no traceback, and a word on what becomes of the data."""
+    lines: list[str] = []
+    serve(lines.append, stop=Interrupted())
+    assert "gone" in lines[-1]
+
+
 def imported(path: Path) -> set[str]:
     """Return the modules that a source file imports."""
     names: set[str] = set()
