@@ -1,40 +1,47 @@
 """Push pandas DataFrames of users and companies into Analytex: typed, resumable, with an answer for every row.
 
-Importing it registers ``df.analytex``. The convention is ``import analytex_pandas as apd``.
+Importing it registers ``df.analytex``, and loads the rest when it is first used. The convention is
+``import analytex_pandas as apd``.
 """
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from analytex_pandas import accessor as _accessor  # noqa: F401  # registers df.analytex
-from analytex_pandas.api import (
-    clean,
-    connect,
-    job,
-    jobs,
-    plan_companies,
-    plan_users,
-    push_companies,
-    push_users,
-    pushes,
-    resume,
-    sandbox,
-    to_ndjson,
-)
-from analytex_pandas.errors import (
-    AnalytexError,
-    AuthenticationError,
-    ConflictError,
-    NotFoundError,
-    PayloadTooLargeError,
-    PushError,
-    RateLimitError,
-    ServerError,
-    TransportError,
-    ValidationError,
-)
-from analytex_pandas.frame.plan import Plan
-from analytex_pandas.push.push import Push
-from analytex_pandas.service.client import Client
+
+if TYPE_CHECKING:
+    from analytex_pandas.account import Job
+    from analytex_pandas.api import (
+        clean,
+        connect,
+        job,
+        jobs,
+        plan_companies,
+        plan_users,
+        push_companies,
+        push_users,
+        pushes,
+        resume,
+        sandbox,
+        to_ndjson,
+    )
+    from analytex_pandas.errors import (
+        AnalytexError,
+        AuthenticationError,
+        ConflictError,
+        NotFoundError,
+        PayloadTooLargeError,
+        PushError,
+        RateLimitError,
+        ServerError,
+        TransportError,
+        ValidationError,
+    )
+    from analytex_pandas.frame.plan import Plan
+    from analytex_pandas.push.push import Push
+    from analytex_pandas.service.client import Client
 
 __version__ = "0.1.0"
 
@@ -43,6 +50,7 @@ __all__ = [
     "AuthenticationError",
     "Client",
     "ConflictError",
+    "Job",
     "NotFoundError",
     "PayloadTooLargeError",
     "Plan",
@@ -65,3 +73,23 @@ __all__ = [
     "sandbox",
     "to_ndjson",
 ]
+
+_CLASSES = {
+    "Client": "service.client",
+    "Job": "account",
+    "Plan": "frame.plan",
+    "Push": "push.push",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _CLASSES.get(name) or ("errors" if name[0].isupper() else "api")
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
