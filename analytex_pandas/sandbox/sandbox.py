@@ -168,7 +168,7 @@ class Sandbox:
 
     def __repr__(self) -> str:
         state = "closed" if self._server is None else self.url
-        return f"<Sandbox {state}, {self.rows_per_minute:,} rows a minute>"
+        return f"<Sandbox {state}, {self.rows_per_minute:,.10g} rows a minute>"
 
     def start(self) -> Self:
         """Open the port; does nothing where it is open.
@@ -292,7 +292,7 @@ def serve(
     """
     stop = stop or threading.Event()
     with Sandbox(rows_per_minute, port, **options) as sandbox:
-        write(f"Analytex sandbox at {rows_per_minute:,} rows a minute. Ctrl-C ends it.")
+        write(f"Analytex sandbox at {rows_per_minute:,.10g} rows a minute. Ctrl-C ends it.")
         write(f"URL      {sandbox.url}")
         write(f"API key  {sandbox.api_key}")
         write("")

@@ -17,7 +17,7 @@ TOO_LARGE = refuse(413, "too_large", "Too large.")
 
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.sampled_from([b"", b";a=b", b" "]))
 def test_chunks_become_one_body(chunks: list[bytes], extension: bytes) -> None:
-    """Whatever the chunks, their contents come out in order, and what follows is left for the next request."""
+    """Whatever the chunks, their contents come out in order, and what follows stays for the next request."""
     data = b"".join(b"%X%s\r\n%s\r\n" % (len(chunk), extension, chunk) for chunk in chunks)
     stream = io.BytesIO(data + b"0\r\nTrailer: x\r\n\r\nGET /next")
     incoming = IncomingBody(stream, CHUNKED, lambda: None)
