@@ -333,7 +333,7 @@ def sandbox(rows_per_minute: float = settings.ROWS_PER_MINUTE, port: int = 0, **
     port : int, default 0
         0 takes a free one.
     **terms
-        Row errors, faults and shapes of answers on demand; see :class:`analytex_pandas.sandbox.Sandbox`.
+        Row errors, faults and shapes of answers on demand; see :class:`analytex_pandas.sandbox_server.Sandbox`.
 
     Examples
     --------

@@ -7,15 +7,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import analytex_pandas
 from analytex_pandas import settings
-from analytex_pandas.sandbox.sandbox import Sandbox as Service
+from analytex_pandas.sandbox_server.sandbox import Sandbox as Service
 from analytex_pandas.service.client import Client
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-analytex_pandas.sandbox = analytex_pandas.api.sandbox  # the import above put the package in the function's place
 
 
 class Sandbox(Service):

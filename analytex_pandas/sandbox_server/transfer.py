@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from analytex_pandas.sandbox.answers import RefusedError, refuse
+from analytex_pandas.sandbox_server.answers import RefusedError, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

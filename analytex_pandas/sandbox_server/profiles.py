@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from analytex_pandas.sandbox.records import ID_KEYS
+from analytex_pandas.sandbox_server.records import ID_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from analytex_pandas.sandbox.records import Kind, Profile
+    from analytex_pandas.sandbox_server.records import Kind, Profile
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

@@ -7,10 +7,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Self, get_args
 
-from analytex_pandas.sandbox.account import Account, JobIds, Terms
-from analytex_pandas.sandbox.faults import Fault, FaultKind, Faults, Target
-from analytex_pandas.sandbox.records import Kind, Limits, Refuse
-from analytex_pandas.sandbox.reports import (
+from analytex_pandas.sandbox_server.account import Account, JobIds, Terms
+from analytex_pandas.sandbox_server.faults import Fault, FaultKind, Faults, Target
+from analytex_pandas.sandbox_server.records import Kind, Limits, Refuse
+from analytex_pandas.sandbox_server.reports import (
     ErrorKey,
     ErrorShape,
     JobKey,
@@ -19,8 +19,8 @@ from analytex_pandas.sandbox.reports import (
     Paging,
     Style,
 )
-from analytex_pandas.sandbox.server import Server
-from analytex_pandas.sandbox.service import Request, Service
+from analytex_pandas.sandbox_server.server import Server
+from analytex_pandas.sandbox_server.service import Request, Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

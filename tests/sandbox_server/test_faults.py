@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from analytex_pandas.sandbox import Fault, Sandbox
+from analytex_pandas.sandbox_server import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analytex_pandas.sandbox.faults import FaultKind
+    from analytex_pandas.sandbox_server.faults import FaultKind
     from tests.sandbox.conftest import Caller, Clock
 
 RECORDS = [{"user_id": str(number)} for number in range(20)]

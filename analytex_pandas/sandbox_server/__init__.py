@@ -9,7 +9,7 @@ tells where a job stands by the clock, ``reports`` writes what is known of a job
 service has been seen to use, ``faults`` breaks all that on demand.
 """
 
-from analytex_pandas.sandbox.faults import Fault
-from analytex_pandas.sandbox.sandbox import Sandbox, serve
+from analytex_pandas.sandbox_server.faults import Fault
+from analytex_pandas.sandbox_server.sandbox import Sandbox, serve
 
 __all__ = ["Fault", "Sandbox", "serve"]

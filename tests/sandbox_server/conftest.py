@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from analytex_pandas.sandbox import Sandbox
+from analytex_pandas.sandbox_server import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

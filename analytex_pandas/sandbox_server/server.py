@@ -11,11 +11,11 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Any, Final
 
-from analytex_pandas.sandbox.answers import Answer, RefusedError, error_answer
-from analytex_pandas.sandbox.transfer import BrokenOffError, IncomingBody
+from analytex_pandas.sandbox_server.answers import Answer, RefusedError, error_answer
+from analytex_pandas.sandbox_server.transfer import BrokenOffError, IncomingBody
 
 if TYPE_CHECKING:
-    from analytex_pandas.sandbox.service import Call, Service
+    from analytex_pandas.sandbox_server.service import Call, Service
 
 logger = logging.getLogger("analytex_pandas.sandbox")
 

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from analytex_pandas.sandbox.answers import Answer, error_answer, html_answer
+from analytex_pandas.sandbox_server.answers import Answer, error_answer, html_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-import analytex_pandas.sandbox as package
-from analytex_pandas.sandbox import Sandbox, serve
+import analytex_pandas.sandbox_server as package
+from analytex_pandas.sandbox_server import Sandbox, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,7 +203,7 @@ def test_it_shares_no_code_with_the_client(path: Path) -> None:
     """No bug passes both by being in both: the sandbox imports nothing else of the package, nor requests."""
     for name in imported(path):
         assert name.partition(".")[0] in {*sys.stdlib_module_names, "analytex_pandas", "pandas", "werkzeug"}
-        assert not name.startswith("analytex_pandas") or name.startswith("analytex_pandas.sandbox")
+        assert not name.startswith("analytex_pandas") or name.startswith("analytex_pandas.sandbox_server")
 
 
 def test_a_finished_job_lets_its_records_go(fast: Caller) -> None:

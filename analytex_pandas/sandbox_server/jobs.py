@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from analytex_pandas.sandbox.records import Kind, Profile, RowError
+    from analytex_pandas.sandbox_server.records import Kind, Profile, RowError
 
 Status = Literal["queued", "validating", "processing", "pending_refresh", "completed", "failed"]
 

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from analytex_pandas.sandbox.answers import refuse
-from analytex_pandas.sandbox.jobs import Job
-from analytex_pandas.sandbox.profiles import Profiles
-from analytex_pandas.sandbox.records import Judge
-from analytex_pandas.sandbox.reports import job_document
+from analytex_pandas.sandbox_server.answers import refuse
+from analytex_pandas.sandbox_server.jobs import Job
+from analytex_pandas.sandbox_server.profiles import Profiles
+from analytex_pandas.sandbox_server.records import Judge
+from analytex_pandas.sandbox_server.reports import job_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import pandas as pd
 
-    from analytex_pandas.sandbox.bodies import Submission
-    from analytex_pandas.sandbox.faults import Fault
-    from analytex_pandas.sandbox.records import Kind, Limits, Refuse
-    from analytex_pandas.sandbox.reports import Style
+    from analytex_pandas.sandbox_server.bodies import Submission
+    from analytex_pandas.sandbox_server.faults import Fault
+    from analytex_pandas.sandbox_server.records import Kind, Limits, Refuse
+    from analytex_pandas.sandbox_server.reports import Style
 
 JobIds = Literal["uuid", "urn", "odd"]
 _LOST_SHARE: Final = 0.1

@@ -11,19 +11,19 @@ from http import HTTPMethod
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote
 
-from analytex_pandas.sandbox.answers import RefusedError, json_answer, refuse
-from analytex_pandas.sandbox.bodies import media_type, read_submission
-from analytex_pandas.sandbox.reports import JOBS_PATH, list_document
+from analytex_pandas.sandbox_server.answers import RefusedError, json_answer, refuse
+from analytex_pandas.sandbox_server.bodies import media_type, read_submission
+from analytex_pandas.sandbox_server.reports import JOBS_PATH, list_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from analytex_pandas.sandbox.account import Account
-    from analytex_pandas.sandbox.answers import Answer
-    from analytex_pandas.sandbox.faults import Endpoint, Fault, Faults
-    from analytex_pandas.sandbox.records import Kind, Limits
-    from analytex_pandas.sandbox.reports import Style
+    from analytex_pandas.sandbox_server.account import Account
+    from analytex_pandas.sandbox_server.answers import Answer
+    from analytex_pandas.sandbox_server.faults import Endpoint, Fault, Faults
+    from analytex_pandas.sandbox_server.records import Kind, Limits
+    from analytex_pandas.sandbox_server.reports import Style
 
 _SUBMIT_PATHS: Final[Mapping[str, Kind]] = {
     "/v1/users/bulk_identify": "users",

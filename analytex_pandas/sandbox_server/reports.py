@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from urllib.parse import quote
 
-from analytex_pandas.sandbox.answers import refuse
-from analytex_pandas.sandbox.records import ID_KEYS
+from analytex_pandas.sandbox_server.answers import refuse
+from analytex_pandas.sandbox_server.records import ID_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from analytex_pandas.sandbox.jobs import Job, Status
-    from analytex_pandas.sandbox.records import RowError
+    from analytex_pandas.sandbox_server.jobs import Job, Status
+    from analytex_pandas.sandbox_server.records import RowError
 
 ErrorShape = Literal["objects", "strings", "by_row", "by_id", "text", "none"]
 ErrorKey = Literal[

@@ -9,8 +9,8 @@ from typing import IO, TYPE_CHECKING, Final
 from werkzeug.formparser import MultiPartParser
 from werkzeug.http import parse_options_header
 
-from analytex_pandas.sandbox.answers import refuse
-from analytex_pandas.sandbox.records import Kind, Limits, Row, parse_json, read_line
+from analytex_pandas.sandbox_server.answers import refuse
+from analytex_pandas.sandbox_server.records import Kind, Limits, Row, parse_json, read_line
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import FileStorage
@@ -86,8 +86,6 @@ def _read_envelope(body: bytes, kind: Kind) -> Submission:
 def _read_upload(content_type: str, body: bytes, limits: Limits) -> Submission:
     filename, content = _read_part(content_type, body)
     lines = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip(_BLANK)]
-    if not lines:
-        raise refuse(400, "no_records", "The file holds no records.")
     if len(lines) > limits.max_records:
         return Submission([Row(number, None) for number, _ in lines], filename, len(content))
     return Submission([read_line(number, line) for number, line in lines], filename, len(content))
