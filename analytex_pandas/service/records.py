@@ -90,7 +90,7 @@ def encode(value: object) -> bytes:
     """Write a record as JSON, refusing what JSON has no form for."""
     if not isinstance(value, Mapping):
         raise TypeError(f"a record is a dict, this is a {type(value).__name__}")
-    return dumps(value)
+    return dumps(dict(value))
 
 
 def dumps(value: object) -> bytes:

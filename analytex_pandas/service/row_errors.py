@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from analytex_pandas.service.values import clean, shown, to_count, to_text
@@ -36,6 +37,7 @@ TEXT_KEYS: Final = ("message", "error", "details")
 NESTED_KEYS: Final = ("errors", "details")
 KNOWN_KEYS: Final = frozenset((*PLACE_KEYS, *ID_KEYS, *PROPERTY_KEYS, *CODE_KEYS, *TEXT_KEYS, *NESTED_KEYS))
 
+MAX_AROUND_CHARACTERS: Final = 1_000
 MAX_DEPTH: Final = 20
 """Levels that are read apart; anything deeper is kept whole in the ``raw`` of one error."""
 
@@ -114,7 +116,11 @@ class Context(NamedTuple):
     def inside(self, around: Callable[[object], object]) -> Context:
         """Return the context one level further in."""
         outer = self.around
-        return self._replace(around=lambda value: outer(around(value)), depth=self.depth + 1)
+        return self._replace(
+            around=lambda value: outer(around(value)),
+            depth=self.depth + 1,
+            message=self.message[:MAX_AROUND_CHARACTERS],
+        )
 
     def error(self, value: object, message: str) -> RowError:
         """Make the error that this context and a value amount to."""
@@ -157,8 +163,7 @@ def read(value: object, context: Context) -> Iterator[RowError]:
     elif isinstance(value, list | tuple):
         for item in value:
             # The brackets of a list say nothing, so they are left out of `raw`.
-            errors = tuple(read(item, context._replace(depth=context.depth + 1)))
-            yield from errors or (context.error(item, ""),)
+            yield from or_itself(read(item, context._replace(depth=context.depth + 1)), item, context)
     elif isinstance(value, dict):
         document = {str(key).casefold(): item for key, item in value.items()}
         if KNOWN_KEYS.isdisjoint(document):
@@ -166,7 +171,7 @@ def read(value: object, context: Context) -> Iterator[RowError]:
         else:
             yield from read_object(value, document, context)
     else:
-        yield from split(find_in_text(context.error(value, to_text(value))))
+        yield from in_words(context.error(value, to_text(value)))
 
 
 def read_keyed(value: dict[object, object], context: Context) -> Iterator[RowError]:
@@ -179,9 +184,14 @@ def read_keyed(value: dict[object, object], context: Context) -> Iterator[RowErr
         else:
             place = to_count(name)
             below = below._replace(id=name, place=place, place_kind=None if place is None else "row")
-        errors = tuple(read(item, below))
         # A key names a row even when nothing stands under it: that row was reported.
-        yield from errors or (below.error(item, ""),)
+        yield from or_itself(read(item, below), item, below)
+
+
+def or_itself(errors: Iterator[RowError], value: object, context: Context) -> Iterator[RowError]:
+    """Yield the errors found in a value, or the value as one if there are none."""
+    yield next(errors, None) or context.error(value, "")
+    yield from errors
 
 
 def read_object(
@@ -192,12 +202,18 @@ def read_object(
     for key, item in value.items():
         name = str(key).casefold()
         if item and (name == "errors" or (name == "details" and isinstance(item, list))):
-            below = context.inside(lambda inner, key=key: {**value, key: inner})  # type: ignore[misc]
-            if errors := tuple(read(item, below)):
-                yield from errors
-                return
+            whole = context.inside(lambda inner, key=key: {**value, key: inner})  # type: ignore[misc]
+            errors = read(item, whole)
+            if (first := next(errors, None)) is None:
+                continue
+            yield first
+            if len(to_json(value)) - len(to_json(item)) > MAX_AROUND_CHARACTERS:
+                # Repeated around each of thousands of errors, a long surrounding would fill the memory.
+                errors = islice(read(item, context.inside(lambda inner, key=key: {key: inner})), 1, None)  # type: ignore[misc]
+            yield from errors
+            return
     if context.names_a_row() or any(map(has_text, (context.code, context.property, *document.values()))):
-        yield from split(find_in_text(context.error(value, context.message)))
+        yield from in_words(context.error(value, context.message))
 
 
 def describe(document: Mapping[str, object], context: Context) -> Context:
@@ -246,10 +262,22 @@ def has_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def find_in_text(error: RowError) -> RowError:
-    """Return the error with the row or id that its own words plainly name, if no key named one."""
+def in_words(error: RowError) -> Iterator[RowError]:
+    """Yield the error with the row or id that its words name, if no key did; one for each row they name."""
     if error.place is not None or error.id is not None:
-        return error
+        yield error
+        return
+    pieces = [piece.strip() for piece in PIECES.split(error.message) if piece.strip()]
+    if len(pieces) < 2 or not all(map(PLACE_FIRST.match, pieces)):  # noqa: PLR2004  # one piece is the whole
+        yield find_in_text(error)
+        return
+    for number, piece in enumerate(pieces):
+        # The first keeps the whole text; with each of thousands it would fill the memory.
+        yield find_in_text(replace(error, message=piece, raw=to_json(piece) if number else error.raw))
+
+
+def find_in_text(error: RowError) -> RowError:
+    """Return the error with the row and the id that its own words plainly name."""
     first = PLACE_FIRST.match(error.message)
     found = [first] if first else PLACE_LATER.finditer(error.message)
     places = {(PLACE_KEYS[match["kind"].casefold()], int(match["number"])) for match in found}
@@ -259,16 +287,6 @@ def find_in_text(error: RowError) -> RowError:
     named = (match.groupdict() for match in ID_TEXT.finditer(error.message))
     ids = {one["quoted"] or one["equals"] or one["prefix"] or one["bracketed"] for one in named}
     return replace(error, id=ids.pop()) if len(ids) == 1 else error
-
-
-def split(error: RowError) -> Iterator[RowError]:
-    """Yield one error for each piece of a text that names a row in each, else the error as it is."""
-    pieces = [piece.strip() for piece in PIECES.split(error.message) if piece.strip()]
-    if len(pieces) > 1 and error.property is None and all(map(PLACE_FIRST.match, pieces)):
-        nameless = replace(error, place=None, place_kind=None, id=None)
-        yield from (find_in_text(replace(nameless, message=piece)) for piece in pieces)
-    else:
-        yield error
 
 
 def to_json(value: object) -> str:

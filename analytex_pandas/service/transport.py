@@ -176,6 +176,8 @@ class Transport:
     def read(self, response: Response, url: str) -> Answer:
         """Read an answer to its end; if that fails, a bad status is answer enough."""
         body = bytearray()
+        # urllib3 1 would take an answer that was cut short for whole.
+        response.raw.enforce_content_length = True
         with response:
             try:
                 for piece in response.iter_content(READ_BYTES):

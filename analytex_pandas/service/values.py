@@ -17,6 +17,8 @@ NUMBER: Final = re.compile(r"-?[0-9]{1,25}(?:\.[0-9]{1,25})?")
 
 def clean(text: str) -> str:
     """Return text that can be stored and printed: lone surrogates become the replacement character."""
+    if text.isascii():
+        return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -9,6 +9,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -208,6 +209,12 @@ class TestSubmitRecords:
         assert json.loads(request.body) == {kind: records}
         assert "é".encode() in request.body
         assert int(request.headers["Content-Length"]) == len(request.body)
+
+    def test_mappings_of_any_class_are_records(self, service: Service, client: Client) -> None:
+        """A record need not be a dict."""
+        service.reply(202, JOB)
+        client.submit_records([MappingProxyType({"user_id": "1", "metadata": MappingProxyType({"a": 1})})])
+        assert json.loads(service.requests[0].body) == {"users": [{"user_id": "1", "metadata": {"a": 1}}]}
 
     @pytest.mark.parametrize(
         ("value", "reason"),

@@ -85,6 +85,7 @@ def one(value: object) -> tuple[object, ...]:
         ({"errors": "it failed"}, (None, None, None, None, None, "it failed")),
         ([[["no"]]], (None, None, None, None, None, "no")),
         ([{"user_id": "u", "errors": {"plan": ["no"]}}], (None, None, "u", "plan", None, "no")),
+        ([{"row": 2, "message": "Row 5: a; Row 6: b"}], (2, "row", None, None, None, "Row 5: a; Row 6: b")),
         ([{"row": 2, "errors": ["no"]}], (2, "row", None, None, None, "no")),
         ([{"message": "refused", "details": ["row 1: no"]}], (1, "row", None, None, None, "row 1: no")),
         # neither
@@ -139,6 +140,24 @@ def test_raw_keeps_what_stood_around_an_error() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"errors": [f"Row {n}: no" for n in range(10_000)], "warnings": ["w" * 100_000]},
+        {"errors": {str(n): "no" for n in range(10_000)}, "warnings": {"w": "w" * 100_000}},
+        [{"details": [{"errors": [{"row": n} for n in range(10_000)]}], "message": "w" * 100_000}],
+        "\n".join(f"Row {n}: no" for n in range(10_000)) + "; row 1: " + "w" * 100_000,
+    ],
+    ids=["list", "keyed", "nested", "text"],
+)
+def test_what_stood_around_thousands_of_errors_is_kept_once(report: object) -> None:
+    """Memory must not grow with the number of errors times the length of the report."""
+    errors = parse_errors(report)
+    assert len(errors) >= 10_000
+    assert "w" * 100_000 in "".join(error.raw for error in errors)
+    assert sum(len(error.raw) for error in errors) < 2_000_000
+
+
 def leaves(value: object) -> list[str]:
     """Return the texts of a document."""
     if isinstance(value, dict):
@@ -168,6 +187,9 @@ def test_reports_that_are_no_json_are_kept_too() -> None:
     for _ in range(100_000):
         deep = [deep]
     assert len(parse_errors(deep)) == 1
+    assert len(parse_errors({"errors": [], "deep": deep})) == 1
+    assert len(parse_errors({"total": 10**400})) == 1
+    assert parse_job({"job_id": "1", "status": "x", "start_time": 10**400}).start_time is None
     assert len(parse_errors([10**5_000, {"row": "9" * 5_000, "message": "no"}])) == 2
 
 
