@@ -49,10 +49,11 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """Seconds after its start between which a job is expected to end."""
+    """Seconds after its start between which a job is expected to end, and how closely that is worth watching."""
 
     early: float
     late: float
+    closest: float
 
 
 @dataclass(slots=True)
@@ -104,7 +105,8 @@ class Pace:
         """
         self._rows += watch.rows
         self._seconds += max(cycle, 1e-6)
-        seen = Expectation(watch.last_running, max(ended, watch.last_running))
+        ended = max(ended, watch.last_running)
+        seen = Expectation(watch.last_running, ended, precision(ended))
         by_progress = watch.end_by_progress()
         if by_progress is not None:
             self._tail = (seen.early + seen.late) / 2 - by_progress
@@ -115,7 +117,7 @@ class Pace:
             return seen
         before = self._last[1]
         early, late = max(before.early, seen.early), min(before.late, seen.late)
-        return Expectation(early, late) if early <= late else seen
+        return Expectation(early, late, precision(late)) if early <= late else seen
 
     def rate(self, watch: Watch | None = None, elapsed: float = 0.0) -> float | None:
         """Return rows a second over all jobs so far; of the first job, by its progress."""
@@ -134,15 +136,17 @@ class Pace:
         by_progress += self._tail
         if by_history is not None and by_history.early * 0.9 <= by_progress <= by_history.late * 1.1:
             return by_history
-        slack = precision(by_progress)
-        return Expectation(by_progress - slack, by_progress + slack)
+        # Nothing says yet what a job still does after its last row, so the first one is not pressed.
+        slack = precision(by_progress) if by_history is not None else 0.05 * by_progress
+        return Expectation(by_progress - slack, by_progress + slack, slack)
 
     def _scaled(self, rows: int) -> Expectation | None:
         if self._last is None:
             return None
         before, seen = self._last
         share = rows / before if before else 1.0
-        return Expectation(seen.early * min(share, 1.0), seen.late * max(share, 1.0))
+        early, late = seen.early * min(share, 1.0), seen.late * max(share, 1.0)
+        return Expectation(early, late, precision(late))
 
 
 def precision(duration: float) -> float:
@@ -154,10 +158,10 @@ def next_poll(elapsed: float, expected: Expectation | None) -> float:
     """Return seconds until the next question about a job that was accepted `elapsed` seconds ago."""
     if expected is None:
         return min(max(STEADY_POLL, elapsed / 5), LONGEST_POLL) if elapsed else FIRST_POLL
-    closest = precision(expected.late)
+    closest = max(expected.closest, SHORTEST_POLL)
     if elapsed < expected.early - closest / 4:
         until = expected.early - elapsed
-        stride = min(max(expected.late / 5, STEADY_POLL), LONGEST_POLL)
+        stride = min(max(expected.late / 4, STEADY_POLL), LONGEST_POLL)
         return until if until <= stride * 1.3 else stride
     if elapsed <= expected.late:
         return max(closest, (expected.late - expected.early) / 3)

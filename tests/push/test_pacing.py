@@ -1,0 +1,103 @@
+"""When a job is asked about, and when what failed is tried again: by what was measured, in simulated time."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytex_pandas.errors import RateLimitError, ServerError, TransportError, ValidationError
+from analytex_pandas.push.pacing import (
+    LONGEST_BACKOFF,
+    Pace,
+    Watch,
+    backoff,
+    heals,
+    may_have_arrived,
+    next_poll,
+)
+
+
+def follow(pace: Pace, duration: float, rows: int = 100, *, progress: bool = False, tail: float = 0.0) -> tuple[int, float]:
+    """Follow a job of so many seconds in simulated time; return how often it was asked about and the time lost."""
+    watch, elapsed, polls = Watch(rows), 0.0, 0
+    while True:
+        elapsed += next_poll(elapsed, pace.expected(watch))
+        polls += 1
+        if elapsed >= duration:
+            pace.record(watch, elapsed, elapsed)
+            return polls, elapsed - duration
+        done = int(rows * min(elapsed / (duration - tail), 1.0)) if progress else None
+        watch.note(elapsed, done)
+
+
+@pytest.mark.parametrize("progress", [False, True])
+@pytest.mark.parametrize("tail", [0.0, 1.0])
+@pytest.mark.parametrize("duration", [4.0, 60.0, 500.0])
+def test_few_questions_and_little_time_lost(duration: float, tail: float, progress: bool) -> None:
+    """Of ten jobs of 4 s, each takes at most 11 questions, and the service idles little between them."""
+    pace = Pace()
+    found = [follow(pace, duration, progress=progress, tail=tail) for _ in range(10)]
+    assert max(polls for polls, _ in found) <= (11 if duration == 4.0 else 45)
+    assert sum(lost for _, lost in found) / (10 * duration) < 0.04
+    assert all(lost < 0.05 * duration for _, lost in found[2:])
+
+
+@given(st.lists(st.floats(0.01, 600.0), min_size=1, max_size=12), st.booleans(), st.floats(0.0, 0.9))
+def test_jobs_of_any_duration_are_followed(durations: list[float], progress: bool, tail: float) -> None:
+    """Whatever the jobs before took, the questions about the next are bounded and its end is seen in time."""
+    pace = Pace()
+    longest = 0.0
+    for duration in durations:
+        longest = max(longest, duration)
+        polls, lost = follow(pace, duration, progress=progress, tail=tail * duration)
+        assert polls <= 60
+        assert lost <= max(0.5, 0.5 * longest)
+
+
+def test_a_long_job_is_asked_about_often_enough_to_see_it_move() -> None:
+    """A watcher sees something new at least every half minute."""
+    pace = Pace()
+    follow(pace, 3600.0)
+    watch = Watch(100)
+    assert next_poll(100.0, pace.expected(watch)) <= 30.0
+
+
+def test_the_rate_is_measured_from_whole_cycles_else_from_progress() -> None:
+    """The estimate of the end uses what chunks took, uploads and gaps included."""
+    pace, watch = Pace(), Watch(100)
+    assert pace.rate(watch, 0.0) is None
+    watch.note(2.0, 50)
+    assert pace.rate(watch, 2.0) == 25.0
+    pace.record(watch, 4.0, 5.0)
+    assert pace.rate() == 20.0
+
+
+def test_backoff_grows_is_bounded_and_jittered() -> None:
+    """Many clients do not come back at once, and nobody waits for hours between two tries."""
+    chance = random.Random(1)
+    delays = [backoff(failures, None, chance) for failures in range(1, 40)]
+    assert delays[0] < 0.6
+    assert max(delays) <= LONGEST_BACKOFF
+    assert min(delays[10:]) >= LONGEST_BACKOFF / 2
+    assert len(set(delays)) == len(delays)
+
+
+def test_retry_after_is_kept() -> None:
+    """The service's own word on when to come back goes before ours."""
+    told = backoff(1, RateLimitError("slow down", retry_after=7.0), random.Random(1))
+    assert 7.0 <= told <= 7.2
+    assert backoff(3, ServerError("x", retry_after=10**9), random.Random(1)) <= 3601
+
+
+def test_what_heals_and_what_may_have_arrived() -> None:
+    """After a 5xx or silence one has to look; after 429 or no connection nothing arrived; 400 does not heal."""
+    lost, unsent = TransportError("x"), TransportError("x", sent=False)
+    assert [heals(error) for error in (lost, unsent, ServerError("x"), RateLimitError("x"))] == [True] * 4
+    assert not heals(ValidationError("x", status_code=400))
+    assert may_have_arrived(lost)
+    assert may_have_arrived(ServerError("x", status_code=502))
+    assert not may_have_arrived(unsent)
+    assert not may_have_arrived(RateLimitError("x"))
