@@ -165,7 +165,8 @@ def durations(array: pa.Array, policy: Policy) -> Coerced:
 
 def booleans(array: pa.Array, policy: Policy) -> Coerced:
     """Return booleans."""
-    return as_wanted(Coerced(pc.cast(array, TEXT), BOOLEAN, plain=True), policy)
+    text = pa.DictionaryArray.from_arrays(pc.cast(array, pa.int32()), pa.array(["false", "true"], TEXT))
+    return as_wanted(Coerced(text, BOOLEAN, plain=True), policy)
 
 
 def times(array: pa.Array, policy: Policy) -> Coerced:

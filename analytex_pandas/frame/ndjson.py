@@ -41,12 +41,34 @@ class PropertyText:
     plain: bool
 
 
-class Line:
-    """The pieces of which each line is joined: literal text between columns of text."""
+@dataclass(frozen=True)
+class Rest:
+    """What a line still owes: before the next property, or before its end."""
 
-    def __init__(self) -> None:
+    before_next: str
+    before_end: str
+
+
+UNOPENED = Rest('","metadata":{', '"}\n')
+AFTER_TEXT = Rest('",', '"}}\n')
+AFTER_BARE = Rest(",", "}}\n")
+RESTS = (UNOPENED, AFTER_TEXT, AFTER_BARE)
+ABSENT = len(RESTS)
+
+
+class Lines:
+    """Lines in the making: columns of text with the literal text that stands between them.
+
+    What stands before a value depends on what its row has had so far: nothing (the metadata has to be opened), text (a
+    quote has to be closed) or something bare. As long as all rows are alike that is one literal; else each row has the
+    number of its `Rest`, and the texts are looked up.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
         self.pieces: list[Any] = []
         self.literal = ""
+        self.rest: int | np.ndarray[Any, np.dtype[np.uint8]] = RESTS.index(UNOPENED)
 
     def write(self, literal: str) -> None:
         """Append the same text to every line."""
@@ -54,17 +76,54 @@ class Line:
 
     def column(self, text: pa.Array) -> None:
         """Append each line's own text, nothing where it is null."""
+        if pa.types.is_dictionary(text.type):
+            text = self.looked_up(text)
         if self.literal:
             self.pieces.append(pa.scalar(self.literal, TEXT))
             self.literal = ""
         self.pieces.append(text)
 
-    def joined(self, rows: int) -> pa.Array:
-        """Return the lines."""
+    def looked_up(self, text: pa.Array) -> pa.Array:
+        """Return dictionary text as plain text; the literal before it is written into each distinct one for free."""
+        values = text.dictionary
+        if self.literal and not text.null_count and len(values) <= len(text):
+            values = pc.binary_join_element_wise(pa.scalar(self.literal, TEXT), values, EMPTY)
+            self.literal = ""
+        return values.take(text.indices)
+
+    def value(self, part: PropertyText) -> None:
+        """Append a property where it is there."""
+        text = part.text if part.plain or not part.quoted else escaped(part.text)
+        key = json.dumps(part.name, ensure_ascii=False) + (':"' if part.quoted else ":")
+        after = RESTS.index(AFTER_TEXT if part.quoted else AFTER_BARE)
+        if not text.null_count:
+            self.gap(self.rest, key)
+            self.column(text)
+            self.rest = after
+            return
+        valid = text.is_valid().to_numpy(zero_copy_only=False)
+        self.gap(np.where(valid, self.rest, ABSENT).astype(np.uint8), key)
+        self.column(text)
+        # NumPy broadcasts the rest that all rows share
+        self.rest = np.where(valid, after, self.rest).astype(np.uint8)
+
+    def gap(self, rest: int | np.ndarray[Any, np.dtype[np.uint8]], key: str) -> None:
+        """Append what stands between the value before and the next, its key included."""
+        if isinstance(rest, int):
+            self.write(RESTS[rest].before_next + key)
+            return
+        texts = pa.array([*(one.before_next + key for one in RESTS), ""], TEXT)
+        self.column(pa.DictionaryArray.from_arrays(pa.array(rest), texts))
+
+    def joined(self) -> pa.Array:
+        """End each line and return them all."""
+        if isinstance(self.rest, int):
+            self.write(RESTS[self.rest].before_end)
+        else:
+            ends = pa.array([one.before_end for one in RESTS], TEXT)
+            self.column(pa.DictionaryArray.from_arrays(pa.array(self.rest), ends))
         if self.literal:
             self.pieces.append(pa.scalar(self.literal, TEXT))
-        if all(isinstance(piece, pa.Scalar) for piece in self.pieces):
-            return pa.array(["".join(piece.as_py() for piece in self.pieces)] * rows, TEXT)
         return pc.binary_join_element_wise(*self.pieces, EMPTY, null_handling="replace", null_replacement="")
 
 
@@ -76,84 +135,19 @@ def encode(
     Properties stand in the order given. A row without properties has no ``metadata``; a row without an id gives a line
     that must not be sent.
     """
-    line = Line()
-    line.write('{"user_id":"' if kind == "users" else '{"company_id":"')
-    line.column(escaped(ids))
-    line.write('"')
-    if companies is not None:
-        write_value(line, ',"company_id":', PropertyText("company_id", companies, quoted=True, plain=False))
+    lines = Lines(len(ids))
+    lines.write('{"user_id":"' if kind == "users" else '{"company_id":"')
+    lines.column(escaped(ids))
+    if companies is not None and companies.null_count < len(companies):
+        there = pc.cast(companies.is_valid(), pa.uint8())
+        lines.column(pa.DictionaryArray.from_arrays(there, pa.array(["", '","company_id":"'], TEXT)))
+        lines.column(escaped(companies))
     if nulls == "send":
         properties = [with_null(part) for part in properties]
-    opened = write_properties(line, [part for part in properties if part.text.null_count < len(part.text)])
-    if opened is None:
-        line.write("}\n")
-    elif opened is True:
-        line.write("}}\n")
-    else:
-        line.column(pc.if_else(opened, pa.scalar("}}\n", TEXT), pa.scalar("}\n", TEXT)))
-    return line.joined(len(ids))
-
-
-def write_properties(line: Line, properties: Sequence[PropertyText]) -> Any:
-    """Write the metadata; return which rows have any: None for no row, True for all, else a mask.
-
-    What stands before a property depends on the row only as long as some row has none yet.
-    """
-    opened: Any = None
     for part in properties:
-        name = json.dumps(part.name, ensure_ascii=False)
-        first, later = f',"metadata":{{{name}:', f",{name}:"
-        if opened is None or opened is True:
-            prefix: Any = first if opened is None else later
-        else:
-            prefix = pc.if_else(opened, pa.scalar(later, TEXT), pa.scalar(first, TEXT))
-        write_value(line, prefix, part)
-        if opened is True or not part.text.null_count:
-            opened = True
-            continue
-        valid = part.text.is_valid()
-        opened = valid if opened is None else pc.or_(opened, valid)
-        if pc.all(opened).as_py():
-            opened = True
-    return opened
-
-
-def write_value(line: Line, prefix: Any, part: PropertyText) -> None:
-    """Write one value behind its prefix, and nothing where it is missing."""
-    text = part.text if part.plain or not part.quoted else escaped(part.text)
-    quote = '"' if part.quoted else ""
-    if pa.types.is_dictionary(text.type):
-        text = taken(text, prefix + quote if isinstance(prefix, str) and text.null_count else None, quote)
-        if isinstance(prefix, str) and text.null_count:
-            line.column(text)
-            return
-    if text.null_count:
-        if isinstance(prefix, str):
-            line.column(surrounded(text, prefix + quote, quote))
-        else:
-            opening = pc.binary_join_element_wise(prefix, pa.scalar(quote, TEXT), EMPTY) if quote else prefix
-            line.column(pc.binary_join_element_wise(opening, text, pa.scalar(quote, TEXT), EMPTY))
-        return
-    if isinstance(prefix, str):
-        line.write(prefix + quote)
-    else:
-        line.column(prefix)
-        line.write(quote)
-    line.column(text)
-    line.write(quote)
-
-
-def taken(text: pa.Array, prefix: str | None, quote: str) -> pa.Array:
-    """Return dictionary text as plain text; with a `prefix` it and the closing quote are put around each distinct one."""
-    values = text.dictionary
-    if prefix is not None:
-        values = pc.binary_join_element_wise(pa.scalar(prefix, TEXT), values, pa.scalar(quote, TEXT), EMPTY)
-    return values.take(text.indices)
-
-
-def surrounded(text: pa.Array, prefix: str, suffix: str) -> pa.Array:
-    """Return text with a prefix and a suffix; null stays null."""
-    return pc.binary_join_element_wise(pa.scalar(prefix, TEXT), text, pa.scalar(suffix, TEXT), EMPTY)
+        if part.text.null_count < len(part.text):
+            lines.value(part)
+    return lines.joined()
 
 
 def with_null(part: PropertyText) -> PropertyText:
@@ -161,7 +155,7 @@ def with_null(part: PropertyText) -> PropertyText:
     text = part.text.cast(TEXT) if pa.types.is_dictionary(part.text.type) else part.text
     if part.quoted:
         text = text if part.plain else escaped(text)
-        text = surrounded(text, '"', '"')
+        text = pc.binary_join_element_wise(pa.scalar('"', TEXT), text, pa.scalar('"', TEXT), EMPTY)
     return PropertyText(part.name, pc.fill_null(text, "null"), quoted=False, plain=True)
 
 
@@ -180,7 +174,7 @@ def escaped(text: pa.Array) -> pa.Array:
         return text
     special = used[at]
     raw = used.tobytes()
-    for byte in sorted(np.unique(special).tolist(), key=lambda byte: byte != BACKSLASH):
+    for byte in sorted(np.flatnonzero(np.bincount(special)).tolist(), key=lambda byte: byte != BACKSLASH):
         raw = raw.replace(bytes([byte]), ESCAPES[byte])
     growth = np.concatenate([[0], np.cumsum(GROWTH[special])])
     relative = offsets - offsets[0]

@@ -11,7 +11,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from analytex_pandas.frame.columns import Coerced, Traits
 
-SAMPLE = 100
+SAMPLE = 20
 """Present values of a batch that are looked at for dates kept as text."""
 DATE_LIKE = re.compile(
     r"\s*(\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}( \d{1,2}:\d{2}.*)?|\d{4}/\d{1,2}/\d{1,2})\s*"

@@ -18,6 +18,8 @@ EXACT_WHOLE = 2.0**53
 """Whole numbers below it in magnitude are exact as a double; JSON readers in JavaScript keep no more."""
 ARROW_EXPONENT_FROM = 1e15
 """From here up Arrow writes whole floats with an exponent."""
+NARROW = 4_096
+"""Integers between so many consecutive ones are looked up rather than written one by one."""
 FIXED_POINT_DIGITS = 400
 """Decimals whose exponent is further from zero than this keep it, so that no value becomes a megabyte of zeros."""
 
@@ -26,18 +28,23 @@ NOT_FINITE = "not_finite"
 
 def integers(array: pa.Array) -> Coerced:
     """Return integers as their digits."""
-    text = pc.cast(array, TEXT)
-    traits = Traits(beyond_double=beyond_double(array))
-    return Coerced(text, frozenset({"number"}), plain=True, traits=traits)
+    extremes = pc.min_max(array).as_py()
+    least, most = extremes["min"] or 0, extremes["max"] or 0
+    traits = Traits(beyond_double=beyond_double(array) if max(-least, most) > EXACT_WHOLE else 0)
+    return Coerced(integer_text(array, least, most), frozenset({"number"}), plain=True, traits=traits)
+
+
+def integer_text(array: pa.Array, least: int, most: int) -> pa.Array:
+    """Return integers as text; those of a narrow range are written once each and looked up."""
+    if most - least > NARROW or most - least > len(array):
+        return pc.cast(array, TEXT)
+    written = pc.cast(pa.array(np.arange(least, most + 1, dtype=np.int64 if most < 2**63 else np.uint64)), TEXT)
+    places = pc.cast(pc.subtract(array, pa.scalar(least, array.type)), pa.int32())
+    return pa.DictionaryArray.from_arrays(places, written)
 
 
 def beyond_double(array: pa.Array) -> int:
     """Return how many integers have more digits than a double keeps."""
-    if array.type.bit_width < 64 or not len(array) or array.null_count == len(array):  # noqa: PLR2004
-        return 0
-    extremes = pc.min_max(array).as_py()
-    if max(abs(extremes["min"]), abs(extremes["max"])) <= EXACT_WHOLE:
-        return 0
     values = array.drop_null().to_numpy(zero_copy_only=False).astype(np.float64)
     return int(np.count_nonzero(np.abs(values) > EXACT_WHOLE))
 

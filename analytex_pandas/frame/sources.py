@@ -19,7 +19,7 @@ from analytex_pandas.errors import ValidationError
 from analytex_pandas.frame.columns import Cells, Coded, Field, RawBatch, RawColumn
 from analytex_pandas.frame.labels import RangeLabels, index_arrays
 
-BATCH_ROWS = 20_000
+BATCH_ROWS = 40_000
 """Rows coerced and encoded at once: a multiple of the service's 10,000, so that most chunks are one buffer's slice."""
 BATCH_BYTES = 32 * 1024 * 1024
 """Bytes of Arrow data coerced and encoded at once; wide rows make smaller batches."""
