@@ -77,7 +77,8 @@ class Follower:
             try:
                 job = drive.client.job(job_id)
             except AuthenticationError as error:
-                raise self.located(error, number) from error
+                self.locate(error, number)
+                raise
             except NotFoundError as error:
                 listed = self.listed(number)
                 if listed is not None:
@@ -101,7 +102,8 @@ class Follower:
         try:
             jobs = drive.persist(drive.client.jobs, what, patience=PATIENCE_WITH_A_JOB, stoppable=False)
         except AuthenticationError as error:
-            raise self.located(error, number) from error
+            self.locate(error, number)
+            raise
         except AnalytexError:
             return None
         job_id = drive.chunk(number).job_id
@@ -145,8 +147,8 @@ class Follower:
         if self.drive.document.options.transport == "file" and is_name_of(job, self.drive.file_name(number)):
             self.drive.echoes = True
 
-    def located(self, error: AnalytexError, number: int) -> AnalytexError:
-        """Return an error that also says which chunk's job runs on and how to come back to it."""
+    def locate(self, error: AnalytexError, number: int) -> None:
+        """Make an error also say which chunk's job runs on and how to come back to it."""
         chunk = self.drive.chunk(number)
         words = (
             f"{self.drive.label(number).capitalize()} of push {self.drive.push_id} is at the service as job "
@@ -154,4 +156,3 @@ class Follower:
             f"apd.resume({self.drive.push_id!r}) goes on with it once that is mended."
         )
         error.args = (words,)
-        return error

@@ -137,7 +137,7 @@ class Pace:
         if by_history is not None and by_history.early * 0.9 <= by_progress <= by_history.late * 1.1:
             return by_history
         # Nothing says yet what a job still does after its last row, so the first one is not pressed.
-        slack = precision(by_progress) if by_history is not None else 0.05 * by_progress
+        slack = precision(by_progress) if by_history is not None else 0.07 * by_progress
         return Expectation(by_progress - slack, by_progress + slack, slack)
 
     def _scaled(self, rows: int) -> Expectation | None:
@@ -165,7 +165,7 @@ def next_poll(elapsed: float, expected: Expectation | None) -> float:
         return until if until <= stride * 1.3 else stride
     if elapsed <= expected.late:
         return max(closest, (expected.late - expected.early) / 3)
-    return min(max(closest, (elapsed - expected.late) / 3), LONGEST_POLL)
+    return min(max(closest, (elapsed - expected.late) / 2), LONGEST_POLL)
 
 
 def heals(error: Exception) -> bool:

@@ -60,12 +60,20 @@ class Sender:
                     return self.adopt(number, mine)
                 setback.over()
             except NotArrivedError as failure:
-                if not heals(failure.reason):
-                    raise self.located(failure.reason, number) from failure.reason
-                setback.patience = drive.patience()
-                setback.rest(failure.reason, f"sending {drive.label(number)}", stoppable=True)
+                self.rest_after(failure.reason, setback, number)
             except NobodyKnowsError:
                 return None
+
+    def rest_after(self, reason: AnalytexError, setback: Setback, number: int) -> None:
+        """Wait until a chunk that did not arrive may be sent again; raise what stands in the way for good."""
+        try:
+            if not heals(reason):
+                raise reason
+            setback.patience = self.drive.patience()
+            setback.rest(reason, f"sending {self.drive.label(number)}", stoppable=True)
+        except AnalytexError as error:
+            self.locate(error, number)
+            raise
 
     def name(self, number: int) -> str | None:
         """Return the file name by which a chunk can be found, None if it goes without one."""
@@ -171,7 +179,8 @@ class Sender:
                     stoppable=True,
                 )
             except AuthenticationError as error:
-                raise self.located(error, number) from error
+                self.locate(error, number)
+                raise
             except AnalytexError:
                 return []
         return drive.looked
@@ -190,7 +199,8 @@ class Sender:
             try:
                 jobs = drive.persist(drive.client.jobs, what, patience=PATIENCE_WITH_A_JOB, stoppable=False)
             except AuthenticationError as error:
-                raise self.located(error, number) from error
+                self.locate(error, number)
+                raise
             except AnalytexError:
                 return Finding.UNCLEAR
             found = look(
@@ -224,7 +234,8 @@ class Sender:
                 drive.client.jobs, what, patience=PATIENCE_WITH_A_JOB, stoppable=True, phase="waiting"
             )
         except (AuthenticationError, NotFoundError) as error:
-            raise self.located(error, number) from error
+            self.locate(error, number)
+            raise
         mine = by_name(jobs, self.name(number))
         if mine is not None:
             return mine
@@ -265,14 +276,13 @@ class Sender:
             except NotFoundError:
                 return
 
-    def located(self, error: AnalytexError, number: int) -> AnalytexError:
-        """Return an error that also says which chunk it stopped and how to go on."""
+    def locate(self, error: AnalytexError, number: int) -> None:
+        """Make an error also say which chunk it stopped and how to go on."""
         words = (
             f"{self.drive.label(number).capitalize()} of push {self.drive.push_id} was not sent: {error} "
             f"Nothing is lost: apd.resume({self.drive.push_id!r}) goes on with it once that is mended."
         )
         error.args = (words,)
-        return error
 
 
 class NotArrivedError(Exception):

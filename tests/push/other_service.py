@@ -83,6 +83,9 @@ class OtherService:
     requests: list[tuple[float, str, str]] = field(default_factory=list)
     """(time, call, what came of it)."""
     forgotten: set[str] = field(default_factory=set)
+    """Jobs that answer 404."""
+    hidden: set[str] = field(default_factory=set)
+    """Jobs that are not listed."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __enter__(self) -> OtherService:
@@ -258,7 +261,7 @@ class OtherService:
         jobs = [
             {name: value for name, value in self.describe(job).items() if name != "errors"}
             for job in reversed(self.jobs)
-            if now >= job.listed_from
+            if now >= job.listed_from and job.job_id not in self.hidden
         ]
         if self.list_style == "bare":
             return 200, jobs
