@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.errors import ServerError
 from analytex_pandas.service.pages import NextPage, find_jobs, find_next_page
 from analytex_pandas.service.row_errors import RowError, parse_errors
 from analytex_pandas.service.values import to_count, to_datetime, to_seconds, to_text
+from analytex_pandas.settings import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +26,6 @@ __all__ = [
     "parse_job",
     "parse_job_list",
 ]
-
-Kind = Literal["users", "companies"]
 
 WRAPPERS: Final = ("job", "data", "result")
 SHOWN_CHARACTERS: Final = 200
