@@ -49,7 +49,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """Seconds after its start between which a job is expected to end, and how closely that is worth watching."""
+    """Seconds after its start between which a job is expected to end, and how closely to watch it then."""
 
     early: float
     late: float

@@ -13,7 +13,7 @@ from analytex_pandas.errors import AnalytexError, AuthenticationError, ConflictE
 from analytex_pandas.push import ledger as ledgers
 from analytex_pandas.push.drive import PATIENCE_WITH_A_JOB, Setback
 from analytex_pandas.push.lookup import Finding, by_name, in_the_way, is_name_of, look
-from analytex_pandas.push.pacing import Pace, Watch, heals, may_have_arrived, next_poll
+from analytex_pandas.push.pacing import Pace, Watch, backoff, heals, may_have_arrived, next_poll
 from analytex_pandas.push.settling import ChunkContent, SendingChunk
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Sender:
         self.drive = drive
         self.account = account
         self.observer = observer
+        self.blind = 0
+        """Waits in a row for a job that nobody can be asked about."""
 
     def deliver(self, number: int) -> Job | None:
         """Return the job that a chunk became; None when nobody can tell whether it arrived."""
@@ -233,27 +235,28 @@ class Sender:
             jobs = drive.persist(
                 drive.client.jobs, what, patience=PATIENCE_WITH_A_JOB, stoppable=True, phase="waiting"
             )
-        except (AuthenticationError, NotFoundError) as error:
+        except AuthenticationError as error:
             self.locate(error, number)
             raise
+        except AnalytexError:
+            jobs = []
         mine = by_name(jobs, self.name(number))
         if mine is not None:
             return mine
         other = in_the_way(jobs)
-        if other is None:
-            # It ended between the two questions, or is not listed yet.
+        if other is None or not self.wait_for(number, other):
+            # It ended between two questions, or is not listed: every try costs an upload, so they grow apart.
             drive.say(
                 f"{drive.label(number)}: waiting for a job that is not listed",
                 phase="waiting",
                 current=number,
             )
-            drive.rest(1.0, stoppable=True)
-        else:
-            self.wait_for(number, other)
+            self.blind += 1
+            drive.rest(backoff(self.blind, None, drive.chance), stoppable=True)
         return None
 
-    def wait_for(self, number: int, job: Job) -> None:
-        """Watch somebody else's job until it ends."""
+    def wait_for(self, number: int, job: Job) -> bool:
+        """Watch somebody else's job until it ends; False when it cannot be asked about."""
         drive = self.drive
         whose = ledgers.pushes_of_jobs(drive.ledger.journal, [job.job_id]).get(job.job_id)
         who = "a job someone else started" if whose is None else f"chunk {whose[1]:,} of push {whose[0]}"
@@ -274,7 +277,12 @@ class Sender:
                     phase="waiting",
                 )
             except NotFoundError:
-                return
+                return False
+            except AuthenticationError as error:
+                self.locate(error, number)
+                raise
+        self.blind = 0
+        return True
 
     def locate(self, error: AnalytexError, number: int) -> None:
         """Make an error also say which chunk it stopped and how to go on."""

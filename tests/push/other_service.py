@@ -76,7 +76,7 @@ class OtherService:
     """Whether the n-th job fails whole."""
     lose_rows: int = 0
     """Rows that each job drops without a word."""
-    key: str = KEY
+    key: str = field(default=KEY, repr=False)
 
     jobs: list[RemoteJob] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
