@@ -45,8 +45,8 @@ def jobs_frame(client: Client) -> pd.DataFrame:
 
 def own_pushes(job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
     """Return the push and the chunk of those jobs that this machine started."""
-    from analytex_pandas.push.journal import Journal  # noqa: PLC0415  # light until used
-    from analytex_pandas.push.ledger import pushes_of_jobs  # noqa: PLC0415  # light until used
+    from analytex_pandas.push.journal import Journal  # light until used
+    from analytex_pandas.push.ledger import pushes_of_jobs  # light until used
 
     journal = Journal(settings.state_directory())
     return pushes_of_jobs(journal, job_ids) if journal.exists() else {}
@@ -131,5 +131,7 @@ class Job:
 
     def __repr__(self) -> str:
         seen = self._seen
-        rows = "" if seen.total_rows is None else f", {seen.completed_rows or 0:,} of {seen.total_rows:,} rows"
+        rows = (
+            "" if seen.total_rows is None else f", {seen.completed_rows or 0:,} of {seen.total_rows:,} rows"
+        )
         return f"<Job {self.job_id}: {seen.status}{rows}, {len(seen.errors):,} errors>"

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from analytex_pandas.frame.plan import Plan
     from analytex_pandas.account import Job
+    from analytex_pandas.frame.plan import Plan
     from analytex_pandas.push.push import Push
     from analytex_pandas.sandboxed import Sandbox
     from analytex_pandas.settings import Kind
@@ -154,7 +154,7 @@ def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
 def plan_companies(data: Any, **options: Unpack[PlanCompanies]) -> Plan:
     """Return what a push of companies would do; nothing is sent.
 
-    The parameters are those of :func:`plan_users`, but for ``user_id``; ``company_id`` holds the id and has to be there.
+    The parameters are those of :func:`plan_users` but for ``user_id``; ``company_id`` holds the id and has to be there.
     """
     return binding.plan(data, "companies", dict(options))
 
@@ -235,7 +235,7 @@ def jobs(*, client: Client | None = None) -> pd.DataFrame:
         job_id, status, type, filename, file_size (bytes), total_rows, completed_rows, errors (how many), start_time,
         end_time, submitted_at (UTC), push and chunk (those of this machine that the job belongs to).
     """
-    from analytex_pandas.account import jobs_frame  # noqa: PLC0415  # light until used
+    from analytex_pandas.account import jobs_frame  # light until used
 
     return jobs_frame(client or binding.default_client())
 
@@ -253,14 +253,14 @@ def job(job_id: str, *, client: Client | None = None) -> Job:
     NotFoundError
         If the account has no such job.
     """
-    from analytex_pandas.account import Job  # noqa: PLC0415  # light until used
+    from analytex_pandas.account import Job  # light until used
 
     return Job(client or binding.default_client(), job_id)
 
 
 def pushes() -> pd.DataFrame:
     """Return the pushes of this machine, newest first: what they sent, how they ended, which can be resumed."""
-    from analytex_pandas.push.history import pushes as history  # noqa: PLC0415  # light until used
+    from analytex_pandas.push.history import pushes as history  # light until used
 
     return history()
 
@@ -315,7 +315,7 @@ def clean(push_id: str | None = None, *, before: Any = None) -> list[str]:
     list of str
         The pushes that were dropped.
     """
-    from analytex_pandas.push.history import clean as clean_history  # noqa: PLC0415  # light until used
+    from analytex_pandas.push.history import clean as clean_history  # light until used
 
     return clean_history(push_id, before=None if before is None else binding.moment(before))
 
@@ -342,14 +342,14 @@ def sandbox(rows_per_minute: float = settings.ROWS_PER_MINUTE, port: int = 0, **
     ...     len(service.users)
     0
     """
-    from analytex_pandas.sandboxed import Sandbox  # noqa: PLC0415  # loads the server
+    from analytex_pandas.sandboxed import Sandbox  # loads the server
 
     return Sandbox(rows_per_minute, port, **terms)
 
 
 __all__ = [
-    "CommonOptions",
     "Client",
+    "CommonOptions",
     "clean",
     "connect",
     "job",

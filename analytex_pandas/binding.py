@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from analytex_pandas.frame.document import PlanDocument
-    from analytex_pandas.push.push import Bindings, Push
+    from analytex_pandas.push.bindings import Bindings
+    from analytex_pandas.push.push import Push
     from analytex_pandas.service.client import Client
     from analytex_pandas.settings import Kind
 
@@ -37,7 +38,7 @@ def default_client() -> Client:
         If nothing is connected, and ``ANALYTEX_API_KEY`` is not set.
     """
     if not DEFAULT:
-        from analytex_pandas.service.client import Client  # noqa: PLC0415  # light until used
+        from analytex_pandas.service.client import Client  # light until used
 
         try:
             DEFAULT[:] = [Client()]
@@ -50,14 +51,14 @@ def default_client() -> Client:
 
 def can_ask() -> bool:
     """Tell whether somebody is there to be asked for a key."""
-    from analytex_pandas.show.display import in_notebook  # noqa: PLC0415  # light until used
+    from analytex_pandas.show.display import in_notebook  # light until used
 
     return in_notebook() or (sys.stdin is not None and sys.stdin.isatty())
 
 
 def ask_for_key() -> str:
     """Return the key that the user types; it is not echoed."""
-    import getpass  # noqa: PLC0415  # light until used
+    import getpass  # light until used
 
     return getpass.getpass("Analytex API key (Settings → Environments): ")
 
@@ -70,8 +71,8 @@ class Effects:
 
     def launch(self, plan: Plan, wait: bool | None, progress: bool | None) -> Push:
         """Start the push of a plan."""
-        from analytex_pandas.push.opening import start  # noqa: PLC0415  # light until used
-        from analytex_pandas.push.spool import Spool  # noqa: PLC0415  # light until used
+        from analytex_pandas.push.opening import start  # light until used
+        from analytex_pandas.push.spool import Spool  # light until used
 
         spool = plan.store
         if not isinstance(spool, Spool):
@@ -86,13 +87,13 @@ class Effects:
 
     def page(self, plan: Plan) -> str:
         """Return a plan as HTML."""
-        from analytex_pandas.show.plan_page import plan_html  # noqa: PLC0415  # light until used
+        from analytex_pandas.show.plan_page import plan_html  # light until used
 
         return plan_html(plan)
 
     def text(self, plan: Plan) -> str:
         """Return a plan as text."""
-        from analytex_pandas.show.plan_page import plan_text  # noqa: PLC0415  # light until used
+        from analytex_pandas.show.plan_page import plan_text  # light until used
 
         return plan_text(plan)
 
@@ -102,32 +103,33 @@ class Displays:
 
     def panel(self, push: Push, /) -> Any:
         """Return a live panel."""
-        from analytex_pandas.show.display import panel  # noqa: PLC0415  # loads ipywidgets
+        from analytex_pandas.show.display import panel  # loads ipywidgets
 
         return panel(push)
 
     def text(self, push: Push, /) -> str:
         """Return a push as text."""
-        from analytex_pandas.show.text import push_text  # noqa: PLC0415  # light until used
+        from analytex_pandas.show.text import push_text  # light until used
 
         return push_text(push)
 
-    def mimebundle(self, push: Push, /, **options: Any) -> Any:  # noqa: ARG002  # the front end's wishes
+    def mimebundle(self, push: Push, /, **options: Any) -> Any:  # the front end's wishes  # noqa: ARG002  # all of one kind have one signature
         """Return what a notebook shows."""
-        from analytex_pandas.show.display import push_mimebundle  # noqa: PLC0415  # light until used
+        from analytex_pandas.show.display import push_mimebundle  # light until used
 
         return push_mimebundle(push)
 
     def display(self, push: Push, /) -> None:
         """Display a push in a notebook or an IPython terminal."""
-        from analytex_pandas.show.display import display_push  # noqa: PLC0415  # light until used
+        from analytex_pandas.show.display import display_push  # light until used
 
         display_push(push)
 
 
 def bindings() -> Bindings:
     """Return what a push is handed of rooms that it must not know."""
-    from analytex_pandas.push.push import Bindings, Push  # noqa: PLC0415  # light until used
+    from analytex_pandas.push.bindings import Bindings  # light until used
+    from analytex_pandas.push.push import Push  # light until used
 
     Push.displays = Displays()
     return Bindings(plan=plan_of, replan=remake_plan, present=presented)
@@ -135,7 +137,7 @@ def bindings() -> Bindings:
 
 def plan_of(document: PlanDocument) -> Plan:
     """Return the plan that a push carries out; its records are the push's now."""
-    from analytex_pandas.planning import spool_of  # noqa: PLC0415  # light until used
+    from analytex_pandas.planning import spool_of  # light until used
 
     plan = Plan(document, spool_of(document.id), Effects(None))
     plan.taken.append(document.id)
@@ -144,7 +146,7 @@ def plan_of(document: PlanDocument) -> Plan:
 
 def presented(push: Push, wait: bool | None, progress: bool | None) -> Push:
     """Show a push as the surroundings suggest, and wait for it where nobody could come back to it."""
-    from analytex_pandas.show.display import in_notebook, show_push  # noqa: PLC0415  # light until used
+    from analytex_pandas.show.display import in_notebook, show_push  # light until used
 
     display = show_push(push, progress)
     if not (not in_notebook() if wait is None else wait):
@@ -176,7 +178,7 @@ def resume(
     push_id: str | None, client: Client | None, *, rebind: bool, wait: bool | None, progress: bool | None
 ) -> Push:
     """Carry on with a push of the journal."""
-    from analytex_pandas.push import opening  # noqa: PLC0415  # light until used
+    from analytex_pandas.push import opening  # light until used
 
     found = opening.resume(push_id, client or default_client(), rebind=rebind, bindings=bindings())
     return found if found.done else presented(found, wait, progress)
@@ -184,7 +186,7 @@ def resume(
 
 def moment(before: Any) -> dt.datetime:
     """Return a time, or a span before now, as an aware datetime."""
-    import pandas as pd  # noqa: PLC0415  # light until used
+    import pandas as pd  # light until used
 
     if isinstance(before, dt.timedelta):
         return dt.datetime.now(dt.UTC) - before

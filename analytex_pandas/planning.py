@@ -110,8 +110,8 @@ def sweep(state: Path) -> None:
     orphans = [path for path in directories if DriverLock(state, owner_name(path.name)).is_free()]
     if not orphans:
         return
-    from analytex_pandas.push.journal import Journal  # noqa: PLC0415  # needed only where something was left
-    from analytex_pandas.push.ledger import push_ids  # noqa: PLC0415  # needed only where something was left
+    from analytex_pandas.push.journal import Journal  # needed only where something was left
+    from analytex_pandas.push.ledger import push_ids  # needed only where something was left
 
     journal = Journal(state)
     pushed = set(push_ids(journal)) if journal.exists() else set()
@@ -126,9 +126,11 @@ def export(plan: Plan, directory: str | Path) -> list[Path]:
     paths = [target / f"{plan.kind}-{size.number:05d}.ndjson" for size in plan.document.chunks]
     there = [path for path in paths if path.exists()]
     if there:
-        raise AnalytexError(f"{str(there[0])!r} exists already; name an empty directory, or delete what is there.")
+        raise AnalytexError(
+            f"{str(there[0])!r} exists already; name an empty directory, or delete what is there."
+        )
     for path, size in zip(paths, plan.document.chunks, strict=True):
-        with open(path, "xb", opener=private) as file:  # noqa: PTH123  # needs an opener
+        with open(path, "xb", opener=private) as file:  # needs an opener
             file.write(plan.store.read_chunk(size.number))
     return paths
 
@@ -163,7 +165,7 @@ def remake_plan(
         document = document_of(outcome, plan_id, parent.kind, options)
         unsendable = document.invalid[document.invalid["id"].isin(places)]
         if len(unsendable):
-            raise ValidationError(
+            raise ValidationError(  # noqa: TRY301  # the clean-up below is for it too
                 f"{unsendable['position'].nunique():,} of the fixed rows cannot be sent, so nothing was. The first: "
                 f"{unsendable['message'].iloc[0]} See .report for all.",
                 unsendable.reset_index(drop=True),
@@ -196,7 +198,9 @@ def only_ids(
         lines = lines_of(spool.read_chunk(size.number))
         found = [places.get(record[id_name], -1) for record in records(lines)]
         wanted = [place for place in found if place >= 0]
-        chunker.add(lines.filter(pa.array([place >= 0 for place in found])), rows.take(pa.array(wanted, pa.int64())))
+        chunker.add(
+            lines.filter(pa.array([place >= 0 for place in found])), rows.take(pa.array(wanted, pa.int64()))
+        )
     chunker.close()
     for size in document.chunks[len(chunker.sizes) :]:
         spool.delete_chunk(size.number)

@@ -32,8 +32,8 @@ def read_source(data: Any) -> Source:
 
 def parquet_source(path: Path) -> Source:
     """Return a Parquet file, or a directory of them in the order of their names, as a source that is streamed."""
-    import pyarrow as pa  # noqa: PLC0415  # kept out of the import of the package
-    import pyarrow.parquet as pq  # noqa: PLC0415  # kept out of the import of the package
+    import pyarrow as pa  # kept out of the import of the package
+    import pyarrow.parquet as pq  # kept out of the import of the package
 
     paths = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
     if not paths or not paths[0].exists():
@@ -45,18 +45,24 @@ def parquet_source(path: Path) -> Source:
     schema = pq.read_schema(paths[0])
     for file in paths[1:]:
         if not pq.read_schema(file).equals(schema):
-            raise AnalytexError(f"{file.name!r} has other columns or types than {paths[0].name!r}; push them one by one.")
+            raise AnalytexError(
+                f"{file.name!r} has other columns or types than {paths[0].name!r}; push them one by one."
+            )
     return arrow_source(
         schema,
         parquet_batches(paths),
         rows=sum(metadata.num_rows for _, metadata in described),
-        bytes_hint=sum(metadata.row_group(group).total_byte_size for _, metadata in described for group in range(metadata.num_row_groups)),
+        bytes_hint=sum(
+            metadata.row_group(group).total_byte_size
+            for _, metadata in described
+            for group in range(metadata.num_row_groups)
+        ),
     )
 
 
 def parquet_batches(paths: Sequence[Path]) -> Iterator[pa.RecordBatch]:
     """Yield the rows of Parquet files, never a whole row group at once."""
-    import pyarrow.parquet as pq  # noqa: PLC0415  # kept out of the import of the package
+    import pyarrow.parquet as pq  # kept out of the import of the package
 
     for path in paths:
         with pq.ParquetFile(path, buffer_size=READ_AHEAD, pre_buffer=False) as file:

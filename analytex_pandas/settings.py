@@ -117,7 +117,7 @@ def state_directory() -> Path:
         return Path(configured).expanduser()
     if INSTEAD:
         return INSTEAD[-1]
-    import platformdirs  # noqa: PLC0415  # only pushes and plans need it
+    import platformdirs  # only pushes and plans need it
 
     return platformdirs.user_state_path("analytex-pandas", appauthor=False)
 

@@ -1,8 +1,8 @@
 """Columns of Python objects → text of JSON primitives, one family of values at a time.
 
-pandas keeps text, and anything else, as Python objects. A column of one plain family becomes an Arrow array at once. In
-any other each type's cells are gathered, coerced together as the Arrow array they are, and put back in their places: the
-same value so gives the same bytes in whatever company it stands.
+pandas keeps text, and anything else, as Python objects. A column of one plain family becomes an Arrow array at once.
+In any other each type's cells are gathered, coerced together as the Arrow array they are, and put back in their places:
+the same value so gives the same bytes in whatever company it stands.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import enum
 import ipaddress
 import pathlib
 import uuid
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -32,11 +32,18 @@ if TYPE_CHECKING:
     class Coerce(Protocol):
         """The coercion of a whole column, which cells hand their families to."""
 
-        def __call__(self, column: RawColumn, policy: Policy) -> dict[str, Coerced]: ...
+        def __call__(self, column: RawColumn, policy: Policy) -> dict[str, Coerced]:
+            """Return a column as text of JSON primitives."""
 
 
 INVALID_TEXT = "invalid_text"
-PLAIN_FAMILIES = {"string": TEXT, "boolean": pa.bool_(), "integer": pa.int64(), "date": pa.date32(), "empty": pa.null()}
+PLAIN_FAMILIES = {
+    "string": TEXT,
+    "boolean": pa.bool_(),
+    "integer": pa.int64(),
+    "date": pa.date32(),
+    "empty": pa.null(),
+}
 
 
 def coerce_cells(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
@@ -51,7 +58,10 @@ def coerce_cells(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coer
 
 def plain_array(cells: Cells, family: str) -> pa.Array | None:
     """Return the cells as one Arrow array, or None where Arrow does not take them all."""
-    if family == "empty" and any(isinstance(cell, float | decimal.Decimal) and cell == cell for cell in cells):  # noqa: PLR0124  # NaN
+    if family == "empty" and any(
+        isinstance(cell, float | decimal.Decimal) and cell == cell
+        for cell in cells  # noqa: PLR0124  # only NaN differs from itself
+    ):  # NaN
         return None
     try:
         array = pa.array(cells, PLAIN_FAMILIES[family] if family != "empty" else TEXT, from_pandas=True)
@@ -99,7 +109,7 @@ def assembled(parts: Sequence[tuple[np.ndarray[Any, Any], Coerced]], length: int
     return Coerced(pa.array(text, TEXT), kinds_found, plain, tuple(problems), traits)
 
 
-def family_name(cell: Any) -> str:  # noqa: PLR0911  # a table of types reads best as one
+def family_name(cell: Any) -> str:  # a table of types reads best as one
     """Return the family that all cells of this cell's type belong to."""
     if cell is None or cell is pd.NA or cell is pd.NaT:
         return "missing"
@@ -137,7 +147,7 @@ TYPES: tuple[tuple[str, Any], ...] = (
 def is_missing(cell: Any, family: str) -> bool:
     """Tell whether a cell of a family that has missing values is one."""
     if family in ("half", "single", "long", "float"):
-        return bool(cell != cell)  # noqa: PLR0124  # NaN
+        return bool(cell != cell)  # NaN  # noqa: PLR0124  # only NaN differs from itself
     if family == "decimal":
         return bool(cell.is_nan())
     if family in ("datetime", "timedelta"):
@@ -148,11 +158,9 @@ def is_missing(cell: Any, family: str) -> bool:
 def refined(cell: Any, family: str) -> str:
     """Return the family of one cell, where that depends on more than its type."""
     if family == "datetime":
-        stamp = cell if isinstance(cell, dt.datetime) else None
-        aware = stamp is not None and stamp.tzinfo is not None
-        fine = not isinstance(cell, dt.datetime) or isinstance(cell, pd.Timestamp)
-        return ("aware " if aware else "naive ") + ("fine" if fine else "plain")
-    if family == "timedelta" and not (isinstance(cell, dt.timedelta) and not isinstance(cell, pd.Timedelta)):
+        stamp = pd.Timestamp(cell)
+        return ("naive " if stamp.tzinfo is None else "aware ") + ("fine" if stamp.nanosecond else "plain")
+    if family == "timedelta" and pd.Timedelta(cell).nanoseconds:
         return "fine timedelta"
     return family
 
@@ -164,7 +172,10 @@ def strings(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
         return coerce(pa.array([str.__str__(cell) for cell in cells], TEXT), policy)
     clean = cells.copy()
     clean[bad] = None
-    message = "The text holds half a surrogate pair, which no encoding can write; mend it with .str.encode('utf-16', 'surrogatepass').str.decode('utf-16', 'replace')."
+    message = (
+        "The text holds half a surrogate pair, which no encoding can write; mend it with "
+        ".str.encode('utf-16', 'surrogatepass').str.decode('utf-16', 'replace')."
+    )
     sound = pa.array([None if cell is None else str.__str__(cell) for cell in clean], TEXT)
     return {
         suffix: with_problems(coerced, (Problem(bad, INVALID_TEXT, message),))
@@ -199,10 +210,16 @@ def integers(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]
     try:
         return coerce(pa.array(numbers, pa.int64()), policy)
     except (OverflowError, pa.ArrowInvalid):
-        return digits(numbers, str, policy, Traits(beyond_double=sum(abs(number) > 2**53 for number in numbers)))
+        return digits(
+            numbers, str, policy, Traits(beyond_double=sum(abs(number) > 2**53 for number in numbers))
+        )
 
 
-def decimals(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:  # noqa: ARG001  # one shape for all families
+def decimals(
+    cells: Cells,
+    policy: Policy,
+    coerce: Coerce,  # noqa: ARG001  # all of one kind have one signature
+) -> dict[str, Coerced]:  # one shape for all families
     """Return Decimals as their own digits."""
     return digits(list(cells), finite_decimal, policy, Traits())
 
@@ -214,7 +231,7 @@ def finite_decimal(number: decimal.Decimal) -> str:
     return fixed_point(number)
 
 
-def longs(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:  # noqa: ARG001  # one shape for all families
+def longs(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:  # one shape for all families  # noqa: ARG001  # all of one kind have one signature
     """Return long doubles as their shortest digits."""
     return digits(list(cells), long_double, policy, Traits(floats=len(cells)))
 
@@ -226,9 +243,11 @@ def long_double(number: Any) -> str:
     return fixed_point(decimal.Decimal(np.format_float_scientific(number, unique=True)))
 
 
-def digits(numbers: Sequence[Any], text: Callable[[Any], str], policy: Policy, traits: Traits) -> dict[str, Coerced]:
+def digits(
+    numbers: Sequence[Any], text: Callable[[Any], str], policy: Policy, traits: Traits
+) -> dict[str, Coerced]:
     """Return numbers that Arrow has no type for as their digits."""
-    from analytex_pandas.frame.coerce import as_wanted  # noqa: PLC0415  # the two know each other
+    from analytex_pandas.frame.coerce import as_wanted  # the two know each other
 
     written: list[str | None] = []
     failures: dict[tuple[str, str], list[int]] = {}
@@ -242,7 +261,9 @@ def digits(numbers: Sequence[Any], text: Callable[[Any], str], policy: Policy, t
             written.append(None)
             failures.setdefault(("number_too_long", "The number has too many digits."), []).append(row)
     problems = tuple(Problem(np.array(rows), code, message) for (code, message), rows in failures.items())
-    coerced = Coerced(pa.array(written, TEXT), frozenset({"number"}), plain=True, problems=problems, traits=traits)
+    coerced = Coerced(
+        pa.array(written, TEXT), frozenset({"number"}), plain=True, problems=problems, traits=traits
+    )
     return {"": as_wanted(coerced, policy)}
 
 
@@ -252,14 +273,18 @@ def datetimes(zone: str | None, fine: bool) -> Family:
     def convert(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
         if policy.wanted == "date":
             return coerce(pa.array([pd.Timestamp(cell).date() for cell in cells], pa.date32()), policy)
-        if not fine:
-            return coerce(pa.array(list(cells), pa.timestamp("us", zone)), policy)
-        stamps = [pd.Timestamp(cell) for cell in cells]
-        unit = "ns" if any(stamp.nanosecond for stamp in stamps) else "us"
-        counts = [stamp.as_unit(unit)._value for stamp in stamps]  # noqa: SLF001  # .value is always nanoseconds, and overflows
-        return coerce(pa.array(counts, pa.int64()).cast(pa.timestamp(unit, zone)), policy)
+        unit: Unit = "ns" if fine else "us"
+        counts = np.array([utc_count(cell, unit) for cell in cells], np.int64)
+        return coerce(pa.array(counts).cast(pa.timestamp(unit, zone)), policy)
 
     return convert
+
+
+def utc_count(cell: Any, unit: Unit) -> np.int64:
+    """Return a datetime as a count of units since 1970: of UTC if it is aware, else of its own clock."""
+    stamp = pd.Timestamp(cell)
+    wall = stamp if stamp.tzinfo is None else stamp.tz_convert("UTC").tz_localize(None)
+    return wall.as_unit(unit).to_datetime64().astype(np.int64)
 
 
 def dates(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
@@ -274,15 +299,18 @@ def times(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
 
 def timedeltas(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
     """Return durations of microseconds."""
-    return coerce(pa.array(list(cells), pa.duration("us")), policy)
+    counts = np.array(
+        [pd.Timedelta(cell).as_unit("us").to_numpy().astype(np.int64) for cell in cells], np.int64
+    )
+    return coerce(pa.array(counts).cast(pa.duration("us")), policy)
 
 
 def fine_timedeltas(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
-    """Return durations of pandas and NumPy."""
-    spans = [pd.Timedelta(cell) for cell in cells]
-    unit = "ns" if any(span.nanoseconds for span in spans) else "us"
-    counts = [span.as_unit(unit)._value for span in spans]  # noqa: SLF001  # .value is always nanoseconds, and overflows
-    return coerce(pa.array(counts, pa.int64()).cast(pa.duration(unit)), policy)
+    """Return durations of nanoseconds."""
+    counts = np.array(
+        [pd.Timedelta(cell).as_unit("ns").to_numpy().astype(np.int64) for cell in cells], np.int64
+    )
+    return coerce(pa.array(counts).cast(pa.duration("ns")), policy)
 
 
 def arrow(type_: pa.DataType) -> Family:
@@ -321,7 +349,11 @@ def nested(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
     return columns
 
 
-def unsendable(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:  # noqa: ARG001  # one shape for all families
+def unsendable(
+    cells: Cells,
+    policy: Policy,
+    coerce: Coerce,  # noqa: ARG001  # all of one kind have one signature
+) -> dict[str, Coerced]:  # one shape for all families
     """Refuse values that have no JSON form."""
     kinds = sorted({type(cell).__name__ for cell in cells})
     raise UnsendableError(
@@ -330,6 +362,8 @@ def unsendable(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerce
         range(min(len(cells), 3)),
     )
 
+
+Unit = Literal["us", "ns"]
 
 if TYPE_CHECKING:
     Family = Callable[[Cells, Policy, Coerce], dict[str, Coerced]]

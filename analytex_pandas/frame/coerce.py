@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,17 @@ import pyarrow.compute as pc
 from analytex_pandas import settings
 from analytex_pandas.frame import numbers, parse, temporal
 from analytex_pandas.frame.cells import coerce_cells, scalar_text
-from analytex_pandas.frame.columns import TEXT, Cells, Coded, Coerced, Problem, RawColumn, UnsendableError
+from analytex_pandas.frame.columns import (
+    BOOLEAN,
+    NUMBER,
+    STRING,
+    TEXT,
+    Coded,
+    Coerced,
+    Problem,
+    RawColumn,
+    UnsendableError,
+)
 from analytex_pandas.frame.nested import nested_texts, unpacked
 
 if TYPE_CHECKING:
@@ -22,9 +32,6 @@ if TYPE_CHECKING:
 
     from analytex_pandas.frame.options import JsonType, Nested
 
-STRING = frozenset({"string"})
-NUMBER = frozenset({"number"})
-BOOLEAN = frozenset({"boolean"})
 PERIOD = "pandas.period"
 INTERVAL = "pandas.interval"
 
@@ -116,7 +123,9 @@ def storage(array: pa.Array) -> RawColumn:
     name = array.type.extension_name
     if name == "arrow.uuid":
         raw = array.storage.cast(pa.binary(16)) if array.type.storage_type != pa.binary(16) else array.storage
-        return pa.array([None if value is None else str(uuid.UUID(bytes=value)) for value in raw.to_pylist()], TEXT)
+        return pa.array(
+            [None if value is None else str(uuid.UUID(bytes=value)) for value in raw.to_pylist()], TEXT
+        )
     if name == "arrow.bool8":
         return pc.not_equal(array.storage, pa.scalar(0, pa.int8()))
     if name in (PERIOD, INTERVAL):
@@ -214,7 +223,11 @@ def as_wanted(coerced: Coerced, policy: Policy) -> Coerced:
     present = np.flatnonzero(coerced.text.is_valid().to_numpy(zero_copy_only=False))
     (kind,) = coerced.kinds
     article = "a date" if wanted in ("date", "datetime") else f"a {wanted}"
-    problem = Problem(present, f"not_a_{wanted}".removesuffix("time"), f"A {kind} is not {article}; nothing says how to read it as one.")
+    problem = Problem(
+        present,
+        f"not_a_{wanted}".removesuffix("time"),
+        f"A {kind} is not {article}; nothing says how to read it as one.",
+    )
     kinds = NUMBER if wanted == "number" else BOOLEAN if wanted == "boolean" else STRING
     text = pa.nulls(len(coerced.text), TEXT)
     return Coerced(text, kinds, plain=True, problems=(*coerced.problems, problem))
@@ -228,13 +241,17 @@ def checked_length(coerced: Coerced) -> Coerced:
     # a character is at least a byte, so the cheap count of bytes clears nearly every batch
     if (pc.max(pc.binary_length(text)).as_py() or 0) <= settings.MAX_STRING_CHARACTERS:
         return coerced
-    too_long = pc.fill_null(pc.greater(pc.utf8_length(text), settings.MAX_STRING_CHARACTERS), fill_value=False)
+    too_long = pc.fill_null(
+        pc.greater(pc.utf8_length(text), settings.MAX_STRING_CHARACTERS), fill_value=False
+    )
     if pa.types.is_dictionary(coerced.text.type):
         too_long = pc.fill_null(too_long.take(coerced.text.indices), fill_value=False)
     rows = np.flatnonzero(too_long.to_numpy(zero_copy_only=False))
     if not len(rows):
         return coerced
-    message = f"The text is longer than the {settings.MAX_STRING_CHARACTERS:,} characters that the service takes."
+    message = (
+        f"The text is longer than the {settings.MAX_STRING_CHARACTERS:,} characters that the service takes."
+    )
     return parse.with_problems(coerced, (Problem(rows, "string_too_long", message),))
 
 
@@ -243,10 +260,13 @@ def check_type(type_: pa.DataType, policy: Policy) -> None:
     if pa.types.is_nested(type_):
         if policy.nested == "raise":
             raise UnsendableError(
-                f"holds {type_}, which is no JSON primitive", 'nested="json" sends JSON text, nested="flatten" makes properties of structs'
+                f"holds {type_}, which is no JSON primitive",
+                'nested="json" sends JSON text, nested="flatten" makes properties of structs',
             )
         if policy.nested == "flatten" and not pa.types.is_struct(type_):
-            raise UnsendableError(f"holds {type_}, which has no fields to flatten", 'nested="json" sends JSON text')
+            raise UnsendableError(
+                f"holds {type_}, which has no fields to flatten", 'nested="json" sends JSON text'
+            )
     elif not any(holds(type_) for holds, _ in CONVERSIONS):
         raise refusal(type_)
 
@@ -275,6 +295,3 @@ CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array, Poli
 def sole(columns: Mapping[str, Coerced]) -> Coerced:
     """Return the one column of a coercion that cannot flatten."""
     return columns[""]
-
-
-__all__ = ["Cells", "Policy", "coerce", "coerce_arrow", "sole"]

@@ -1,9 +1,9 @@
-"""The values that travel through ``frame``: a column as it came, a column as text of JSON primitives, a batch of rows."""
+"""What travels through ``frame``: a column as it came, a column as text of JSON primitives, a batch of rows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,12 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 TEXT = pa.large_string()
 
 JsonKind = Literal["string", "number", "boolean"]
+Kinds = frozenset[JsonKind]
+
+STRING: Kinds = frozenset({"string"})
+NUMBER: Kinds = frozenset({"number"})
+BOOLEAN: Kinds = frozenset({"boolean"})
+NOTHING: Kinds = frozenset()
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Coded:
         return len(self.codes)
 
 
-RawColumn = pa.Array | Cells | Coded
+RawColumn: TypeAlias = "pa.Array | Cells | Coded"
 """One column of one batch as a source gives it: Arrow, Python objects, or codes into a column of either."""
 
 
@@ -120,7 +126,7 @@ class Coerced:
     """
 
     text: pa.Array
-    kinds: frozenset[JsonKind]
+    kinds: Kinds
     plain: bool = False
     problems: tuple[Problem, ...] = ()
     traits: Traits = Traits()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from analytex_pandas.frame.ndjson import ChunkSize
 from analytex_pandas.frame.options import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -120,7 +119,7 @@ class PlanDocument:
             column's dtype where they fit it.
         """
         records = [json.loads(line) for line in lines]
-        index = restored_index(rows, self.index_names) if len(records) else pd.Index([], dtype=object)
+        index = restored_index(rows, self.index_names) if records else pd.Index([], dtype=object)
         columns: dict[Any, pd.Series[Any]] = {}
         for sent in self.columns.to_dict("records"):
             if sent["column"] in self.index_names:
@@ -129,8 +128,10 @@ class PlanDocument:
             label = sent["column"] if sent["column"] not in columns else sent["property"]
             columns[label] = restored(values, sent["dtype"], index)
         frame = pd.DataFrame(columns, index=index)
-        if not len(records):
-            frame.index = pd.Index([], dtype=object, name=self.index_names[0] if len(self.index_names) == 1 else None)
+        if not records:
+            frame.index = pd.Index(
+                [], dtype=object, name=self.index_names[0] if len(self.index_names) == 1 else None
+            )
         return frame
 
 
@@ -143,17 +144,23 @@ def value_of(record: Mapping[str, Any], name: str, id_columns: Mapping[str, Hash
 def restored(values: Sequence[Any], dtype: str, index: pd.Index[Any]) -> pd.Series[Any]:
     """Return values as a column of the dtype they had, or of their own where that does not hold them."""
     series: pd.Series[Any] = pd.Series(list(values), index=index, dtype=object)
-    if dtype.startswith("datetime64") or dtype.startswith("timestamp"):
+    if dtype.startswith(("datetime64", "timestamp")):
         try:
-            return pd.to_datetime(series, utc=True, format="ISO8601").astype(as_utc(dtype))
+            return cast_to(pd.to_datetime(series, utc=True, format="ISO8601"), as_utc(dtype))
         except (TypeError, ValueError):
             return series
     if dtype in PLAIN_DTYPES:
         try:
-            return series.astype(PLAIN_DTYPES[dtype])
+            return cast_to(series, PLAIN_DTYPES[dtype])
         except (TypeError, ValueError, OverflowError):
             return series
     return series
+
+
+def cast_to(series: pd.Series[Any], dtype: Any) -> pd.Series[Any]:
+    """Return a column in a dtype that is known by its name only."""
+    converted: pd.Series[Any] = series.astype(dtype)
+    return converted
 
 
 def as_utc(dtype: str) -> str:
@@ -173,16 +180,11 @@ PLAIN_DTYPES = {
 
 def table_document(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a DataFrame of scalars as JSON."""
-    return [
-        {str(name): tag(value) for name, value in row.items()} for row in frame.to_dict("records")
-    ]
+    return [{str(name): tag(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def typed_table(rows: Sequence[Mapping[str, Any]], dtypes: Mapping[str, str]) -> pd.DataFrame:
     """Return rows as a DataFrame of the given columns and dtypes, also when there are none."""
     return pd.DataFrame(
-        {
-            name: pd.Series([untag(row[name]) for row in rows], dtype=dtype)
-            for name, dtype in dtypes.items()
-        }
+        {name: pd.Series([untag(row[name]) for row in rows], dtype=dtype) for name, dtype in dtypes.items()}
     )

@@ -1,10 +1,9 @@
-"""The road from a source to chunks: read once, prepare, encode, cut, compare ids. What it needs of a disk is handed in."""
+"""The road from a source to chunks: read once, prepare, encode, cut, compare ids. Its disk is handed in."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -20,7 +19,7 @@ from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
 from analytex_pandas.frame.prepare import Encoded, Prepared, Report, encode_prepared, merged_types, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from analytex_pandas.frame.columns import JsonKind
     from analytex_pandas.frame.hashing import Hashes
@@ -71,7 +70,7 @@ class Draft:
     fields: dict[str, Field] = field(default_factory=dict)
     traits: dict[str, Traits] = field(default_factory=dict)
     kinds: dict[str, frozenset[JsonKind]] = field(default_factory=dict)
-    id_traits: Traits = Traits()
+    id_traits: Traits = Traits()  # noqa: RUF009  # frozen
     company_traits: Traits | None = None
     reports: list[Report] = field(default_factory=list)
     chunks: Sequence[ChunkSize] = ()
@@ -97,7 +96,7 @@ class Draft:
             self.traits[name] += Traits(missing=len(batch.rows))
 
 
-def draft(
+def draft(  # noqa: PLR0917  # the two readings have one signature
     source: Source, options: Options, kind: Kind, store: ChunkStore, scratch: Scratch, workers: int
 ) -> Draft:
     """Read a source into chunks and return what is known of them.
@@ -123,12 +122,12 @@ def draft(
     return outcome
 
 
-def encoded_at_once(  # noqa: PLR0917  # the two readings have one signature
+def encoded_at_once(  # the two readings have one signature  # noqa: PLR0917  # the two readings have one signature
     source: Source,
     known: Layout | None,
     options: Options,
     kind: Kind,
-    scratch: Scratch,  # noqa: ARG001  # the two readings have one signature
+    scratch: Scratch,  # the two readings have one signature  # noqa: ARG001  # all of one kind have one signature
     outcome: Draft,
     pool: ThreadPoolExecutor,
     workers: int,
@@ -147,7 +146,7 @@ def encoded_at_once(  # noqa: PLR0917  # the two readings have one signature
         yield encoded
 
 
-def encoded_when_settled(  # noqa: PLR0917  # the two readings have one signature
+def encoded_when_settled(  # the two readings have one signature  # noqa: PLR0917  # the two readings have one signature
     source: Source,
     known: Layout | None,
     options: Options,
@@ -202,7 +201,9 @@ def spilled(batch: Prepared, scratch: Scratch) -> Prepared:
         rows=batch.rows.slice(0, 0),
         id=dataclasses.replace(batch.id, text=bare),
         company=dataclasses.replace(batch.company, text=bare) if batch.company else None,
-        properties={name: dataclasses.replace(coerced, text=bare) for name, coerced in batch.properties.items()},
+        properties={
+            name: dataclasses.replace(coerced, text=bare) for name, coerced in batch.properties.items()
+        },
     )
 
 
@@ -215,7 +216,9 @@ def unspilled(batch: Prepared, tables: list[pa.Table], *, with_company: bool) ->
         text = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
         return dataclasses.replace(coerced, text=text)
 
-    missing = Coerced(pa.nulls(len(rows), pa.large_string()), frozenset(), plain=True) if with_company else None
+    missing = (
+        Coerced(pa.nulls(len(rows), pa.large_string()), frozenset(), plain=True) if with_company else None
+    )
     return dataclasses.replace(
         batch,
         rows=rows,
@@ -242,7 +245,9 @@ def in_order(
             future.cancel()
 
 
-def settle_duplicates(outcome: Draft, options: Options, kind: Kind, store: ChunkStore, scratch: Scratch) -> None:
+def settle_duplicates(
+    outcome: Draft, options: Options, kind: Kind, store: ChunkStore, scratch: Scratch
+) -> None:
     """Drop equal records, and differing ones by policy; write the chunks anew where lines fell away."""
     total = sum(size.rows for size in outcome.chunks)
     candidates = duplicates.suspects(scratch.hashes, total)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,8 @@ import pyarrow as pa
 from analytex_pandas.frame.ndjson import ChunkSize, lines_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from analytex_pandas.frame.hashing import Hashes
     from analytex_pandas.frame.options import Duplicates
     from analytex_pandas.settings import Kind
@@ -57,7 +58,7 @@ def suspects(blocks: Callable[[], Iterator[Hashes]], total: int) -> Ordinals:
 def repeated(kept: Sequence[Hashes], places: Sequence[Ordinals], *, whole: bool) -> Ordinals:
     """Return the places of the hashes that occur more than once among those kept."""
     values = np.concatenate(kept) if kept else np.zeros(0, np.uint64)
-    if len(values) < 2:  # noqa: PLR2004  # one alone is no duplicate
+    if len(values) <= 1:  # one alone is no duplicate
         return np.zeros(0, np.int64)
     ordered = np.sort(values)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
@@ -68,7 +69,11 @@ def repeated(kept: Sequence[Hashes], places: Sequence[Ordinals], *, whole: bool)
 
 
 def judge(
-    candidates: Ordinals, sizes: Sequence[ChunkSize], read: Callable[[int], bytes], kind: Kind, policy: Duplicates
+    candidates: Ordinals,
+    sizes: Sequence[ChunkSize],
+    read: Callable[[int], bytes],
+    kind: Kind,
+    policy: Duplicates,
 ) -> Verdict:
     """Return what becomes of lines whose id may occur twice, by comparing the records themselves."""
     if not len(candidates):
@@ -85,8 +90,8 @@ def judge(
         conflicting = table.loc[conflict, "place"].to_numpy(np.int64)
     else:
         repeats, conflicting = table, np.zeros(0, np.int64)
-    keep = "last" if policy == "last" else "first"
-    dropped = repeats.loc[repeats.duplicated("id", keep=keep), "place"].to_numpy(np.int64)
+    keep: Literal["first", "last"] = "last" if policy == "last" else "first"
+    dropped = repeats[repeats.duplicated("id", keep=keep)]["place"].to_numpy(np.int64)
     return Verdict(np.sort(dropped), np.sort(conflicting))
 
 

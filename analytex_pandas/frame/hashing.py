@@ -54,7 +54,7 @@ def padded_words(text: pa.Array) -> np.ndarray[Any, Any]:
 
 def shortened(text: pa.Array) -> pa.Array:
     """Return texts longer than ``MAX_PADDED`` bytes as a digest of their own; long ids are rare."""
-    import hashlib  # noqa: PLC0415  # long ids are rare
+    import hashlib  # long ids are rare
 
     values = [
         value if len(value) <= MAX_PADDED else hashlib.blake2b(value, digest_size=16).hexdigest().encode()

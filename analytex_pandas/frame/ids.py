@@ -1,11 +1,11 @@
-"""What makes an id: text as it is, whole numbers as their digits, UUIDs as text; anything else makes the row invalid."""
+"""What makes an id: text as it is, whole numbers as their digits, UUIDs as text; anything else is invalid."""
 
 from __future__ import annotations
 
 import dataclasses
 import decimal
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,15 +14,21 @@ import pyarrow.compute as pc
 
 from analytex_pandas.frame import cells as cell_families
 from analytex_pandas.frame.coerce import Policy, coerce, sole, spread, storage
-from analytex_pandas.frame.columns import TEXT, Cells, Coded, Coerced, Problem, RawColumn, Traits, without
+from analytex_pandas.frame.columns import (
+    STRING,
+    TEXT,
+    Cells,
+    Coded,
+    Coerced,
+    Problem,
+    RawColumn,
+    Traits,
+    without,
+)
 from analytex_pandas.frame.numbers import EXACT_WHOLE
 from analytex_pandas.frame.parse import with_problems
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 PLAIN = Policy()
-STRING = frozenset({"string"})
 UTF8_FROM = 0x80
 SPACE = 0x20
 
@@ -41,7 +47,9 @@ def ids(column: RawColumn, name: str, *, optional: bool = False) -> Coerced:
     """
     found = id_texts(column)
     found = with_problems(found, blanks(found.text, name))
-    text = without(found.text, np.concatenate([np.array([], np.int64), *(problem.rows for problem in found.problems)]))
+    text = without(
+        found.text, np.concatenate([np.array([], np.int64), *(problem.rows for problem in found.problems)])
+    )
     problems = tuple(named(problem, name) for problem in found.problems)
     if not optional:
         reported = {row for problem in problems for row in problem.rows.tolist()}
@@ -66,8 +74,8 @@ def id_texts(column: RawColumn) -> Coerced:
         return cell_ids(column)
     if isinstance(column.type, pa.BaseExtensionType):
         inner = storage(column)
-        if column.type.extension_name == "arrow.uuid" or isinstance(inner, Coded | np.ndarray):
-            return id_texts(inner) if column.type.extension_name == "arrow.uuid" else wrong_type(column, "a period or interval")
+        if isinstance(inner, Coded | np.ndarray):
+            return wrong_type(column, "a period or interval")
         return id_texts(inner)
     return arrow_ids(column)
 
@@ -105,11 +113,15 @@ def float_ids(array: pa.Array) -> Coerced:
         STRING,
         plain=True,
         problems=(
-            *problem(present & ~whole, "invalid_id", "This {id} is no whole number; an id is text or a whole number."),
+            *problem(
+                present & ~whole,
+                "invalid_id",
+                "This {id} is no whole number; an id is text or a whole number.",
+            ),
             *problem(
                 whole & ~small,
                 "id_too_large",
-                "This {id} is a float from 2^53 up, whose last digits may be lost already; read the column as text or Int64.",
+                "This {id} is a float from 2^53 up, whose last digits may be lost; read the column as text or Int64.",
             ),
         ),
         traits=Traits(floats=int(present.sum()), whole_floats=int(small.sum())),
@@ -128,7 +140,9 @@ def whole_digits(text: pa.Array) -> Coerced:
     bare = pc.replace_substring_regex(text, r"\.0*$", "")
     fractional = pc.and_(text.is_valid(), pc.invert(whole)).to_numpy(zero_copy_only=False)
     message = "This {id} is no whole number; an id is text or a whole number."
-    return Coerced(pc.if_else(whole, bare, None), STRING, plain=True, problems=problem(fractional, "invalid_id", message))
+    return Coerced(
+        pc.if_else(whole, bare, None), STRING, plain=True, problems=problem(fractional, "invalid_id", message)
+    )
 
 
 def wrong_type(array: pa.Array, shown: str) -> Coerced:
@@ -156,7 +170,9 @@ def cell_ids(cells: Cells) -> Coerced:
             problems.setdefault(found, []).append(row)
         else:
             text[row] = found
-    found_problems = tuple(Problem(np.array(rows), code, message) for (code, message), rows in problems.items())
+    found_problems = tuple(
+        Problem(np.array(rows), code, message) for (code, message), rows in problems.items()
+    )
     return Coerced(pa.array(text, TEXT), STRING, problems=found_problems)
 
 
@@ -165,7 +181,10 @@ def cell_id(cell: Any, family: str) -> str | tuple[str, str]:
     if family == "string":
         if cell_families.is_unicode(cell):
             return str.__str__(cell)
-        return cell_families.INVALID_TEXT, "This {id} holds half a surrogate pair, which no encoding can write."
+        return (
+            cell_families.INVALID_TEXT,
+            "This {id} holds half a surrogate pair, which no encoding can write.",
+        )
     if family == "enum" and isinstance(cell, str):
         return str.__str__(cell)
     if family == "integer":
@@ -176,7 +195,10 @@ def cell_id(cell: Any, family: str) -> str | tuple[str, str]:
         return first_of(whole_digits(pa.array([format(decimal.Decimal(cell), "f")], TEXT)))
     if isinstance(cell, uuid.UUID):
         return str(cell)
-    return "invalid_id", f"This {{id}} is of type {type(cell).__name__}; an id is text, a whole number or a UUID."
+    return (
+        "invalid_id",
+        f"This {{id}} is of type {type(cell).__name__}; an id is text, a whole number or a UUID.",
+    )
 
 
 def first_of(coerced: Coerced) -> str | tuple[str, str]:
@@ -217,6 +239,7 @@ def last_bytes(text: pa.Array) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 def bytes_at(text: pa.Array, which: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return the first (0) or last (-1) byte of each text; 0 where there is none."""
     data, offsets = text_buffers(text)
     if not len(data):
         return np.zeros(len(text), np.uint8)
@@ -225,7 +248,9 @@ def bytes_at(text: pa.Array, which: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.where(ends > starts, data[np.clip(at, 0, len(data) - 1)], 0).astype(np.uint8)
 
 
-def text_buffers(text: pa.Array) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.int64]]]:
+def text_buffers(
+    text: pa.Array,
+) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.int64]]]:
     """Return the bytes of a ``large_string`` array and where each of its texts begins and ends in them."""
     _, offset_buffer, data_buffer = text.buffers()
     offsets = np.frombuffer(offset_buffer, np.int64, len(text) + 1, text.offset * 8)

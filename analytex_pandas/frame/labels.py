@@ -38,7 +38,7 @@ def rows_table(
 ) -> pa.Table:
     """Return the rows table of `positions`, with their labels as a range or as one array an index level."""
     if isinstance(labels, RangeLabels):
-        description = {"start": labels.start, "step": labels.step}
+        description: dict[str, Any] = {"start": labels.start, "step": labels.step}
         fields, arrays = [], []
     else:
         encoded = [storable(label) for label in labels]
@@ -103,9 +103,7 @@ def labels(rows: pa.Table) -> list[Any]:
     if "levels" not in description:
         start, step = description.get("start", 0), description.get("step", 1)
         return [start + step * position for position in rows[POSITION].to_pylist()]
-    levels = [
-        level_labels(rows[f"label_{level}"], how) for level, how in enumerate(description["levels"])
-    ]
+    levels = [level_labels(rows[f"label_{level}"], how) for level, how in enumerate(description["levels"])]
     return list(zip(*levels, strict=True)) if len(levels) > 1 else levels[0]
 
 
@@ -122,8 +120,9 @@ def restored_index(rows: pa.Table, names: Sequence[Hashable]) -> pd.Index[Any]:
     """Return the index of the rows of a rows table, under the names it had in the input."""
     values = labels(rows)
     if len(names) > 1:
-        return pd.MultiIndex.from_tuples(values, names=names)
-    return pd.Index(values, name=names[0] if names else None, tupleize_cols=False)
+        return pd.MultiIndex.from_tuples(values, names=list(names))
+    index: pd.Index[Any] = pd.Index(values, name=names[0] if names else None, tupleize_cols=False)
+    return index
 
 
 def tagged(value: Any) -> str:
@@ -131,8 +130,11 @@ def tagged(value: Any) -> str:
     return json.dumps(tag(value))
 
 
-def tag(value: Any) -> Any:  # noqa: PLR0911  # a table of types reads best as one
-    if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and value == value):  # noqa: PLR0124  # NaN
+def tag(value: Any) -> Any:
+    """Return a scalar as what JSON can hold, its type told where JSON would not tell it."""
+    if (
+        value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and value == value)  # noqa: PLR0124  # only NaN differs from itself
+    ):  # NaN
         return value
     if isinstance(value, tuple):
         return {"tuple": [tag(item) for item in value]}
@@ -154,7 +156,11 @@ TAGS: tuple[tuple[str, Any, Any], ...] = (
     ("Timestamp", pd.Timestamp | dt.datetime | np.datetime64, lambda value: pd.Timestamp(value).isoformat()),
     ("date", dt.date, lambda value: value.isoformat()),
     ("time", dt.time, lambda value: value.isoformat()),
-    ("Timedelta", pd.Timedelta | dt.timedelta | np.timedelta64, lambda value: pd.Timedelta(value).isoformat()),
+    (
+        "Timedelta",
+        pd.Timedelta | dt.timedelta | np.timedelta64,
+        lambda value: pd.Timedelta(value).isoformat(),
+    ),
     ("Period", pd.Period, lambda value: [str(value), value.freqstr]),
     ("Decimal", decimal.Decimal, str),
     ("UUID", uuid.UUID, str),
@@ -183,6 +189,7 @@ def untagged(text: str) -> Any:
 
 
 def untag(document: Any) -> Any:
+    """Return what ``tag`` was given."""
     if isinstance(document, dict):
         ((name, content),) = document.items()
         return UNTAGS[name](content)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from analytex_pandas.frame.options import Options
     from analytex_pandas.settings import Kind
 
+SHOWN = 10
+"""Columns that a message lists at most."""
+
 
 @dataclass(frozen=True)
 class Property:
@@ -78,14 +81,20 @@ def layout(fields: Sequence[Field], options: Options, kind: Kind, *, partial: bo
     if not partial:
         wrong += [f"properties: there is no column {label!r}.{near(fields, label)}" for label in unknown]
         columns = {field.label for field in fields}
-        wrong += [f"types: there is no column {label!r}.{near(fields, label)}" for label in types if label not in columns]
+        wrong += [
+            f"types: there is no column {label!r}.{near(fields, label)}"
+            for label in types
+            if label not in columns
+        ]
     properties = tuple(
         Property(field, name, Policy(types.get(field.label), options.timezone, options.nested))
         for field, name in chosen
     )
     wrong += wrong_names([(repr(part.field.label), part.name) for part in properties])
     if wrong:
-        raise ValidationError("The frame cannot be sent as it is:\n" + "\n".join(f"- {line}" for line in wrong))
+        raise ValidationError(
+            "The frame cannot be sent as it is:\n" + "\n".join(f"- {line}" for line in wrong)
+        )
     return Layout(id_field, company, properties)
 
 
@@ -129,8 +138,8 @@ def near(fields: Iterable[Field], label: Hashable) -> str:
         return f" Did you mean {' or '.join(repr(folded[match]) for match in matches)}?"
     if not names:
         return " The frame has no columns."
-    more = f" and {len(names) - 10} more" if len(names) > 10 else ""  # noqa: PLR2004
-    return f" There are {', '.join(map(repr, names[:10]))}{more}."
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f" There are {', '.join(map(repr, names[:SHOWN]))}{more}."
 
 
 def wrong_names(named: Sequence[tuple[str, str]]) -> list[str]:
@@ -139,7 +148,9 @@ def wrong_names(named: Sequence[tuple[str, str]]) -> list[str]:
     for name, count in Counter(name for _, name in named).items():
         if count > 1:
             columns = ", ".join(column for column, other in named if other == name)
-            wrong.append(f"Two properties have the name {name!r} (columns {columns}); rename one with properties={{column: name}}.")
+            wrong.append(
+                f"Two properties have the name {name!r} (columns {columns}); rename one: properties={{column: name}}."
+            )
     for column, name in named:
         if len(name) > settings.MAX_PROPERTY_NAME_CHARACTERS:
             wrong.append(
@@ -147,9 +158,13 @@ def wrong_names(named: Sequence[tuple[str, str]]) -> list[str]:
                 f"{settings.MAX_PROPERTY_NAME_CHARACTERS}. Rename it with properties={{column: name}}."
             )
         if not name.strip():
-            wrong.append(f"The property of column {column} has no name; give it one with properties={{column: name}}.")
+            wrong.append(
+                f"The property of column {column} has no name; give it one with properties={{column: name}}."
+            )
         if any("\ud800" <= character <= "\udfff" for character in name):
-            wrong.append(f"The name of column {column} holds half a surrogate pair, which no encoding can write.")
+            wrong.append(
+                f"The name of column {column} holds half a surrogate pair, which no encoding can write."
+            )
     if len(named) > settings.MAX_PROPERTIES:
         wrong.append(
             f"There are {len(named)} properties; the service takes {settings.MAX_PROPERTIES} a profile. "

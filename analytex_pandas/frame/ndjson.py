@@ -6,7 +6,6 @@ A batch becomes one Arrow array of lines in one join; its data buffer is the fil
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,8 @@ from analytex_pandas.frame.ids import text_buffers
 from analytex_pandas.frame.labels import concat_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from analytex_pandas.frame.options import Nulls
     from analytex_pandas.settings import Kind
 

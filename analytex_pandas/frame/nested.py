@@ -21,7 +21,7 @@ MAPPINGS = (Mapping,)
 TOO_DEEP = 200
 
 
-class NotEncodable(Exception):  # noqa: N818  # it ends a cell, not a program
+class NotEncodable(Exception):  # it ends a cell, not a program  # noqa: N818  # it ends a cell, not a program
     """A value inside a nested cell cannot be sent; carries the code and the message of its row."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -54,7 +54,10 @@ def encoded(value: Any, scalar: Callable[[Any], tuple[str, str] | None], depth: 
     if depth > TOO_DEEP:
         raise NotEncodable("nested_too_deep", "The value is nested too deep, or holds itself.")
     if isinstance(value, MAPPINGS):
-        items = (f"{json.dumps(key_text(key, scalar), ensure_ascii=False)}:{encoded(item, scalar, depth + 1)}" for key, item in value.items())
+        items = (
+            f"{json.dumps(key_text(key, scalar), ensure_ascii=False)}:{encoded(item, scalar, depth + 1)}"
+            for key, item in value.items()
+        )
         return "{" + ",".join(items) + "}"
     if isinstance(value, SEQUENCES):
         return "[" + ",".join(encoded(item, scalar, depth + 1) for item in value) + "]"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SAMPLE = 20
 """Present values of a batch that are looked at for dates kept as text."""
 DATE_LIKE = re.compile(
-    r"\s*(\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}( \d{1,2}:\d{2}.*)?|\d{4}/\d{1,2}/\d{1,2})\s*"
+    r"\s*(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4})([T ]\d{1,2}:\d{2}.*)?\s*"
 )
 MOSTLY = 0.9
 SERVICE_SET = frozenset({"first_seen_at", "last_seen_at"})
@@ -80,5 +80,3 @@ def id_note(traits: Traits) -> str:
     if traits.spaces_around:
         notes.append(f"{traits.spaces_around:,} ids with spaces around them, which make them other ids")
     return "; ".join(notes)
-
-

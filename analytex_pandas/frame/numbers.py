@@ -18,6 +18,10 @@ EXACT_WHOLE = 2.0**53
 """Whole numbers below it in magnitude are exact as a double; JSON readers in JavaScript keep no more."""
 ARROW_EXPONENT_FROM = 1e15
 """From here up Arrow writes whole floats with an exponent."""
+NARROW_EXPONENT_FROM = 1e4
+"""The same of 16- and 32-bit floats."""
+SMALLEST_WRITABLE = 128
+"""Bits of the decimals that Arrow writes as text; narrower ones are widened."""
 NARROW = 4_096
 """Integers between so many consecutive ones are looked up rather than written one by one."""
 FIXED_POINT_DIGITS = 400
@@ -38,7 +42,9 @@ def integer_text(array: pa.Array, least: int, most: int) -> pa.Array:
     """Return integers as text; those of a narrow range are written once each and looked up."""
     if most - least > NARROW or most - least > len(array):
         return pc.cast(array, TEXT)
-    written = pc.cast(pa.array(np.arange(least, most + 1, dtype=np.int64 if most < 2**63 else np.uint64)), TEXT)
+    written = pc.cast(
+        pa.array(np.arange(least, most + 1, dtype=np.int64 if most < 2**63 else np.uint64)), TEXT
+    )
     places = pc.cast(pc.subtract(array, pa.scalar(least, array.type)), pa.int32())
     return pa.DictionaryArray.from_arrays(places, written)
 
@@ -60,7 +66,9 @@ def floats(array: pa.Array) -> Coerced:
     if not finite.all():
         infinite = np.flatnonzero(np.isinf(values))
         if len(infinite):
-            problems = (Problem(infinite, NOT_FINITE, "An infinite number has no JSON; make it missing or finite."),)
+            problems = (
+                Problem(infinite, NOT_FINITE, "An infinite number has no JSON; make it missing or finite."),
+            )
         array = pc.if_else(pa.array(finite), array, None)
     text = half_floats(array) if pa.types.is_float16(array.type) else pc.cast(array, TEXT)
     with np.errstate(invalid="ignore"):
@@ -68,7 +76,7 @@ def floats(array: pa.Array) -> Coerced:
         odd = whole & (np.abs(values) < EXACT_WHOLE)
         odd &= (np.abs(values) >= ARROW_EXPONENT_FROM) | ((values == 0) & np.signbit(values))
         if narrow:
-            odd |= whole & (np.abs(values) >= 1e4) & (np.abs(values) < EXACT_WHOLE)  # noqa: PLR2004
+            odd |= whole & (np.abs(values) >= NARROW_EXPONENT_FROM) & (np.abs(values) < EXACT_WHOLE)
     if odd.any():
         digits = pc.cast(pa.array(values[odd].astype(np.int64)), TEXT)
         text = pc.replace_with_mask(text, pa.array(odd), digits)
@@ -80,14 +88,16 @@ def half_floats(array: pa.Array) -> pa.Array:
     """Return 16-bit floats as text: Arrow would write the digits of a double, so NumPy's shortest form it is."""
     values = array.to_numpy(zero_copy_only=False).astype(np.float16)
     distinct, codes = np.unique(values.view(np.uint16), return_inverse=True)
-    shortest = [np.format_float_positional(value, unique=True, trim="-") for value in distinct.view(np.float16)]
+    shortest = [
+        np.format_float_positional(value, unique=True, trim="-") for value in distinct.view(np.float16)
+    ]
     text = pa.array(shortest, TEXT).take(pa.array(codes.astype(np.int32)))
     return pc.if_else(array.is_valid(), text, None)
 
 
 def decimals(array: pa.Array) -> Coerced:
     """Return decimals as their own digits, scale included, without an exponent."""
-    if array.type.bit_width < 128:  # noqa: PLR2004
+    if array.type.bit_width < SMALLEST_WRITABLE:
         array = pc.cast(array, pa.decimal128(array.type.precision, array.type.scale))
     text = pc.cast(array, TEXT)
     exponents = pc.fill_null(pc.match_substring(text, "E"), fill_value=False)

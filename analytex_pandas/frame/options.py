@@ -22,7 +22,7 @@ Invalid = Literal["raise", "skip"]
 Duplicates = Literal["raise", "first", "last"]
 Transport = Literal["file", "json"]
 
-MULTIPART_OVERHEAD = 400
+MULTIPART_OVERHEAD = 320
 """Bytes set apart in each request for what surrounds the file: boundaries, part headers, JSON envelope."""
 
 
@@ -167,11 +167,11 @@ def checked_types(types: Any) -> tuple[tuple[Hashable, JsonType], ...]:
 
 def check_numbers(options: Options) -> None:
     """Raise ValidationError for a number that is out of its range."""
-    for name, least in (("chunk_rows", 1), ("chunk_bytes", 2 * MULTIPART_OVERHEAD), ("canary", 0)):
-        value = getattr(options, name)
+    for name, least in (("chunk_rows", 1), ("chunk_bytes", MULTIPART_OVERHEAD + 2), ("canary", 0)):
+        value: object = getattr(options, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValidationError(f"{name}={value!r}: a whole number of at least {least:,} is needed.")
-    limit = options.max_errors
+    limit: object = options.max_errors  # as it was given, whatever its type
     if limit is None:
         return
     if isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 0:
@@ -182,16 +182,15 @@ def check_numbers(options: Options) -> None:
 
 def checked_timezone(name: Any) -> str:
     """Return the name of a time zone that exists."""
-    import zoneinfo  # noqa: PLC0415  # needed for other zones than the default alone
+    import zoneinfo  # needed for other zones than the default alone
 
-    if not isinstance(name, str):
-        name = str(name)
+    name = str(name)
     if name == "UTC":
-        return name
+        return "UTC"
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
         near = difflib.get_close_matches(name, zoneinfo.available_timezones(), 1)
         hint = f" Did you mean {near[0]!r}?" if near else " Names are like 'Europe/Berlin'."
         raise ValidationError(f"timezone={name!r} is no time zone that is known here.{hint}") from error
-    return name
+    return str(name)

@@ -1,4 +1,4 @@
-"""Text → what ``types=`` asks for: numbers, booleans, dates, datetimes. What does not parse, or is ambiguous, is said."""
+"""Text → what ``types=`` asks for: numbers, booleans, dates, datetimes. What is ambiguous is said, never guessed."""
 
 from __future__ import annotations
 
@@ -27,10 +27,13 @@ TRUE = frozenset({"true", "t", "yes", "y", "1"})
 FALSE = frozenset({"false", "f", "no", "n", "0"})
 COMPACT_DATE = re.compile(r"[0-9]{8}")
 ONLY_DIGITS = re.compile(r"[0-9.]+")
-DEFAULTS = (dt.datetime(2000, 1, 1), dt.datetime(2001, 2, 2))  # noqa: DTZ001  # they stand in for what a text leaves out
+DOTS_OF_A_DATE = 2
+SHOWN = 40
+"""Characters of a text that a message shows."""
+DEFAULTS = (dt.datetime(2000, 1, 1), dt.datetime(2001, 2, 2))  # they stand in for what a text leaves out  # noqa: DTZ001  # they stand in for what a text leaves out
 
 
-class Unreadable(Exception):  # noqa: N818  # it ends a cell, not a program
+class Unreadable(Exception):  # it ends a cell, not a program  # noqa: N818  # it ends a cell, not a program
     """A text cannot be read as what was asked for; carries the code and the message of its row."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -42,7 +45,7 @@ class Unreadable(Exception):  # noqa: N818  # it ends a cell, not a program
 def by_distinct(
     text: pa.Array, read: Callable[[str], Any]
 ) -> tuple[list[Any], np.ndarray[Any, Any], tuple[Problem, ...]]:
-    """Return what `read` makes of each distinct text, each row's place in that (-1: missing), and the unreadable rows."""
+    """Return what `read` makes of each distinct text, each row's place in that (-1: none), and the unreadable rows."""
     encoded = text if isinstance(text.type, pa.DictionaryType) else text.dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     values: list[Any] = []
@@ -87,7 +90,9 @@ def number(text: str) -> str:
 def booleans(text: pa.Array) -> Coerced:
     """Return text such as true, no, 1 as booleans."""
     values, codes, problems = by_distinct(text, boolean)
-    return Coerced(taken(pa.array(values, TEXT), codes), frozenset({"boolean"}), plain=True, problems=problems)
+    return Coerced(
+        taken(pa.array(values, TEXT), codes), frozenset({"boolean"}), plain=True, problems=problems
+    )
 
 
 def boolean(text: str) -> str:
@@ -144,11 +149,15 @@ def moment(text: str) -> tuple[dt.datetime, int]:
 
 def other_moment(text: str, stripped: str) -> dt.datetime:
     """Return the moment that a text which is not ISO 8601 names, when it can mean one only."""
-    from dateutil import parser  # noqa: PLC0415  # comes with pandas; needed for unusual dates alone
+    from dateutil import parser  # comes with pandas; needed for unusual dates alone
 
-    if not stripped or (ONLY_DIGITS.fullmatch(stripped) and not COMPACT_DATE.fullmatch(stripped) and stripped.count(".") != 2):  # noqa: PLR2004
+    if not stripped or (
+        ONLY_DIGITS.fullmatch(stripped)
+        and not COMPACT_DATE.fullmatch(stripped)
+        and stripped.count(".") != DOTS_OF_A_DATE
+    ):
         raise Unreadable("not_a_date", f"{shown(text)} is no date.")
-    readings = set()
+    readings: set[dt.datetime] = set()
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # dateutil warns of zone names that it does not know
         for dayfirst in (False, True):
@@ -163,7 +172,8 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
             f"{shown(text)} can mean more than one date; write it as 2024-04-03, or parse the column yourself "
             "with pd.to_datetime(…, format=…).",
         )
-    return readings.pop()
+    (reading,) = readings
+    return reading
 
 
 def with_problems(coerced: Coerced, problems: tuple[Problem, ...]) -> Coerced:
@@ -173,4 +183,4 @@ def with_problems(coerced: Coerced, problems: tuple[Problem, ...]) -> Coerced:
 
 def shown(text: str) -> str:
     """Return a text as a message shows it: quoted, and not longer than a line."""
-    return repr(text) if len(text) <= 40 else repr(text[:40])[:-1] + "…'"  # noqa: PLR2004
+    return repr(text) if len(text) <= SHOWN else repr(text[:SHOWN])[:-1] + "…'"

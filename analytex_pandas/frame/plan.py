@@ -275,10 +275,15 @@ def columns_table(draft: Draft, id_name: str) -> pd.DataFrame:
         json_type = next(iter(kinds)) if len(kinds) == 1 else "string" if kinds else "null"
         origin = draft.fields[name]
         note = property_note(name, json_type, traits)
-        rows.append((origin.label, name, origin.dtype, json_type, traits.missing, example(traits, json_type), note))
+        rows.append(
+            (origin.label, name, origin.dtype, json_type, traits.missing, example(traits, json_type), note)
+        )
     names = list(COLUMN_DTYPES)
     return pd.DataFrame(
-        {name: pd.Series([row[at] for row in rows], dtype=COLUMN_DTYPES[name]) for at, name in enumerate(names)}
+        {
+            name: pd.Series([row[at] for row in rows], dtype=COLUMN_DTYPES[name])
+            for at, name in enumerate(names)
+        }
     )
 
 

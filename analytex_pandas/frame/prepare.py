@@ -99,11 +99,17 @@ def prepare(batch: RawBatch, layout: Layout, kind: Kind) -> Prepared:
             properties[part.name + suffix] = described(coerced)
             origins[part.name + suffix] = part.field
     if refused:
-        raise ValidationError("The frame cannot be sent as it is:\n" + "\n".join(f"- {line}" for line in refused))
+        raise ValidationError(
+            "The frame cannot be sent as it is:\n" + "\n".join(f"- {line}" for line in refused)
+        )
     id_name = ID if kind == "users" else COMPANY
     id_column = ids(column_of(batch, layout.id), id_name)
-    company = None if layout.company is None else ids(column_of(batch, layout.company), COMPANY, optional=True)
-    return Prepared(rows, id_described(id_column), id_described(company) if company else None, properties, origins)
+    company = (
+        None if layout.company is None else ids(column_of(batch, layout.company), COMPANY, optional=True)
+    )
+    return Prepared(
+        rows, id_described(id_column), id_described(company) if company else None, properties, origins
+    )
 
 
 def column_of(batch: RawBatch, field: Field | None) -> RawColumn:
@@ -202,4 +208,3 @@ def report(name: str, problem: Problem, batch: Prepared) -> Report:
 def merged_types(found: Mapping[str, frozenset[JsonKind]]) -> dict[str, JsonKind]:
     """Return each property's JSON type from the kinds found in its column; a column without values is text."""
     return {name: next(iter(kinds)) if len(kinds) == 1 else "string" for name, kinds in found.items()}
-

@@ -20,7 +20,7 @@ from analytex_pandas.frame.columns import Cells, Coded, Field, RawBatch, RawColu
 from analytex_pandas.frame.labels import RangeLabels, index_arrays
 
 BATCH_ROWS = 40_000
-"""Rows coerced and encoded at once: a multiple of the service's 10,000, so that most chunks are one buffer's slice."""
+"""Rows coerced and encoded at once: a multiple of 10,000, so that most chunks are one buffer's slice."""
 BATCH_BYTES = 32 * 1024 * 1024
 """Bytes of Arrow data coerced and encoded at once; wide rows make smaller batches."""
 UNNAMED_LEVEL = re.compile(r"__index_level_\d+__")
@@ -29,7 +29,7 @@ PLAIN_FAMILIES = frozenset({"string", "boolean", "integer", "date", "empty"})
 
 @runtime_checkable
 class ArrowStream(Protocol):
-    """Anything that exports an Arrow stream: pyarrow, polars, DuckDB, …"""
+    """Anything that exports an Arrow stream: pyarrow, polars, DuckDB and more."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
@@ -91,7 +91,7 @@ def source_of(data: Any) -> Source:
 def frame_source(frame: pd.DataFrame) -> Source:
     """Return a pandas DataFrame as a source."""
     if isinstance(frame.columns, pd.MultiIndex):
-        names = [tuple(label) for label in frame.columns]
+        names: list[Hashable] = [tuple(label) for label in frame.columns]
     else:
         names = list(frame.columns)
     columns = [Field(label, str(label), str(dtype)) for label, dtype in zip(names, frame.dtypes, strict=True)]
@@ -120,7 +120,7 @@ def is_settled(column: pd.Series[Any]) -> bool:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return is_settled(column.cat.categories.to_series())
     if isinstance(column.dtype, pd.SparseDtype):
-        return bool(column.dtype.subtype != object)
+        return bool(column.dtype.subtype != object)  # noqa: E721  # dtypes compare by value
     if column.dtype != object:
         return True
     return pd.api.types.infer_dtype(column, skipna=True) in PLAIN_FAMILIES
@@ -138,7 +138,9 @@ def frame_batches(
         read: dict[Field, RawColumn] = {field: reader(first, stop) for field, reader in readers}
         for field, number in zip(levels, named, strict=True):
             read[field] = column_reader(index.get_level_values(number).to_series())(0, stop - first)
-        yield from slices(RawBatch(start + first, stop - first, read, frame_labels(frame.index, index, start)))
+        yield from slices(
+            RawBatch(start + first, stop - first, read, frame_labels(frame.index, index, start))
+        )
 
 
 def frame_labels(whole: pd.Index[Any], part: pd.Index[Any], start: int) -> RangeLabels | Sequence[pa.Array]:
@@ -183,7 +185,7 @@ def cut(column: RawColumn, first: int, rows: int) -> RawColumn:
 Reader = Callable[[int, int], RawColumn]
 
 
-def column_reader(column: pd.Series[Any]) -> Reader:  # noqa: PLR0911  # a table of dtypes reads best as one
+def column_reader(column: pd.Series[Any]) -> Reader:  # a table of dtypes reads best as one
     """Return what reads rows of a pandas column as a raw column, without looking at the others."""
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
@@ -191,12 +193,12 @@ def column_reader(column: pd.Series[Any]) -> Reader:  # noqa: PLR0911  # a table
         codes = column.cat.codes.to_numpy()
         return lambda first, stop: Coded(pa.array(codes[first:stop]), values)
     if isinstance(dtype, pd.SparseDtype):
-        return lambda first, stop: raw_values(column.iloc[first:stop].sparse.to_dense())
+        return lambda first, stop: raw_values(densified(column.iloc[first:stop]))
     if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype):
         return lambda first, stop: factorised(column.iloc[first:stop])
     if isinstance(dtype, pd.ArrowDtype | pd.StringDtype) and (whole := arrow_values(column)) is not None:
         return lambda first, stop: one_array(whole.slice(first, stop - first))
-    if dtype == object or (isinstance(dtype, np.dtype) and dtype.kind in "cSVU"):
+    if dtype == object or (isinstance(dtype, np.dtype) and dtype.kind in "cSVU"):  # noqa: E721  # dtypes compare by value
         cells = column.to_numpy(dtype=object)
         return lambda first, stop: cells[first:stop]
     if isinstance(dtype, np.dtype) and dtype == np.longdouble and dtype != np.float64:
@@ -240,6 +242,13 @@ def zoned(column: pd.Series[Any]) -> RawColumn:
         return column.to_numpy(dtype=object)
 
 
+def densified(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a sparse column as a dense one."""
+    dtype: Any = column.dtype
+    dense: pd.Series[Any] = pd.Series(np.asarray(column), dtype=dtype.subtype)
+    return dense
+
+
 def factorised(column: pd.Series[Any]) -> Coded:
     """Return periods or intervals as codes into their distinct values."""
     codes, distinct = pd.factorize(column)
@@ -271,7 +280,9 @@ def arrow_source(
     names = tuple(field.label for field in levels) if levels else (None,)
     return Source(
         fields=(*fields, *levels),
-        index_names=tuple(None if isinstance(name, str) and UNNAMED_LEVEL.fullmatch(name) else name for name in names),
+        index_names=tuple(
+            None if isinstance(name, str) and UNNAMED_LEVEL.fullmatch(name) else name for name in names
+        ),
         batches=lambda: arrow_batches(batches, fields, levels, ranged, 0),
         settled=True,
         rows=rows,
@@ -283,9 +294,7 @@ def arrow_fields(schema: pa.Schema) -> tuple[list[Field], list[Field], RangeLabe
     """Return a schema's columns, its index levels, and the range that its labels are where it has no levels."""
     levels, ranged = pandas_index(schema)
     fields = [Field(child.name, child.name, str(child.type)) for child in schema if child.name not in levels]
-    named = [
-        Field(name, name, str(schema.field(name).type), is_index=True) for name in levels
-    ]
+    named = [Field(name, name, str(schema.field(name).type), is_index=True) for name in levels]
     return fields, named, ranged
 
 
@@ -306,7 +315,11 @@ def pandas_index(schema: pa.Schema) -> tuple[list[str], RangeLabels]:
 
 
 def arrow_batches(
-    batches: Iterable[pa.RecordBatch], fields: Sequence[Field], levels: Sequence[Field], ranged: RangeLabels, start: int
+    batches: Iterable[pa.RecordBatch],
+    fields: Sequence[Field],
+    levels: Sequence[Field],
+    ranged: RangeLabels,
+    start: int,
 ) -> Iterator[RawBatch]:
     """Yield Arrow batches in parts of at most ``BATCH_ROWS`` rows."""
     position = start
@@ -314,7 +327,9 @@ def arrow_batches(
         columns: dict[Field, RawColumn] = {
             field: one_array(whole.column(field.name)) for field in (*fields, *levels)
         }
-        labels = [label for field in levels if isinstance(label := columns[field], pa.Array)] if levels else ranged
+        labels = (
+            [label for field in levels if isinstance(label := columns[field], pa.Array)] if levels else ranged
+        )
         yield from slices(RawBatch(position, len(whole), columns, labels))
         position += len(whole)
 
@@ -354,11 +369,13 @@ def frames_batches(frames: Iterable[Any]) -> Iterator[RawBatch]:
         elif isinstance(data, ArrowStream):
             reader = pa.RecordBatchReader.from_stream(data)
             fields, levels, ranged = arrow_fields(reader.schema)
-            batches = arrow_batches(reader, fields, levels, RangeLabels(ranged.start - ranged.step * start, ranged.step), start)
+            batches = arrow_batches(
+                reader, fields, levels, RangeLabels(ranged.start - ranged.step * start, ranged.step), start
+            )
         else:
             raise ValidationError(
-                f"Item {number} of the iterable is a {type(data).__name__}; each has to be a DataFrame or something with "
-                "an Arrow stream."
+                f"Item {number} of the iterable is a {type(data).__name__}; each has to be a DataFrame or something "
+                "with an Arrow stream."
             )
         for batch in batches:
             start = batch.start + batch.rows

@@ -11,14 +11,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, Coerced, Problem, Rows
+from analytex_pandas.frame.columns import STRING, TEXT, Coerced, Problem, Rows
 
-STRING = frozenset({"string"})
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 SECONDS_A_DAY = 86_400
 EPOCH = dt.date(1970, 1, 1)
 FIRST_DAY = (dt.date.min - EPOCH).days
 LAST_DAY = (dt.date.max - EPOCH).days
+LONG = 64
 FRACTION_DIGITS = 9
 
 COMMON_DAYS = range((dt.date(1900, 1, 1) - EPOCH).days, (dt.date(2100, 1, 1) - EPOCH).days)
@@ -58,11 +58,15 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
     return Coerced(text, STRING, plain=True, problems=(*out_of_range(outside), *unclear))
 
 
-def with_fractions(days: Integers, clock: Integers, nanoseconds: Integers, valid: pa.Array, outside: Rows) -> pa.Array:
+def with_fractions(
+    days: Integers, clock: Integers, nanoseconds: Integers, valid: pa.Array, outside: Rows
+) -> pa.Array:
     """Return date, time and the fraction that each value needs, as text ending in ``Z``."""
     if not nanoseconds.any():
         return fixed_width(stamp_text(days, clock, None, 0), valid, outside)
-    width = np.select([nanoseconds == 0, nanoseconds % 1_000_000 == 0, nanoseconds % 1_000 == 0], [0, 3, 6], FRACTION_DIGITS)
+    width = np.select(
+        [nanoseconds == 0, nanoseconds % 1_000_000 == 0, nanoseconds % 1_000 == 0], [0, 3, 6], FRACTION_DIGITS
+    )
     widths = np.unique(width)
     commonest = max(widths, key=lambda digits: np.count_nonzero(width == digits))
     text = fixed_width(stamp_text(days, clock, nanoseconds, commonest), valid, outside)
@@ -70,14 +74,16 @@ def with_fractions(days: Integers, clock: Integers, nanoseconds: Integers, valid
         those = width == digits
         part = stamp_text(days[those], clock[those], nanoseconds[those], digits)
         mask = pc.and_(pa.array(those), text.is_valid())
-        kept = fixed_width(part, valid.filter(pa.array(those)), np.flatnonzero(np.isin(np.flatnonzero(those), outside)))
+        kept = fixed_width(
+            part, valid.filter(pa.array(those)), np.flatnonzero(np.isin(np.flatnonzero(those), outside))
+        )
         text = pc.replace_with_mask(text, mask, kept.drop_null())
     return text
 
 
 def times(array: pa.Array) -> Coerced:
     """Return times of day as ``08:00:00``, with a fraction where a value has one."""
-    values = pc.cast(array, pa.int64() if array.type.bit_width == 64 else pa.int32())  # noqa: PLR2004
+    values = pc.cast(array, pa.int64() if array.type.bit_width == LONG else pa.int32())
     counts = values.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
     per_second = UNITS[array.type.unit]
     clock, fractions = divided(counts, per_second)
@@ -86,7 +92,9 @@ def times(array: pa.Array) -> Coerced:
     if len(parts):
         nanoseconds = fractions[parts] * (10**9 // per_second)
         exact = [fraction_text(int(nanosecond)) for nanosecond in nanoseconds]
-        longer = pc.binary_join_element_wise(text.take(pa.array(parts)), pa.array(exact, TEXT), pa.scalar("", TEXT))
+        longer = pc.binary_join_element_wise(
+            text.take(pa.array(parts)), pa.array(exact, TEXT), pa.scalar("", TEXT)
+        )
         mask = np.zeros(len(text), bool)
         mask[parts] = True
         text = pc.replace_with_mask(text, pa.array(mask), longer)
@@ -111,14 +119,16 @@ def wall_dates(array: pa.Array) -> pa.Array:
     per_day = np.int64(UNITS[array.type.unit] * SECONDS_A_DAY)
     counts = pc.cast(array, pa.int64())
     days = np.floor_divide(counts.fill_null(0).to_numpy(zero_copy_only=False), per_day)
-    return pa.array(days.astype(np.int32), mask=counts.is_null().to_numpy(zero_copy_only=False)).cast(pa.date32())
+    return pa.array(days.astype(np.int32), mask=counts.is_null().to_numpy(zero_copy_only=False)).cast(
+        pa.date32()
+    )
 
 
 def to_utc(array: pa.Array, timezone: str) -> tuple[pa.Array, tuple[Problem, ...]]:
     """Return naive timestamps of a zone as UTC ones; pandas knows the zones on every system, Arrow does not."""
     naive = pd.DatetimeIndex(array.to_numpy(zero_copy_only=False))
     local = naive.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT")
-    unclear = np.flatnonzero(np.asarray(local.isna() & ~naive.isna()))
+    unclear = np.flatnonzero(np.asarray(local.isna()) & ~np.asarray(naive.isna()))
     message = (
         f"This local time is skipped or repeated by a change of clocks in {timezone}; "
         "give it a zone or an offset of its own."
@@ -158,7 +168,9 @@ def written_days(days: Integers) -> Texts:
 def clock_table(before: str, after: str) -> Texts:
     """Return ``08:00:00`` for each second of a day, with `before` in front and `after` behind."""
     seconds = np.arange(SECONDS_A_DAY, dtype="timedelta64[s]") + np.datetime64("1970-01-01", "s")
-    clock = ascii_bytes(np.datetime_as_string(seconds, unit="s")).view("S1").reshape(SECONDS_A_DAY, -1)[:, 11:19]
+    clock = (
+        ascii_bytes(np.datetime_as_string(seconds, unit="s")).view("S1").reshape(SECONDS_A_DAY, -1)[:, 11:19]
+    )
     front, behind = (np.full((SECONDS_A_DAY, len(edge)), edge.encode(), "S1") for edge in (before, after))
     joined = np.ascontiguousarray(np.concatenate([front, clock, behind], axis=1))
     return joined.view(f"S{joined.shape[1]}").reshape(-1)

@@ -55,10 +55,10 @@ class Spool:
         """Write one chunk; `rows` has one row a line."""
         private_directory(self.directory)
         try:
-            with open(self.chunk_path(number), "wb", opener=private) as file:  # noqa: PTH123  # needs an opener
+            with open(self.chunk_path(number), "wb", opener=private) as file:  # needs an opener
                 file.writelines(lines)
             with (
-                open(self.rows_path(number), "wb", opener=private) as file,  # noqa: PTH123  # needs an opener
+                open(self.rows_path(number), "wb", opener=private) as file,  # needs an opener
                 pa.ipc.new_file(file, rows.schema) as writer,
             ):
                 writer.write_table(rows)
@@ -136,7 +136,7 @@ class Scratch:
         """Return the open file of a path, made on first use."""
         if path not in self.files:
             private_directory(path.parent)
-            self.files[path] = open(path, "w+b", opener=private)  # noqa: PTH123, SIM115  # closed by delete()
+            self.files[path] = open(path, "w+b", opener=private)  # noqa: SIM115  # closed by delete()
         return self.files[path]
 
     def add_hashes(self, hashes: np.ndarray[Any, np.dtype[np.uint64]]) -> None:

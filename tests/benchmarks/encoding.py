@@ -29,10 +29,15 @@ CHUNK = 10_000
 
 
 def sample_frame(rows: int, seed: int = 0) -> pd.DataFrame:
-    """Return rows × 12 columns: text with escapes, categories, floats, datetimes, gaps."""
+    """Return rows × 12 columns: text with escapes, categories, floats, datetimes, gaps."""  # noqa: RUF002  # a product
     chance = np.random.default_rng(seed)
-    names = np.array([f'Name {i} "q" \\ b\n' if i % 7 == 0 else f"Plain name é {i}" for i in range(5_000)], dtype=object)
-    notes = np.array([f"some longer text with {i} and more words" + '"x"' * (i % 10 == 0) for i in range(20_000)], dtype=object)
+    names = np.array(
+        [f'Name {i} "q" \\ b\n' if i % 7 == 0 else f"Plain name é {i}" for i in range(5_000)], dtype=object
+    )
+    notes = np.array(
+        [f"some longer text with {i} and more words" + '"x"' * (i % 10 == 0) for i in range(20_000)],
+        dtype=object,
+    )
     alias = names[chance.integers(0, 5_000, rows)]
     alias[chance.random(rows) < 0.2] = None
     score = chance.normal(100, 30, rows)
@@ -46,7 +51,9 @@ def sample_frame(rows: int, seed: int = 0) -> pd.DataFrame:
             "name": names[chance.integers(0, 5_000, rows)],
             "note": notes[chance.integers(0, 20_000, rows)],
             "alias": alias,
-            "plan": pd.Categorical.from_codes(chance.integers(0, 4, rows), ["free", "pro", "team", "enterprise"]),
+            "plan": pd.Categorical.from_codes(
+                chance.integers(0, 4, rows), ["free", "pro", "team", "enterprise"]
+            ),
             "country": pd.Categorical.from_codes(chance.integers(-1, 30, rows), [f"C{i}" for i in range(30)]),
             "score": score,
             "spend": np.round(chance.gamma(2, 50, rows), 2),
@@ -114,7 +121,9 @@ def main() -> None:
         if not arguments.without_pandas:
             part = frame.head(arguments.rows // 10)
             took = seconds(lambda: with_pandas(part, directory)) * arguments.rows / len(part)
-            print(f"pandas {took:.1f} s (of a tenth of the rows), {took / statistics.median(ours):.0f} times ours")
+            print(
+                f"pandas {took:.1f} s (of a tenth of the rows), {took / statistics.median(ours):.0f} times ours"
+            )
 
 
 if __name__ == "__main__":
