@@ -58,10 +58,7 @@ def coerce_cells(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coer
 
 def plain_array(cells: Cells, family: str) -> pa.Array | None:
     """Return the cells as one Arrow array, or None where Arrow does not take them all."""
-    if family == "empty" and any(
-        isinstance(cell, float | decimal.Decimal) and cell == cell
-        for cell in cells  # noqa: PLR0124  # only NaN differs from itself
-    ):  # NaN
+    if family == "empty" and not all(is_missing(cell, family_name(cell)) for cell in cells):
         return None
     try:
         array = pa.array(cells, PLAIN_FAMILIES[family] if family != "empty" else TEXT, from_pandas=True)
@@ -77,7 +74,7 @@ def coerce_families(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, C
     for row, cell in enumerate(cells):
         kind = type(cell)
         name = names.get(kind) or names.setdefault(kind, family_name(cell))
-        if name != "missing" and not is_missing(cell, name):
+        if not is_missing(cell, name):
             places.setdefault(refined(cell, name), []).append(row)
     columns: dict[str, list[tuple[np.ndarray[Any, Any], Coerced]]] = {}
     for name, rows in places.items():
@@ -146,6 +143,8 @@ TYPES: tuple[tuple[str, Any], ...] = (
 
 def is_missing(cell: Any, family: str) -> bool:
     """Tell whether a cell of a family that has missing values is one."""
+    if family == "missing":
+        return True
     if family in ("half", "single", "long", "float"):
         return bool(cell != cell)  # NaN  # noqa: PLR0124  # only NaN differs from itself
     if family == "decimal":
@@ -219,7 +218,7 @@ def decimals(
     cells: Cells,
     policy: Policy,
     coerce: Coerce,  # noqa: ARG001  # all of one kind have one signature
-) -> dict[str, Coerced]:  # one shape for all families
+) -> dict[str, Coerced]:
     """Return Decimals as their own digits."""
     return digits(list(cells), finite_decimal, policy, Traits())
 
@@ -351,9 +350,9 @@ def nested(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
 
 def unsendable(
     cells: Cells,
-    policy: Policy,
+    policy: Policy,  # noqa: ARG001  # all of one kind have one signature
     coerce: Coerce,  # noqa: ARG001  # all of one kind have one signature
-) -> dict[str, Coerced]:  # one shape for all families
+) -> dict[str, Coerced]:
     """Refuse values that have no JSON form."""
     kinds = sorted({type(cell).__name__ for cell in cells})
     raise UnsendableError(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -19,6 +18,7 @@ from analytex_pandas.settings import private_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
 ROOM_TO_SPARE = 64 * 1024 * 1024
 """Bytes that a spool leaves free on its disk, for the journal and everybody else."""
