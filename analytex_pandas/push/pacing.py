@@ -107,10 +107,11 @@ class Pace:
         self._seconds += max(cycle, 1e-6)
         ended = max(ended, watch.last_running)
         seen = Expectation(watch.last_running, ended, precision(ended))
+        seen = self._narrowed(watch.rows, seen)
+        self._last = (watch.rows, seen)
         by_progress = watch.end_by_progress()
         if by_progress is not None:
-            self._tail = (seen.early + seen.late) / 2 - by_progress
-        self._last = (watch.rows, self._narrowed(watch.rows, seen))
+            self._tail = min(max(by_progress, seen.early), seen.late) - by_progress
 
     def _narrowed(self, rows: int, seen: Expectation) -> Expectation:
         if self._last is None or self._last[0] != rows:
