@@ -223,7 +223,7 @@ def to_ndjson(
     ValidationError
         If the frame, or rows of it, cannot be sent.
     """
-    return binding.plan(data, kind, dict(options)).to_ndjson(directory)
+    return binding.to_ndjson(data, directory, kind, dict(options))
 
 
 def jobs(*, client: Client | None = None) -> pd.DataFrame:

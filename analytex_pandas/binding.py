@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from analytex_pandas.errors import AuthenticationError
 from analytex_pandas.frame.plan import Plan
-from analytex_pandas.planning import export, make_plan, remake_plan
+from analytex_pandas.planning import export, make_plan, remake_plan, write_ndjson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,6 +163,12 @@ def plan(data: Any, kind: Kind, given: dict[str, Any]) -> Plan:
     """Return the plan of a push."""
     client = given.pop("client", None)
     return make_plan(data, kind, given, Effects(client))
+
+
+def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: dict[str, Any]) -> list[Path]:
+    """Write records as NDJSON files."""
+    given.pop("client", None)
+    return write_ndjson(data, directory, kind, given, Effects(None))
 
 
 def push(data: Any, kind: Kind, given: Mapping[str, Any]) -> Push:

@@ -38,8 +38,13 @@ BYTES_A_CELL = 24
 MAX_WORKERS = 8
 
 
-def make_plan(data: Any, kind: Kind, given: Mapping[str, Any], effects: Effects) -> Plan:
-    """Return the plan of a push of `data`; see :func:`analytex_pandas.plan_users`."""
+def make_plan(
+    data: Any, kind: Kind, given: Mapping[str, Any], effects: Effects, place: Path | None = None
+) -> Plan:
+    """Return the plan of a push of `data`; see :func:`analytex_pandas.plan_users`.
+
+    Its records wait in the state directory, or below `place`.
+    """
     options = checked_options(kind, given)
     source = read_source(data)
     plan_id = new_id()
@@ -47,7 +52,7 @@ def make_plan(data: Any, kind: Kind, given: Mapping[str, Any], effects: Effects)
     sweep(state)
     owner = DriverLock(state, owner_name(plan_id))
     owner.acquire()
-    spool = spool_of(plan_id)
+    spool = spool_of(plan_id) if place is None else Spool(place / f".{plan_id}")
     scratch = Scratch(spool.directory)
     try:
         spool.check_room(expected_bytes(source))
@@ -121,6 +126,31 @@ def sweep(state: Path) -> None:
 
 def export(plan: Plan, directory: str | Path) -> list[Path]:
     """Write a plan's chunks as NDJSON files into a directory and return their paths."""
+    paths = free_paths(plan, directory)
+    for path, size in zip(paths, plan.document.chunks, strict=True):
+        with open(path, "xb", opener=private) as file:  # noqa: PTH123  # needs an opener
+            file.write(plan.store.read_chunk(size.number))
+    return paths
+
+
+def write_ndjson(
+    data: Any, directory: str | Path, kind: Kind, given: Mapping[str, Any], effects: Effects
+) -> list[Path]:
+    """Write the records of `data` as NDJSON files into a directory and return their paths.
+
+    The chunks are spooled beside where they go and then moved, so that each byte is written once.
+    """
+    plan = make_plan(data, kind, given, effects, Path(directory))
+    plan.check()
+    paths = free_paths(plan, directory)
+    if isinstance(plan.store, Spool):
+        for path, size in zip(paths, plan.document.chunks, strict=True):
+            plan.store.chunk_path(size.number).rename(path)
+    return paths
+
+
+def free_paths(plan: Plan, directory: str | Path) -> list[Path]:
+    """Return where the chunks of a plan go, if nothing stands there yet."""
     target = Path(directory)
     target.mkdir(parents=True, exist_ok=True)
     paths = [target / f"{plan.kind}-{size.number:05d}.ndjson" for size in plan.document.chunks]
@@ -129,9 +159,6 @@ def export(plan: Plan, directory: str | Path) -> list[Path]:
         raise AnalytexError(
             f"{str(there[0])!r} exists already; name an empty directory, or delete what is there."
         )
-    for path, size in zip(paths, plan.document.chunks, strict=True):
-        with open(path, "xb", opener=private) as file:  # needs an opener
-            file.write(plan.store.read_chunk(size.number))
     return paths
 
 

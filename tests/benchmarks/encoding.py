@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -65,9 +66,10 @@ def sample_frame(rows: int, seed: int = 0) -> pd.DataFrame:
     )
 
 
-def with_us(frame: pd.DataFrame) -> None:
-    """Plan a push: the chunk files are in the spool then."""
-    apd.plan_users(frame)
+def with_us(frame: pd.DataFrame, directory: Path) -> None:
+    """Plan a push and write its chunk files."""
+    shutil.rmtree(directory / "ours", ignore_errors=True)
+    apd.to_ndjson(frame, directory / "ours")
 
 
 def with_polars(frame: pl.DataFrame, directory: Path) -> None:
@@ -111,7 +113,10 @@ def main() -> None:
         os.environ["ANALYTEX_STATE_DIR"] = str(directory / "state")
         ours, theirs = [], []
         for round_number in range(arguments.rounds + 1):
-            pair = seconds(lambda: with_us(frame)), seconds(lambda: with_polars(polars_frame, directory))
+            pair = (
+                seconds(lambda: with_us(frame, directory)),
+                seconds(lambda: with_polars(polars_frame, directory)),
+            )
             if round_number:  # the first warms up
                 ours.append(pair[0])
                 theirs.append(pair[1])
