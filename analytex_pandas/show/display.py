@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from typing import TYPE_CHECKING, Any, Final, TextIO
+from weakref import WeakKeyDictionary
 
 from analytex_pandas import settings
 from analytex_pandas.show.feed import Feed
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from analytex_pandas.push.push import Push
     from analytex_pandas.push.state import PushState
     from analytex_pandas.show.snapshot import Snapshot
+
+SHOWN: Final[WeakKeyDictionary[Push, int]] = WeakKeyDictionary()
+"""In which execution of a cell a push was shown on its own account: its result need not show it again."""
 
 logger = logging.getLogger("analytex_pandas.show")
 
@@ -41,10 +45,15 @@ def in_marimo() -> bool:
     return bool(marimo is not None and marimo.running_in_notebook())
 
 
+def execution() -> int:
+    """Return the number of the cell execution that goes on."""
+    return int(getattr(_shell(), "execution_count", 0))
+
+
 def widgets_run() -> bool:
     """Tell whether ipywidgets is there in a version whose widgets leave HTML in the saved notebook."""
     try:
-        import ipywidgets  # noqa: PLC0415  # only a notebook needs it
+        import ipywidgets  # only a notebook needs it
     except ImportError:
         return False
     return int(ipywidgets.version_info[0]) >= MIMEBUNDLE_SINCE
@@ -71,6 +80,7 @@ def show_push(push: Push, progress: bool | None = None) -> Feed | None:
     try:
         if on_kernel():
             display_push(push)
+            SHOWN[push] = execution()
             return None
         if in_marimo():
             return None
@@ -81,8 +91,14 @@ def show_push(push: Push, progress: bool | None = None) -> Feed | None:
 
 
 def display_push(push: Push) -> None:
-    """Display a push where IPython displays things; what its ``_ipython_display_`` does."""
-    from IPython.display import display  # noqa: PLC0415  # there only where this is called
+    """Display a push where IPython displays things; what its ``_ipython_display_`` does.
+
+    What the same execution of a cell has shown already is not shown twice: ``df.analytex.push_users()`` shows
+    its panel, and is the result of its cell besides.
+    """
+    if on_kernel() and SHOWN.get(push) == execution():
+        return
+    from IPython.display import display  # there only where this is called
 
     if on_kernel() and widgets_run():
         panel(push)._ipython_display_()  # IPython's name for it
@@ -94,7 +110,7 @@ def display_push(push: Push) -> None:
 
 def panel(push: Push) -> ipywidgets.Widget:
     """Return a live panel of a push; each call gives one, and each shows the present state."""
-    from analytex_pandas.show.panel import PushPanel  # noqa: PLC0415  # loads ipywidgets
+    from analytex_pandas.show.panel import PushPanel  # loads ipywidgets
 
     return PushPanel(push).start()
 
@@ -123,13 +139,16 @@ class Renewed:
 
     def draw(self, state: PushState, snapshot: Snapshot) -> None:  # noqa: ARG002  # a View
         """Show the present state."""
-        from IPython.display import display  # noqa: PLC0415  # there only where this is called
+        from IPython.display import display  # there only where this is called
 
         bundle = {"text/plain": push_text(self._push), "text/html": push_html(self._push)}
         if self._handle is None:
             self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._handle.update(bundle, raw=True)
+
+    def end(self) -> None:
+        """Leave the last picture where it is."""
 
 
 def _on_stream(push: Push, stream: TextIO | None, *, always: bool) -> Feed | None:

@@ -34,6 +34,9 @@ class View(Protocol):
     def draw(self, state: PushState, snapshot: Snapshot) -> None:
         """Show this picture."""
 
+    def end(self) -> None:
+        """Nothing more will be drawn."""
+
 
 class Feed:
     """Draws a push on its views until the push is done.
@@ -62,18 +65,27 @@ class Feed:
     def start(self) -> None:
         """Draw once, then whenever the push changes, from a thread."""
         if self.draw():
-            self._finished.set()
+            self._end()
             return
         name = f"analytex-show-{self._push.id}"
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
-    def close(self) -> None:
-        """Draw no more."""
-        self._closed.set()
-        self._changed.set()
+    def finish(self, timeout: float = 5.0) -> bool:
+        """Come to an end: with the last picture of a push that is done, at once with one that goes on.
 
-    def finish(self, timeout: float | None = None) -> bool:
-        """Wait until the end of the push is drawn; False when the timeout (in seconds) ran out."""
+        Parameters
+        ----------
+        timeout : float
+            Seconds to wait for that at most.
+
+        Returns
+        -------
+        bool
+            Whether the display has come to its end.
+        """
+        if not self._push.done:
+            self._closed.set()
+        self._changed.set()
         return self._finished.wait(timeout)
 
     def draw(self) -> bool:
@@ -103,7 +115,11 @@ class Feed:
                 self._changed.clear()
         finally:
             unsubscribe()
-            self._finished.set()
+            self._end()
+
+    def _end(self) -> None:
+        self._view.end()
+        self._finished.set()
 
     def _wake(self, *_: object) -> None:
         self._changed.set()

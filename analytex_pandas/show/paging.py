@@ -32,12 +32,12 @@ class Pager:
         self._total = 0
         self.first = 0
         self._follows = False
-        self._back = ipywidgets.Button(description="← Earlier", tooltip=f"Earlier {noun}")
-        self._on = ipywidgets.Button(description="Later →", tooltip=f"Later {noun}")
-        self._where = ipywidgets.Label()
-        self._back.on_click(lambda _: self._turn(-self._page))
-        self._on.on_click(lambda _: self._turn(self._page))
-        self.widget = ipywidgets.HBox([self._back, self._on, self._where])
+        self.back = ipywidgets.Button(description="← Earlier", tooltip=f"Earlier {noun}")
+        self.on = ipywidgets.Button(description="Later →", tooltip=f"Later {noun}")
+        self.where = ipywidgets.Label()
+        self.back.on_click(lambda _: self._turn(-self._page))
+        self.on.on_click(lambda _: self._turn(self._page))
+        self.widget = ipywidgets.HBox([self.back, self.on, self.where])
         self.widget.add_class("apd-buttons")
 
     def slice(self, total: int, follow: int | None = None) -> slice:
@@ -47,9 +47,9 @@ class Pager:
             self.first = follow // self._page * self._page
         self.first = max(0, min(self.first, (total - 1) // self._page * self._page))
         last = min(total, self.first + self._page)
-        self._where.value = f"{self.first + 1:,} to {last:,} of {total:,} {self._noun}" if total else ""
-        self._back.disabled = self.first == 0
-        self._on.disabled = last >= total
+        self.where.value = f"{self.first + 1:,} to {last:,} of {total:,} {self._noun}" if total else ""
+        self.back.disabled = self.first == 0
+        self.on.disabled = last >= total
         self.widget.layout.display = "none" if total <= self._page else None
         return slice(self.first, last)
 

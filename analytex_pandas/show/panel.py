@@ -39,7 +39,7 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
     """
 
     def __init__(self, push: Push) -> None:
-        self._push = push
+        self.push = push
         self._handles: deque[Any] = deque(maxlen=HANDLES)
         self._strip_drawn = float("-inf")
         self._strip: object = None
@@ -54,6 +54,7 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self.controls = Controls(push, self._add_retry, self.feed.draw)
         self.jobs = Jobs(self.feed.draw)
         self.errors = Errors(push, self.feed.draw)
+        self.successor = ipywidgets.VBox()
         toggles = ipywidgets.HBox([self.jobs.section.toggle, self.errors.section.toggle])
         toggles.add_class("apd-buttons")
         style = ipywidgets.HTML(STYLE)
@@ -72,6 +73,7 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
                 toggles,
                 self.jobs.section.box,
                 self.errors.section.box,
+                self.successor,
             ]
         )
         self.add_class("apd")
@@ -97,9 +99,12 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         if snapshot.done:
             self._renew_saved_form()
 
+    def end(self) -> None:
+        """Leave the last picture where it is."""
+
     def close(self) -> None:
         """Stop drawing and take the widgets away; the push goes on."""
-        self.feed.close()
+        self.feed.finish(0)
         super().close()
 
     def _draw_strip(self, snapshot: Snapshot) -> None:
@@ -113,19 +118,19 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self.legend.value = pieces.legend(strip)
 
     def _add_retry(self, push: Push) -> None:
-        self.children = [*self.children, PushPanel(push).start()]
+        self.successor.children = [PushPanel(push).start()]
 
     def __repr__(self) -> str:
-        return f"<panel of push {self._push.id}: {self._push.status}>"
+        return f"<panel of push {self.push.id}: {self.push.status}>"
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Return the widget with the HTML that is shown where the widget cannot be."""
         bundle = super()._repr_mimebundle_(**options) or {}
-        return bundle | {"text/plain": push_text(self._push), "text/html": push_html(self._push)}
+        return bundle | {"text/plain": push_text(self.push), "text/html": push_html(self.push)}
 
     def _ipython_display_(self) -> None:
         """Display the panel in a way that its saved form can be brought up to date later."""
-        from IPython.display import display  # noqa: PLC0415  # there only where this is called
+        from IPython.display import display  # there only where this is called
 
         self._handles.append(display(self._repr_mimebundle_(), raw=True, display_id=True))  # type: ignore[no-untyped-call]
 

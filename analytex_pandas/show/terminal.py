@@ -24,7 +24,7 @@ class Bar:
     """A tqdm bar that shows the snapshot's own numbers."""
 
     def __init__(self, stream: TextIO | None = None, *, disable: bool | None = None) -> None:
-        from tqdm import tqdm  # noqa: PLC0415  # only a terminal needs it
+        from tqdm import tqdm  # only a terminal needs it
 
         # tqdm's own pace and time left would differ from those of the other displays: they are left out.
         self._bar = tqdm(
@@ -38,7 +38,7 @@ class Bar:
         )
 
     def draw(self, state: PushState, snapshot: Snapshot) -> None:  # noqa: ARG002  # a View
-        """Show this picture; close the bar with the last one."""
+        """Show this picture."""
         bar = self._bar
         if bar.disable:
             return
@@ -46,8 +46,10 @@ class Bar:
         bar.total, bar.n = (snapshot.total, done) if snapshot.total else (1, int(snapshot.done))
         bar.set_description_str(f"{snapshot.mark}", refresh=False)
         bar.set_postfix_str(line(snapshot), refresh=True)
-        if snapshot.done:
-            bar.close()
+
+    def end(self) -> None:
+        """Leave the last picture on the terminal and go on to the next line."""
+        self._bar.close()
 
 
 class Lines:
@@ -72,6 +74,9 @@ class Lines:
             self._last = now
             self._said_something = True
             self._write(f"Push {snapshot.id}: {snapshot.mark}, {snapshot.percent}, {line(snapshot)}")
+
+    def end(self) -> None:
+        """Do nothing: no line is open."""
 
     def _write(self, text: str) -> None:
         self._stream.write(text + "\n")

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MINUTE: Final = 60
-HOUR: Final = 3_600
-DAY: Final = 86_400
+HOUR_MINUTES: Final = 60
+DAY_MINUTES: Final = 24 * HOUR_MINUTES
 SECONDS_MATTER: Final = 10 * MINUTE
 """Seconds up to which a duration is told to the second."""
 KILOBYTE: Final = 1_000
@@ -48,12 +48,13 @@ def duration(seconds: float) -> str:
     if whole < SECONDS_MATTER:
         minutes, rest = divmod(whole, MINUTE)
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    if whole < HOUR:
-        return f"{round(whole / MINUTE)} min"
-    if whole < DAY:
-        hours, minutes = divmod(round(whole / MINUTE), 60)
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(round(whole / HOUR), 24)
+    minutes = round(whole / MINUTE)
+    if minutes < HOUR_MINUTES:
+        return f"{minutes} min"
+    if minutes < DAY_MINUTES:
+        hours, rest = divmod(minutes, HOUR_MINUTES)
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    days, hours = divmod(round(minutes / HOUR_MINUTES), 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 

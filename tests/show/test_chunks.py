@@ -1,0 +1,61 @@
+"""Every chunk at a glance, and the jobs table."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytex_pandas.push.state import ChunkState
+from analytex_pandas.show.chunks import JOB_COLUMNS, job_lines, strip
+from analytex_pandas.show.marks import CHUNK_MARKS, chunk_mark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def test_a_thousand_chunks_have_a_mark_each(make_chunk: Callable[..., ChunkState]) -> None:
+    """At a glance means each of them."""
+    shown = strip([make_chunk(number, "completed") for number in range(1, 1_001)])
+    assert len(shown.cells) == 1_000
+    assert shown.chunks_per_cell == 1
+
+
+@given(st.lists(st.sampled_from(sorted(CHUNK_MARKS)), max_size=200), st.integers(1, 30))
+def test_trouble_is_never_hidden_behind_what_is_done(statuses: list[str], cells: int) -> None:
+    """A mark that stands for several chunks is that of the worst among them."""
+    shown = strip([ChunkState(number, 1, 1, status) for number, status in enumerate(statuses, 1)], cells)
+    assert len(shown.cells) <= cells
+    each = shown.chunks_per_cell
+    for place, cell in enumerate(shown.cells):
+        group = [chunk_mark(status) for status in statuses[place * each : (place + 1) * each]]
+        assert cell in group
+        assert cell.character == "✕" or all(mark.character != "✕" for mark in group)
+
+
+def test_the_jobs_table_tells_what_is_known_and_no_more(
+    make_chunk: Callable[..., ChunkState], now: dt.datetime
+) -> None:
+    """Nothing sent, nothing told; a running job counts its time; refused and unknown rows stand apart."""
+    chunks = [
+        make_chunk(1, "completed_with_errors", refused=3, unknown=2, ended_at=now, completed_rows=95),
+        make_chunk(2, "processing", completed_rows=40, attempts=2),
+        make_chunk(3),
+    ]
+    first, second, third = (
+        dict(zip(JOB_COLUMNS, line, strict=True)) for line in job_lines(chunks, now + dt.timedelta(seconds=2))
+    )
+    assert (first["State"], first["Refused"], first["Took"]) == (
+        "! done, rows refused",
+        "3 + 2 unknown",
+        "40 s",
+    )
+    assert (second["State"], second["Processed"], second["Took"], second["Tries"]) == (
+        "◔ processing",
+        "40",
+        "42 s",
+        "2",
+    )
+    assert third == dict.fromkeys(JOB_COLUMNS, "") | {"Chunk": "3", "State": "○ to go", "Rows": "100"}

@@ -1,0 +1,143 @@
+"""The static HTML of a push: what stays in a saved notebook."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytex_pandas.push.state import ChunkState, PushState, counted
+from analytex_pandas.push.tables import ERROR_COLUMNS
+from analytex_pandas.show.chunks import JOB_COLUMNS, job_lines
+from analytex_pandas.show.details import input_rows
+from analytex_pandas.show.grouping import group_errors
+from analytex_pandas.show.page import groups_table, push_html, snapshot_html
+from analytex_pandas.show.pieces import cells, legend, pace, state_line
+from analytex_pandas.show.snapshot import take
+from analytex_pandas.show.tables import table
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+    from analytex_pandas.push.push import Push
+
+HOSTILE = st.sampled_from(
+    [
+        "<img src=x onerror=alert(1)>",
+        '"><script>alert(1)</script>',
+        "' onmouseover='alert(1)",
+        "javascript:alert(1)",
+    ]
+) | st.text(max_size=30).map(lambda text: f"<b>{text}")
+KNOWN_TAGS = frozenset(
+    ["div", "p", "strong", "b", "code", "table", "caption", "thead", "tbody", "tr", "th", "td", "span", "i"]
+)
+KNOWN_ATTRIBUTES = frozenset(
+    [
+        "class",
+        "style",
+        "scope",
+        "title",
+        "role",
+        "tabindex",
+        "aria-hidden",
+        "aria-label",
+        "aria-valuemin",
+        "aria-valuemax",
+        "aria-valuenow",
+        "aria-valuetext",
+    ]
+)
+
+
+class Checked(HTMLParser):
+    """Fails on any element or attribute that the package's own pages do not have."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.depth = 0
+        self.text = ""
+        self.feed(page)
+        self.close()
+        assert self.depth == 0
+
+    def handle_starttag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
+        assert name in KNOWN_TAGS, name
+        assert {key for key, _ in attributes} <= KNOWN_ATTRIBUTES, attributes
+        self.depth += 1
+
+    def handle_endtag(self, _: str) -> None:
+        self.depth -= 1
+
+    def handle_data(self, text: str) -> None:
+        self.text += text
+
+
+@given(st.lists(HOSTILE, min_size=12, max_size=12))
+def test_hostile_text_stays_text_wherever_it_comes_from(now_texts: list[str]) -> None:
+    """Job ids, statuses, messages, properties, labels, ids, values, column names: none becomes an element."""
+    job, status, activity, error, message, name, code, label, identifier, value, column, push_id = now_texts
+    chunks = (
+        ChunkState(1, 5, 5, status, job_id=job),
+        ChunkState(2, 5, 5, "completed_with_errors", refused=2),
+    )
+    state = PushState(
+        push_id, "users", "failed", counted({"input": 10}, chunks), chunks, activity=activity, error=error
+    )
+    row = {
+        "position": 1,
+        "index": label,
+        "id": identifier,
+        "property": name,
+        "code": code,
+        "message": message,
+    }
+    errors = pd.DataFrame(
+        {key: pd.Series([row.get(key)], dtype=dtype) for key, dtype in ERROR_COLUMNS.items()}
+    )
+    now = pd.Timestamp.now("UTC").to_pydatetime()
+    shot = take(state, now)
+    failed = pd.DataFrame({column: [value]}, index=pd.Index([label]))
+    pages = [
+        snapshot_html(shot, group_errors(errors), now),
+        groups_table(group_errors(errors)),
+        table(JOB_COLUMNS, job_lines(chunks, now)),
+        state_line(shot),
+        pace(shot),
+        cells(shot.strip),
+        legend(shot.strip),
+        input_rows(failed, errors),
+    ]
+    for page in pages:
+        Checked(page)
+
+
+def test_the_page_of_a_finished_push_tells_how_it_ended(pushed: Callable[..., Push]) -> None:
+    """Without a kernel, months later: what was sent, what was refused, what to type."""
+    frame = pd.DataFrame({"user_id": ["ann", "bob", None], "<script>": ["x", "y", "z"]})
+    push = pushed(frame, {"bob": ("bad", "<script>", "<b>no</b>")}, invalid="skip")
+    text = Checked(push_html(push)).text
+    for part in ("completed with errors", push.id, "1 invalid", "<b>no</b>", "push.errors", "100.0 %"):
+        assert part in text
+    assert "As of" not in text
+
+
+def test_the_page_of_a_running_push_says_of_when_it_is_and_how_to_come_back(
+    state: Callable[..., PushState], now: dt.datetime
+) -> None:
+    """A notebook saved half way must not pass for the present."""
+    text = Checked(snapshot_html(take(state(activity="chunk 1 of 2"), now), [], now)).text
+    assert "As of 2026-11-23 23:15 UTC" in text
+    assert "apd.resume(" in text
+    assert "chunk 1 of 2" in text
+
+
+def test_the_page_needs_nothing_that_an_untrusted_notebook_strips(pushed: Callable[..., Push]) -> None:
+    """No style sheet, script, SVG, role or variable; colours are literal."""
+    page = push_html(pushed(pd.DataFrame({"user_id": ["ann"]})))
+    assert not re.search(r"<style|<svg|<script|role=|aria-|var\(", page)

@@ -1,0 +1,104 @@
+"""A plan as a page that one understands before pressing the button."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+import analytex_pandas as apd
+from analytex_pandas.show.plan_page import plan_html, plan_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from analytex_pandas.frame.plan import Plan
+
+
+class Text(HTMLParser):
+    """The text and the tags of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.text, self.tags = "", set()
+        self.feed(page)
+
+    def handle_starttag(self, name: str, _: list[tuple[str, str | None]]) -> None:
+        self.tags.add(name)
+
+    def handle_data(self, text: str) -> None:
+        self.text += text + "\n"
+
+
+def messy() -> pd.DataFrame:
+    """Three good rows, two bad ones, hostile names and values."""
+    return pd.DataFrame(
+        {
+            "user_id": ["ann", "bob", None, "cyd", " "],
+            "<img src=x onerror=alert(1)>": ["<script>alert(1)</script>", "b\x1b[2J", "c", "d", "e"],
+            "seats": [1.0, None, 3.0, 4.0, 5.0],
+        }
+    )
+
+
+@pytest.mark.parametrize("form", [plan_text, lambda plan: Text(plan_html(plan)).text], ids=["text", "html"])
+def test_both_forms_say_what_goes_what_not_and_what_to_do(form: Callable[[Plan], str]) -> None:
+    """Rows, chunks, size, time, columns with notes, bad rows with their labels, the next call."""
+    said = form(apd.plan_users(messy(), invalid="skip"))
+    for part in (
+        "3 users in 1 chunk",
+        "at 1,200 rows a minute",
+        "Of 5 input rows not sent: 2 invalid.",
+        "seats",
+        "whole floats",
+        "Nothing has been sent yet. plan.push() sends it.",
+    ):
+        assert part in said
+
+
+def test_hostile_names_and_values_stay_text() -> None:
+    """A column named like a tag is shown as that name."""
+    page = Text(plan_html(apd.plan_users(messy(), invalid="skip")))
+    assert page.tags <= {"div", "p", "strong", "code", "table", "caption", "thead", "tbody", "tr", "th", "td"}
+    assert "<img src=x onerror=alert(1)>" in page.text
+    assert "\x1b" not in plan_text(apd.plan_users(messy(), invalid="skip"))
+
+
+def test_rows_in_the_way_are_said_before_the_button_is_pressed() -> None:
+    """push() would raise for them: the page says so, and the way out."""
+    text = plan_text(apd.plan_users(messy()))
+    assert "plan.push() will refuse" in text
+    assert 'invalid="skip"' in text
+    assert "(rows 2)" in text
+
+
+def test_a_conflict_of_ids_names_its_way_out() -> None:
+    """invalid="skip" would not help there."""
+    text = plan_text(apd.plan_users(pd.DataFrame({"user_id": ["a", "a"], "n": [1, 2]})))
+    assert 'duplicates="first"' in text
+    assert 'invalid="skip"' not in text
+
+
+def test_a_wide_frame_shows_first_what_has_a_note() -> None:
+    """Of 400 columns the odd ones matter; the page says how many more there are."""
+    wide = pd.DataFrame({f"c{place:03}": [1] for place in range(400)} | {"odd": [2.0]})
+    wide.insert(0, "user_id", ["ann"])
+    text = plan_text(apd.plan_users(wide))
+    assert "odd" in text
+    assert "and 362 more columns in plan.columns" in text
+
+
+@pytest.mark.parametrize("width", [60, 100, 140])
+def test_the_text_keeps_to_the_width_of_the_terminal(width: int) -> None:
+    """Wrapped tables cannot be read."""
+    lines = plan_text(apd.plan_users(messy(), invalid="skip"), width).splitlines()
+    assert all(len(line) <= max(width, 75) for line in lines if "  " in line)
+
+
+def test_an_empty_frame_has_a_page_too() -> None:
+    """Nothing to send is an answer."""
+    plan = apd.plan_users(pd.DataFrame({"user_id": pd.Series(dtype=str)}))
+    assert "nothing to send" in plan_text(plan)
+    assert "nothing to send" in plan_html(plan)

@@ -1,0 +1,164 @@
+"""The one picture that every display draws."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytex_pandas.push.state import ENDED, ChunkState, PushState, counted
+from analytex_pandas.show.marks import PUSH_MARKS, URGENCY, chunk_mark, job_mark, push_mark
+from analytex_pandas.show.snapshot import rows_done, take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STATUSES = [
+    "pending",
+    "submitting",
+    "looking",
+    "waiting",
+    "queued",
+    "validating",
+    "processing",
+    "pending_refresh",
+    "completed",
+    "completed_with_errors",
+    "failed",
+    "unknown",
+    "from_the_future",
+]
+
+
+def test_rows_add_up_and_the_running_job_moves_the_share(
+    state: Callable[..., PushState], make_chunk: Callable[..., ChunkState], now: dt.datetime
+) -> None:
+    """The bar moves within a chunk, though its rows are acknowledged only at its end."""
+    chunks = [
+        make_chunk(1, "completed_with_errors", refused=3, unknown=2),
+        make_chunk(2, "processing", completed_rows=40),
+        make_chunk(3),
+    ]
+    shot = take(state(chunks), now)
+    assert (shot.total, shot.acknowledged, shot.refused, shot.unknown, shot.to_go) == (300, 95, 3, 2, 200)
+    assert shot.processed == 40
+    assert shot.share == pytest.approx(140 / 300)
+    assert [(part.word, round(part.share * 300)) for part in shot.segments] == [
+        ("acknowledged", 95),
+        ("refused", 3),
+        ("unknown", 2),
+        ("processed", 40),
+    ]
+    assert shot.rows_in_words == "95 acknowledged, 3 refused, 2 unknown, 200 to go"
+
+
+@st.composite
+def states(draw: st.DrawFn) -> PushState:
+    """Any picture of a push."""
+    rows = draw(st.lists(st.integers(1, 10_000), max_size=40))
+    chunks = []
+    for number, size in enumerate(rows, 1):
+        refused = draw(st.integers(0, size))
+        status = draw(st.sampled_from(STATUSES))
+        completed = draw(st.none() | st.integers(0, 2 * size))
+        unknown = draw(st.integers(0, size - refused))
+        chunks.append(
+            ChunkState(number, size, size, status, completed_rows=completed, refused=refused, unknown=unknown)
+        )
+    counts = counted({"input": sum(rows)}, chunks)
+    return PushState("p", "users", draw(st.sampled_from(sorted(PUSH_MARKS))), counts, tuple(chunks))
+
+
+@given(states())
+def test_every_picture_can_be_drawn_and_adds_up(pushed: PushState) -> None:
+    """No status, however odd, and no number that a service sends breaks the picture."""
+    shot = take(pushed, dt.datetime.now(dt.UTC))
+    assert shot.total == shot.acknowledged + shot.refused + shot.unknown + shot.to_go
+    assert 0 <= shot.share <= 1
+    assert sum(part.share for part in shot.segments) == pytest.approx(shot.share if shot.total else 0)
+    assert shot.total == 0 or rows_done(pushed) / shot.total == pytest.approx(shot.share)
+    assert sum(chunks for _, chunks in shot.strip.legend) == len(pushed.chunks)
+    assert shot.done == (pushed.status in ENDED)
+    assert not (shot.done and (shot.can_pause or shot.can_go_on or shot.can_cancel))
+
+
+def test_time_left_and_the_clock_time_of_the_end(state: Callable[..., PushState], now: dt.datetime) -> None:
+    """Both, because one is for waiting and the other for going home."""
+    shot = take(state(rate=20.0, estimated_end=now + dt.timedelta(minutes=90)), now)
+    assert shot.time_in_words == "1,200 rows/min, 1 h 30 min left, until tomorrow 00:45"
+
+
+@pytest.mark.parametrize("values", [{"status": "paused"}, {"pausing": True}])
+def test_a_paused_push_promises_no_end(
+    state: Callable[..., PushState], now: dt.datetime, values: dict[str, Any]
+) -> None:
+    """It ends when somebody lets it go on, which no rate can know."""
+    shot = take(state(estimated_end=now, rate=20.0, **values), now)
+    assert shot.left == shot.end == ""
+    assert shot.can_go_on
+    assert not shot.can_pause
+
+
+def test_a_push_that_is_over_says_how_long_it_took(
+    state: Callable[..., PushState], make_chunk: Callable[..., ChunkState], now: dt.datetime
+) -> None:
+    """The rate of the last minute and a time left mean nothing then."""
+    done = state([make_chunk(1, "completed")], status="completed", rate=1.0, ended_at=now, estimated_end=now)
+    shot = take(done, now + dt.timedelta(days=3))
+    assert shot.time_in_words == "took 1 min"
+    assert shot.activity == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [
+        ("failed", "apd.resume('20261123-231500-3f9a1c')"),
+        ("cancelled", "apd.resume('20261123-231500-3f9a1c') sends the rest."),
+        ("interrupted", "apd.resume('20261123-231500-3f9a1c') carries on"),
+        ("paused", "push.unpause()"),
+        ("running", ""),
+    ],
+)
+def test_the_hint_is_the_call_that_helps(
+    state: Callable[..., PushState], now: dt.datetime, status: str, hint: str
+) -> None:
+    """Somebody who comes back needs the next line to type."""
+    assert hint in take(state(status=status), now).hint
+
+
+def test_refused_and_unknown_rows_have_a_hint_each(
+    state: Callable[..., PushState], make_chunk: Callable[..., ChunkState], now: dt.datetime
+) -> None:
+    """retry() leaves the unknown rows alone unless told."""
+    shot = take(
+        state([make_chunk(1, "completed_with_errors", refused=1, unknown=1)], status="completed_with_errors"),
+        now,
+    )
+    assert "push.retry()" in shot.hint
+    assert "push.retry(unknown=True)" in shot.hint
+    assert shot.can_retry
+
+
+def test_rows_that_are_not_sent_are_named(state: Callable[..., PushState], now: dt.datetime) -> None:
+    """20,000 input rows and 19,977 sent: the difference has reasons."""
+    assert take(state(planned={"invalid": 12, "unchanged": 1_000}), now).left_out == (
+        "Of 1,212 input rows not sent: 12 invalid, 1,000 unchanged."
+    )
+    assert take(state(), now).left_out == ""
+
+
+def test_an_empty_push_is_whole(state: Callable[..., PushState], now: dt.datetime) -> None:
+    """No rows, no division by zero."""
+    assert take(state([], status="completed"), now).percent == "100.0 %"
+    assert take(state([]), now).percent == "0.0 %"
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_every_status_has_a_mark_a_word_and_a_place(status: str) -> None:
+    """Colour alone tells nothing to many."""
+    for mark in (chunk_mark(status), job_mark(status), push_mark(status)):
+        assert mark.character in {*URGENCY, "‖"}
+        assert mark.word
