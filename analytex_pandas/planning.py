@@ -128,7 +128,7 @@ def export(plan: Plan, directory: str | Path) -> list[Path]:
     """Write a plan's chunks as NDJSON files into a directory and return their paths."""
     paths = free_paths(plan, directory)
     for path, size in zip(paths, plan.document.chunks, strict=True):
-        with open(path, "xb", opener=private) as file:  # noqa: PTH123  # needs an opener
+        with open(path, "xb", opener=private) as file:  # needs an opener
             file.write(plan.store.read_chunk(size.number))
     return paths
 

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from analytex_pandas.errors import AuthenticationError, ValidationError
 
@@ -79,7 +79,7 @@ def base_url(environment: str | None = None) -> str:
     name = environment or os.environ.get("ANALYTEX_ENVIRONMENT") or "analytex"
     if name in ENVIRONMENTS:
         return ENVIRONMENTS[name]
-    url = urlsplit(name)
+    url = split_url(name)
     known = ", ".join(repr(known) for known in ENVIRONMENTS)
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ValidationError(
@@ -96,6 +96,16 @@ def base_url(environment: str | None = None) -> str:
             "this machine only (127.0.0.1, localhost)."
         )
     return name.rstrip("/")
+
+
+def split_url(text: str) -> SplitResult:
+    """Return a URL in its parts; without any where it cannot be read, its port included."""
+    try:
+        url = urlsplit(text)
+        _ = url.port  # raises for what is no port
+    except ValueError:
+        return urlsplit("")
+    return url
 
 
 def is_loopback(host: str) -> bool:
