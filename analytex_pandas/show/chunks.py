@@ -43,15 +43,18 @@ class Strip:
 
 def strip(chunks: Sequence[ChunkState], max_cells: int = MAX_CELLS) -> Strip:
     """Return the strip of the chunks."""
-    marks = [chunk_mark(chunk.status) for chunk in chunks]
-    by_urgency = sorted(Counter(marks).items(), key=lambda item: _urgency(item[0]), reverse=True)
+    statuses = [chunk.status for chunk in chunks]
+    mark_of = {status: chunk_mark(status) for status in set(statuses)}
+    marks = [mark_of[status] for status in statuses]
+    legend = [(mark_of[status], count) for status, count in Counter(statuses).items()]
+    legend.sort(key=lambda entry: (-_urgency(entry[0]), entry[0].word))
     together = max(1, ceil(len(marks) / max_cells))
     cells = (
         marks
         if together == 1
         else [min(marks[at : at + together], key=_urgency) for at in range(0, len(marks), together)]
     )
-    return Strip(tuple(cells), together, tuple(by_urgency))
+    return Strip(tuple(cells), together, tuple(legend))
 
 
 def _urgency(mark: Mark) -> int:

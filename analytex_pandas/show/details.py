@@ -113,13 +113,13 @@ class Errors:
     def draw(self, state: PushState) -> None:
         """Read the errors anew if there are more, and only while somebody looks at them."""
         refused = state.counts["refused"]
-        settled = sum(chunk.settled for chunk in state.chunks)
+        answered = state.counts["acknowledged"] + refused + state.counts["unknown"]
         self.section.named(refused)
         self.section.toggle.layout.display = None if refused or self.section.open else "none"
-        if not self.section.open or self._drawn == (refused, settled):
+        if not self.section.open or self._drawn == (refused, answered):
             return
         self._errors = self._push.errors
-        self._drawn = (refused, settled)
+        self._drawn = (refused, answered)
         self._groups = group_errors(self._errors)
         more = len(self._groups) - SHOWN_GROUPS
         note = (

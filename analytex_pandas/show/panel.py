@@ -21,10 +21,11 @@ from analytex_pandas.show.text import push_text
 if TYPE_CHECKING:
     from analytex_pandas.push.push import Push
     from analytex_pandas.push.state import PushState
+    from analytex_pandas.show.chunks import Strip
     from analytex_pandas.show.snapshot import Snapshot
 
-STRIP_INTERVAL: Final = 1.0
-"""Seconds between two drawings of the strip of chunks, the one part that can be large."""
+LARGE_INTERVAL: Final = 1.0
+"""Seconds between two drawings of what is large: the strip of chunks, the jobs table."""
 HANDLES: Final = 8
 """Places where one panel is on display whose saved form is brought up to date at the end."""
 
@@ -41,8 +42,8 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
     def __init__(self, push: Push) -> None:
         self.push = push
         self._handles: deque[Any] = deque(maxlen=HANDLES)
-        self._strip_drawn = float("-inf")
-        self._strip: object = None
+        self._large_drawn = float("-inf")
+        self._strip: Strip | None = None
         self.feed = Feed(push, self)
         self.state_line = ipywidgets.HTML()
         self.bar = ipywidgets.HTML()
@@ -51,9 +52,9 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self.activity = ipywidgets.HTML()
         self.cells = ipywidgets.HTML()
         self.legend = ipywidgets.HTML()
-        self.controls = Controls(push, self._add_retry, self.feed.draw)
-        self.jobs = Jobs(self.feed.draw)
-        self.errors = Errors(push, self.feed.draw)
+        self.controls = Controls(push, self._add_retry, self.redraw)
+        self.jobs = Jobs(self.redraw)
+        self.errors = Errors(push, self.redraw)
         self.successor = ipywidgets.VBox()
         toggles = ipywidgets.HBox([self.jobs.section.toggle, self.errors.section.toggle])
         toggles.add_class("apd-buttons")
@@ -86,16 +87,18 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def draw(self, state: PushState, snapshot: Snapshot) -> None:
         """Set what changed; widgets send nothing for a value that is the same."""
-        now = datetime.now(UTC).astimezone()
         self.state_line.value = pieces.state_line(snapshot)
         self.bar.value = pieces.bar(snapshot)
         self.numbers.value = pieces.numbers(snapshot)
         self.pace.value = pieces.pace(snapshot)
         self.activity.value = escape(snapshot.activity)
-        self._draw_strip(snapshot)
         self.controls.draw(snapshot)
-        self.jobs.draw(state, now)
         self.errors.draw(state)
+        now = time.monotonic()
+        if snapshot.done or now - self._large_drawn >= LARGE_INTERVAL:
+            self._large_drawn = now
+            self._draw_strip(snapshot.strip)
+            self.jobs.draw(state, datetime.now(UTC).astimezone())
         if snapshot.done:
             self._renew_saved_form()
 
@@ -107,15 +110,16 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self.feed.finish(0)
         super().close()
 
-    def _draw_strip(self, snapshot: Snapshot) -> None:
-        strip = snapshot.strip
-        now = time.monotonic()
-        due = snapshot.done or now - self._strip_drawn >= STRIP_INTERVAL
-        if strip == self._strip or not due:
-            return
-        self._strip, self._strip_drawn = strip, now
-        self.cells.value = pieces.cells(strip)
-        self.legend.value = pieces.legend(strip)
+    def redraw(self) -> None:
+        """Draw everything at once, because the user has pressed something."""
+        self._large_drawn = float("-inf")
+        self.feed.draw()
+
+    def _draw_strip(self, strip: Strip) -> None:
+        if strip != self._strip:
+            self._strip = strip
+            self.cells.value = pieces.cells(strip)
+            self.legend.value = pieces.legend(strip)
 
     def _add_retry(self, push: Push) -> None:
         self.successor.children = [PushPanel(push).start()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from analytex_pandas.push.state import SETTLED
 from analytex_pandas.show import words
 from analytex_pandas.show.chunks import Strip, strip
 from analytex_pandas.show.history import sparkline
@@ -115,7 +116,7 @@ def take(state: PushState, now: datetime, rates: tuple[float, ...] = ()) -> Snap
     acknowledged, refused, unknown = counts["acknowledged"], counts["refused"], counts["unknown"]
     to_go = counts["pending"] + counts["in_flight"]
     total = acknowledged + refused + unknown + to_go
-    processed = sum(chunk.progress for chunk in state.chunks if not chunk.settled)
+    processed = rows_processed(state)
     running = not state.done
     pausing = state.status == "paused" or state.pausing
     return Snapshot(
@@ -152,7 +153,15 @@ def take(state: PushState, now: datetime, rates: tuple[float, ...] = ()) -> Snap
 
 def rows_done(state: PushState) -> int:
     """Return the rows that are done with, those processed in the running job included."""
-    return sum(chunk.progress for chunk in state.chunks)
+    counts = state.counts
+    return counts["acknowledged"] + counts["refused"] + counts["unknown"] + rows_processed(state)
+
+
+def rows_processed(state: PushState) -> int:
+    """Return the rows that are done with in a job that still runs."""
+    if not state.counts["in_flight"]:
+        return 0
+    return sum(chunk.progress for chunk in state.chunks if chunk.status not in SETTLED)
 
 
 def _activity(state: PushState) -> str:
