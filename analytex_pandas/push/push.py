@@ -290,7 +290,7 @@ class Push:
         AnalytexError
             If this push is still running.
         """
-        from analytex_pandas.push.retrying import retry  # noqa: PLC0415  # retrying makes pushes
+        from analytex_pandas.push.retrying import retry  # retrying makes pushes
 
         again = retry(self, fixed, unknown=unknown, client=client)
         if self.bindings.present is not None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analytex_pandas.errors import NotFoundError
 from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.push.opening import resume, start
-from analytex_pandas.push.push import Push
 from analytex_pandas.push.spool import Spool
 from analytex_pandas.service.client import Client
+
+if TYPE_CHECKING:
+    from analytex_pandas.push.push import Push
 
 
 def main(state: Path, url: str, key: str, push_id: str) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
 import time
+from typing import TYPE_CHECKING
 
 from analytex_pandas.push.pacing import Clock
+
+if TYPE_CHECKING:
+    import threading
 
 LONGEST = 0.03
 

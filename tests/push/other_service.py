@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 KEY = "k-5b1f6d7e-not-to-be-seen"
 ODD_IDS = (
@@ -30,6 +30,14 @@ ODD_IDS = (
     "{n};drop=table",
     "plain-{n}",
 )
+
+PAGES: dict[str, tuple[Any, ...]] = {
+    "html": (502, "<html><script>alert(1)</script>Bad Gateway</html>"),
+    "html200": (200, "<html>Welcome to the airport's wifi</html>"),
+    "empty": (200, ""),
+    "429": (429, {"errors": [{"message": "slow down"}]}, {"Retry-After": "0"}),
+    "redirect": (302, "", {"Location": "http://192.0.2.1/login"}),
+}
 
 Report = Callable[[list[bytes]], tuple[object, int]]
 """From the lines of a file to the `errors` of its job and how many rows were refused."""
@@ -46,8 +54,8 @@ class RemoteJob:
     errors: object = None
     refused: int = 0
     failed: bool = False
+    shown_name: str | None = None
     listed_from: float = 0.0
-    seen_ended: bool = False
     polls: int = 0
 
     def done_at(self) -> float:
@@ -88,9 +96,8 @@ class OtherService:
     """Jobs that are not listed."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def __enter__(self) -> OtherService:
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
+    def __enter__(self) -> Self:
+        self.server = Server(self)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
         return self
@@ -135,7 +142,7 @@ class OtherService:
         duration = self.seconds_a_job + len(lines) * self.seconds_a_row if seconds is None else seconds
         shown = {"name": filename, "none": None, "other": f"upload-{number}.bin"}[self.echo]
         job = RemoteJob(job_id, kind, filename, lines, now, duration, listed_from=now + self.listing_delay)
-        job.shown_name = shown  # type: ignore[attr-defined]
+        job.shown_name = shown
         if self.fails(number):
             job.failed = True
         job.errors, job.refused = self.report(lines) if filename or kind == "users" else (None, 0)
@@ -157,8 +164,8 @@ class OtherService:
             "type": job.kind,
             "total_rows": rows,
         }
-        if job.shown_name is not None:  # type: ignore[attr-defined]
-            document["filename"] = job.shown_name  # type: ignore[attr-defined]
+        if job.shown_name is not None:
+            document["filename"] = job.shown_name
         if ended:
             document["errors"] = job.errors
             document["completed_rows"] = taken + (job.refused if self.count_refused else 0)
@@ -172,76 +179,7 @@ class OtherService:
         now = time.monotonic()
         return next((job for job in self.jobs if now < job.done_at()), None)
 
-    def _handler(service) -> type[BaseHTTPRequestHandler]:  # noqa: N805  # the handler's own self is inside
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                self.answer("submit", lambda: service._submit(self.path, self.headers, body))
-
-            def do_GET(self) -> None:
-                path, _, query = self.path.partition("?")
-                if path == "/v1/background_jobs":
-                    self.answer("list", lambda: service._list(query))
-                else:
-                    job_id = urllib.parse.unquote(path.removeprefix("/v1/background_jobs/"))
-                    self.answer("poll", lambda: service._poll(job_id))
-
-            def answer(self, call: str, act: Callable[[], tuple[int, object]]) -> None:
-                with service.lock:
-                    service.calls[call] += 1
-                    fault = service.faults(call, service.calls[call])
-                    service.requests.append((time.monotonic(), call, fault or "ok"))
-                    if self.headers["Authorization"] != f"Token {service.key}":
-                        self.send(401, {"errors": [{"message": "bad key"}]})
-                        return
-                    if fault is not None and not fault.endswith("_after"):
-                        self.fail(fault)
-                        return
-                    status, document = act()
-                if fault is not None:
-                    self.fail(fault.removesuffix("_after"))
-                else:
-                    self.send(status, document)
-
-            def fail(self, fault: str) -> None:
-                if fault == "drop":
-                    self.close_connection = True
-                    with contextlib.suppress(OSError):
-                        self.connection.shutdown(2)
-                elif fault == "html":
-                    self.send(502, "<html><script>alert(1)</script>Bad Gateway</html>")
-                elif fault == "html200":
-                    self.send(200, "<html>Welcome to the airport's wifi</html>")
-                elif fault == "empty":
-                    self.send(200, "")
-                elif fault == "429":
-                    self.send(429, {"errors": [{"message": "slow down"}]}, {"Retry-After": "0"})
-                elif fault == "redirect":
-                    self.send(302, "", {"Location": "http://192.0.2.1/login"})
-                else:
-                    self.send(int(fault), {"errors": [{"message": f"fault {fault}"}]})
-
-            def send(self, status: int, document: object, headers: dict[str, str] | None = None) -> None:
-                html = isinstance(document, str)
-                body = document.encode() if html else json.dumps(document).encode()
-                with contextlib.suppress(OSError):
-                    self.send_response(status)
-                    self.send_header("Content-Type", "text/html" if html else "application/json")
-                    self.send_header("Content-Length", str(len(body)))
-                    for name, value in (headers or {}).items():
-                        self.send_header(name, value)
-                    self.end_headers()
-                    self.wfile.write(body)
-
-        return Handler
-
-    def _submit(self, path: str, headers: Any, body: bytes) -> tuple[int, object]:
+    def submit(self, path: str, headers: Any, body: bytes) -> tuple[int, object]:
         if self.running() is not None:
             return 409, {"errors": [{"error": "conflict", "message": "a job is already in progress"}]}
         kind = path.split("/")[2]
@@ -256,7 +194,7 @@ class OtherService:
         job = self._new_job(kind, name, lines)
         return 202, {**self.describe(job), "status": "queued", "errors": []}
 
-    def _list(self, query: str) -> tuple[int, object]:
+    def listing(self, query: str) -> tuple[int, object]:
         now = time.monotonic()
         jobs = [
             {name: value for name, value in self.describe(job).items() if name != "errors"}
@@ -271,12 +209,88 @@ class OtherService:
         following = page + 1 if page * 3 < len(jobs) else None
         return 200, {"jobs": jobs[(page - 1) * 3 : page * 3], "next_page": following}
 
-    def _poll(self, job_id: str) -> tuple[int, object]:
+    def poll(self, job_id: str) -> tuple[int, object]:
         for job in self.jobs:
             if job.job_id == job_id and job_id not in self.forgotten:
                 job.polls += 1
                 return 200, self.describe(job)
         return 404, {"errors": [{"message": "no such job"}]}
+
+
+class Server(ThreadingHTTPServer):
+    """A server that knows whose requests it takes."""
+
+    daemon_threads = True
+
+    def __init__(self, service: OtherService) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.service = service
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Reads requests, asks the service, and answers, or does what the fault of the moment is."""
+
+    server: Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    @property
+    def service(self) -> OtherService:
+        return self.server.service
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer("submit", lambda: self.service.submit(self.path, self.headers, body))
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        if path == "/v1/background_jobs":
+            self.answer("list", lambda: self.service.listing(query))
+        else:
+            job_id = urllib.parse.unquote(path.removeprefix("/v1/background_jobs/"))
+            self.answer("poll", lambda: self.service.poll(job_id))
+
+    def answer(self, call: str, act: Callable[[], tuple[int, object]]) -> None:
+        with self.service.lock:
+            self.service.calls[call] += 1
+            fault = self.service.faults(call, self.service.calls[call])
+            self.service.requests.append((time.monotonic(), call, fault or "ok"))
+            if self.headers["Authorization"] != f"Token {self.service.key}":
+                self.send(401, {"errors": [{"message": "bad key"}]})
+                return
+            if fault is not None and not fault.endswith("_after"):
+                self.fail(fault)
+                return
+            status, document = act()
+        if fault is not None:
+            self.fail(fault.removesuffix("_after"))
+        else:
+            self.send(status, document)
+
+    def fail(self, fault: str) -> None:
+        if fault == "drop":
+            self.close_connection = True
+            with contextlib.suppress(OSError):
+                self.connection.shutdown(2)
+        elif fault in PAGES:
+            self.send(*PAGES[fault])
+        else:
+            self.send(int(fault), {"errors": [{"message": f"fault {fault}"}]})
+
+    def send(self, status: int, document: object, headers: dict[str, str] | None = None) -> None:
+        html = isinstance(document, str)
+        body = document.encode() if html else json.dumps(document).encode()
+        with contextlib.suppress(OSError):
+            self.send_response(status)
+            self.send_header("Content-Type", "text/html" if html else "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
 
 
 @contextlib.contextmanager

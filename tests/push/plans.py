@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,9 @@ from analytex_pandas.frame.labels import index_arrays, rows_table
 from analytex_pandas.frame.ndjson import ChunkSize
 from analytex_pandas.frame.options import Options
 from analytex_pandas.push.spool import Spool
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def make_plan(
@@ -43,7 +45,8 @@ def make_plan(
         end = starts[number] if number < len(starts) else rows
         positions = np.arange(begin, end, dtype=np.int64) + skipped
         lines = [
-            json.dumps({id_key: ids[place], "metadata": {"n": place}}).encode() + b"\n" for place in range(begin, end)
+            json.dumps({id_key: ids[place], "metadata": {"n": place}}).encode() + b"\n"
+            for place in range(begin, end)
         ]
         labels = index_arrays(index)
         if isinstance(labels, list):
@@ -58,8 +61,24 @@ def make_plan(
         chunks=tuple(chunks),
         columns=typed_table(
             [
-                {"column": id_key, "property": id_key, "dtype": "str", "json_type": "string", "nulls": 0, "example": ids[0] if ids else "", "note": ""},
-                {"column": "n", "property": "n", "dtype": "int64", "json_type": "number", "nulls": 0, "example": "0", "note": ""},
+                {
+                    "column": id_key,
+                    "property": id_key,
+                    "dtype": "str",
+                    "json_type": "string",
+                    "nulls": 0,
+                    "example": ids[0] if ids else "",
+                    "note": "",
+                },
+                {
+                    "column": "n",
+                    "property": "n",
+                    "dtype": "int64",
+                    "json_type": "number",
+                    "nulls": 0,
+                    "example": "0",
+                    "note": "",
+                },
             ],
             COLUMN_DTYPES,
         ),

@@ -25,7 +25,9 @@ NOW = dt.datetime(2026, 11, 23, 23, 15, tzinfo=dt.UTC)
 def opened(directory: Path, push_id: str = "p1") -> Ledger:
     """Return the ledger of a new push of two chunks."""
     ledger = Ledger(Journal(directory), push_id)
-    assert ledger.open(NewPush("users", "acc", "https://x", {"input": 5}, b"{}", None, NOW), [(1, 3, 30), (2, 2, 20)])
+    assert ledger.open(
+        NewPush("users", "acc", "https://x", {"input": 5}, b"{}", None, NOW), [(1, 3, 30), (2, 2, 20)]
+    )
     return ledger
 
 
@@ -37,7 +39,9 @@ def test_files_and_directories_are_for_this_user_only(tmp_path: Path) -> None:
         with ledger.journal.writing() as connection:
             connection.execute("UPDATE push SET status = 'x'")
             connection.execute("COMMIT")
-            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "a" / "b").iterdir()}
+            modes = {
+                path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "a" / "b").iterdir()
+            }
             connection.execute("BEGIN")
     finally:
         os.umask(before)

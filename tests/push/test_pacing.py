@@ -20,7 +20,9 @@ from analytex_pandas.push.pacing import (
 )
 
 
-def follow(pace: Pace, duration: float, rows: int = 100, *, progress: bool = False, tail: float = 0.0) -> tuple[int, float]:
+def follow(
+    pace: Pace, duration: float, rows: int = 100, *, progress: bool = False, tail: float = 0.0
+) -> tuple[int, float]:
     """Follow a job of so many seconds in simulated time; return how often it was asked about and the time lost."""
     watch, elapsed, polls = Watch(rows), 0.0, 0
     while True:
@@ -77,7 +79,7 @@ def test_the_rate_is_measured_from_whole_cycles_else_from_progress() -> None:
 
 def test_backoff_grows_is_bounded_and_jittered() -> None:
     """Many clients do not come back at once, and nobody waits for hours between two tries."""
-    chance = random.Random(1)
+    chance = random.Random(1)  # noqa: S311  # to be replayed, not kept secret
     delays = [backoff(failures, None, chance) for failures in range(1, 40)]
     assert delays[0] < 0.6
     assert max(delays) <= LONGEST_BACKOFF
@@ -87,9 +89,9 @@ def test_backoff_grows_is_bounded_and_jittered() -> None:
 
 def test_retry_after_is_kept() -> None:
     """The service's own word on when to come back goes before ours."""
-    told = backoff(1, RateLimitError("slow down", retry_after=7.0), random.Random(1))
+    told = backoff(1, RateLimitError("slow down", retry_after=7.0), random.Random(1))  # noqa: S311  # to be replayed, not kept secret
     assert 7.0 <= told <= 7.2
-    assert backoff(3, ServerError("x", retry_after=10**9), random.Random(1)) <= 3601
+    assert backoff(3, ServerError("x", retry_after=10**9), random.Random(1)) <= 3601  # noqa: S311  # to be replayed, not kept secret
 
 
 def test_what_heals_and_what_may_have_arrived() -> None:

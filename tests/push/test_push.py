@@ -10,9 +10,7 @@ import pickle
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -25,10 +23,15 @@ from analytex_pandas.push.bindings import Bindings
 from analytex_pandas.push.history import clean, pushes
 from analytex_pandas.push.ledger import Ledger
 from analytex_pandas.push.opening import resume, start
-from analytex_pandas.push.push import Push
-from analytex_pandas.push.settling import SendingChunk, SettledChunk
 from analytex_pandas.push.state import COUNTS, PushState
 from analytex_pandas.service.client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from analytex_pandas.push.push import Push
+    from analytex_pandas.push.settling import SendingChunk, SettledChunk
 
 
 @pytest.fixture
@@ -110,7 +113,9 @@ def test_retry_sends_exactly_the_refused_rows(service: OtherService, tmp_path: P
     assert third.id not in (again.id, push.id)
 
 
-def test_retry_with_nothing_refused_completes_without_a_request(service: OtherService, tmp_path: Path) -> None:
+def test_retry_with_nothing_refused_completes_without_a_request(
+    service: OtherService, tmp_path: Path
+) -> None:
     """A pipeline may retry whatever there is, also nothing."""
     push = begin(tmp_path, service).wait()
     calls = service.calls.total()
@@ -134,7 +139,9 @@ def test_retry_hands_fixed_rows_to_who_knows_frames(service: OtherService, tmp_p
     assert again.id == "20261124-000000-aaaaaa"
 
 
-def test_a_failed_job_refuses_all_its_rows_and_the_push_goes_on(service: OtherService, tmp_path: Path) -> None:
+def test_a_failed_job_refuses_all_its_rows_and_the_push_goes_on(
+    service: OtherService, tmp_path: Path
+) -> None:
     """The push ends completed_with_errors: failed is only what was stopped."""
     service.fails = lambda number: number == 2
     push = begin(tmp_path, service).wait()
@@ -147,7 +154,9 @@ def test_a_failed_job_refuses_all_its_rows_and_the_push_goes_on(service: OtherSe
     assert caught.value.push is push
 
 
-def test_rows_that_a_completed_job_does_not_account_for_are_unknown(service: OtherService, tmp_path: Path) -> None:
+def test_rows_that_a_completed_job_does_not_account_for_are_unknown(
+    service: OtherService, tmp_path: Path
+) -> None:
     """Never silently acknowledged; and they can be sent again."""
     service.lose_rows = 1
     push = begin(tmp_path, service, rows=4, chunk_rows=4).wait()
@@ -199,7 +208,9 @@ def test_counts_add_up_at_every_moment_and_revisions_only_grow(service: OtherSer
     revisions = [state.revision for state in seen]
     assert revisions == sorted(set(revisions))
     assert seen[-1].done
-    assert {"sending", "processing"} <= {word for state in seen for word in state.activity.split()} | {"processing"}
+    assert {"sending", "processing"} <= {word for state in seen for word in state.activity.split()} | {
+        "processing"
+    }
 
 
 def test_pause_stops_submitting_and_unpause_goes_on(service: OtherService, tmp_path: Path) -> None:
@@ -220,7 +231,9 @@ def test_pause_stops_submitting_and_unpause_goes_on(service: OtherService, tmp_p
     assert push.status == "completed"
 
 
-def test_cancel_follows_the_running_job_and_resume_sends_the_rest(service: OtherService, tmp_path: Path) -> None:
+def test_cancel_follows_the_running_job_and_resume_sends_the_rest(
+    service: OtherService, tmp_path: Path
+) -> None:
     """What runs cannot be stopped, so it is answered for; what was not sent stays resumable by its id."""
     service.seconds_a_job = 0.3
     push = begin(tmp_path, service)
@@ -245,7 +258,9 @@ def test_a_paused_push_is_cancelled_at_once(service: OtherService, tmp_path: Pat
     assert push.wait(20).status == "cancelled"
 
 
-def test_cancel_while_somebody_elses_job_runs_does_not_wait_for_it(service: OtherService, tmp_path: Path) -> None:
+def test_cancel_while_somebody_elses_job_runs_does_not_wait_for_it(
+    service: OtherService, tmp_path: Path
+) -> None:
     """Only what runs of one's own is followed."""
     service.start_job(seconds=60.0)
     push = begin(tmp_path, service)
@@ -310,7 +325,9 @@ def test_wait_that_runs_out_warns_and_the_push_goes_on(service: OtherService, tm
     assert push.wait().status == "completed"
 
 
-def test_ctrl_c_leaves_the_push_running_and_says_how_to_come_back(service: OtherService, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_the_push_running_and_says_how_to_come_back(
+    service: OtherService, tmp_path: Path
+) -> None:
     """The interrupt is the user's, not the push's."""
     service.seconds_a_job = 1.0
     push = begin(tmp_path, service, rows=2)
@@ -409,7 +426,9 @@ def test_history_can_be_forgotten(service: OtherService, tmp_path: Path) -> None
         clean("nowhere", state_directory=tmp_path)
 
 
-def test_the_memory_of_an_account_is_told_in_the_same_transaction(service: OtherService, tmp_path: Path) -> None:
+def test_the_memory_of_an_account_is_told_in_the_same_transaction(
+    service: OtherService, tmp_path: Path
+) -> None:
     """An observer hears of each chunk before it is sent and when it is answered for, and can write along."""
     service.report = refusing(1)
     told: list[tuple[str, int, int]] = []
@@ -445,7 +464,9 @@ def test_the_key_stands_nowhere(
     trace = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     shown = [repr(push), str(push.state()), caplog.text, *trace.format()]
     assert not any(service.key in text for text in shown)
-    assert not any(service.key.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert not any(
+        service.key.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    )
     with pytest.raises(TypeError):
         pickle.dumps(push)
 

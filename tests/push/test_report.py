@@ -33,16 +33,24 @@ def lines(errors: Any, **how: Any) -> list[int | None]:
         pytest.param([{"index": 2, "message": "x"}], [2], id="index is 0-based"),
         pytest.param([{"row": 2, "message": "x"}], [1], id="row is 1-based when nothing tells"),
         pytest.param([{"row": 0, "message": "x"}, {"row": 2, "message": "y"}], [0, 2], id="a 0 settles it"),
-        pytest.param([{"row": 5, "message": "x"}, {"row": 2, "message": "y"}], [4, 1], id="the last number settles it"),
-        pytest.param([{"row": 0, "message": "x"}, {"row": 5, "message": "y"}], [None, None], id="both: undecidable"),
         pytest.param(
-            [{"row": 2, "user_id": "cy", "message": "x"}, {"row": 3, "message": "y"}], [2, 3], id="an id shows the base"
+            [{"row": 5, "message": "x"}, {"row": 2, "message": "y"}], [4, 1], id="the last number settles it"
+        ),
+        pytest.param(
+            [{"row": 0, "message": "x"}, {"row": 5, "message": "y"}], [None, None], id="both: undecidable"
+        ),
+        pytest.param(
+            [{"row": 2, "user_id": "cy", "message": "x"}, {"row": 3, "message": "y"}],
+            [2, 3],
+            id="an id shows the base",
         ),
         pytest.param([{"user_id": "dee", "message": "x"}], [3], id="by id"),
         pytest.param([{"user_id": "dee", "line": 1, "message": "x"}], [3], id="the id before the number"),
         pytest.param([{"user_id": "zoe", "line": 1, "message": "x"}], [0], id="a foreign id: the number"),
         pytest.param([{"user_id": "zoe", "message": "x"}], [None], id="a foreign id alone"),
-        pytest.param([{"line": 6, "message": "x"}, {"line": 0, "message": "y"}], [None, None], id="out of range"),
+        pytest.param(
+            [{"line": 6, "message": "x"}, {"line": 0, "message": "y"}], [None, None], id="out of range"
+        ),
         pytest.param({"1": "x", "4": ["y", "z"]}, [0, 3, 3], id="keyed by row number"),
         pytest.param({"bob": "x", "eve": {"message": "y"}}, [1, 4], id="keyed by id"),
         pytest.param(["Row 3: bad", "user_id 'eve' is bad"], [2, 4], id="texts that name rows"),
@@ -143,7 +151,9 @@ ERRORS = st.lists(
             "index": PLACES,
             "user_id": st.sampled_from([*IDS, "zoe", ""]),
             "message": st.text(max_size=5),
-            "details": st.none() | st.text(max_size=3) | st.dictionaries(st.sampled_from(["row", "x"]), PLACES),
+            "details": st.none()
+            | st.text(max_size=3)
+            | st.dictionaries(st.sampled_from(["row", "x"]), PLACES),
         },
     )
     | st.text(max_size=8),

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from analytex_pandas.push.state import SETTLED, ChunkState, PushState, counted, rows_left, with_chunk
 
-STATUSES = ["pending", "waiting", "submitting", "looking", "queued", "processing", "some new status", *sorted(SETTLED)]
+STATUSES = [
+    "pending",
+    "waiting",
+    "submitting",
+    "looking",
+    "queued",
+    "processing",
+    "some new status",
+    *sorted(SETTLED),
+]
 
 
 @st.composite

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hasty import HastyClock
@@ -13,8 +11,13 @@ from plans import make_plan
 
 from analytex_pandas.errors import AuthenticationError, ValidationError
 from analytex_pandas.push.opening import resume, start
-from analytex_pandas.push.push import Push
 from analytex_pandas.service.client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from analytex_pandas.push.push import Push
 
 IDS = [f"u{place}" for place in range(6)]
 
@@ -49,6 +52,7 @@ def test_a_submit_that_goes_wrong_is_applied_once(tmp_path: Path, fault: str, st
 @pytest.mark.parametrize("call", ["poll", "list"])
 def test_a_question_that_goes_wrong_is_asked_again(tmp_path: Path, call: str, fault: str) -> None:
     """No failure of a poll or a list ends a push, or makes it send anything twice."""
+
     def faults(this: str, number: int) -> str | None:
         return fault if this == call and number % 2 else None
 
@@ -60,7 +64,7 @@ def test_a_question_that_goes_wrong_is_asked_again(tmp_path: Path, call: str, fa
 
 @pytest.mark.parametrize("options", [{"transport": "json"}, {}])
 def test_where_the_list_cannot_tell_the_rows_are_unknown(tmp_path: Path, options: dict[str, Any]) -> None:
-    """An answer is lost and the job, if it is there, has no name: nobody guesses, the push goes on, the user decides."""
+    """An answer is lost and the job, if it is there, has no name: nobody guesses, the user decides."""
     echo = "name" if options else "none"
     with serving(faults=once("submit", 2, "drop_after"), echo=echo) as service:
         push = begin(tmp_path, service, **options).wait()
@@ -98,13 +102,13 @@ def test_a_job_in_the_way_is_waited_for(tmp_path: Path) -> None:
         service.start_job(rows=1000, seconds=1.0)
         states = []
         document, spool = make_plan(tmp_path, 6, 2)
-        push = start(
-            document, spool, Client(service.key, service.url), state_directory=tmp_path
-        )
+        push = start(document, spool, Client(service.key, service.url), state_directory=tmp_path)
         push.subscribe(states.append)
         push.wait()
     waiting = [state for state in states if state.status == "waiting"]
-    assert any("a job someone else started" in state.activity and "of 1,000" in state.activity for state in waiting)
+    assert any(
+        "a job someone else started" in state.activity and "of 1,000" in state.activity for state in waiting
+    )
     assert {state.chunk(1).status for state in waiting} >= {"waiting"}
     assert push.jobs["attempts"].tolist() == [1, 1, 1]
     assert push.status == "completed"
