@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from analytex_pandas.frame.columns import TEXT
 from analytex_pandas.frame.ids import text_buffers
 from analytex_pandas.frame.labels import concat_rows
+from analytex_pandas.frame.mosaic import Mosaic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -66,66 +67,37 @@ class Lines:
     """
 
     def __init__(self, rows: int) -> None:
-        self.rows = rows
-        self.pieces: list[Any] = []
-        self.literal = ""
+        self.mosaic = Mosaic(rows)
         self.rest: int | np.ndarray[Any, np.dtype[np.uint8]] = RESTS.index(UNOPENED)
-
-    def write(self, literal: str) -> None:
-        """Append the same text to every line."""
-        self.literal += literal
-
-    def column(self, text: pa.Array) -> None:
-        """Append each line's own text, nothing where it is null."""
-        if pa.types.is_dictionary(text.type):
-            text = self.looked_up(text)
-        if self.literal:
-            self.pieces.append(pa.scalar(self.literal, TEXT))
-            self.literal = ""
-        self.pieces.append(text)
-
-    def looked_up(self, text: pa.Array) -> pa.Array:
-        """Return dictionary text as plain text; the literal before it is written into each distinct one for free."""
-        values = text.dictionary
-        if self.literal and not text.null_count and len(values) <= len(text):
-            values = pc.binary_join_element_wise(pa.scalar(self.literal, TEXT), values, EMPTY)
-            self.literal = ""
-        return values.take(text.indices)
 
     def value(self, part: PropertyText) -> None:
         """Append a property where it is there."""
         text = part.text if part.plain or not part.quoted else escaped(part.text)
         key = json.dumps(part.name, ensure_ascii=False) + (':"' if part.quoted else ":")
         after = RESTS.index(AFTER_TEXT if part.quoted else AFTER_BARE)
+        gaps = [*(rest.before_next + key for rest in RESTS), ""]
         if not text.null_count:
-            self.gap(self.rest, key)
-            self.column(text)
+            self.gap(self.rest, gaps)
+            self.mosaic.column(text)
             self.rest = after
             return
         valid = text.is_valid().to_numpy(zero_copy_only=False)
-        self.gap(np.where(valid, self.rest, ABSENT).astype(np.uint8), key)
-        self.column(text)
-        # NumPy broadcasts the rest that all rows share
-        self.rest = np.where(valid, after, self.rest).astype(np.uint8)
+        self.gap(np.where(valid, self.rest, ABSENT).astype(np.uint8), gaps)
+        self.mosaic.column(text)
+        rest = np.where(valid, after, self.rest).astype(np.uint8)
+        self.rest = int(rest[0]) if (rest == rest[0]).all() else rest
 
-    def gap(self, rest: int | np.ndarray[Any, np.dtype[np.uint8]], key: str) -> None:
-        """Append what stands between the value before and the next, its key included."""
+    def gap(self, rest: int | np.ndarray[Any, np.dtype[np.uint8]], texts: Sequence[str]) -> None:
+        """Append what stands between one value and the next: the text at the number of each row's rest."""
         if isinstance(rest, int):
-            self.write(RESTS[rest].before_next + key)
-            return
-        texts = pa.array([*(one.before_next + key for one in RESTS), ""], TEXT)
-        self.column(pa.DictionaryArray.from_arrays(pa.array(rest), texts))
+            self.mosaic.literal(texts[rest])
+        else:
+            self.mosaic.lookup(rest, texts)
 
     def joined(self) -> pa.Array:
         """End each line and return them all."""
-        if isinstance(self.rest, int):
-            self.write(RESTS[self.rest].before_end)
-        else:
-            ends = pa.array([one.before_end for one in RESTS], TEXT)
-            self.column(pa.DictionaryArray.from_arrays(pa.array(self.rest), ends))
-        if self.literal:
-            self.pieces.append(pa.scalar(self.literal, TEXT))
-        return pc.binary_join_element_wise(*self.pieces, EMPTY, null_handling="replace", null_replacement="")
+        self.gap(self.rest, [rest.before_end for rest in RESTS])
+        return self.mosaic.joined()
 
 
 def encode(
@@ -137,12 +109,12 @@ def encode(
     that must not be sent.
     """
     lines = Lines(len(ids))
-    lines.write('{"user_id":"' if kind == "users" else '{"company_id":"')
-    lines.column(escaped(ids))
+    lines.mosaic.literal('{"user_id":"' if kind == "users" else '{"company_id":"')
+    lines.mosaic.column(escaped(ids))
     if companies is not None and companies.null_count < len(companies):
-        there = pc.cast(companies.is_valid(), pa.uint8())
-        lines.column(pa.DictionaryArray.from_arrays(there, pa.array(["", '","company_id":"'], TEXT)))
-        lines.column(escaped(companies))
+        there = companies.is_valid().to_numpy(zero_copy_only=False).astype(np.uint8)
+        lines.mosaic.lookup(there, ["", '","company_id":"'])
+        lines.mosaic.column(escaped(companies))
     if nulls == "send":
         properties = [with_null(part) for part in properties]
     for part in properties:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import tempfile
 import time
@@ -68,8 +67,7 @@ def sample_frame(rows: int, seed: int = 0) -> pd.DataFrame:
 
 def with_us(frame: pd.DataFrame, directory: Path) -> None:
     """Plan a push and write its chunk files."""
-    shutil.rmtree(directory / "ours", ignore_errors=True)
-    apd.to_ndjson(frame, directory / "ours")
+    apd.to_ndjson(frame, directory)
 
 
 def with_polars(frame: pl.DataFrame, directory: Path) -> None:
@@ -92,11 +90,12 @@ def with_pandas(frame: pd.DataFrame, directory: Path) -> None:
         nested.to_json(directory / f"{first}.ndjson", orient="records", lines=True, date_format="iso")
 
 
-def seconds(work: Callable[[], None]) -> float:
-    """Return how long `work` takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+def seconds(work: Callable[[Path], None]) -> float:
+    """Return how long `work` takes in a directory of its own."""
+    with tempfile.TemporaryDirectory() as directory:
+        start = time.perf_counter()
+        work(Path(directory))
+        return time.perf_counter() - start
 
 
 def main() -> None:
@@ -108,27 +107,24 @@ def main() -> None:
     arguments = parser.parse_args()
     frame = sample_frame(arguments.rows)
     polars_frame = pl.from_pandas(frame)
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        os.environ["ANALYTEX_STATE_DIR"] = str(directory / "state")
-        ours, theirs = [], []
-        for round_number in range(arguments.rounds + 1):
-            pair = (
-                seconds(lambda: with_us(frame, directory)),
-                seconds(lambda: with_polars(polars_frame, directory)),
-            )
-            if round_number:  # the first warms up
-                ours.append(pair[0])
-                theirs.append(pair[1])
-                print(f"plan {pair[0]:.2f} s, polars {pair[1]:.2f} s, ratio {pair[0] / pair[1]:.2f}")
-        ratios = [our / their for our, their in zip(ours, theirs, strict=True)]
-        print(f"median ratio to polars {statistics.median(ratios):.2f}")
-        if not arguments.without_pandas:
-            part = frame.head(arguments.rows // 10)
-            took = seconds(lambda: with_pandas(part, directory)) * arguments.rows / len(part)
-            print(
-                f"pandas {took:.1f} s (of a tenth of the rows), {took / statistics.median(ours):.0f} times ours"
-            )
+    ours, theirs = [], []
+    for number in range(arguments.rounds + 1):
+        pair = (
+            seconds(lambda place: with_us(frame, place)),
+            seconds(lambda place: with_polars(polars_frame, place)),
+        )
+        if number:  # the first warms up
+            ours.append(pair[0])
+            theirs.append(pair[1])
+            print(f"plan {pair[0]:.2f} s, polars {pair[1]:.2f} s, ratio {pair[0] / pair[1]:.2f}")
+    ratios = [our / their for our, their in zip(ours, theirs, strict=True)]
+    print(f"median ratio to polars {statistics.median(ratios):.2f}")
+    if not arguments.without_pandas:
+        part = frame.head(arguments.rows // 10)
+        took = seconds(lambda place: with_pandas(part, place)) * arguments.rows / len(part)
+        print(
+            f"pandas {took:.1f} s (of a tenth of the rows), {took / statistics.median(ours):.0f} times ours"
+        )
 
 
 if __name__ == "__main__":
