@@ -83,7 +83,7 @@ class Drive:
         now = self.clock.now()
         rate = self.pace.rate(watch, watch.last_running if watch else 0.0)
         end = None
-        if rate:
+        if rate and phase == "running" and not self.board.paused:
             end = now + dt.timedelta(seconds=rows_left(self.board.state) / rate)
         if activity != self.board.state.activity:
             logger.debug("push %s: %s", self.push_id, activity)
@@ -177,7 +177,8 @@ class Setback:
         if now - self._since + delay > self.patience:
             raise error
         reason = in_brief(error)
-        self.drive.say(f"{what} again in {delay:,.0f} s: {reason}", phase=phase)
+        when = f"in {delay:,.0f} s" if delay >= 1 else "in a moment"
+        self.drive.say(f"{what} again {when}: {reason}", phase=phase)
         logger.info("push %s: %s again in %.1f s: %s", self.drive.push_id, what, delay, reason)
         self.drive.rest(delay, stoppable=stoppable)
 

@@ -205,6 +205,7 @@ class Sender:
                 raise
             except AnalytexError:
                 return Finding.UNCLEAR
+            self.learn_echo(jobs)
             found = look(
                 jobs, self.name(number), known=known, others=self.other_jobs(jobs), echoes=drive.echoes
             )
@@ -216,6 +217,11 @@ class Sender:
     def other_jobs(self, jobs: list[Job]) -> set[str]:
         """Return the jobs of a list that are known to be other chunks, of this push or another."""
         return set(ledgers.pushes_of_jobs(self.drive.ledger.journal, [job.job_id for job in jobs]))
+
+    def learn_echo(self, jobs: list[Job]) -> None:
+        """Learn from a list that holds other chunks of this push that the service gives file names back."""
+        if any((job.filename or "").startswith(f"{self.drive.push_id}-") for job in jobs):
+            self.drive.echoes = True
 
     def note_echo(self, number: int, job: Job) -> None:
         """Learn from an answer whether the service gives file names back."""

@@ -72,10 +72,9 @@ class Worker:
             self.check_terms()
             settled = self.carry(chunk.number)
             drive.say(f"{drive.label(chunk.number)}: {outcome(settled)}", current=chunk.number)
-        self.check_terms()
-        drive.check_cancelled()
         # Before the end is written down: a push that has ended is not resumed, and nobody would delete them.
         drive.spool.delete()
+        drive.check_cancelled()
         chunks = drive.board.state.chunks
         return (
             "completed" if all(chunk.status == "completed" for chunk in chunks) else "completed_with_errors"

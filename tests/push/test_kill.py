@@ -19,6 +19,11 @@ import pytest
 from other_service import OtherService, serving
 from plans import make_plan
 
+from analytex_pandas.errors import AnalytexError
+from analytex_pandas.push.history import clean, pushes
+from analytex_pandas.push.opening import resume
+from analytex_pandas.service.client import Client
+
 SEEDS = range(int(os.environ.get("ANALYTEX_KILL_SEEDS", "4")))
 DRIVER = Path(__file__).with_name("driver_process.py")
 ROOT = Path(__file__).parents[2]
@@ -151,3 +156,59 @@ def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.returncode == 0, complaints
     seen: dict[str, Any] = json.loads(output.splitlines()[-1])
     return seen
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
+def test_a_second_driver_is_told_and_a_dead_one_is_interrupted(tmp_path: Path) -> None:
+    """One process drives a push; whoever tries as well learns which, and takes over when it is dead."""
+    document, _ = make_plan(tmp_path, CHUNKS * ROWS, ROWS, push_id=PUSH_ID)
+    (tmp_path / "plan").write_bytes(document.to_bytes())
+    with serving(seconds_a_job=0.5) as service:
+        client = Client(service.key, service.url)
+        process = drive(tmp_path, service)
+        assert process.stdout is not None
+        with process:
+            assert process.stdout.readline() == "driving\n"
+            with pytest.raises(AnalytexError, match=rf"driven by process {process.pid} on .* since"):
+                resume(None, client, state_directory=tmp_path)
+            assert pushes(state_directory=tmp_path)["status"].tolist() == ["running"]
+            with pytest.raises(AnalytexError, match="driven by"):
+                clean(PUSH_ID, state_directory=tmp_path)
+            process.kill()
+        assert pushes(state_directory=tmp_path)["status"].tolist() == ["interrupted"]
+        service.seconds_a_job = 0.01
+        push = resume(None, client, state_directory=tmp_path).wait()
+    assert push.id == PUSH_ID
+    assert push.status == "completed"
+    assert set(service.applied().values()) == {1}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_a_program_that_ends_before_its_push_says_so(tmp_path: Path) -> None:
+    """A script without a wait at its end does not hang, and tells how to carry on."""
+    document, _ = make_plan(tmp_path, 4, 2, push_id=PUSH_ID)
+    (tmp_path / "plan").write_bytes(document.to_bytes())
+    with serving(seconds_a_job=30.0) as service:
+        code = (
+            "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[5]); import driver_process as d\n"
+            "push = d.begun(Path(sys.argv[1]), d.Client(*sys.argv[3:1:-1]), sys.argv[4])\n"
+            "while not push.counts['in_flight']: pass"
+        )
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                code,
+                str(tmp_path),
+                service.url,
+                service.key,
+                PUSH_ID,
+                str(DRIVER.parent),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=20,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    assert f"apd.resume('{PUSH_ID}')" in done.stderr
