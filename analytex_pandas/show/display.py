@@ -25,9 +25,6 @@ SHOWN: Final[WeakKeyDictionary[Push, int]] = WeakKeyDictionary()
 
 logger = logging.getLogger("analytex_pandas.show")
 
-MIMEBUNDLE_SINCE: Final = 8
-"""Major version of ipywidgets from which widgets give a bundle that HTML can stand beside."""
-
 
 def in_notebook() -> bool:
     """Tell whether code runs in a notebook: on an IPython kernel, or in marimo."""
@@ -51,12 +48,12 @@ def execution() -> int:
 
 
 def widgets_run() -> bool:
-    """Tell whether ipywidgets is there in a version whose widgets leave HTML in the saved notebook."""
+    """Tell whether ipywidgets is there, and gives bundles that HTML can stand beside (from version 8 on)."""
     try:
         import ipywidgets  # only a notebook needs it
     except ImportError:
         return False
-    return int(ipywidgets.version_info[0]) >= MIMEBUNDLE_SINCE
+    return hasattr(ipywidgets.Widget, "_repr_mimebundle_")
 
 
 def show_push(push: Push, progress: bool | None = None) -> Feed | None:
