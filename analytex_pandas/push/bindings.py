@@ -26,6 +26,9 @@ class Displays(Protocol):
     def text(self, push: Push, /) -> str:
         """Return the push as text."""
 
+    def display(self, push: Push, /) -> None:
+        """Display the push where IPython displays things."""
+
     def mimebundle(self, push: Push, /, **options: Any) -> Any:
         """Return what a notebook shows."""
 

@@ -310,6 +310,11 @@ class Push:
             return self.displays.text(self)
         return f"<Push {self.id}: {self.status}, {dict(self._board.state.counts)}>"
 
+    def _ipython_display_(self) -> None:
+        if self.displays is None:
+            raise NotImplementedError  # IPython's way of being told to use the repr
+        self.displays.display(self)
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return None if self.displays is None else self.displays.mimebundle(self, **options)
 
