@@ -13,6 +13,7 @@ import enum
 import ipaddress
 import pathlib
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -20,7 +21,8 @@ import pandas as pd
 import pyarrow as pa
 
 from analytex_pandas.frame.columns import TEXT, Cells, Coerced, Problem, RawColumn, Traits, UnsendableError
-from analytex_pandas.frame.nested import NotEncodable, is_nested, nested_texts
+from analytex_pandas.frame.moments import TICKS, is_calendrical, nanoseconds, seconds, wall_day, within
+from analytex_pandas.frame.nested import NotEncodable, add_flattened, is_nested, nested_texts
 from analytex_pandas.frame.numbers import NOT_FINITE, fixed_point
 from analytex_pandas.frame.parse import with_problems
 
@@ -99,7 +101,7 @@ def assembled(parts: Sequence[tuple[np.ndarray[Any, Any], Coerced]], length: int
     for at, part in parts:
         text[at] = np.array(part.text.to_pylist() or [None], dtype=object)[: len(at)]
         problems += [Problem(at[problem.rows], problem.code, problem.message) for problem in part.problems]
-        kinds = dict.fromkeys(part.kinds, len(at) - part.text.null_count)
+        kinds = part.traits.kinds or dict.fromkeys(part.kinds, len(at) - part.text.null_count)
         traits += Traits(**{**vars(part.traits), "kinds": kinds})
     kinds_found = frozenset(kind for _, part in parts for kind in part.kinds)
     plain = all(part.plain for _, part in parts)
@@ -157,11 +159,9 @@ def is_missing(cell: Any, family: str) -> bool:
 def refined(cell: Any, family: str) -> str:
     """Return the family of one cell, where that depends on more than its type."""
     if family == "datetime":
-        stamp = pd.Timestamp(cell)
-        return ("naive " if stamp.tzinfo is None else "aware ") + ("fine" if stamp.nanosecond else "plain")
-    if family == "timedelta" and pd.Timedelta(cell).nanoseconds:
-        return "fine timedelta"
-    return family
+        aware = isinstance(cell, dt.datetime) and cell.tzinfo is not None
+        return ("aware " if aware else "naive ") + ("fine" if nanoseconds(cell) % TICKS["us"] else "coarse")
+    return "unknown" if is_calendrical(cell) else family
 
 
 def strings(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
@@ -266,24 +266,16 @@ def digits(
     return {"": as_wanted(coerced, policy)}
 
 
-def datetimes(zone: str | None, fine: bool) -> Family:
-    """Return the conversion of datetimes: naive or aware, of microseconds or finer."""
+def datetimes(zone: str | None, unit: Unit) -> Family:
+    """Return the conversion of datetimes, naive or aware, of microseconds or finer."""
 
     def convert(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
         if policy.wanted == "date":
-            return coerce(pa.array([pd.Timestamp(cell).date() for cell in cells], pa.date32()), policy)
-        unit: Unit = "ns" if fine else "us"
-        counts = np.array([utc_count(cell, unit) for cell in cells], np.int64)
-        return coerce(pa.array(counts).cast(pa.timestamp(unit, zone)), policy)
+            return coerce(within([wall_day(cell) for cell in cells], pa.int32()).cast(pa.date32()), policy)
+        counts = within([nanoseconds(cell) // TICKS[unit] for cell in cells], pa.int64())
+        return coerce(counts.cast(pa.timestamp(unit, zone)), policy)
 
     return convert
-
-
-def utc_count(cell: Any, unit: Unit) -> np.int64:
-    """Return a datetime as a count of units since 1970: of UTC if it is aware, else of its own clock."""
-    stamp = pd.Timestamp(cell)
-    wall = stamp if stamp.tzinfo is None else stamp.tz_convert("UTC").tz_localize(None)
-    return wall.as_unit(unit).to_datetime64().astype(np.int64)
 
 
 def dates(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
@@ -297,19 +289,14 @@ def times(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
 
 
 def timedeltas(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
-    """Return durations of microseconds."""
-    counts = np.array(
-        [pd.Timedelta(cell).as_unit("us").to_numpy().astype(np.int64) for cell in cells], np.int64
-    )
-    return coerce(pa.array(counts).cast(pa.duration("us")), policy)
-
-
-def fine_timedeltas(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
-    """Return durations of nanoseconds."""
-    counts = np.array(
-        [pd.Timedelta(cell).as_unit("ns").to_numpy().astype(np.int64) for cell in cells], np.int64
-    )
-    return coerce(pa.array(counts).cast(pa.duration("ns")), policy)
+    """Return durations as numbers of seconds."""
+    spans = [nanoseconds(cell) for cell in cells]
+    unit: Unit = "ns" if any(span % TICKS["us"] for span in spans) else "us"
+    try:
+        counts = pa.array([span // TICKS[unit] for span in spans], pa.int64())
+    except (OverflowError, pa.ArrowInvalid):
+        return digits(spans, seconds, policy, Traits())
+    return coerce(counts.cast(pa.duration(unit)), policy)
 
 
 def arrow(type_: pa.DataType) -> Family:
@@ -331,8 +318,9 @@ def nested(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
             range(min(len(cells), 3)),
         )
     if policy.nested == "json":
-        return {"": nested_texts(cells, lambda value: scalar_text(value, policy, coerce))}
-    others = [row for row, cell in enumerate(cells) if not isinstance(cell, dict)]
+        found = nested_texts(cells, lambda value: scalar_text(value, policy, coerce))
+        return {"": with_problems(coerce(found.text, policy_inside(policy))[""], found.problems)}
+    others = [row for row, cell in enumerate(cells) if not isinstance(cell, Mapping)]
     if others:
         raise UnsendableError(
             f"holds values of type {type(cells[others[0]]).__name__}, which have no fields to flatten",
@@ -342,9 +330,9 @@ def nested(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
     columns: dict[str, Coerced] = {}
     for key in dict.fromkeys(key for cell in cells for key in cell):
         values = np.empty(len(cells), dtype=object)
-        values[:] = [cell.get(key) for cell in cells]
-        for suffix, coerced in coerce(values, policy).items():
-            columns[f".{key}{suffix}"] = coerced
+        for row, cell in enumerate(cells):
+            values[row] = cell.get(key)
+        add_flattened(columns, str(key), coerce(values, policy))
     return columns
 
 
@@ -378,14 +366,13 @@ FAMILIES: dict[str, Family] = {
     "long": longs,
     "float": arrow(pa.float64()),
     "decimal": decimals,
-    "naive plain": datetimes(None, fine=False),
-    "naive fine": datetimes(None, fine=True),
-    "aware plain": datetimes("UTC", fine=False),
-    "aware fine": datetimes("UTC", fine=True),
+    "naive coarse": datetimes(None, "us"),
+    "naive fine": datetimes(None, "ns"),
+    "aware coarse": datetimes("UTC", "us"),
+    "aware fine": datetimes("UTC", "ns"),
     "date": dates,
     "time": times,
     "timedelta": timedeltas,
-    "fine timedelta": fine_timedeltas,
     "nested": nested,
     "binary": unsendable,
     "complex": unsendable,
@@ -397,10 +384,7 @@ def scalar_text(value: Any, policy: Policy, coerce: Coerce) -> tuple[str, str] |
     """Return the JSON kind and the text of one value inside a nested cell; None where it is missing."""
     cells = np.empty(1, dtype=object)
     cells[0] = value
-    try:
-        coerced = coerce_families(cells, policy_inside(policy), coerce)[""]
-    except UnsendableError as error:
-        raise NotEncodable("cannot_be_sent", f"The nested value {error.why}.") from None
+    coerced = coerce_families(cells, policy_inside(policy), coerce)[""]
     if coerced.problems:
         raise NotEncodable(coerced.problems[0].code, coerced.problems[0].message)
     text = coerced.text[0].as_py()

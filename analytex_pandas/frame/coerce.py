@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from analytex_pandas import settings
 from analytex_pandas.frame import numbers, parse, temporal
-from analytex_pandas.frame.cells import coerce_cells, scalar_text
+from analytex_pandas.frame.cells import coerce_cells, policy_inside
 from analytex_pandas.frame.columns import (
     BOOLEAN,
     NUMBER,
@@ -23,9 +23,10 @@ from analytex_pandas.frame.columns import (
     Coerced,
     Problem,
     RawColumn,
+    Rows,
     UnsendableError,
 )
-from analytex_pandas.frame.nested import nested_texts, unpacked
+from analytex_pandas.frame.nested import add_flattened, nested_arrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,20 +61,27 @@ def coerce(column: RawColumn, policy: Policy) -> dict[str, Coerced]:
     if isinstance(column, np.ndarray):
         return coerce_cells(column, policy, coerce)
     if isinstance(column.type, pa.BaseExtensionType):
-        column = storage(column)
-        if not isinstance(column, pa.Array):
-            return coerce(column, policy)
+        return coerce(storage(column), policy)
+    if pa.types.is_run_end_encoded(column.type):
+        return coerce_coded(runs(column), policy)
+    if pa.types.is_dictionary(column.type):
+        return coerce_coded(Coded(column.indices, column.dictionary), policy)
     if policy.nested == "flatten" and pa.types.is_struct(column.type):
         return flattened(column, policy)
-    return {"": checked_length(coerce_arrow(column, policy))}
+    return {"": checked_length(without_kind(coerce_arrow(column, policy)))}
+
+
+def without_kind(coerced: Coerced) -> Coerced:
+    """Return a column without any value as one of no type; floats that are all NaN are one."""
+    if coerced.kinds and coerced.text.null_count == len(coerced.text) and not coerced.problems:
+        return dataclasses.replace(coerced, kinds=frozenset())
+    return coerced
 
 
 def coerce_arrow(array: pa.Array, policy: Policy) -> Coerced:
     """Return an Arrow array of a plain type as text of JSON primitives."""
     if pa.types.is_null(array.type):
         return Coerced(pa.nulls(len(array), TEXT), frozenset(), plain=True)
-    if pa.types.is_dictionary(array.type):
-        return coerce_coded(Coded(array.indices, array.dictionary), policy)[""]
     if array.null_count == len(array):
         check_type(array.type, policy)
         return Coerced(pa.nulls(len(array), TEXT), frozenset(), plain=True)
@@ -84,10 +92,42 @@ def coerce_arrow(array: pa.Array, policy: Policy) -> Coerced:
 
 
 def coerce_coded(column: Coded, policy: Policy) -> dict[str, Coerced]:
-    """Return a column of repeated values: each distinct value is coerced once."""
+    """Return a column of repeated values: each distinct value that occurs is coerced once."""
+    column = only_used(column)
+    try:
+        distinct = coerce(column.values, policy)
+    except UnsendableError as error:
+        rows = np.flatnonzero(
+            pc.is_in(column.codes, pa.array(list(error.rows), pa.int64())).to_numpy(zero_copy_only=False)
+        )
+        raise UnsendableError(error.why, error.way_out, rows[: len(error.rows)].tolist()) from None
+    return {suffix: spread(coerced, column.codes) for suffix, coerced in distinct.items()}
+
+
+def runs(array: pa.Array) -> Coded:
+    """Return an array of runs of equal values as a coded column; Arrow decodes few types of them itself."""
+    ends = array.run_ends.to_numpy(zero_copy_only=False)
+    places = np.arange(array.offset, array.offset + len(array))
+    return Coded(pa.array(np.searchsorted(ends, places, side="right")), array.values)
+
+
+def only_used(column: Coded) -> Coded:
+    """Return a coded column without the values that no row has: a category that does not occur is no value."""
     codes = column.codes.cast(pa.int64())
     codes = pc.if_else(pc.less(codes, 0), None, codes)
-    return {suffix: spread(coerced, codes) for suffix, coerced in coerce(column.values, policy).items()}
+    used = np.sort(codes.drop_null().unique().to_numpy())
+    if len(used) == len(column.values):
+        return Coded(codes, column.values)
+    places = np.full(int(used[-1]) + 1 if len(used) else 1, -1, np.int64)
+    places[used] = np.arange(len(used))
+    return Coded(pa.array(places).take(codes), taken(column.values, used))
+
+
+def taken(values: RawColumn, places: Rows) -> RawColumn:
+    """Return the values at some places."""
+    if isinstance(values, Coded):
+        return Coded(values.codes.take(pa.array(places)), values.values)
+    return values[places] if isinstance(values, np.ndarray) else values.take(pa.array(places))
 
 
 def spread(coerced: Coerced, codes: pa.Array) -> Coerced:
@@ -113,8 +153,7 @@ def flattened(array: pa.Array, policy: Policy) -> dict[str, Coerced]:
     """Return a struct as one column a field, nested ones in turn."""
     columns: dict[str, Coerced] = {}
     for child, values in zip(array.type, array.flatten(), strict=True):
-        for suffix, coerced in coerce(values, policy).items():
-            columns[f".{child.name}{suffix}"] = coerced
+        add_flattened(columns, child.name, coerce(values, policy))
     return columns
 
 
@@ -204,10 +243,7 @@ def timestamps(array: pa.Array, policy: Policy) -> Coerced:
 def nested(array: pa.Array, policy: Policy) -> Coerced:
     """Return lists, structs and maps as JSON text, where that was asked for."""
     check_type(array.type, policy)
-    return nested_texts(
-        (unpacked(value, array.type) for value in array.to_pylist()),
-        lambda value: scalar_text(value, policy, coerce),
-    )
+    return nested_arrow(array, lambda child: sole(coerce(child, policy_inside(policy))))
 
 
 def as_wanted(coerced: Coerced, policy: Policy) -> Coerced:
@@ -257,6 +293,8 @@ def checked_length(coerced: Coerced) -> Coerced:
 
 def check_type(type_: pa.DataType, policy: Policy) -> None:
     """Raise UnsendableError for a type that cannot be sent, whatever its values."""
+    if pa.types.is_union(type_):
+        raise refusal(type_)
     if pa.types.is_nested(type_):
         if policy.nested == "raise":
             raise UnsendableError(

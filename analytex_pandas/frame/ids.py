@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import decimal
 import uuid
 from typing import Any
 
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas.frame import cells as cell_families
-from analytex_pandas.frame.coerce import Policy, coerce, sole, spread, storage
+from analytex_pandas.frame.coerce import Policy, coerce, only_used, runs, sole, spread, storage
 from analytex_pandas.frame.columns import (
     STRING,
     TEXT,
@@ -31,6 +30,10 @@ from analytex_pandas.frame.parse import with_problems
 PLAIN = Policy()
 UTF8_FROM = 0x80
 SPACE = 0x20
+MAX_DIGITS = 4_000
+"""Python refuses to write integers of a few more digits than this."""
+TOO_LONG = ("invalid_id", "This {id} is a number of thousands of digits, which is no id.")
+NOT_WHOLE = ("invalid_id", "This {id} is no whole number; an id is text or a whole number.")
 
 
 def ids(column: RawColumn, name: str, *, optional: bool = False) -> Coerced:
@@ -67,8 +70,8 @@ def named(problem: Problem, name: str) -> Problem:
 def id_texts(column: RawColumn) -> Coerced:
     """Return a column as id texts, blanks included."""
     if isinstance(column, Coded):
-        codes = column.codes.cast(pa.int64())
-        coded = spread(id_texts(column.values), pc.if_else(pc.less(codes, 0), None, codes))
+        column = only_used(column)
+        coded = spread(id_texts(column.values), column.codes)
         return dataclasses.replace(coded, text=coded.text.cast(TEXT))
     if isinstance(column, np.ndarray):
         return cell_ids(column)
@@ -77,6 +80,8 @@ def id_texts(column: RawColumn) -> Coerced:
         if isinstance(inner, Coded | np.ndarray):
             return wrong_type(column, "a period or interval")
         return id_texts(inner)
+    if pa.types.is_run_end_encoded(column.type):
+        return id_texts(runs(column))
     return arrow_ids(column)
 
 
@@ -139,9 +144,8 @@ def whole_digits(text: pa.Array) -> Coerced:
     whole = pc.fill_null(pc.match_substring_regex(text, r"^-?[0-9]+(\.0*)?$"), fill_value=False)
     bare = pc.replace_substring_regex(text, r"\.0*$", "")
     fractional = pc.and_(text.is_valid(), pc.invert(whole)).to_numpy(zero_copy_only=False)
-    message = "This {id} is no whole number; an id is text or a whole number."
     return Coerced(
-        pc.if_else(whole, bare, None), STRING, plain=True, problems=problem(fractional, "invalid_id", message)
+        pc.if_else(whole, bare, None), STRING, plain=True, problems=problem(fractional, *NOT_WHOLE)
     )
 
 
@@ -188,17 +192,24 @@ def cell_id(cell: Any, family: str) -> str | tuple[str, str]:
     if family == "enum" and isinstance(cell, str):
         return str.__str__(cell)
     if family == "integer":
-        return str(int(cell))
+        return whole_number(int(cell))
     if family in ("half", "single", "long", "float"):
         return first_of(float_ids(pa.array([float(cell)])))
     if family == "decimal" and cell.is_finite():
-        return first_of(whole_digits(pa.array([format(decimal.Decimal(cell), "f")], TEXT)))
+        if cell.adjusted() >= MAX_DIGITS:
+            return TOO_LONG
+        return whole_number(int(cell)) if cell == cell.to_integral_value() else NOT_WHOLE
     if isinstance(cell, uuid.UUID):
         return str(cell)
     return (
         "invalid_id",
         f"This {{id}} is of type {type(cell).__name__}; an id is text, a whole number or a UUID.",
     )
+
+
+def whole_number(number: int) -> str | tuple[str, str]:
+    """Return the digits of a whole number as an id."""
+    return str(number) if abs(number) < 10**MAX_DIGITS else TOO_LONG
 
 
 def first_of(coerced: Coerced) -> str | tuple[str, str]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import enum
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, Coerced, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+from analytex_pandas.frame.columns import TEXT, Coerced, Problem, UnsendableError
 
 SEQUENCES = (list, tuple, np.ndarray)
 MAPPINGS = (Mapping,)
@@ -35,35 +32,53 @@ def is_nested(value: object) -> bool:
     return isinstance(value, (*SEQUENCES, *MAPPINGS, set, frozenset, pd.Series, pd.DataFrame))
 
 
-def nested_texts(cells: Iterable[Any], scalar: Callable[[Any], tuple[str, str] | None]) -> Coerced:
-    """Return nested cells as JSON text; `scalar` gives the kind and text of what is not nested, or None for missing."""
+Scalar = Callable[[Any], "tuple[str, str] | None"]
+"""Gives the kind and the text of a value that is not nested; None where it is missing."""
+Column = Callable[[pa.Array], Coerced]
+"""Gives the text of an Arrow array that is not nested."""
+Failures = dict[int, tuple[str, str]]
+"""Row → code and message of why its value cannot be sent."""
+
+
+def nested_texts(cells: Iterable[Any], scalar: Scalar) -> Coerced:
+    """Return nested Python objects as JSON text."""
     texts: list[str | None] = []
-    failures: dict[tuple[str, str], list[int]] = {}
+    failures: Failures = {}
     for row, cell in enumerate(cells):
         try:
-            texts.append(None if cell is None else encoded(cell, scalar, 0))
+            texts.append(encoded(cell, scalar, 0))
         except NotEncodable as error:
             texts.append(None)
-            failures.setdefault((error.code, error.message), []).append(row)
-    problems = tuple(Problem(np.array(rows), code, message) for (code, message), rows in failures.items())
+            failures[row] = (error.code, error.message)
+        except UnsendableError as error:
+            raise UnsendableError(
+                f"holds nested values, one of which {error.why}", error.way_out, [row]
+            ) from None
+    return coerced_texts(texts, failures)
+
+
+def coerced_texts(texts: Sequence[str | None], failures: Failures) -> Coerced:
+    """Return JSON text as a column."""
+    rows: dict[tuple[str, str], list[int]] = {}
+    for row, why in failures.items():
+        rows.setdefault(why, []).append(row)
+    problems = tuple(Problem(np.array(those), code, message) for (code, message), those in rows.items())
     return Coerced(pa.array(texts, TEXT), frozenset({"string"}), problems=problems)
 
 
-def encoded(value: Any, scalar: Callable[[Any], tuple[str, str] | None], depth: int) -> str:
+def encoded(value: Any, scalar: Scalar, depth: int) -> str:
     """Return a value as compact JSON; keys keep their order."""
     if depth > TOO_DEEP:
         raise NotEncodable("nested_too_deep", "The value is nested too deep, or holds itself.")
     if isinstance(value, MAPPINGS):
-        items = (
-            f"{json.dumps(key_text(key, scalar), ensure_ascii=False)}:{encoded(item, scalar, depth + 1)}"
-            for key, item in value.items()
+        return json_object(
+            (key_text(key, scalar), encoded(item, scalar, depth + 1)) for key, item in value.items()
         )
-        return "{" + ",".join(items) + "}"
     if isinstance(value, SEQUENCES):
         return "[" + ",".join(encoded(item, scalar, depth + 1) for item in value) + "]"
     if is_nested(value):
-        raise NotEncodable(
-            "cannot_be_sent", f"A value of type {type(value).__name__} has no JSON; make it a list or a dict."
+        raise UnsendableError(
+            f"is of type {type(value).__name__}, which has no JSON form", "make it a list or a dict"
         )
     found = scalar(value)
     if found is None:
@@ -72,24 +87,133 @@ def encoded(value: Any, scalar: Callable[[Any], tuple[str, str] | None], depth: 
     return json.dumps(text, ensure_ascii=False) if kind == "string" else text
 
 
-def key_text(key: Any, scalar: Callable[[Any], tuple[str, str] | None]) -> str:
+def json_object(items: Iterable[tuple[str, str]]) -> str:
+    """Return names and JSON values as a JSON object."""
+    found: dict[str, str] = {}
+    for name, value in items:
+        if name in found:
+            raise NotEncodable("nested_key_twice", f"Two keys of the value are {name!r} as text.")
+        found[name] = value
+    return (
+        "{"
+        + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{value}" for name, value in found.items())
+        + "}"
+    )
+
+
+def key_text(key: Any, scalar: Scalar) -> str:
     """Return a dict's key as JSON wants it."""
-    if isinstance(key, str) and not isinstance(key, enum.Enum):
-        return key
+    if isinstance(key, tuple):
+        raise UnsendableError("has a tuple for a key, which has no JSON form", "make the keys text")
     found = scalar(key)
     return "null" if found is None else found[1]
 
 
-def unpacked(value: Any, type_: pa.DataType) -> Any:
-    """Return an Arrow value as Python lists and dicts; a map becomes a dict."""
-    if value is None:
-        return None
-    if isinstance(type_, pa.ExtensionType):
-        return unpacked(value, type_.storage_type) if pa.types.is_nested(type_.storage_type) else value
-    if pa.types.is_map(type_):
-        return {key: unpacked(item, type_.item_type) for key, item in value}
-    if pa.types.is_struct(type_):
-        return {child.name: unpacked(value[child.name], child.type) for child in type_}
-    if pa.types.is_nested(type_):
-        return [unpacked(item, type_.value_type) for item in value]
-    return value
+def nested_arrow(array: pa.Array, column: Column) -> Coerced:
+    """Return an Arrow array of lists, structs or maps as JSON text: each child is coerced as the column it is."""
+    texts, failures = tokens(array, column)
+    present = array.is_valid().to_pylist()
+    kept = [
+        text if valid and row not in failures else None
+        for row, (text, valid) in enumerate(zip(texts, present, strict=True))
+    ]
+    return coerced_texts(kept, failures)
+
+
+def tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]:
+    """Return the JSON of each value of an Arrow array."""
+    if pa.types.is_struct(array.type):
+        return struct_tokens(array, column)
+    if pa.types.is_map(array.type):
+        return map_tokens(array, column)
+    if (
+        pa.types.is_nested(array.type)
+        and not is_run_end_encoded(array.type)
+        and not pa.types.is_union(array.type)
+    ):
+        return list_tokens(array, column)
+    coerced = column(array)
+    text = coerced.text.cast(TEXT).to_pylist()
+    failures = {
+        row: (problem.code, problem.message) for problem in coerced.problems for row in problem.rows.tolist()
+    }
+    if coerced.kinds == frozenset({"string"}):
+        return [
+            "null" if value is None else json.dumps(value, ensure_ascii=False) for value in text
+        ], failures
+    return ["null" if value is None else value for value in text], failures
+
+
+def struct_tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]:
+    """Return structs as JSON objects, fields without a value as null."""
+    children = [tokens(child, column) for child in array.flatten()]
+    names = [child.name for child in array.type]
+    failures = {row: why for _, failing in children for row, why in failing.items()}
+    present = array.is_valid().to_pylist()
+    texts = []
+    for row, valid in enumerate(present):
+        try:
+            texts.append(
+                json_object((name, child[row]) for name, (child, _) in zip(names, children, strict=True))
+                if valid
+                else "null"
+            )
+        except NotEncodable as error:
+            texts.append("null")
+            failures[row] = (error.code, error.message)
+    return texts, failures
+
+
+def map_tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]:
+    """Return maps as JSON objects."""
+    keys = column(array.keys).text.cast(TEXT).to_pylist()
+    items, failing = tokens(array.items, column)
+    offsets = array.offsets.to_pylist()
+    failures: Failures = {}
+    texts = []
+    for row, valid in enumerate(array.is_valid().to_pylist()):
+        span = range(offsets[row], offsets[row + 1]) if valid else range(0)
+        if why := next((failing[at] for at in span if at in failing), None):
+            failures[row] = why
+        try:
+            texts.append(json_object((keys[at] or "null", items[at]) for at in span) if valid else "null")
+        except NotEncodable as error:
+            texts.append("null")
+            failures[row] = (error.code, error.message)
+    return texts, failures
+
+
+def list_tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]:
+    """Return lists of any kind as JSON arrays."""
+    items, failing = tokens(array.flatten(), column)
+    failures: Failures = {}
+    texts, start = [], 0
+    for row, length in enumerate(pc.list_value_length(array).to_pylist()):
+        span = range(start, start + (length or 0))
+        start = span.stop
+        if why := next((failing[at] for at in span if at in failing), None):
+            failures[row] = why
+        texts.append("null" if length is None else "[" + ",".join(items[at] for at in span) + "]")
+    return texts, failures
+
+
+def is_run_end_encoded(type_: pa.DataType) -> bool:
+    """Tell whether a type is one of runs of equal values."""
+    return bool(pa.types.is_run_end_encoded(type_))
+
+
+def add_flattened(columns: dict[str, Coerced], name: str, parts: Mapping[str, Coerced]) -> None:
+    """Add what a field called `name` has become to the columns of what is flattened.
+
+    Raises
+    ------
+    UnsendableError
+        If there is a property of that name already.
+    """
+    for suffix, coerced in parts.items():
+        full = f".{name}{suffix}"
+        if full in columns:
+            raise UnsendableError(
+                f"gives two properties the name {full!r} when it is flattened", "rename one of its fields"
+            )
+        columns[full] = coerced
