@@ -6,15 +6,17 @@ import dataclasses
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
+from analytex_pandas import settings
 from analytex_pandas.frame import duplicates
 from analytex_pandas.frame.columns import Coerced, Field, RawBatch, Traits
 from analytex_pandas.frame.labels import POSITION, labels
-from analytex_pandas.frame.layout import Layout, layout
+from analytex_pandas.frame.layout import Layout, layout, unsendable, wrong_names
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
 from analytex_pandas.frame.prepare import Encoded, Prepared, Report, encode_prepared, merged_types, prepare
 
@@ -80,13 +82,20 @@ class Draft:
     duplicate: int = 0
     conflicting: int = 0
     index_names: tuple[Hashable, ...] = (None,)
+    wrong: list[str] = field(default_factory=list)
 
     def note(self, batch: Prepared) -> None:
         """Add what a prepared batch shows of its columns."""
         self.id_traits += batch.id.traits
         if batch.company is not None:
             self.company_traits = (self.company_traits or Traits()) + batch.company.traits
+        self.wrong += [line for line in batch.wrong if line not in self.wrong]
         for name, coerced in batch.properties.items():
+            other = self.fields.get(name, batch.origins[name])
+            if other.label != batch.origins[name].label:
+                self.wrong += wrong_names(
+                    [(repr(other.label), name), (repr(batch.origins[name].label), name)]
+                )
             behind = Traits(missing=self.rows) if name not in self.traits else self.traits[name]
             self.fields.setdefault(name, batch.origins[name])
             self.traits[name] = behind + coerced.traits
@@ -106,16 +115,24 @@ def draft(  # noqa: PLR0917  # the two readings have one signature
     ValidationError
         If the frame as such cannot be sent: no id column, two properties of one name, a dtype that has no JSON.
     """
-    known = None if source.fields is None else layout(source.fields, options, kind)
-    outcome = Draft(layout=known, index_names=source.index_names or (None,))
+    known, wrong = (None, []) if source.fields is None else layout(source.fields, options, kind)
+    outcome = Draft(layout=known, index_names=source.index_names or (None,), wrong=wrong)
+    if wrong:
+        # the columns' types belong into the same report; the first batch shows them
+        every = source.batches
+        source = dataclasses.replace(source, batches=lambda: islice(every(), 1))
     chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)
     with ThreadPoolExecutor(workers, thread_name_prefix="analytex-encode") as pool:
         read = encoded_at_once if source.settled else encoded_when_settled
         for encoded in read(source, known, options, kind, scratch, outcome, pool, workers):
+            if outcome.wrong:
+                continue
             chunker.add(encoded.lines, encoded.rows)
             scratch.add_hashes(encoded.hashes)
             outcome.reports += encoded.reports
             outcome.invalid += encoded.total - len(encoded.lines)
+    if outcome.wrong:
+        raise unsendable(outcome.wrong)
     chunker.close()
     outcome.chunks = chunker.sizes
     settle_duplicates(outcome, options, kind, store, scratch)
@@ -161,7 +178,7 @@ def encoded_when_settled(  # the two readings have one signature  # noqa: PLR091
     kept: list[Prepared] = []
 
     def convert(batch: RawBatch) -> Prepared:
-        return prepare(batch, known or layout(list(batch.columns), options, kind, partial=True), kind)
+        return prepare(batch, known or layout(list(batch.columns), options, kind, partial=True)[0], kind)
 
     def noted(batches: Iterator[RawBatch]) -> Iterator[RawBatch]:
         for batch in batches:
@@ -172,7 +189,12 @@ def encoded_when_settled(  # the two readings have one signature  # noqa: PLR091
         outcome.note(prepared)
         kept.append(spilled(prepared, scratch))
     if known is None:
-        outcome.layout = layout(unique_fields(seen), options, kind)
+        outcome.layout, wrong = layout(unique_fields(seen), options, kind)
+        outcome.wrong += wrong
+    if len(outcome.fields) > settings.MAX_PROPERTIES:
+        outcome.wrong += wrong_names([(repr(origin.label), name) for name, origin in outcome.fields.items()])
+    if outcome.wrong:
+        return
     types = merged_types(outcome.kinds)
     with_company = outcome.company_traits is not None
 

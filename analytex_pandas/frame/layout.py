@@ -43,8 +43,16 @@ class Layout:
     properties: tuple[Property, ...]
 
 
-def layout(fields: Sequence[Field], options: Options, kind: Kind, *, partial: bool = False) -> Layout:
-    """Return what becomes of the columns.
+def unsendable(wrong: Sequence[str]) -> ValidationError:
+    """Return the report of all that is wrong with a frame as such."""
+    lines = "\n".join(f"- {line}" for line in dict.fromkeys(wrong))
+    return ValidationError(f"The frame cannot be sent as it is:\n{lines}")
+
+
+def layout(
+    fields: Sequence[Field], options: Options, kind: Kind, *, partial: bool = False
+) -> tuple[Layout, list[str]]:
+    """Return what becomes of the columns, and what is wrong with them.
 
     Parameters
     ----------
@@ -57,10 +65,10 @@ def layout(fields: Sequence[Field], options: Options, kind: Kind, *, partial: bo
     partial : bool
         True for one frame of several, which need not have every column.
 
-    Raises
-    ------
-    ValidationError
-        With everything that is wrong: columns that do not exist, two properties of one name, names too long, too many.
+    Returns
+    -------
+    Layout, list of str
+        And everything that is wrong: columns that do not exist, two properties of one name, names too long, too many.
     """
     wrong: list[str] = []
     id_label = options.user_id if kind == "users" else options.company_id
@@ -91,11 +99,7 @@ def layout(fields: Sequence[Field], options: Options, kind: Kind, *, partial: bo
         for field, name in chosen
     )
     wrong += wrong_names([(repr(part.field.label), part.name) for part in properties])
-    if wrong:
-        raise ValidationError(
-            "The frame cannot be sent as it is:\n" + "\n".join(f"- {line}" for line in wrong)
-        )
-    return Layout(id_field, company, properties)
+    return Layout(id_field, company, properties), wrong
 
 
 def choose(

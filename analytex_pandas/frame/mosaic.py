@@ -89,6 +89,8 @@ class Mosaic:
     def joined(self) -> pa.Array:
         """Return the rows."""
         self.flush()
+        if not self.rows:
+            return pa.array([], TEXT)
         grid = np.empty((self.rows, len(self.pieces)), WHOLE)
         for place, piece in enumerate(self.pieces):
             grid[:, place] = piece

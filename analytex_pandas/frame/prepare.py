@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from analytex_pandas.errors import ValidationError
 from analytex_pandas.frame.coerce import coerce
 from analytex_pandas.frame.columns import (
     TEXT,
@@ -24,6 +23,7 @@ from analytex_pandas.frame.columns import (
 from analytex_pandas.frame.hashing import hashes
 from analytex_pandas.frame.ids import ids, spaces_around, text_buffers
 from analytex_pandas.frame.labels import labels, rows_table
+from analytex_pandas.frame.layout import wrong_names
 from analytex_pandas.frame.ndjson import PropertyText, encode
 from analytex_pandas.frame.notes import traits_of
 
@@ -41,13 +41,17 @@ JsonTypes = Mapping[str, "JsonKind"]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A batch as text: `rows` says where each row came from, `properties` is by property name."""
+    """A batch as text: `rows` says where each row came from, `properties` is by property name.
+
+    `wrong` says which columns cannot be sent at all; they are not among the properties.
+    """
 
     rows: pa.Table
     id: Coerced
     company: Coerced | None
     properties: Mapping[str, Coerced]
     origins: Mapping[str, Field]
+    wrong: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -77,38 +81,34 @@ class Report:
 
 
 def prepare(batch: RawBatch, layout: Layout, kind: Kind) -> Prepared:
-    """Return a batch as text.
-
-    Raises
-    ------
-    ValidationError
-        If columns hold what cannot be sent at all: all of them, each with its first offending rows.
-    """
+    """Return a batch as text."""
     positions = np.arange(batch.start, batch.start + batch.rows, dtype=np.int64)
     rows = rows_table(positions, batch.labels)
-    refused: list[str] = []
+    wrong: list[str] = []
+    names: list[tuple[str, str]] = []
     properties: dict[str, Coerced] = {}
     origins: dict[str, Field] = {}
     for part in layout.properties:
         try:
             columns = coerce(batch.columns[part.field], part.policy)
         except UnsendableError as error:
-            refused.append(refusal(part, error, rows))
+            wrong.append(refusal(part, error, rows))
             continue
         for suffix, coerced in columns.items():
+            names.append((repr(part.field.label), part.name + suffix))
             properties[part.name + suffix] = described(coerced)
             origins[part.name + suffix] = part.field
-    if refused:
-        raise ValidationError(
-            "The frame cannot be sent as it is:\n" + "\n".join(f"- {line}" for line in refused)
-        )
+    if len(names) != len(layout.properties) or any(
+        name != part.name for (_, name), part in zip(names, layout.properties, strict=True)
+    ):
+        wrong += wrong_names(names)  # flattening made names of its own
     id_name = ID if kind == "users" else COMPANY
     id_column = ids(column_of(batch, layout.id), id_name)
     company = (
         None if layout.company is None else ids(column_of(batch, layout.company), COMPANY, optional=True)
     )
     return Prepared(
-        rows, id_described(id_column), id_described(company) if company else None, properties, origins
+        rows, id_described(id_column), id_described(company) if company else None, properties, origins, wrong
     )
 
 

@@ -132,7 +132,7 @@ def frame_batches(
     """Yield a DataFrame's rows; `start` is the position of its first."""
     readers = [(field, column_reader(frame.iloc[:, number])) for number, field in enumerate(columns)]
     named = [number for number, name in enumerate(frame.index.names) if name is not None]
-    for first in range(0, len(frame), BATCH_ROWS):
+    for first in range(0, max(len(frame), 1), BATCH_ROWS):  # an empty frame shows its columns, too
         stop = min(first + BATCH_ROWS, len(frame))
         index = frame.index[first:stop]
         read: dict[Field, RawColumn] = {field: reader(first, stop) for field, reader in readers}
@@ -283,7 +283,7 @@ def arrow_source(
         index_names=tuple(
             None if isinstance(name, str) and UNNAMED_LEVEL.fullmatch(name) else name for name in names
         ),
-        batches=lambda: arrow_batches(batches, fields, levels, ranged, 0),
+        batches=lambda: arrow_batches(schema, batches, (fields, levels, ranged), 0),
         settled=True,
         rows=rows,
         bytes_hint=bytes_hint,
@@ -315,17 +315,17 @@ def pandas_index(schema: pa.Schema) -> tuple[list[str], RangeLabels]:
 
 
 def arrow_batches(
+    schema: pa.Schema,
     batches: Iterable[pa.RecordBatch],
-    fields: Sequence[Field],
-    levels: Sequence[Field],
-    ranged: RangeLabels,
+    parts: tuple[Sequence[Field], Sequence[Field], RangeLabels],
     start: int,
 ) -> Iterator[RawBatch]:
-    """Yield Arrow batches in parts of at most ``BATCH_ROWS`` rows."""
+    """Yield Arrow batches in parts of at most ``BATCH_ROWS`` rows; `parts` is what ``arrow_fields`` tells of them."""
+    fields, levels, ranged = parts
     position = start
-    for whole in regrouped(batches):
+    for whole in regrouped(batches, schema):
         columns: dict[Field, RawColumn] = {
-            field: one_array(whole.column(field.name)) for field in (*fields, *levels)
+            field: one_array(whole.column(schema.names.index(field.name))) for field in (*fields, *levels)
         }
         labels = (
             [label for field in levels if isinstance(label := columns[field], pa.Array)] if levels else ranged
@@ -334,12 +334,13 @@ def arrow_batches(
         position += len(whole)
 
 
-def regrouped(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Yield tables of ``BATCH_ROWS`` rows, whatever the sizes that the batches come in."""
+def regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield tables of ``BATCH_ROWS`` rows, whatever the sizes that the batches come in; one without rows if all are."""
     waiting: list[pa.RecordBatch] = []
-    rows = 0
+    rows = total = 0
     for batch in batches:
         rest = batch
+        total += len(batch)
         while rows + len(rest) >= BATCH_ROWS:
             part = rest.slice(0, BATCH_ROWS - rows)
             rest = rest.slice(len(part))
@@ -348,8 +349,8 @@ def regrouped(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         if len(rest):
             waiting.append(rest)
             rows += len(rest)
-    if waiting:
-        yield pa.Table.from_batches(waiting)
+    if waiting or not total:
+        yield pa.Table.from_batches(waiting, schema)
 
 
 def frames_source(frames: Iterable[Any]) -> Source:
@@ -369,9 +370,8 @@ def frames_batches(frames: Iterable[Any]) -> Iterator[RawBatch]:
         elif isinstance(data, ArrowStream):
             reader = pa.RecordBatchReader.from_stream(data)
             fields, levels, ranged = arrow_fields(reader.schema)
-            batches = arrow_batches(
-                reader, fields, levels, RangeLabels(ranged.start - ranged.step * start, ranged.step), start
-            )
+            shifted = RangeLabels(ranged.start - ranged.step * start, ranged.step)
+            batches = arrow_batches(reader.schema, reader, (fields, levels, shifted), start)
         else:
             raise ValidationError(
                 f"Item {number} of the iterable is a {type(data).__name__}; each has to be a DataFrame or something "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import zoneinfo
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import STRING, TEXT, Coerced, Problem, Rows
+from analytex_pandas.frame.columns import STRING, TEXT, Coerced, Problem, Rows, mask_of
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 SECONDS_A_DAY = 86_400
@@ -116,16 +117,18 @@ def wall_dates(array: pa.Array) -> pa.Array:
     if array.type.tz is not None and array.type.tz not in ("UTC", "+00:00"):
         local = pd.Series(pa.chunked_array([array]).to_pandas()).dt.tz_localize(None)
         array = pa.array(local, from_pandas=True)
-    per_day = np.int64(UNITS[array.type.unit] * SECONDS_A_DAY)
-    counts = pc.cast(array, pa.int64())
-    days = np.floor_divide(counts.fill_null(0).to_numpy(zero_copy_only=False), per_day)
-    return pa.array(days.astype(np.int32), mask=counts.is_null().to_numpy(zero_copy_only=False)).cast(
-        pa.date32()
-    )
+    missing = array.is_null().to_numpy(zero_copy_only=False)
+    return pa.array(wall_days(array).astype(np.int32), mask=missing).cast(pa.date32())
 
 
 def to_utc(array: pa.Array, timezone: str) -> tuple[pa.Array, tuple[Problem, ...]]:
     """Return naive timestamps of a zone as UTC ones; pandas knows the zones on every system, Arrow does not."""
+    days = wall_days(array)
+    edge = np.flatnonzero(
+        array.is_valid().to_numpy(zero_copy_only=False) & ((days <= FIRST_DAY) | (days >= LAST_DAY))
+    )
+    if len(edge):
+        return to_utc_at_the_edge(array, timezone, edge)
     naive = pd.DatetimeIndex(array.to_numpy(zero_copy_only=False))
     local = naive.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT")
     unclear = np.flatnonzero(np.asarray(local.isna()) & ~np.asarray(naive.isna()))
@@ -135,6 +138,42 @@ def to_utc(array: pa.Array, timezone: str) -> tuple[pa.Array, tuple[Problem, ...
     )
     problems = (Problem(unclear, "ambiguous_time", message),) if len(unclear) else ()
     return pa.array(local.tz_convert("UTC"), from_pandas=True), problems
+
+
+def to_utc_at_the_edge(array: pa.Array, timezone: str, edge: Rows) -> tuple[pa.Array, tuple[Problem, ...]]:
+    """Return naive timestamps as UTC ones where some, at `edge`, are in the first or last day that a calendar has.
+
+    pandas overflows there; a sentinel such as 9999-12-31 is common enough to be worth doing one by one.
+    """
+    mask = mask_of(edge, len(array))
+    inner, problems = to_utc(pc.if_else(pa.array(~mask), array, None), timezone)
+    per_second = UNITS[array.type.unit]
+    zone = zoneinfo.ZoneInfo(timezone)
+    counts, beyond = [], []
+    for row, count in zip(
+        edge.tolist(), pc.cast(array, pa.int64()).filter(pa.array(mask)).to_pylist(), strict=True
+    ):
+        seconds, rest = divmod(count, per_second)
+        try:
+            wall = dt.datetime(1970, 1, 1, tzinfo=zone) + dt.timedelta(seconds=seconds)
+            offset = wall.utcoffset() or dt.timedelta()
+            counts.append((seconds - int(offset.total_seconds())) * per_second + rest)
+        except OverflowError:
+            counts.append(0)
+            beyond.append(row)
+    moved = pc.replace_with_mask(pc.cast(inner, pa.int64()), pa.array(mask), pa.array(counts, pa.int64()))
+    if beyond:
+        moved = pc.if_else(pa.array(~mask_of(np.array(beyond), len(array))), moved, None)
+    return moved.cast(pa.timestamp(array.type.unit, "UTC")), (
+        *problems,
+        *out_of_range(np.array(beyond, np.int64)),
+    )
+
+
+def wall_days(array: pa.Array) -> Integers:
+    """Return timestamps as days since 1970 by their own clock; 0 where missing."""
+    counts: Integers = pc.cast(array, pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    return counts // np.int64(UNITS[array.type.unit] * SECONDS_A_DAY)
 
 
 def out_of_range(rows: Rows) -> tuple[Problem, ...]:
