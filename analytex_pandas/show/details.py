@@ -102,13 +102,17 @@ class Errors:
         self._groups: list[ErrorGroup] = []
         self.groups = ipywidgets.HTML()
         self.choice = ipywidgets.Dropdown(description="Rows of", options=[("all errors", -1)], value=-1)
+        self.choice.layout.width = "auto"
+        self.choice.layout.max_width = "40rem"
         self.choice.observe(self._on_choice, "value")
         self.rows = ipywidgets.HTML()
         self.pager = Pager("errors", self.draw_rows)
         self.input = ipywidgets.HTML()
         self.input_section = Section("these rows of the input", [self.input], self._draw_input)
-        parts = [self.groups, self.choice, self.rows, self.pager.widget]
-        self.section = Section("errors", [*parts, self.input_section.toggle, self.input_section.box], redraw)
+        toggle = ipywidgets.HBox([self.input_section.toggle])
+        toggle.add_class("apd-buttons")
+        parts = [self.groups, self.choice, self.rows, self.pager.widget, toggle, self.input_section.box]
+        self.section = Section("errors", parts, redraw)
 
     def draw(self, state: PushState) -> None:
         """Read the errors anew if there are more, and only while somebody looks at them."""

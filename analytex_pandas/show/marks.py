@@ -24,6 +24,7 @@ class Mark:
 
 
 TO_GO: Final = Mark("○", "to go", "idle")
+SOME_REFUSED: Final = Mark("!", "done, rows refused", "bad")
 
 JOB_MARKS: Final = {
     "queued": Mark("◔", "queued", "busy"),
@@ -39,7 +40,7 @@ CHUNK_MARKS: Final = JOB_MARKS | {
     "submitting": Mark("↑", "sending", "busy"),
     "looking": Mark("↻", "looking for it", "warn"),
     "waiting": Mark("↻", "waiting", "warn"),
-    "completed_with_errors": Mark("!", "done, rows refused", "bad"),
+    "completed_with_errors": SOME_REFUSED,
     "unknown": Mark("?", "unknown", "warn"),
     "cancelled": Mark("⊘", "cancelled", "idle"),
 }

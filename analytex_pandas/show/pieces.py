@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.show import words
+from analytex_pandas.show.marks import SOME_REFUSED
 from analytex_pandas.show.markup import Markup, escape, join, tag
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def cells(strip: Strip) -> Markup:
 
 def _cell(mark: Mark) -> Markup:
     # Made by hand: a strip of a thousand is renewed while a push runs, and every part of it is a constant.
-    known = CELL_CLASSES[mark.tone]
+    known = "e" if mark is SOME_REFUSED else CELL_CLASSES[mark.tone]
     return Markup(f'<i class="{known}">{mark.character}</i>' if known else f"<i>{mark.character}</i>")
 
 

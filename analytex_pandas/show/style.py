@@ -12,7 +12,8 @@ LIGHT: Final = "--apd-ok:#0b6e99;--apd-bad:#b3261e;--apd-warn:#8a5a00;--apd-busy
 DARK: Final = "--apd-ok:#5cc8ff;--apd-bad:#ff8a75;--apd-warn:#f2c14e;--apd-busy:#a9cfe2;--apd-on:#111;"
 
 STYLE: Final = Markup(f"""<style>
-.apd{{{LIGHT}--apd-line:rgba(128,128,128,.38);--apd-soft:rgba(128,128,128,.14);max-width:60rem}}
+.apd{{{LIGHT}--apd-line:rgba(128,128,128,.38);--apd-soft:rgba(128,128,128,.14);
+width:100%;max-width:60rem;container-type:inline-size}}
 body[data-jp-theme-light="false"] .apd,html[theme="dark"] .apd{{{DARK}}}
 .apd,.apd .widget-html-content{{color:var(--jp-ui-font-color1,inherit);font-size:13px;line-height:1.5;
 font-variant-numeric:tabular-nums;overflow-wrap:anywhere}}
@@ -38,9 +39,10 @@ border-radius:2px;box-shadow:inset 0 0 0 1px var(--apd-line)}}
 .apd-cells .o,.apd-cells .b,.apd-cells .w{{color:var(--apd-on);box-shadow:none}}
 .apd-cells .o{{background:var(--apd-ok)}}.apd-cells .b{{background:var(--apd-bad)}}
 .apd-cells .w{{background:var(--apd-warn)}}
+.apd-cells .e{{color:var(--apd-bad);font-weight:700;box-shadow:inset 0 0 0 1.5px currentColor}}
 .apd-cells .u{{color:var(--apd-busy);box-shadow:inset 0 0 0 1px currentColor}}
 .apd-legend{{display:flex;flex-wrap:wrap;gap:0 16px}}
-.apd .apd-buttons{{flex-flow:row wrap;align-items:center;gap:4px}}
+.apd .apd-buttons{{flex-flow:row wrap;align-items:center;gap:4px;margin:3px 2px}}
 .apd .apd-buttons>*{{flex:0 1 auto;margin:0}}
 .apd button.widget-button,.apd button.widget-toggle-button{{width:auto;min-width:4.5rem;padding:0 10px;
 white-space:normal;height:auto;min-height:28px;line-height:20px;color:var(--jp-ui-font-color1,inherit)}}
@@ -52,10 +54,16 @@ white-space:normal;height:auto;min-height:28px;line-height:20px;color:var(--jp-u
 .apd table.apd-table{{border-collapse:collapse;margin:4px 0;font-size:12px;width:auto}}
 .apd table.apd-table caption{{text-align:left;font-weight:600;padding:2px 0}}
 .apd table.apd-table th,.apd table.apd-table td{{text-align:left;vertical-align:top;padding:2px 12px 2px 0;
-font-weight:400;border-bottom:1px solid var(--apd-line);overflow-wrap:anywhere;
-min-width:2.6rem;max-width:24rem}}
+font-weight:400;border-bottom:1px solid var(--apd-line);overflow-wrap:break-word;
+max-width:24rem}}
 .apd table.apd-table thead th{{font-weight:600;white-space:nowrap}}
-.apd table.apd-table .apd-number{{text-align:right}}
+.apd table.apd-table .apd-number{{text-align:right;white-space:nowrap}}
+@container (max-width:40rem){{.apd table.apd-table,.apd table.apd-table tbody,.apd table.apd-table caption
+{{display:block}}.apd table.apd-table thead{{display:none}}.apd table.apd-table tr{{display:flex;flex-wrap:wrap;
+gap:0 12px;border-bottom:1px solid var(--apd-line);padding:3px 0;background:none}}
+.apd table.apd-table th,.apd table.apd-table td,.apd table.apd-table .apd-number{{display:block;border:0;padding:0;
+text-align:left;min-width:0;max-width:100%}}.apd table.apd-table td:empty{{display:none}}
+.apd table.apd-table [data-label]::before{{content:attr(data-label)" ";opacity:.75}}}}
 .apd-trouble{{border-left:3px solid var(--apd-bad);padding-left:8px}}
 @media (prefers-reduced-motion:reduce){{.apd *{{animation:none!important;transition:none!important}}}}
 @media (forced-colors:active){{.apd-track span{{background:Highlight;forced-color-adjust:none}}

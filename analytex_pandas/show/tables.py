@@ -42,7 +42,9 @@ def table(
     def cell(name: str, place: int, text: str, scope: str | None = None) -> Markup:
         style = (RIGHT if place in right else LEFT) if styled else None
         kind = "apd-number" if place in right and not styled else None
-        return tag(name, text, scope=scope, style=style, class_=kind)
+        # A narrow panel shows each line as a paragraph, each cell behind its column's name.
+        label = headers[place] if scope != "col" and not styled else None
+        return tag(name, text, scope=scope, style=style, class_=kind, data_label=label)
 
     head = tag("tr", *(cell("th", place, header, "col") for place, header in enumerate(headers)))
     body = join(

@@ -45,6 +45,7 @@ KNOWN_ATTRIBUTES = frozenset(
         "title",
         "role",
         "tabindex",
+        "data-label",
         "aria-hidden",
         "aria-label",
         "aria-valuemin",

@@ -170,7 +170,9 @@ def test_errors_by_kind_then_rows_then_the_rows_of_the_input(pushed: Callable[..
     assert errors.groups.value == ""
     errors.section.toggle.value = True
     assert errors.section.toggle.description == "Hide errors (13)"
-    assert re.findall(r'<th scope="row" class="apd-number">(\d+)', errors.groups.value) == ["12", "1"]
+    assert re.findall(
+        r'<th scope="row" class="apd-number" data-label="Errors">(\d+)', errors.groups.value
+    ) == ["12", "1"]
     assert "row 0, row 1, row 2, …" in errors.groups.value
     assert errors.pager.where.value == "1 to 10 of 13 errors"
     errors.pager.on.click()

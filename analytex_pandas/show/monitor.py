@@ -1,0 +1,256 @@
+"""Live panels of the account's jobs, whoever started them, and of one job."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+import ipywidgets
+
+from analytex_pandas.show import words
+from analytex_pandas.show.details import scrolling
+from analytex_pandas.show.jobs_picture import (
+    COLUMNS,
+    NUMERIC,
+    errors_frame,
+    errors_html,
+    job_html,
+    job_text,
+    jobs_html,
+    jobs_text,
+    newest_first,
+    take_jobs,
+)
+from analytex_pandas.show.marks import job_mark
+from analytex_pandas.show.markup import Markup, shortened, tag
+from analytex_pandas.show.paging import Pager
+from analytex_pandas.show.style import STYLE
+from analytex_pandas.show.tables import table
+from analytex_pandas.show.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pandas as pd
+
+    from analytex_pandas.errors import AnalytexError
+    from analytex_pandas.service.wire import Job
+    from analytex_pandas.show.jobs_picture import Owners
+
+    FindOwners = Callable[[Sequence[str]], Owners]
+
+
+def present() -> datetime:
+    """Return the present moment in the viewer's zone."""
+    return datetime.now(UTC).astimezone()
+
+
+class Live(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """What both panels have in common: the style, a line that says whether it is live, the saved form."""
+
+    def __init__(self, parts: list[ipywidgets.Widget]) -> None:
+        self._handles: list[Any] = []
+        style = ipywidgets.HTML(STYLE)
+        style.add_class("apd-style")
+        super().__init__([style, *parts])
+        self.add_class("apd")
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Return the widget with the HTML that is shown where the widget cannot be."""
+        bundle = super()._repr_mimebundle_(**options) or {}
+        return bundle | {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+    def _repr_html_(self) -> str:
+        raise NotImplementedError
+
+    def _ipython_display_(self) -> None:
+        """Display the panel in a way that its saved form can be brought up to date later."""
+        from IPython.display import display  # there only where this is called
+
+        self._handles.append(display(self._repr_mimebundle_(), raw=True, display_id=True))  # type: ignore[no-untyped-call]
+
+    def renew_saved_form(self) -> None:
+        """Leave what was seen last in the notebook."""
+        while self._handles:
+            self._handles.pop().update(self._repr_mimebundle_(), raw=True)
+
+
+class Monitor(Live):
+    """All jobs of the account, live: running first, history below, errors of a job on demand.
+
+    Parameters
+    ----------
+    look : callable
+        Returns the account's jobs.
+    owners : callable
+        Returns push and chunk of those of these job ids that this machine started.
+    """
+
+    def __init__(self, look: Callable[[], list[Job]], owners: FindOwners) -> None:
+        self._find_owners = owners
+        self._owners: Owners = {}
+        self.jobs: list[Job] = []
+        """The jobs as they were last seen, newest first."""
+        self.headline = ipywidgets.HTML()
+        self.trouble = ipywidgets.HTML()
+        self.running = ipywidgets.HTML()
+        self.history = ipywidgets.HTML()
+        self.pager = Pager("jobs", self._draw_history)
+        self.choice = ipywidgets.Dropdown(description="Errors of", options=[("no job", "")], value="")
+        self.choice.layout.width = "auto"
+        self.choice.layout.max_width = "40rem"
+        self.choice.observe(lambda _: self._draw_errors(), "value")
+        self.error_rows = ipywidgets.HTML()
+        self.go_on = ipywidgets.Button(
+            description="Watch", tooltip="Look at the jobs again, and keep looking"
+        )
+        self.halt = ipywidgets.Button(description="Stop watching", tooltip="The jobs run on")
+        buttons = ipywidgets.HBox([self.halt, self.go_on])
+        buttons.add_class("apd-buttons")
+        self.watch: Watch[list[Job]] = Watch(look, self)
+        self.go_on.on_click(lambda _: self.start())
+        self.halt.on_click(lambda _: self.watch.stop())
+        parts = [self.headline, self.trouble, self.running, self.history, self.pager.widget]
+        super().__init__([*parts, self.choice, self.error_rows, buttons])
+        self.add_class("apd-monitor")
+
+    def start(self) -> Self:
+        """Look, and keep looking until told to stop, or until no job has run for half an hour."""
+        self._set_live(live=True)
+        self.watch.start()
+        return self
+
+    def stop(self) -> None:
+        """Look no more; the jobs run on."""
+        self.watch.stop()
+
+    def close(self) -> None:
+        """Look no more, and take the widgets away."""
+        self.watch.stop()
+        super().close()
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """The errors of the job that is chosen: row (as the service counts), id, property, code, message, raw."""
+        chosen = self._chosen()
+        return errors_frame(() if chosen is None else chosen.errors)
+
+    def seen(self, found: list[Job]) -> bool:
+        """Show the jobs; tell whether one runs."""
+        self.jobs = newest_first(found)
+        self._owners = self._find_owners([job.job_id for job in found])
+        picture = take_jobs(self.jobs, self._owners, present())
+        self.headline.value = tag("div", tag("b", picture.headline), class_="apd-state", role="status")
+        self.trouble.value = ""
+        lines = picture.running
+        self.running.value = (
+            scrolling(table(COLUMNS, lines, numeric=NUMERIC, caption="Running")) if lines else ""
+        )
+        self._draw_history()
+        self._offer_errors()
+        return bool(lines)
+
+    def unseen(self, error: AnalytexError) -> None:
+        """Say that the service did not answer; what was seen last stays."""
+        text = f"No answer at {words.clock(present(), present())}: {error} Looking again."
+        self.trouble.value = tag("div", text, class_="apd-trouble", role="status")
+
+    def stopped(self) -> None:
+        """Say that nobody looks any more."""
+        self._set_live(live=False)
+        self.renew_saved_form()
+
+    def _draw_history(self) -> None:
+        lines = take_jobs(self.jobs, self._owners, present()).history
+        page = lines[self.pager.slice(len(lines))]
+        caption = "History"
+        self.history.value = (
+            scrolling(table(COLUMNS, page, numeric=NUMERIC, caption=caption)) if lines else ""
+        )
+
+    def _offer_errors(self) -> None:
+        chosen = self.choice.value
+        options = [("no job", "")]
+        for job in self.jobs:
+            if job.errors:
+                about = f"{job_mark(job.status)}, {words.count(len(job.errors), 'error')}"
+                options.append((f"{shortened(job.job_id, 60)}: {about}", job.job_id))
+        if list(self.choice.options) != options:
+            self.choice.options = options
+            self.choice.value = chosen if any(value == chosen for _, value in options) else ""
+        self.choice.layout.display = None if len(options) > 1 else "none"
+        self._draw_errors()
+
+    def _chosen(self) -> Job | None:
+        return next((job for job in self.jobs if job.job_id == self.choice.value), None)
+
+    def _draw_errors(self) -> None:
+        chosen = self._chosen()
+        self.error_rows.value = "" if chosen is None else scrolling(errors_html(chosen, styled=False))
+
+    def _set_live(self, *, live: bool) -> None:
+        self.halt.disabled, self.go_on.disabled = not live, live
+
+    def __repr__(self) -> str:
+        return jobs_text(take_jobs(self.jobs, self._owners, present()))
+
+    def _repr_html_(self) -> str:
+        return jobs_html(take_jobs(self.jobs, self._owners, present()))
+
+
+class JobPanel(Live):
+    """One job, live until it ends.
+
+    Parameters
+    ----------
+    job : Job
+        As it was last seen.
+    look : callable
+        Returns it as it is now.
+    owners : mapping
+        Push and chunk, if this machine started it.
+    """
+
+    def __init__(self, job: Job, look: Callable[[], Job], owners: Owners) -> None:
+        self.job = job
+        self._owners = owners
+        self.body = ipywidgets.HTML()
+        self.trouble = ipywidgets.HTML()
+        self.watch: Watch[Job] = Watch(look, self, lambda found: found.ended)
+        super().__init__([self.body, self.trouble])
+        self.add_class("apd-job")
+        self.seen(job)
+
+    def start(self) -> Self:
+        """Look until the job ends."""
+        if not self.job.ended:
+            self.watch.start()
+        return self
+
+    def close(self) -> None:
+        """Look no more, and take the widgets away."""
+        self.watch.stop()
+        super().close()
+
+    def seen(self, found: Job) -> bool:
+        """Show the job; tell whether it runs."""
+        self.job = found
+        self.body.value = scrolling(job_html(found, self._owners, present(), styled=False))
+        self.trouble.value = ""
+        return not found.ended
+
+    def unseen(self, error: AnalytexError) -> None:
+        """Say that the service did not answer; what was seen last stays."""
+        self.trouble.value = tag(
+            "div", f"No answer: {error} Looking again.", class_="apd-trouble", role="status"
+        )
+
+    def stopped(self) -> None:
+        """Leave the end in the notebook."""
+        self.renew_saved_form()
+
+    def __repr__(self) -> str:
+        return job_text(self.job, self._owners, present())
+
+    def _repr_html_(self) -> Markup:
+        return job_html(self.job, self._owners, present())
