@@ -8,6 +8,7 @@ from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundE
 from analytex_pandas.push.drive import PATIENCE_WITH_A_JOB, Setback, in_brief, logger
 from analytex_pandas.push.lookup import by_name, is_name_of
 from analytex_pandas.push.pacing import Watch, next_poll
+from analytex_pandas.push.state import running_status
 
 if TYPE_CHECKING:
     from analytex_pandas.push.drive import Drive
@@ -112,7 +113,7 @@ class Follower:
             return same
         renamed = by_name(jobs, drive.file_name(number))
         if renamed is not None:
-            drive.ledger.accepted(number, renamed.job_id, renamed.status)
+            drive.ledger.accepted(number, renamed.job_id, running_status(renamed.status))
             drive.change_chunk(number, job_id=renamed.job_id)
         return renamed
 
@@ -137,9 +138,7 @@ class Follower:
         words = job.status.replace("_", " ") if not job.ended else "done, reading the report"
         if completed is not None and not job.ended:
             words += f", {completed:,} of {rows:,} rows"
-        # An end is not shown before it is settled, so that counts and chunk change together.
-        status = "processing" if job.ended else job.status
-        drive.change_chunk(number, status=status, completed_rows=completed)
+        drive.change_chunk(number, status=running_status(job.status), completed_rows=completed)
         drive.say(f"{drive.label(number)}: {words}", current=number, watch=watch)
 
     def note_echo(self, number: int, job: Job) -> None:

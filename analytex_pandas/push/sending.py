@@ -15,6 +15,7 @@ from analytex_pandas.push.drive import PATIENCE_WITH_A_JOB, Setback
 from analytex_pandas.push.lookup import Finding, by_name, in_the_way, is_name_of, look
 from analytex_pandas.push.pacing import Pace, Watch, backoff, heals, may_have_arrived, next_poll
 from analytex_pandas.push.settling import ChunkContent, SendingChunk
+from analytex_pandas.push.state import running_status
 
 if TYPE_CHECKING:
     import sqlite3
@@ -149,10 +150,10 @@ class Sender:
     def accept(self, number: int, job: Job) -> Job:
         """Write down the job that a chunk became."""
         drive = self.drive
-        drive.ledger.accepted(number, job.job_id, job.status)
+        # An end that the submit's answer or the list shows is not settled yet: the job is asked for its errors.
+        status = running_status(job.status)
+        drive.ledger.accepted(number, job.job_id, status)
         drive.accepted = True
-        # An end that the submit's answer shows is not settled yet: the job itself is asked for its errors.
-        status = "processing" if job.ended else job.status
         drive.change_chunk(number, status=status, job_id=job.job_id, phase="running")
         return job
 

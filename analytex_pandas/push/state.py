@@ -37,6 +37,9 @@ UNSENT: Final = frozenset({"pending", "waiting"})
 IN_DOUBT: Final = frozenset({"submitting", "looking"})
 """Statuses of a chunk that may have arrived without an answer."""
 
+RUNNING: Final = frozenset({"queued", "validating", "processing", "pending_refresh"})
+"""Statuses of a chunk whose job runs, in the service's words."""
+
 FINISHED: Final = frozenset({"completed", "completed_with_errors"})
 """Statuses of a push that has nothing left to do."""
 
@@ -140,6 +143,15 @@ def counted(planned: Mapping[str, int], chunks: Iterable[ChunkState]) -> dict[st
         else:
             counts["pending" if chunk.unsent else "in_flight"] += chunk.rows
     return counts
+
+
+def running_status(said: str) -> str:
+    """Return the status of a chunk whose job the service says to be in some status.
+
+    A chunk has ended only when its rows are answered for; and a word of the service's that we use for something else
+    (``pending``, ``unknown``) must not be taken for ours.
+    """
+    return said if said in RUNNING else "processing"
 
 
 def with_chunk(state: PushState, chunk: ChunkState) -> PushState:

@@ -75,6 +75,8 @@ class OtherService:
     """"bare", "wrapped" or "pages"."""
     odd_ids: bool = True
     progress: bool = True
+    word: str = "processing"
+    """What the service calls a job that runs."""
     count_refused: bool = False
     """Whether completed_rows includes refused rows."""
     listing_delay: float = 0.0
@@ -160,7 +162,7 @@ class OtherService:
             "job_id": job.job_id,
             "status": ("failed" if job.failed else "completed")
             if ended
-            else ("pending_refresh" if share == 1.0 else "processing"),
+            else ("pending_refresh" if share == 1.0 else self.word),
             "type": job.kind,
             "total_rows": rows,
         }

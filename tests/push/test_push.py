@@ -471,6 +471,41 @@ def test_the_key_stands_nowhere(
         pickle.dumps(push)
 
 
+@pytest.mark.parametrize("word", ["pending", "unknown", "cancelled", "failed_over", "waiting"])
+def test_the_services_words_are_not_taken_for_ours(service: OtherService, tmp_path: Path, word: str) -> None:
+    """An unknown status is not an end, and a chunk whose job runs is in flight whatever that is called."""
+    service.word, service.seconds_a_job, service.report = word, 0.4, refusing(1)
+    states: list[PushState] = []
+    push = begin(tmp_path, service)
+    push.subscribe(states.append)
+    push.wait()
+    assert any(word.replace("_", " ") in state.activity for state in states)
+    assert all(state.chunk(1).status in {"submitting", "queued", "processing", "pending_refresh"} for state in states
+               if state.counts["pending"] == 4 and state.counts["in_flight"] == 2)  # fmt: skip
+    assert push.counts[["acknowledged", "refused"]].tolist() == [5, 1]
+
+
+def test_an_end_that_only_the_list_has_shown_is_not_settled(service: OtherService, tmp_path: Path) -> None:
+    """Killed between finding a lost chunk's finished job and reading its errors: they are read on resuming."""
+    service.report = refusing(2)
+    service.faults = lambda call, number: "drop_after" if (call, number) == ("submit", 2) else None
+    push = begin(tmp_path, service)
+    key = service.key
+
+    def revoke(state: PushState) -> None:
+        if state.chunk(2).job_id is not None and state.status == "running":
+            service.key = "another"
+
+    push.subscribe(revoke)
+    with pytest.raises(AuthenticationError):
+        push.wait()
+    service.key = key
+    assert Ledger(push.journal, push.id).chunks()[1].status == "processing"
+    assert resume(push.id, client_of(service), state_directory=tmp_path).wait().errors["id"].tolist() == [
+        "u2"
+    ]
+
+
 def test_every_request_carries_one_chunk_under_its_name(service: OtherService, tmp_path: Path) -> None:
     """The name is how a lost chunk is found again; and no chunk is asked about in vain."""
     push = begin(tmp_path, service).wait()
