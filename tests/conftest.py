@@ -1,0 +1,18 @@
+"""What every room's tests share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def state_directory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a state directory of its own, so that none sees the user's or another's."""
+    directory = tmp_path_factory.mktemp("state", numbered=True)
+    monkeypatch.setenv("ANALYTEX_STATE_DIR", str(directory))
+    return directory
