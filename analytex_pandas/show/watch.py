@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("analytex_pandas.show")
 
 Seen = TypeVar("Seen")
-Shown = TypeVar("Shown", contravariant=True)
+Shown_contra = TypeVar("Shown_contra", contravariant=True)
 BUSY_INTERVAL: Final = 3.0
 """Seconds between two looks while a job runs."""
 IDLE_INTERVAL: Final = 15.0
@@ -26,10 +26,10 @@ PATIENCE: Final = 1_800.0
 """Seconds without a running job after which nobody is supposed to look any more."""
 
 
-class Watcher(Protocol[Shown]):
+class Watcher(Protocol[Shown_contra]):
     """What is told of what was seen."""
 
-    def seen(self, found: Shown) -> bool:
+    def seen(self, found: Shown_contra) -> bool:
         """Show it; tell whether a job runs."""
 
     def unseen(self, error: AnalytexError) -> None:
