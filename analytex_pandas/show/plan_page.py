@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 SHOWN_COLUMNS: Final = 40
 SHOWN_GROUPS: Final = 8
-COLUMN_HEADERS: Final = ("Column", "Property", "From", "To", "Missing", "Example", "Note")
+COLUMN_HEADERS: Final = ("Column", "Type", "Missing", "Example", "Note")
 EXAMPLE_CHARACTERS: Final = 60
 WIDEST: Final = 140
 
@@ -92,9 +93,15 @@ def plan_text(plan: Plan, width: int | None = None) -> str:
     lines = [f"Plan {shown.id}: {shown.headline}"]
     if shown.left_out:
         lines.append(shown.left_out)
-    lines += ["", text_table(COLUMN_HEADERS, shown.columns, numeric=("Missing",), width=wide)]
+    cells = [line[:-1] for line in shown.columns]
+    lines += ["", text_table(COLUMN_HEADERS[:-1], cells, numeric=("Missing",), width=wide)]
     if shown.more_columns:
         lines.append(shown.more_columns)
+    # a note is a sentence: in a narrow column of a table it would be cut
+    notes = [f"{line[0]}: {line[-1]}" for line in shown.columns if line[-1]]
+    if notes:
+        lines += ["", "Worth a look:"]
+        lines += [textwrap.fill(note, wide, initial_indent="• ", subsequent_indent="  ") for note in notes]
     if shown.problems:
         lines += ["", "Rows that cannot be sent:"]
         lines += [group_text(group) for group in shown.problems[:SHOWN_GROUPS]]
@@ -157,11 +164,10 @@ def _worth_showing(columns: pd.DataFrame) -> pd.DataFrame:
 
 def _column_line(row: dict[Any, Any]) -> tuple[str, ...]:
     example = row["example"]
+    column, name = shortened(row["column"], 80), shortened(row["property"], 80)
     return (
-        shortened(row["column"], 80),
-        shortened(row["property"], 80),
-        str(row["dtype"]),
-        str(row["json_type"]),
+        column if column == name else f"{column} → {name}",
+        f"{row['dtype']} → {row['json_type']}",
         words.number(row["nulls"]) if row["nulls"] else "",
         "" if example is None else shortened(_as_json(example), EXAMPLE_CHARACTERS),
         str(row["note"] or ""),
