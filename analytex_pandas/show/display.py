@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TextIO
 from weakref import WeakKeyDictionary
 
@@ -14,10 +15,15 @@ from analytex_pandas.show.terminal import bar, lines
 from analytex_pandas.show.text import push_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import ipywidgets
 
     from analytex_pandas.push.push import Push
     from analytex_pandas.push.state import PushState
+    from analytex_pandas.service.wire import Job
+    from analytex_pandas.show.jobs_picture import Owners
+    from analytex_pandas.show.monitor import Monitor
     from analytex_pandas.show.snapshot import Snapshot
 
 SHOWN: Final[WeakKeyDictionary[Push, int]] = WeakKeyDictionary()
@@ -110,6 +116,44 @@ def panel(push: Push) -> ipywidgets.Widget:
     from analytex_pandas.show.panel import PushPanel  # loads ipywidgets
 
     return PushPanel(push).start()
+
+
+def monitor(look: Callable[[], list[Job]], owners: Callable[[Sequence[str]], Owners]) -> Monitor:
+    """Return a panel of all jobs of an account: live in a notebook, elsewhere as they are now.
+
+    Parameters
+    ----------
+    look : callable
+        Returns the account's jobs.
+    owners : callable
+        Returns push and chunk of those of these job ids that this machine started.
+
+    Raises
+    ------
+    AnalytexError
+        If the service does not answer the first time; later it is looked at again.
+    """
+    from analytex_pandas.show.monitor import Monitor  # loads ipywidgets
+
+    made = Monitor(look, owners)
+    made.seen(look())
+    return made.start() if on_kernel() else made
+
+
+def display_job(job: Job, look: Callable[[], Job], owners: Owners) -> None:
+    """Display one job, live until it ends; what the ``_ipython_display_`` of a job does."""
+    from IPython.display import display  # there only where this is called
+
+    from analytex_pandas.show.jobs_picture import job_html, job_text
+
+    if on_kernel() and widgets_run():
+        from analytex_pandas.show.monitor import JobPanel  # loads ipywidgets
+
+        JobPanel(job, look, owners).start()._ipython_display_()
+        return
+    now = datetime.now(UTC).astimezone()
+    bundle = {"text/plain": job_text(job, owners, now), "text/html": job_html(job, owners, now)}
+    display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
 
 def push_mimebundle(push: Push) -> dict[str, Any]:

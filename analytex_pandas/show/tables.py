@@ -9,8 +9,9 @@ from analytex_pandas.show.markup import Markup, join, printable, shortened, tag
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-LEFT: Final = "text-align:left;vertical-align:top"
+LEFT: Final = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
 RIGHT: Final = "text-align:right;vertical-align:top"
+HEADER: Final = "text-align:left;vertical-align:top"
 GAP: Final = "  "
 
 
@@ -40,7 +41,7 @@ def table(
     right = {place for place, header in enumerate(headers) if header in numeric}
 
     def cell(name: str, place: int, text: str, scope: str | None = None) -> Markup:
-        style = (RIGHT if place in right else LEFT) if styled else None
+        style = (RIGHT if place in right else HEADER if scope == "col" else LEFT) if styled else None
         kind = "apd-number" if place in right and not styled else None
         # A narrow panel shows each line as a paragraph, each cell behind its column's name.
         label = headers[place] if scope != "col" and not styled else None
