@@ -62,8 +62,8 @@ def property_note(name: str, json_type: str, traits: Traits) -> str:
         notes.append("whole floats, sent as integers")
     if traits.beyond_double:
         notes.append(
-            f"{traits.beyond_double:,} integers beyond 2^53: most readers of JSON round them; if they are identifiers, "
-            "send them as text (types=…)"
+            f"{counted(traits.beyond_double, 'integer')} beyond 2^53, which most readers of JSON round; send identifiers "
+            "as text (types=…)"
         )
     if traits.looked_at and traits.dates_as_text >= MOSTLY * traits.looked_at:
         notes.append('dates kept as text: types={…: "date"} or "datetime" makes them dates')
@@ -78,5 +78,10 @@ def id_note(traits: Traits) -> str:
     if traits.whole_floats:
         notes.append("whole floats, sent as digits without .0")
     if traits.spaces_around:
-        notes.append(f"{traits.spaces_around:,} ids with spaces around them, which make them other ids")
+        notes.append(f"spaces around {counted(traits.spaces_around, 'id')}, which make other ids of them")
     return "; ".join(notes)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

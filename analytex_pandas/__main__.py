@@ -1,0 +1,157 @@
+"""The command line: ``python -m analytex_pandas``, also installed as ``analytex-pandas``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import io
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import analytex_pandas as apd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+ROWS_PER_MINUTE: Final = 1_200
+HIGHEST_PORT: Final = 65_535
+FAILED: Final = 1
+MISUSED: Final = 2
+INTERRUPTED: Final = 130
+"""What a shell reports of a program that Ctrl-C ended."""
+
+USAGE: Final = """\
+With your own data you use the package from Python, in a notebook or a script:
+
+  import pandas as pd, analytex_pandas as apd
+  apd.connect()
+  pd.read_csv("customers.csv").analytex.push_users(user_id="customer_id")
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="replace"
+            )  # a terminal without ✓ shows a question mark, and no traceback
+    top = parser()
+    options = top.parse_args(arguments)
+    if options.command is None:
+        top.print_help()
+        return MISUSED
+    if importlib.util.find_spec("werkzeug") is None:
+        print("The sandbox needs Werkzeug: pip install 'analytex-pandas[sandbox]'", file=sys.stderr)
+        return FAILED
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    as_module = Path(sys.argv[0]).name == "__main__.py"
+    top = argparse.ArgumentParser(
+        prog="python -m analytex_pandas" if as_module else "analytex-pandas",
+        description="Push pandas DataFrames of users and companies into Analytex.",
+        epilog=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"analytex-pandas {apd.__version__}")
+    commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    demo = commands.add_parser(
+        "demo",
+        help="see it work in half a minute, without an account",
+        description="Push 20,000 messy customers into a sandbox on this machine, step by step. Needs no account.",
+    )
+    demo.set_defaults(run=run_demo)
+    sandbox = commands.add_parser(
+        "sandbox",
+        help="serve a stand-in for Analytex on this machine",
+        description="Serve a stand-in for Analytex on this machine, to rehearse on, until Ctrl-C ends it.",
+    )
+    sandbox.add_argument(
+        "--port", type=port_number, default=0, help="port to listen on (default: a free one)"
+    )
+    sandbox.add_argument(
+        "--rows-per-minute",
+        type=pace,
+        default=ROWS_PER_MINUTE,
+        metavar="ROWS",
+        help=f"how fast its jobs go (default: {ROWS_PER_MINUTE:,}, as the service)",
+    )
+    sandbox.set_defaults(run=run_sandbox)
+    return top
+
+
+def port_number(text: str) -> int:
+    """Return a port number."""
+    number = int(text)
+    if not 0 <= number <= HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{number} is no port: 0 to {HIGHEST_PORT:,}")
+    return number
+
+
+def pace(text: str) -> float:
+    """Return a pace in rows a minute."""
+    number = float(text.replace(",", "").replace("_", ""))
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{text} is no pace: more than 0")
+    return number
+
+
+def run_demo(_: argparse.Namespace) -> int:
+    """Tell the demo."""
+    from analytex_pandas.demo.teller import tell  # loads pandas and the server
+
+    try:
+        tell()
+    except KeyboardInterrupt:
+        print("\nThe demo was interrupted; it leaves nothing behind.", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def run_sandbox(options: argparse.Namespace) -> int:
+    """Serve a sandbox until Ctrl-C."""
+    sandbox = apd.sandbox(options.rows_per_minute, options.port)
+    try:
+        with sandbox:
+            print(directions(sandbox.url, sandbox.api_key, options.rows_per_minute), flush=True)
+            threading.Event().wait()
+    except OSError as error:
+        print(
+            f"Port {options.port} cannot be used: {error.strerror}. --port 0 takes a free one.",
+            file=sys.stderr,
+        )
+        return FAILED
+    except KeyboardInterrupt:
+        print("\nThe sandbox is closed; what it held is gone.", flush=True)
+    return 0
+
+
+def directions(url: str, key: str, rows_per_minute: float) -> str:
+    """Return where a sandbox is and how to use it."""
+    return f"""\
+An Analytex sandbox is running, at {rows_per_minute:,.0f} rows a minute. Ctrl-C ends it.
+
+  URL      {url}
+  API key  {key}
+
+From Python:
+
+  apd.connect("{key}", "{url}")
+
+With curl, two users, then all jobs:
+
+  curl -H 'Authorization: Token {key}' -H 'Content-Type: application/json' \\
+       -d '{{"users": [{{"user_id": "1"}}, {{"user_id": "2", "metadata": {{"plan": "team"}}}}]}}' \\
+       {url}/v1/users/bulk_identify
+
+  curl -H 'Authorization: Token {key}' {url}/v1/background_jobs"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
