@@ -84,6 +84,10 @@ class Prompt(code.InteractiveInterpreter):
         """Print a paragraph."""
         print(textwrap.fill(words, self._width), file=self._out, flush=True)
 
+    def show(self, text: str) -> None:
+        """Print what came out."""
+        print(f"\n{text}\n", file=self._out, flush=True)
+
     def tell(self, step: Step) -> None:
         """Say what comes, show the code, run it."""
         self.say(step.words)

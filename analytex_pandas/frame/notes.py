@@ -62,7 +62,7 @@ def property_note(name: str, json_type: str, traits: Traits) -> str:
         notes.append("whole floats, sent as integers")
     if traits.beyond_double:
         notes.append(
-            f"{counted(traits.beyond_double, 'integer')} beyond 2^53, which most readers of JSON round; send identifiers "
+            f"{counted(traits.beyond_double, 'integer')} beyond 2^53, which most readers of JSON round; send ids "
             "as text (types=…)"
         )
     if traits.looked_at and traits.dates_as_text >= MOSTLY * traits.looked_at:
