@@ -5,14 +5,11 @@ from __future__ import annotations
 import functools
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from analytex_pandas import settings
 from analytex_pandas.sandbox_server.sandbox import Sandbox as Service
 from analytex_pandas.service.client import Client
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 
 class Sandbox(Service):
@@ -29,17 +26,19 @@ class Sandbox(Service):
         """A client of this sandbox."""
         return Client(self.api_key, self.url)
 
-    def __enter__(self) -> Self:
-        super().__enter__()
-        settings.INSTEAD.append(state_directory())
+    def start(self) -> Self:
+        """Open the port, and keep the state of pushes apart from now on; does nothing where it is open."""
+        opens = self._server is None
+        super().start()
+        if opens:
+            settings.INSTEAD.append(state_directory())
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if state_directory() in settings.INSTEAD:
+    def close(self) -> None:
+        """Close the port; what the account holds can still be read."""
+        if self._server is not None:
             settings.INSTEAD.remove(state_directory())
-        super().__exit__(kind, error, traceback)
+        super().close()
 
 
 @functools.cache
