@@ -129,6 +129,11 @@ class Job:
             time.sleep(left)
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
+    def _ipython_display_(self) -> None:
+        from analytex_pandas.show.display import display_job  # light until used
+
+        display_job(self._seen, lambda: self.client.job(self.job_id), own_pushes([self.job_id]))
+
     def __repr__(self) -> str:
         seen = self._seen
         rows = (

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from analytex_pandas.push.push import Push
     from analytex_pandas.sandboxed import Sandbox
     from analytex_pandas.settings import Kind
+    from analytex_pandas.show.monitor import Monitor
 
 
 class PlanUsers(UserOptions, total=False):
@@ -258,6 +259,22 @@ def job(job_id: str, *, client: Client | None = None) -> Job:
     return Job(client or binding.default_client(), job_id)
 
 
+def monitor(*, client: Client | None = None) -> Monitor:
+    """Return a panel of all the account's jobs, whoever started them: running first, history below.
+
+    Live in a notebook; elsewhere it shows them as they are now.
+
+    Raises
+    ------
+    AnalytexError
+        If the service does not answer the first time.
+    """
+    from analytex_pandas.account import own_pushes  # light until used
+    from analytex_pandas.show.display import monitor as watch  # loads ipywidgets
+
+    return watch((client or binding.default_client()).jobs, own_pushes)
+
+
 def pushes() -> pd.DataFrame:
     """Return the pushes of this machine, newest first: what they sent, how they ended, which can be resumed."""
     from analytex_pandas.push.history import pushes as history  # light until used
@@ -354,6 +371,7 @@ __all__ = [
     "connect",
     "job",
     "jobs",
+    "monitor",
     "plan_companies",
     "plan_users",
     "push_companies",
