@@ -18,7 +18,7 @@ Seen = TypeVar("Seen")
 Shown_contra = TypeVar("Shown_contra", contravariant=True)
 BUSY_INTERVAL: Final = 3.0
 """Seconds between two looks while a job runs."""
-IDLE_INTERVAL: Final = 15.0
+IDLE_INTERVAL: Final = 5.0
 """Seconds between two looks while none does."""
 LONGEST_INTERVAL: Final = 120.0
 """Seconds between two looks at a service that does not answer."""

@@ -20,6 +20,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Locator, Page
@@ -224,9 +225,9 @@ class Notebook:
         """Return what the bar says, in percent."""
         return float(self.panel.locator("[role=progressbar]").first.get_attribute("aria-valuenow") or "nan")
 
-    def button(self, name: str) -> Locator:
+    def button(self, name: str | re.Pattern[str], *, exact: bool = False) -> Locator:
         """Return a button by what a screen reader would say."""
-        return self.page.get_by_role("button", name=name)
+        return self.page.get_by_role("button", name=name, exact=exact)
 
     def shows(self, text: str) -> None:
         """Wait until the state line of the panel says so."""
