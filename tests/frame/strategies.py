@@ -43,6 +43,18 @@ class Whole(enum.IntEnum):
     ONE = 1
 
 
+def reals(width: int) -> st.SearchStrategy[float]:
+    """Return floats of so many bits, whole ones of every size among them."""
+    most = {16: 65_504, 32: 2**40, 64: 2**53}[width]
+    kind = np.dtype(f"float{width}").type
+    whole = (
+        st.integers(-2_000, 2_000)
+        | st.integers(-most, most)
+        | st.integers(0, 15).map(lambda power: min(10**power, most))
+    )
+    return st.floats(width=width) | whole.map(lambda number: float(kind(number)))  # type: ignore[arg-type]
+
+
 characters = st.characters(codec="utf-8") | st.sampled_from('"\\\x00\x1f\x7f\n\u2028é漢😀 ')
 texts = st.text(characters, max_size=8)
 surrogates = st.sampled_from(["\ud800", "a\udfffb"])
@@ -54,7 +66,7 @@ decimals = st.builds(
 ) | st.sampled_from(
     [decimal.Decimal(text) for text in ("NaN", "Infinity", "-0", "-0.00", "1E+3", "1.10", "1E+500")]
 )
-floats = st.floats() | st.sampled_from(
+floats = reals(64) | st.sampled_from(
     [-0.0, 1e15, 2.0**53, 2.0**53 - 1, 1e16, 1e22, 1e-7, 5e-324, 100000.0, 0.1]
 )
 naive = st.datetimes().map(lambda stamp: stamp.replace(fold=0))
@@ -214,7 +226,7 @@ def numpy_columns(draw: st.DrawFn, rows: int) -> Column:
         values = draw(several(st.booleans(), rows))
     elif dtype.kind == "f":
         width = {"float16": 16, "float32": 32}.get(dtype.name, 64)
-        values = draw(several(st.floats(width=width) | st.integers(-2_000, 2_000).map(float), rows))
+        values = draw(several(reals(width), rows))
     else:
         return pd.Series(
             np.array(draw(several(time_counts(np.datetime_data(dtype)[0]), rows)), "int64").view(dtype)
@@ -288,7 +300,7 @@ def arrow_arrays(draw: st.DrawFn, rows: int, depth: int = 1) -> pa.Array:  # a t
     if which == "float":
         width = draw(st.sampled_from([16, 32, 64]))
         values = np.array(
-            draw(several(st.floats(width=width) | st.integers(-2_000, 2_000).map(float), rows)),
+            draw(several(reals(width), rows)),
             dtype=f"float{width}",
         )
         return pa.array(values, mask=mask)
