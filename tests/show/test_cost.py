@@ -1,0 +1,52 @@
+"""What a live panel costs while a push of a thousand chunks runs."""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any
+
+from analytex_pandas.show import feed, panel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from analytex_pandas.push.state import ChunkState, PushState
+
+CHUNKS = 1_000
+SECONDS = 20
+BYTES_A_SECOND = 20_000
+
+
+def test_a_thousand_chunks_stay_under_twenty_kilobytes_a_second(
+    steered: Callable[..., Any],
+    state: Callable[..., PushState],
+    make_chunk: Callable[..., ChunkState],
+    wire: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Four pictures a second, a chunk ended every two, the jobs table open: a slow line must carry it."""
+    now = [0.0]
+    clock = types.SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(panel, "time", clock)
+    monkeypatch.setattr(feed, "time", clock)
+
+    def at(tick: int) -> PushState:
+        ended, processed = divmod(tick, 8)
+        ended += 400
+        chunks = [make_chunk(number, "completed", completed_rows=100) for number in range(1, ended + 1)]
+        chunks.append(make_chunk(ended + 1, "processing", completed_rows=12 * processed))
+        chunks += [make_chunk(number) for number in range(ended + 2, CHUNKS + 1)]
+        return state(chunks, current=ended + 1, rate=50.0 + tick, activity=f"chunk {ended + 1}: {processed}")
+
+    work = steered(at(0))
+    made = panel.PushPanel(work.push)
+    made.feed.draw()
+    made.jobs.section.toggle.value = True
+    wire.clear()
+    for tick in range(1, 4 * SECONDS + 1):
+        now[0] = tick / 4
+        work.show(at(tick))
+        made.feed.draw()
+    assert 0 < wire.bytes < BYTES_A_SECOND * SECONDS
