@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Self
@@ -42,11 +44,8 @@ class Sandbox(Service):
 
 
 @functools.cache
-def temporary_directory() -> tempfile.TemporaryDirectory[str]:
-    """Return the directory that this process's sandboxes keep their state in; it goes when the process ends."""
-    return tempfile.TemporaryDirectory(prefix="analytex-sandbox-", ignore_cleanup_errors=True)
-
-
 def state_directory() -> Path:
-    """Return the path of the sandboxes' state directory."""
-    return Path(temporary_directory().name)
+    """Return the directory that this process's sandboxes keep their state in; it goes when the process ends."""
+    directory = Path(tempfile.mkdtemp(prefix="analytex-sandbox-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
