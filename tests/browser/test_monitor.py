@@ -14,10 +14,8 @@ pytestmark = pytest.mark.browser
 
 PATIENCE = 60_000
 MONITOR = """import analytex_pandas as apd
-from analytex_pandas.account import own_pushes
-from analytex_pandas.show.display import monitor
-client = apd.connect({key!r}, {url!r})
-watched = monitor(client.jobs, own_pushes)
+apd.connect({key!r}, {url!r})
+watched = apd.monitor()
 watched"""
 
 
