@@ -1,0 +1,153 @@
+"""The package as a whole: its surface, how light it is, and which room may know which."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+import analytex_pandas as apd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE: Final = Path(apd.__file__).parent
+REPOSITORY: Final = PACKAGE.parent
+MODULES: Final = sorted(
+    module.name
+    for module in pkgutil.walk_packages([str(PACKAGE)], "analytex_pandas.")
+    if not module.name.endswith("__main__")
+)
+HEAVY: Final = ("IPython", "comm", "ipywidgets", "platformdirs", "sqlite3", "tqdm", "werkzeug")
+ROOMS: Final = {
+    "errors": set[str](),
+    "settings": {"errors"},
+    "frame": {"errors", "settings"},
+    "service": {"errors", "settings"},
+    "push": {"errors", "settings", "frame", "service"},
+    "show": {"errors", "settings", "frame", "service", "push"},
+    "sandbox_server": set[str](),
+}
+"""What each room may know beside itself; what is not named here is the facade, which may know every room."""
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Yield the modules of this package that a file imports, and whether that is for types only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path.name} has a relative import"
+            names = (
+                [f"{node.module}.{name.name}" for name in node.names]
+                if node.module == "analytex_pandas"
+                else []
+            )
+            names = names or [node.module or ""]
+        elif isinstance(node, ast.Import):
+            names = [name.name for name in node.names]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] == "analytex_pandas":
+                yield name, node in for_types
+
+
+def room_of(module: str) -> str:
+    """Return the room that a module is in, the first name below the package."""
+    return [*module.split("."), ""][1]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_arrows_point_one_way(room: str) -> None:
+    """Show and push know service and frame; these know neither each other nor anything above; the sandbox nobody."""
+    files = (
+        [PACKAGE / f"{room}.py"] if (PACKAGE / f"{room}.py").exists() else list((PACKAGE / room).glob("*.py"))
+    )
+    assert files
+    wrong = [
+        f"{path.name} imports {name}"
+        for path in files
+        for name, only_types in imports(path)
+        if not only_types and room_of(name) not in {room, *ROOMS[room]}
+    ]
+    assert wrong == []
+
+
+def test_nobody_imports_the_accessor() -> None:
+    """The accessor is sugar on top; only the package itself loads it, to register it."""
+    importers = [
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        for name, _ in imports(path)
+        if room_of(name) == "accessor"
+    ]
+    assert importers == ["__init__.py"]
+
+
+def test_importing_is_light() -> None:
+    """Nobody who imports the package pays for widgets, a server, a database or a bar before they use one."""
+    code = (
+        "import sys, pandas, pyarrow, requests; before = set(sys.modules); import analytex_pandas;"
+        "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert set(loaded.stdout.split()).isdisjoint(HEAVY)
+
+
+def test_the_public_names_are_sorted_documented_and_all_there_is() -> None:
+    """The surface is what is in ``__all__``: no more by ``dir``, each with a docstring, in one order."""
+    assert apd.__all__ == sorted(apd.__all__)
+    for name in apd.__all__:
+        assert inspect.getdoc(getattr(apd, name)), name
+    public = {
+        name for name in dir(apd) if not name.startswith("_") and not inspect.ismodule(getattr(apd, name))
+    }
+    assert public - {"TYPE_CHECKING", "annotations", "Any"} <= set(apd.__all__)
+
+
+def test_public_methods_are_documented() -> None:
+    """What tab completion offers on a plan, a push, a client or a job says what it is."""
+    for name in ("Client", "Job", "Plan", "Push"):
+        members = inspect.getmembers(
+            getattr(apd, name), lambda value: inspect.isroutine(value) or isinstance(value, property)
+        )
+        bare = [
+            member for member, value in members if not member.startswith("_") and not inspect.getdoc(value)
+        ]
+        assert bare == [], name
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_in_docstrings_hold(module: str) -> None:
+    """An example in a docstring does what it shows."""
+    outcome = doctest.testmod(importlib.import_module(module))
+    assert outcome.failed == 0
+
+
+def test_the_accessor_has_the_functions_of_the_facade() -> None:
+    """What works on data as a function works on a frame as a method."""
+    from analytex_pandas.accessor import AnalytexAccessor
+
+    methods = {name for name in vars(AnalytexAccessor) if not name.startswith("_")}
+    assert methods == {"plan_users", "plan_companies", "push_users", "push_companies", "to_ndjson"}
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    """Without the marker, type checkers of others ignore every annotation."""
+    assert (PACKAGE / "py.typed").is_file()
