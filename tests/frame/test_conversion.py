@@ -1,0 +1,333 @@
+"""What becomes of a value: the conversion table, one case a line, as JSON text written by hand."""
+
+# ruff: noqa: DTZ001, E501  # naive datetimes are values like any other; one case a line
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import ipaddress
+import pathlib
+import uuid
+import zoneinfo
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from plans_read import plan_of, values_of
+from strategies import objects
+
+import analytex_pandas as apd
+
+D = decimal.Decimal
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+EIGHT = dt.datetime(2024, 1, 15, 8)
+
+
+class Mixed(enum.Enum):
+    """Members of several types."""
+
+    NUMBER = 3
+    TEXT = "three"
+    NOTHING = None
+
+
+class Colour(enum.StrEnum):
+    """Members that are text."""
+
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    """Members that are integers."""
+
+    LOW = 1
+
+
+def frame_of(values: Any) -> Any:
+    """Return a frame with one property ``x``; of an Arrow array a table, of a list a column of objects."""
+    if isinstance(values, pa.Array):
+        return pa.table({"user_id": [f"u{row}" for row in range(len(values))], "x": values})
+    column = objects(values) if isinstance(values, list) else pd.Series(values).reset_index(drop=True)
+    return pd.DataFrame({"user_id": [f"u{row}" for row in range(len(column))], "x": column})
+
+
+def counts(values: list[int | None], type_: pa.DataType) -> pa.Array:
+    """Return an Arrow array of a type that counts units."""
+    return pa.array(values, pa.int32() if type_.bit_width == 32 else pa.int64()).cast(type_)
+
+
+CASES: dict[str, tuple[Any, list[str | None]]] = {
+    "bool": (np.array([True, False]), ["true", "false"]),
+    "nullable bool": (pd.array([True, None], "boolean"), ["true", None]),
+    "Arrow bool": (pa.array([True, None]), ["true", None]),
+    "bool8": (pa.ExtensionArray.from_storage(pa.bool8(), pa.array([0, 1, -3, None], pa.int8())), ["false", "true", "true", None]),
+    "objects that are bool": ([True, None, np.bool_(False)], ["true", None, "false"]),
+    "int8": (np.array([-128, 127], "int8"), ["-128", "127"]),
+    "int64": (np.array([-(2**63), 2**63 - 1]), ["-9223372036854775808", "9223372036854775807"]),
+    "uint64": (np.array([2**64 - 1], "uint64"), ["18446744073709551615"]),
+    "nullable Int64 with a gap": (pd.array([2**53 + 1, None], "Int64"), ["9007199254740993", None]),
+    "Arrow uint64": (pa.array([2**64 - 1, None], pa.uint64()), ["18446744073709551615", None]),
+    "Python ints of any size": ([2**64, -(2**70), 7, None], ["18446744073709551616", "-1180591620717411303424", "7", None]),
+    "an int of 400 digits": ([10**400], ["1" + "0" * 400]),
+    "float16 by its own digits": (np.array([0.1, 65504, -0.0, np.nan], "float16"), ["0.1", "65504", "0", None]),
+    "float32 by its own digits": (np.array([0.1, 16777216, 1e10, np.nan], "float32"), ["0.1", "16777216", "10000000000", None]),
+    "float64": (np.array([0.1, 1.5, -2.25]), ["0.1", "1.5", "-2.25"]),
+    "whole floats": (np.array([1.0, -0.0, 1e4, 1e10, 1.5e14, 1e15, 2.0**53 - 1]), ["1", "0", "10000", "10000000000", "150000000000000", "1000000000000000", "9007199254740991"]),
+    "NaN is missing": (np.array([np.nan, 1.5]), [None, "1.5"]),
+    "nullable Float64": (pd.array([1.0, None, 0.1], "Float64"), ["1", None, "0.1"]),
+    "Arrow halffloat": (pa.array([np.float16(0.1), None], pa.float16()), ["0.1", None]),
+    "Arrow NaN is missing": (pa.array([float("nan"), 1.5]), [None, "1.5"]),
+    "longdouble": (np.array(["0.1", "3", "nan"], "longdouble"), ["0.1", "3", None]),
+    "NumPy scalars": ([np.int8(1), np.uint64(2**64 - 1), np.float32(0.1), np.float16(0.1), np.float64(0.1)], ["1", "18446744073709551615", "0.1", "0.1", "0.1"]),
+    "Decimals of mixed scale": ([D("1.50"), D("1"), D("0.000000001"), None], ["1.50", "1", "0.000000001", None]),
+    "Decimals with exponents": ([D("1E+2"), D("1E-7"), D("-0.00"), D("-0")], ["100", "0.0000001", "0.00", "0"]),
+    "Decimal NaN is missing": ([D("NaN"), D("sNaN"), D("1")], [None, None, "1"]),
+    "decimal32": (pa.array([D("1.50"), None], pa.decimal32(5, 2)), ["1.50", None]),
+    "decimal64": (pa.array([D("-0.001")], pa.decimal64(10, 3)), ["-0.001"]),
+    "decimal128": (pa.array([D("12345678901234567890.123456789")], pa.decimal128(38, 9)), ["12345678901234567890.123456789"]),
+    "decimal128 of a negative scale": (pa.array([D("1200")], pa.decimal128(5, -2)), ["1200"]),
+    "decimal256": (pa.array([D("1" + "0" * 60 + ".5")], pa.decimal256(76, 1)), ["1" + "0" * 60 + ".5"]),
+    "str": (pd.Series(["a", None, ""], dtype="str"), ['"a"', None, '""']),
+    "string[python]": (pd.array(["a", None], "string[python]"), ['"a"', None]),
+    "string view": (pa.array(["a", None], pa.string_view()), ['"a"', None]),
+    "large string": (pa.array(["a"], pa.large_string()), ['"a"']),
+    "escapes": (['"\\\b\f\n\r\t\x00\x1f', "/\x7f\u2028é😀"], [r'"\"\\\b\f\n\r\t\u0000\u001f"', '"/\x7f\u2028é😀"']),
+    "str subclasses": ([np.str_("s"), Colour.RED], ['"s"', '"red"']),
+    "UUID": ([uuid.UUID(int=5)], ['"00000000-0000-0000-0000-000000000005"']),
+    "Arrow uuid": (pa.array([uuid.UUID(int=5).bytes, None], pa.uuid()), ['"00000000-0000-0000-0000-000000000005"', None]),
+    "Arrow json": (pa.ExtensionArray.from_storage(pa.json_(), pa.array(['{"a":1}'])), ['"{\\"a\\":1}"']),
+    "Enum of one type": ([Level.LOW, None], ["1", None]),
+    "Enum of several": ([Mixed.NUMBER, Mixed.TEXT, Mixed.NOTHING], ['"3"', '"three"', None]),
+    "paths": ([pathlib.PurePosixPath("/a/b"), pathlib.PureWindowsPath("c:\\x")], ['"/a/b"', '"c:\\\\x"']),
+    "IP addresses": ([ipaddress.ip_address("::1"), ipaddress.ip_network("10.0.0.0/8")], ['"::1"', '"10.0.0.0/8"']),
+    "naive datetimes": (pd.Series([EIGHT, None]), ['"2024-01-15T08:00:00Z"', None]),
+    "datetime64[s]": (np.array(["2024-01-15T08:00:00", "NaT"], "M8[s]"), ['"2024-01-15T08:00:00Z"', None]),
+    "fractions of 3, 6 and 9 digits": (np.array(["2024-01-15T08:00:00", "2024-01-15T08:00:00.120", "2024-01-15T08:00:00.000120", "2024-01-15T08:00:00.000000120"], "M8[ns]"), ['"2024-01-15T08:00:00Z"', '"2024-01-15T08:00:00.120Z"', '"2024-01-15T08:00:00.000120Z"', '"2024-01-15T08:00:00.000000120Z"']),
+    "before 1970": (np.array(["1969-12-31T23:59:59.999"], "M8[ms]"), ['"1969-12-31T23:59:59.999Z"']),
+    "the first and the last year": (np.array(["0001-01-01", "9999-12-31T23:59:59"], "M8[s]"), ['"0001-01-01T00:00:00Z"', '"9999-12-31T23:59:59Z"']),
+    "aware datetimes": (pd.Series([pd.Timestamp("2024-01-15 09:00", tz="Europe/Berlin")]), ['"2024-01-15T08:00:00Z"']),
+    "aware Python datetimes": ([EIGHT.replace(tzinfo=BERLIN), EIGHT.replace(tzinfo=dt.timezone(dt.timedelta(hours=-5, minutes=-30)))], ['"2024-01-15T07:00:00Z"', '"2024-01-15T13:30:00Z"']),
+    "datetimes of mixed zones, naive too": ([EIGHT, pd.Timestamp(EIGHT, tz="Asia/Kathmandu"), None, pd.NaT, float("nan"), pd.NA], ['"2024-01-15T08:00:00Z"', '"2024-01-15T02:15:00Z"', None, None, None, None]),
+    "an hour that comes twice": ([dt.datetime(2024, 10, 27, 2, 30, tzinfo=BERLIN), dt.datetime(2024, 10, 27, 2, 30, tzinfo=BERLIN, fold=1)], ['"2024-10-27T00:30:00Z"', '"2024-10-27T01:30:00Z"']),
+    "NumPy datetimes as objects": ([np.datetime64("2024-01"), np.datetime64("2024-01-15T08"), np.datetime64("NaT"), np.datetime64("2024-01-15T08:00:00.000000001")], ['"2024-01-01T00:00:00Z"', '"2024-01-15T08:00:00Z"', None, '"2024-01-15T08:00:00.000000001Z"']),
+    "far and fine datetimes together": ([dt.datetime(3000, 1, 1), pd.Timestamp("2024-01-15 08:00:00.000000001")], ['"3000-01-01T00:00:00Z"', '"2024-01-15T08:00:00.000000001Z"']),
+    "Arrow timestamp of an offset": (counts([0, None], pa.timestamp("s", "+02:00")), ['"1970-01-01T00:00:00Z"', None]),
+    "dates": ([dt.date(2024, 1, 15), dt.date(1, 1, 1), dt.date(9999, 12, 31)], ['"2024-01-15"', '"0001-01-01"', '"9999-12-31"']),
+    "date32": (counts([0, -1, None], pa.date32()), ['"1970-01-01"', '"1969-12-31"', None]),
+    "date64": (counts([86_400_000, -86_400_000], pa.date64()), ['"1970-01-02"', '"1969-12-31"']),
+    "times": ([dt.time(8), dt.time(8, 0, 0, 120_000), dt.time(23, 59, 59, 1)], ['"08:00:00"', '"08:00:00.120"', '"23:59:59.000001"']),
+    "time32 and time64": (counts([28_800_000, 1], pa.time32("ms")), ['"08:00:00"', '"00:00:00.001"']),
+    "time64 of nanoseconds": (counts([1, 10**9], pa.time64("ns")), ['"00:00:00.000000001"', '"00:00:01"']),
+    "timedelta64": (np.array([90, "NaT", -1], "m8[s]"), ["90", None, "-1"]),
+    "durations are exact": (counts([1_500_000_001, -1, 10**9], pa.duration("ns")), ["1.500000001", "-0.000000001", "1"]),
+    "Python timedeltas": ([dt.timedelta(minutes=1, milliseconds=500), dt.timedelta(-1)], ["60.5", "-86400"]),
+    "timedeltas beyond 64 bits": ([dt.timedelta.max, dt.timedelta(days=200_000_000)], ["86399999999999.999999", "17280000000000"]),
+    "Period": (pd.Series(pd.PeriodIndex(["2024-01", "NaT"], freq="M")), ['"2024-01"', None]),
+    "Period of quarters": (pd.Series(pd.PeriodIndex(["2024Q1"], freq="Q")), ['"2024Q1"']),
+    "Interval": (pd.Series(pd.arrays.IntervalArray.from_tuples([(0, 1), None])), ['"(0.0, 1.0]"', None]),
+    "Interval of integers": (pd.Series(pd.interval_range(0, 2)), ['"(0, 1]"', '"(1, 2]"']),
+    "bins of pd.cut": (pd.cut(pd.Series([1, 30]), [0, 5, 50]), ['"(0, 5]"', '"(5, 50]"']),
+    "category of text": (pd.Categorical(["a", None, "a"]), ['"a"', None, '"a"']),
+    "category of numbers": (pd.Categorical([1, 2.5]), ["1", "2.5"]),
+    "category of datetimes": (pd.Categorical(pd.to_datetime(["2024-01-15 08:00", None])), ['"2024-01-15T08:00:00Z"', None]),
+    "category of several types": (pd.Categorical([1, "x", True, None][1:]), ['"x"', '"true"', None]),
+    "categories that do not occur": (pd.Categorical([1, 2], categories=[1, 2, "x", b"y"]), ["1", "2"]),
+    "dictionary": (pa.array(["a", None, "a"]).dictionary_encode(), ['"a"', None, '"a"']),
+    "dictionary with a null in it": (pa.DictionaryArray.from_arrays(pa.array([0, 1, None]), pa.array(["a", None])), ['"a"', None, None]),
+    "runs of equal values": (pa.RunEndEncodedArray.from_arrays([2, 3], ["a", None]), ['"a"', '"a"', None]),
+    "sparse integers": (pd.arrays.SparseArray([0, 0, 3]), ["0", "0", "3"]),
+    "sparse floats": (pd.arrays.SparseArray([np.nan, 2.5]), [None, "2.5"]),
+    "sparse bools": (pd.arrays.SparseArray([True, False]), ["true", "false"]),
+    "missing of every kind": (["a", None, float("nan"), pd.NA, pd.NaT, np.float64("nan"), np.datetime64("NaT")], ['"a"', None, None, None, None, None, None]),
+    "nothing at all": ([None, float("nan"), pd.NA], [None, None, None]),
+    "Arrow null": (pa.nulls(2), [None, None]),
+    "several families give JSON text": ([True, 1, 2.5, "x", D("1.50"), dt.date(2024, 1, 15), 3.0, EIGHT], ['"true"', '"1"', '"2.5"', '"x"', '"1.50"', '"2024-01-15"', '"3"', '"2024-01-15T08:00:00Z"']),
+    "bool is not number": ([True, 1], ['"true"', '"1"']),
+    "numbers of all types are one family": ([1, 2.5, D("1.50"), np.int8(3), 2**70, 4.0], ["1", "2.5", "1.50", "3", "1180591620717411303424", "4"]),
+    "text and dates are both strings": (["x", dt.date(2024, 1, 15)], ['"x"', '"2024-01-15"']),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_become_what_the_table_says(name: str) -> None:
+    """Digits, fractions and escapes to the letter."""
+    values, wanted = CASES[name]
+    assert values_of(frame_of(values)) == wanted
+
+
+NESTED: dict[str, tuple[Any, str, list[str | None]]] = {
+    "a list": ([[1, None, "a"], None], "json", [r'"[1,null,\"a\"]"', None]),
+    "a dict never gains keys": ([{"a": 1}, {"b": 2}], "json", [r'"{\"a\":1}"', r'"{\"b\":2}"']),
+    "values inside are coerced": ([[EIGHT, D("1.50"), float("nan"), 1.0, dt.timedelta(seconds=1.5), True]], "json", [r'"[\"2024-01-15T08:00:00Z\",1.50,null,1,1.5,true]"']),
+    "an array of NumPy": ([np.array([1.5, np.nan])], "json", ['"[1.5,null]"']),
+    "a tuple": ([(1, 2)], "json", ['"[1,2]"']),
+    "an Arrow list": (pa.array([[1, None], None, []]), "json", ['"[1,null]"', None, '"[]"']),
+    "an Arrow list of narrow floats": (pa.array([[0.1, 2]], pa.list_(pa.float32())), "json", ['"[0.1,2]"']),
+    "an Arrow list of nanoseconds": (pa.array([[1]], pa.list_(pa.time64("ns"))), "json", [r'"[\"00:00:00.000000001\"]"']),
+    "an Arrow struct": (pa.array([{"b": 1, "a": None}, None]), "json", [r'"{\"b\":1,\"a\":null}"', None]),
+    "an Arrow map": (pa.array([[("k", 1), ("j", None)]], pa.map_(pa.string(), pa.int64())), "json", [r'"{\"k\":1,\"j\":null}"']),
+    "beside a plain value": ([{"a": 1}, "text"], "json", [r'"{\"a\":1}"', '"text"']),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_nested_values_become_json_text(name: str) -> None:
+    """``nested="json"``: compact JSON text, its values by the same table."""
+    values, nested, wanted = NESTED[name]
+    assert values_of(frame_of(values), nested=nested) == wanted
+
+
+FLATTENED: dict[str, tuple[Any, list[dict[str, Any] | None]]] = {
+    "dicts": ([{"a": 1, "b": {"c": "x"}}, {"a": 2}, None], [{"x.a": 1, "x.b.c": "x"}, {"x.a": 2}, None]),
+    "a struct": (pa.array([{"a": 1, "b": {"c": "x"}}, None]), [{"x.a": 1, "x.b.c": "x"}, None]),
+    "types over all rows": ([{"a": 1}, {"a": "x"}], [{"x.a": "1"}, {"x.a": "x"}]),
+    "no field": ([{}, {"a": 1}], [None, {"x.a": 1}]),
+}
+
+
+@pytest.mark.parametrize("name", FLATTENED)
+def test_dicts_and_structs_become_properties(name: str) -> None:
+    """``nested="flatten"``: ``a.b`` properties, none for what a row lacks."""
+    values, wanted = FLATTENED[name]
+    assert [
+        record.get("metadata") for record in plan_of(frame_of(values), nested="flatten").records()
+    ] == wanted
+
+
+INVALID: dict[str, tuple[Any, dict[str, Any], list[tuple[int, str]]]] = {
+    "infinite floats": (np.array([np.inf, 1.0, -np.inf]), {}, [(0, "not_finite"), (2, "not_finite")]),
+    "infinite narrow floats": (np.array([np.inf], "float16"), {}, [(0, "not_finite")]),
+    "infinite Decimals": ([D("Infinity"), D("1")], {}, [(0, "not_finite")]),
+    "lone surrogates": (["a", "\ud800", "b\udfff"], {}, [(1, "invalid_text"), (2, "invalid_text")]),
+    "a lone surrogate inside": ([{"a": "\ud800"}, {"\ud800": 1}], {"nested": "json"}, [(0, "invalid_text"), (1, "invalid_text")]),
+    "65,536 characters": (["é" * 65_535, "é" * 65_536], {}, [(1, "string_too_long")]),
+    "65,536 characters of JSON text": ([["a" * 65_536]], {"nested": "json"}, [(0, "string_too_long")]),
+    "65,536 characters in a category": (pd.Categorical(["a" * 65_536, "b"]), {}, [(0, "string_too_long")]),
+    "years beyond 9999": (np.array(["10000-01-01", "2024-01-15"], "M8[s]"), {}, [(0, "date_out_of_range")]),
+    "a year that only UTC shows": ([dt.datetime.max.replace(tzinfo=dt.timezone(dt.timedelta(hours=-5)))], {}, [(0, "date_out_of_range")]),
+    "infinity inside": ([[1, float("inf")], [1]], {"nested": "json"}, [(0, "not_finite")]),
+    "two keys of one text": ([{1: "a", "1": "b"}], {"nested": "json"}, [(0, "nested_key_twice")]),
+    "an hour that never was": ([dt.datetime(2024, 3, 31, 2, 30), EIGHT], {"timezone": "Europe/Berlin"}, [(0, "ambiguous_time")]),
+    "an hour that was twice": (pd.Series([dt.datetime(2024, 10, 27, 2, 30), EIGHT]), {"timezone": "Europe/Berlin"}, [(0, "ambiguous_time")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_rows_that_cannot_be_sent_are_listed(name: str) -> None:
+    """One odd cell makes its own row invalid, and no other."""
+    values, asked, wanted = INVALID[name]
+    plan = plan_of(frame_of(values), **asked)
+    assert list(zip(plan.invalid["position"], plan.invalid["code"], strict=True)) == wanted
+    assert set(plan.invalid["property"]) == {"x"}
+    assert plan.invalid["id"].tolist() == [f"u{position}" for position, _ in wanted]
+    with pytest.raises(apd.ValidationError, match="cannot be sent") as caught:
+        plan.push()
+    pd.testing.assert_frame_equal(caught.value.report, plan.invalid)
+
+
+REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "complex": (np.array([1j]), {}, "complex"),
+    "complex in objects": ([1, 1j], {}, "complex"),
+    "bytes": (["a", b"x"], {}, "bytes"),
+    "Arrow binary": (pa.array([b"x"]), {}, "binary"),
+    "Arrow binary without values": (pa.array([None], pa.binary()), {}, "binary"),
+    "a list": ([[1]], {}, "list"),
+    "an Arrow list": (pa.array([[1]]), {}, "list"),
+    "a list to flatten": ([[1]], {"nested": "flatten"}, "list"),
+    "an Arrow map to flatten": (pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int64())), {"nested": "flatten"}, "map"),
+    "bytes inside a list": ([[b"x"]], {"nested": "json"}, "bytes"),
+    "binary inside an Arrow list": (pa.array([[b"x"]]), {"nested": "json"}, "binary"),
+    "a set": ([{1}], {"nested": "json"}, "set"),
+    "any other object": ([object()], {}, "object"),
+    "a duration of months": ([np.timedelta64(3, "M"), "x"], {}, "timedelta64"),
+    "a union": (pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])]), {}, "union"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_has_no_json_is_refused_by_column(name: str) -> None:
+    """The message names the column, what it holds, and the way out."""
+    values, asked, word = REFUSED[name]
+    with pytest.raises(apd.ValidationError, match="'x'") as caught:
+        plan_of(frame_of(values), **asked)
+    assert word in str(caught.value)
+    assert any(way in str(caught.value) for way in ("nested=", "convert it", "make it"))
+
+
+def test_a_refusal_names_the_first_rows_by_label() -> None:
+    """Who has a million rows needs to know which one."""
+    frame = frame_of(["a", b"x", "b", b"y"]).set_axis(["p", "q", "r", "s"])
+    with pytest.raises(apd.ValidationError, match="'q', 's'"):
+        plan_of(frame)
+
+
+TYPES: dict[str, tuple[Any, str, list[str | None], list[int]]] = {
+    "numbers to text": ([1, 2.5, D("1.50"), None, 3.0], "string", ['"1"', '"2.5"', '"1.50"', None, '"3"'], []),
+    "bool to text": ([True], "string", ['"true"'], []),
+    "datetimes to text": (pd.Series([EIGHT]), "string", ['"2024-01-15T08:00:00Z"'], []),
+    "text to numbers": (["12", " 1.50 ", "-7", "1e3", None], "number", ["12", "1.50", "-7", "1e3", None], []),
+    "what is no number": (["1,5", "x", "", "1"], "number", ["1"], [0, 1, 2]),
+    "bool is no number": ([True, 1], "number", ["1"], [0]),
+    "text to bool": (["true", "No", "1", None], "boolean", ["true", "false", "true", None], []),
+    "what is no bool": (["maybe", "true"], "boolean", ["true"], [0]),
+    "text to dates": (["2024-01-15", "2024-01-15T23:00:00-05:00", None], "date", ['"2024-01-15"', '"2024-01-15"', None], []),
+    "ambiguous dates": (["03/04/2024", "13/04/2024"], "date", ['"2024-04-13"'], [0]),
+    "what is no date": (["soon", "2024-02-30", "2024-01-15"], "date", ['"2024-01-15"'], [0, 1]),
+    "aware datetimes to their own dates": (pd.Series([pd.Timestamp("2024-01-15 00:30", tz="Europe/Berlin")]), "date", ['"2024-01-15"'], []),
+    "aware objects to their own dates": ([pd.Timestamp("2024-01-15 00:30", tz="Europe/Berlin"), dt.datetime(2024, 1, 15, 23, tzinfo=BERLIN)], "date", ['"2024-01-15"'] * 2, []),
+    "naive datetimes to dates": (pd.Series([EIGHT]), "date", ['"2024-01-15"'], []),
+    "dates to datetimes": ([dt.date(2024, 1, 15)], "datetime", ['"2024-01-15T00:00:00Z"'], []),
+    "text to datetimes": (["2024-01-15", "2024-01-15T08:00:00+01:00", "2024-01-15 08:00:00.5"], "datetime", ['"2024-01-15T00:00:00Z"', '"2024-01-15T07:00:00Z"', '"2024-01-15T08:00:00.500Z"'], []),
+    "numbers are no dates": ([20240115], "date", [], [0]),
+    "categories": (pd.Categorical(["1", "2"]), "number", ["1", "2"], []),
+    "only categories that occur": (pd.Categorical(["1"], categories=["1", "x"]), "number", ["1"], []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_types_make_of_a_column_what_was_asked_for(name: str) -> None:
+    """A cell that does not parse, or is ambiguous, makes its row invalid."""
+    values, wanted_type, wanted, invalid = TYPES[name]
+    plan = plan_of(frame_of(values), types={"x": wanted_type}, invalid="skip")
+    assert plan.invalid["position"].tolist() == invalid
+    assert values_of(frame_of(values), types={"x": wanted_type}) == wanted
+
+
+@pytest.mark.parametrize(
+    ("timezone", "wanted"),
+    [
+        ("UTC", "2024-01-15T08:00:00Z"),
+        ("Europe/Berlin", "2024-01-15T07:00:00Z"),
+        ("Asia/Kathmandu", "2024-01-15T02:15:00Z"),
+    ],
+)
+@pytest.mark.parametrize("values", [pd.Series([EIGHT]), [EIGHT], counts([int(EIGHT.replace(tzinfo=dt.UTC).timestamp())], pa.timestamp("s"))], ids=["numpy", "objects", "arrow"])  # fmt: skip
+def test_naive_datetimes_are_local_times_of_the_timezone(values: Any, timezone: str, wanted: str) -> None:
+    """``timezone`` is that of naive datetimes; aware ones have their own."""
+    assert values_of(frame_of(values), timezone=timezone) == [f'"{wanted}"']
+
+
+def test_dates_to_datetimes_are_midnights_of_the_timezone() -> None:
+    """A date becomes its local midnight."""
+    wanted = ['"2024-01-14T23:00:00Z"']
+    assert (
+        values_of(frame_of([dt.date(2024, 1, 15)]), types={"x": "datetime"}, timezone="Europe/Berlin")
+        == wanted
+    )
+
+
+def test_records_without_properties_have_no_metadata() -> None:
+    """An upsert of nothing but an id."""
+    assert plan_of(frame_of([None, 1])).records() == [
+        {"user_id": "u0"},
+        {"user_id": "u1", "metadata": {"x": 1}},
+    ]
+    assert plan_of(pd.DataFrame({"user_id": ["a"]}), nulls="send").records() == [{"user_id": "a"}]
+    assert plan_of(frame_of([None, 1]), nulls="send").records()[0] == {
+        "user_id": "u0",
+        "metadata": {"x": None},
+    }
