@@ -62,17 +62,25 @@ def level_array(level: pd.Index[Any]) -> pa.Array:
     """Return one index level as an Arrow array; values of several types become tagged text."""
     if level.dtype != object:
         try:
-            array = pa.array(level, from_pandas=True)
+            array = decoded(pa.array(level, from_pandas=True))
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError):
             array = None
         if array is not None:
-            return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+            return array
     elif pd.api.types.infer_dtype(level, skipna=False) == "string":
         try:
             return pa.array(level, pa.large_string())
         except UnicodeEncodeError:
             pass  # a lone surrogate: tagged text escapes it
     return pa.array([tagged(value) for value in level], pa.large_string()).dictionary_encode()
+
+
+def decoded(labels: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return labels as one array, each with its own value: a dictionary of text stands for tagged text alone."""
+    array = labels.combine_chunks() if isinstance(labels, pa.ChunkedArray) else labels
+    if pa.types.is_run_end_encoded(array.type):
+        array = pa.array(array.to_pylist(), array.type.value_type)
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
 def storable(label: pa.Array) -> tuple[pa.Array, str]:

@@ -7,12 +7,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from analytex_pandas import settings
 from analytex_pandas.errors import ValidationError
+from analytex_pandas.frame.cells import is_unicode
 from analytex_pandas.frame.coerce import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from analytex_pandas.frame.columns import Field
     from analytex_pandas.frame.options import Options
@@ -70,8 +74,8 @@ def layout(
     Layout, list of str
         And everything that is wrong: columns that do not exist, two properties of one name, names too long, too many.
     """
-    wrong: list[str] = []
     id_label = options.user_id if kind == "users" else options.company_id
+    wrong = ambiguous(fields, {id_label, options.company_id} - {None})
     id_field = found(fields, id_label)
     if id_field is None and not partial:
         wrong.append(missing_id(fields, id_label, kind))
@@ -99,7 +103,24 @@ def layout(
         for field, name in chosen
     )
     wrong += wrong_names([(repr(part.field.label), part.name) for part in properties])
-    return Layout(id_field, company, properties), wrong
+    return Layout(id_field, company, tuple(part for part in properties if is_unicode(part.name))), wrong
+
+
+def ambiguous(fields: Sequence[Field], labels: AbstractSet[Hashable | None]) -> list[str]:
+    """Return what to say of columns that share the name of one that holds ids."""
+    counts = Counter(
+        field.name for field in fields if not field.is_index for label in labels if same(field.label, label)
+    )
+    return [
+        f"{count} columns have the name {name!r}, which holds ids; rename the others, or drop them."
+        for name, count in counts.items()
+        if count > 1
+    ]
+
+
+def same(one: Hashable, other: Hashable) -> bool:
+    """Tell whether two labels are one; ``pd.NA`` compares to neither True nor False."""
+    return one is other or (one is not pd.NA and other is not pd.NA and bool(one == other))
 
 
 def choose(
@@ -110,7 +131,7 @@ def choose(
         return [(field, field.name) for field in fields if not field.is_index and field not in taken], []
     chosen, unknown = [], []
     for label, name in options.properties:
-        matching = [field for field in fields if field.label == label]
+        matching = [field for field in fields if same(field.label, label)]
         if not matching:
             unknown.append(label)
         columns = [field for field in matching if not field.is_index] or matching
@@ -120,7 +141,7 @@ def choose(
 
 def found(fields: Iterable[Field], label: Hashable) -> Field | None:
     """Return the column of that label, else the index level."""
-    matching = [field for field in fields if field.label == label]
+    matching = [field for field in fields if same(field.label, label)]
     return min(matching, key=lambda field: field.is_index, default=None)
 
 
@@ -165,7 +186,7 @@ def wrong_names(named: Sequence[tuple[str, str]]) -> list[str]:
             wrong.append(
                 f"The property of column {column} has no name; give it one with properties={{column: name}}."
             )
-        if any("\ud800" <= character <= "\udfff" for character in name):
+        if not is_unicode(name):
             wrong.append(
                 f"The name of column {column} holds half a surrogate pair, which no encoding can write."
             )

@@ -317,4 +317,4 @@ def invalid_table(reports: Sequence[Report]) -> pd.DataFrame:
 
 def objects(values: Sequence[Any]) -> pd.Series[Any]:
     """Return values, tuples among them, as a column of objects."""
-    return pd.Series(np.fromiter(values, dtype=object, count=len(values)))
+    return pd.Series(np.fromiter(values, dtype=object, count=len(values)), dtype=object)

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from analytex_pandas.errors import ValidationError
 from analytex_pandas.frame.columns import Cells, Coded, Field, RawBatch, RawColumn
-from analytex_pandas.frame.labels import RangeLabels, index_arrays
+from analytex_pandas.frame.labels import RangeLabels, decoded, index_arrays
 
 BATCH_ROWS = 40_000
 """Rows coerced and encoded at once: a multiple of 10,000, so that most chunks are one buffer's slice."""
@@ -104,10 +104,21 @@ def frame_source(frame: pd.DataFrame) -> Source:
         fields=(*columns, *levels),
         index_names=tuple(frame.index.names),
         batches=lambda: frame_batches(frame, columns, levels, 0),
-        settled=all(is_settled(frame.iloc[:, number]) for number in range(len(columns))),
+        settled=all(is_settled(frame.iloc[:, number]) for number in range(len(columns)))
+        and all(is_settled(as_column(level)) for level in index_levels(frame.index)),
         rows=len(frame),
         bytes_hint=int(frame.memory_usage(index=False).sum()),
     )
+
+
+def index_levels(index: pd.Index[Any]) -> Sequence[pd.Index[Any]]:
+    """Return the distinct values of each level of an index; of an index without levels itself."""
+    return index.levels if isinstance(index, pd.MultiIndex) else [index]
+
+
+def as_column(index: pd.Index[Any]) -> pd.Series[Any]:
+    """Return the values of an index as a column; ``to_series`` would hash them, and infer another dtype."""
+    return pd.Series(index.array, dtype=index.dtype)
 
 
 def level_dtype(index: pd.Index[Any], number: int) -> Any:
@@ -118,7 +129,7 @@ def level_dtype(index: pd.Index[Any], number: int) -> Any:
 def is_settled(column: pd.Series[Any]) -> bool:
     """Tell whether a column has one JSON type, whichever of its rows one looks at."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return is_settled(column.cat.categories.to_series())
+        return is_settled(as_column(column.cat.categories))
     if isinstance(column.dtype, pd.SparseDtype):
         return bool(column.dtype.subtype != object)  # noqa: E721  # dtypes compare by value
     if column.dtype != object:
@@ -137,7 +148,7 @@ def frame_batches(
         index = frame.index[first:stop]
         read: dict[Field, RawColumn] = {field: reader(first, stop) for field, reader in readers}
         for field, number in zip(levels, named, strict=True):
-            read[field] = column_reader(index.get_level_values(number).to_series())(0, stop - first)
+            read[field] = column_reader(as_column(index.get_level_values(number)))(0, stop - first)
         yield from slices(
             RawBatch(start + first, stop - first, read, frame_labels(frame.index, index, start))
         )
@@ -189,7 +200,7 @@ def column_reader(column: pd.Series[Any]) -> Reader:  # a table of dtypes reads 
     """Return what reads rows of a pandas column as a raw column, without looking at the others."""
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        values = raw_values(column.cat.categories.to_series())
+        values = raw_values(as_column(column.cat.categories))
         codes = column.cat.codes.to_numpy()
         return lambda first, stop: Coded(pa.array(codes[first:stop]), values)
     if isinstance(dtype, pd.SparseDtype):
@@ -328,7 +339,9 @@ def arrow_batches(
             field: one_array(whole.column(schema.names.index(field.name))) for field in (*fields, *levels)
         }
         labels = (
-            [label for field in levels if isinstance(label := columns[field], pa.Array)] if levels else ranged
+            [decoded(label) for field in levels if isinstance(label := columns[field], pa.Array)]
+            if levels
+            else ranged
         )
         yield from slices(RawBatch(position, len(whole), columns, labels))
         position += len(whole)

@@ -1,0 +1,224 @@
+"""Where rows come from: streams, iterables, Parquet; late surprises; positions and labels all the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from plans_read import check_sums, lines_of, plan_of, positions_of, values_of
+
+import analytex_pandas as apd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def frame_of(ids: list[Any], values: list[Any], **options: Any) -> pd.DataFrame:
+    """Return a frame of ids and one property."""
+    return pd.DataFrame({"user_id": ids, "x": pd.Series(values, **options)})
+
+
+@pytest.mark.usefixtures("batch_rows")
+def test_a_late_surprise_in_a_column_of_objects_is_one_type() -> None:
+    """The last row decides for the first: one JSON type for the whole column."""
+    frame = frame_of([f"u{row}" for row in range(10)], [*range(9), "late"], dtype=object)
+    assert values_of(frame) == [*(f'"{row}"' for row in range(9)), '"late"']
+    assert plan_of(frame).columns["json_type"].tolist() == ["string", "string"]
+    assert "mixed types" in plan_of(frame).columns["note"][1]
+
+
+@pytest.mark.usefixtures("batch_rows")
+def test_a_late_surprise_in_a_stream_is_one_type() -> None:
+    """Also where each frame has a dtype of its own."""
+    parts = [
+        frame_of(["a", "b"], [1, 2]),
+        frame_of(["c"], ["x"]),
+        frame_of(["d"], [True]),
+        frame_of(["e"], [1.5]),
+    ]
+    assert values_of(iter(parts)) == ['"1"', '"2"', '"x"', '"true"', '"1.5"']
+
+
+def test_parts_without_a_value_surprise_nobody() -> None:
+    """All NaN is of no type, whatever the dtype."""
+    parts = [
+        frame_of(["a"], [float("nan")]),
+        frame_of(["b"], [True]),
+        pa.table({"user_id": ["c"], "x": pa.array([float("nan")])}),
+    ]
+    assert values_of(parts) == [None, "true", None]
+
+
+@pytest.mark.usefixtures("batch_rows")
+def test_an_iterable_has_the_union_of_its_columns() -> None:
+    """Absent means missing, before and after."""
+    parts = [
+        pd.DataFrame({"user_id": ["a"], "x": [1]}),
+        pd.DataFrame({"user_id": ["b"], "company_id": ["c"], "y": ["t"]}),
+        pl.DataFrame({"y": ["u"], "user_id": ["d"], "x": [2.5]}),
+    ]
+    plan = plan_of(iter(parts), nulls="send")
+    assert plan.records() == [
+        {"user_id": "a", "metadata": {"x": 1, "y": None}},
+        {"user_id": "b", "company_id": "c", "metadata": {"x": None, "y": "t"}},
+        {"user_id": "d", "metadata": {"x": 2.5, "y": "u"}},
+    ]
+    assert plan.columns.set_index("property")["nulls"].to_dict() == {
+        "user_id": 0,
+        "company_id": 2,
+        "x": 1,
+        "y": 1,
+    }
+
+
+def test_columns_asked_for_may_be_missing_in_some_parts_but_not_in_all() -> None:
+    """A misspelt one is found when all has been read."""
+    parts = [pd.DataFrame({"user_id": ["a"], "x": [1]}), pd.DataFrame({"user_id": ["b"]})]
+    assert plan_of(parts, properties=["x"]).records()[1] == {"user_id": "b"}
+    with pytest.raises(apd.ValidationError, match="Did you mean 'x'"):
+        plan_of(parts, properties=["xx"])
+    with pytest.raises(apd.ValidationError, match="user_id"):
+        plan_of([pd.DataFrame({"x": [1]}), pd.DataFrame({"x": [2]})])
+
+
+def test_a_part_without_ids_has_invalid_rows() -> None:
+    """Absent means missing, and an id must not be."""
+    plan = plan_of([pd.DataFrame({"user_id": ["a"]}), pd.DataFrame({"x": [1]})])
+    assert plan.invalid[["position", "code"]].to_numpy().tolist() == [[1, "missing_id"]]
+
+
+def test_a_generator_is_read_once() -> None:
+    """From its first frame to its last, and not again."""
+    read: list[int] = []
+
+    def frames() -> Iterator[pd.DataFrame]:
+        for number in range(3):
+            read.append(number)
+            yield pd.DataFrame({"user_id": [f"u{number}"], "x": [number]})
+
+    plan = plan_of(frames())
+    assert lines_of(plan) == [f'{{"user_id":"u{number}","metadata":{{"x":{number}}}}}' for number in range(3)]
+    assert read == [0, 1, 2]
+
+
+def test_positions_and_labels_run_through_the_parts() -> None:
+    """Positions are those of the whole input, labels those of each frame."""
+    parts = [
+        pd.DataFrame({"user_id": ["a", None]}),
+        pd.DataFrame({"user_id": [None, "b"]}, index=["p", "q"]),
+        pd.DataFrame({"user_id": ["c", " "]}, index=pd.RangeIndex(10, 14, 2)),
+        pa.table({"user_id": pa.array([None], pa.string())}),
+        pd.DataFrame({"user_id": [None]}, index=pd.MultiIndex.from_tuples([("m", 1)])),
+    ]
+    plan = plan_of(iter(parts), invalid="skip")
+    assert plan.invalid[["position", "index"]].to_numpy().tolist() == [
+        [1, 1],
+        [2, "p"],
+        [5, 12],
+        [6, 0],
+        [7, ("m", 1)],
+    ]
+    assert positions_of(plan) == [0, 3, 4]
+    check_sums(plan)
+
+
+@pytest.mark.parametrize(
+    "data", [42, "no-such-file.parquet", pd.Series([1]), object(), None, {"user_id": ["a"]}, [1]], ids=str
+)
+def test_what_is_no_frame_is_said(data: Any) -> None:
+    """With what there can be instead."""
+    with pytest.raises((TypeError, apd.AnalytexError), match=r"DataFrame|Parquet|Arrow"):
+        plan_of(data)
+
+
+def parquet_of(frame: pd.DataFrame, directory: Path) -> Path:
+    """Return a frame as pandas writes it to Parquet."""
+    frame.to_parquet(directory / "frame.parquet")
+    return directory / "frame.parquet"
+
+
+def test_the_unnamed_index_in_parquet_is_an_index(tmp_path: Path) -> None:
+    """``__index_level_0__``: usable as an id, never a property; its labels come back."""
+    path = parquet_of(pd.DataFrame({"user_id": ["a", None], "x": [1, 2]}, index=["p", "q"]), tmp_path)
+    plan = plan_of(path)
+    assert plan.invalid[["position", "index"]].to_numpy().tolist() == [[1, "q"]]
+    assert plan.columns["property"].tolist() == ["user_id", "x"]
+    by_index = plan_of(path, user_id="__index_level_0__")
+    assert [record["user_id"] for record in by_index.records()] == ["p", "q"]
+
+
+def test_a_named_index_in_parquet_is_an_index(tmp_path: Path) -> None:
+    """By its name."""
+    path = parquet_of(pd.DataFrame({"x": [1, 2]}, index=pd.Index([7, 8], name="uid")), tmp_path)
+    assert plan_of(path, user_id="uid").records() == [
+        {"user_id": "7", "metadata": {"x": 1}},
+        {"user_id": "8", "metadata": {"x": 2}},
+    ]
+
+
+def test_a_multiindex_in_parquet_is_one(tmp_path: Path) -> None:
+    """Labels are tuples again."""
+    index = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["k", "n"])
+    plan = plan_of(parquet_of(pd.DataFrame({"user_id": ["u", None]}, index=index), tmp_path))
+    assert plan.invalid["index"].tolist() == [("b", 2)]
+
+
+def test_a_range_in_parquet_keeps_its_start_and_step(tmp_path: Path) -> None:
+    """pandas writes it as metadata, not as a column."""
+    plan = plan_of(parquet_of(pd.DataFrame({"user_id": ["u", None]}, index=pd.RangeIndex(5, 9, 2)), tmp_path))
+    assert plan.invalid["index"].tolist() == [7]
+
+
+def test_dtypes_of_pandas_survive_parquet(tmp_path: Path) -> None:
+    """Periods, intervals and categories are what they were."""
+    frame = pd.DataFrame(
+        {
+            "user_id": ["a", "b"],
+            "x": pd.PeriodIndex(["2024-01", "NaT"], freq="M"),
+            "i": pd.interval_range(0, 2),
+            "c": pd.Categorical(["k", None]),
+        }
+    )
+    plan = plan_of(parquet_of(frame, tmp_path))
+    assert plan.records() == plan_of(frame).records()
+    assert plan.records()[0]["metadata"] == {"x": "2024-01", "i": "(0, 1]", "c": "k"}
+
+
+def test_parquet_of_many_row_groups_is_read_in_order(tmp_path: Path) -> None:
+    """Never loaded whole, and nothing out of place."""
+    pq.write_table(pa.table({"user_id": pa.array(range(1_000))}), tmp_path / "f.parquet", row_group_size=7)
+    assert [record["user_id"] for record in plan_of(str(tmp_path / "f.parquet")).records(1_000)] == [
+        str(n) for n in range(1_000)
+    ]
+
+
+def test_arrow_columns_of_one_name_that_nobody_asked_for_do_no_harm() -> None:
+    """Only what is sent has to be clear."""
+    table = pa.Table.from_arrays(
+        [pa.array(["a"]), pa.array([1]), pa.array([2]), pa.array([3])], ["user_id", "d", "d", "x"]
+    )
+    assert plan_of(table, properties=["x"]).records() == [{"user_id": "a", "metadata": {"x": 3}}]
+    with pytest.raises(apd.ValidationError, match="'d'"):
+        plan_of(table)
+
+
+def test_a_record_batch_and_a_reader_are_read() -> None:
+    """As any Arrow stream."""
+    table = pa.table({"user_id": ["a"]})
+    assert (
+        plan_of(table.to_batches()[0]).records() == plan_of(table.to_reader()).records() == [{"user_id": "a"}]
+    )
+    assert plan_of(table.to_batches()).records() == [{"user_id": "a"}]
+
+
+def test_the_accessor_is_the_function() -> None:
+    """``df.analytex`` adds nothing."""
+    frame = pd.DataFrame({"uid": ["a"], "x": [1]})
+    assert frame.analytex.plan_users(user_id="uid").records() == plan_of(frame, user_id="uid").records()
+    companies = frame.analytex.plan_companies(company_id="uid")
+    assert companies.records() == [{"company_id": "a", "metadata": {"x": 1}}]
