@@ -23,6 +23,8 @@ LONGEST_POLL: Final = 30.0
 SHORTEST_POLL: Final = 0.06
 FIRST_POLL: Final = 0.15
 STEADY_POLL: Final = 0.4
+REACH: Final = 1.5
+"""How far ahead a tentative expectation is trusted, in times of what the job has run already."""
 LONGEST_RETRY_AFTER: Final = 3600.0
 """Seconds that a Retry-After is kept at most."""
 LONGEST_BACKOFF: Final = 60.0
@@ -49,11 +51,15 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """Seconds after its start between which a job is expected to end, and how closely to watch it then."""
+    """Seconds after its start between which a job is expected to end, and how closely to watch it then.
+
+    It is `tentative` as long as it rests on the job's own progress alone: the first rows say little of the others.
+    """
 
     early: float
     late: float
     closest: float
+    tentative: bool = False
 
 
 @dataclass(slots=True)
@@ -139,7 +145,7 @@ class Pace:
             return by_history
         # Nothing says yet what a job still does after its last row, so the first one is not pressed.
         slack = precision(by_progress) if by_history is not None else 0.07 * by_progress
-        return Expectation(by_progress - slack, by_progress + slack, slack)
+        return Expectation(by_progress - slack, by_progress + slack, slack, tentative=True)
 
     def _scaled(self, rows: int) -> Expectation | None:
         if self._last is None:
@@ -163,6 +169,8 @@ def next_poll(elapsed: float, expected: Expectation | None) -> float:
     if elapsed < expected.early - closest / 4:
         until = expected.early - elapsed
         stride = min(max(expected.late / 4, STEADY_POLL), LONGEST_POLL)
+        if expected.tentative:
+            stride = min(stride, max(STEADY_POLL, REACH * elapsed))
         return until if until <= stride * 1.3 else stride
     if elapsed <= expected.late:
         return max(closest, (expected.late - expected.early) / 3)

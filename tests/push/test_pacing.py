@@ -103,3 +103,10 @@ def test_what_heals_and_what_may_have_arrived() -> None:
     assert may_have_arrived(ServerError("x", status_code=502))
     assert not may_have_arrived(unsent)
     assert not may_have_arrived(RateLimitError("x"))
+
+
+def test_a_job_that_has_barely_begun_does_not_put_off_the_next_question() -> None:
+    """A few rows at first sight are no pace: one extrapolated from them let a job of 5 s go unasked for 19 s."""
+    watch = Watch(10_000)
+    watch.note(0.15, 22)
+    assert next_poll(0.15, Pace().expected(watch)) <= 0.5
