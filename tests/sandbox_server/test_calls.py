@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import requests
-
     from tests.sandbox.conftest import Caller, Clock
 
 USERS = "/v1/users/bulk_identify"
@@ -243,10 +242,9 @@ def test_413_for_more_than_10_000_records(caller: Caller, transport: str) -> Non
 def test_413_for_a_body_of_50_mb(caller: Caller, transport: str) -> None:
     """A body of 50 MB is refused, and the caller gets to read why although it was still sending."""
     blank = b" " * 50_000_000
-    if transport == "json":
-        answer = caller.call("POST", USERS, data=blank, headers=JSON)
-    else:
-        answer = caller.upload(blank)
+    answer = (
+        caller.call("POST", USERS, data=blank, headers=JSON) if transport == "json" else caller.upload(blank)
+    )
     assert answer.status_code == 413
     assert error_code(answer) == "payload_too_large"
     assert answer.headers["Connection"] == "close"

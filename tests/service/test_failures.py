@@ -355,7 +355,7 @@ class TestSentWithoutAnAnswer:
 
     def test_the_answer_is_late(self, service: Service) -> None:
         """A timeout says nothing about the request."""
-        import threading  # noqa: PLC0415  # used here only
+        import threading  # used here only
 
         released = threading.Event()
         service.reply(202, JOB, after=released)
