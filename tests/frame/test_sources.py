@@ -128,7 +128,9 @@ def test_positions_and_labels_run_through_the_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [42, "no-such-file.parquet", pd.Series([1]), object(), None, {"user_id": ["a"]}, [1]], ids=str
+    "data",
+    [42, "no-such-file.parquet", pd.Series([1]), None, {"user_id": ["a"]}, [1]],
+    ids=lambda data: type(data).__name__,
 )
 def test_what_is_no_frame_is_said(data: Any) -> None:
     """With what there can be instead."""
