@@ -132,7 +132,7 @@ ROW = st.tuples(
 )
 
 
-@settings(max_examples=max(settings().max_examples // 4, 1))
+@settings(max_examples=max(settings().max_examples // 8, 1))
 @given(st.lists(ROW, min_size=1, max_size=6))
 def test_arbitrary_rows_are_the_same_bytes_from_every_backend(rows: list[tuple[Any, ...]]) -> None:
     """No backend's own idea of a value shows in what is sent."""
