@@ -141,11 +141,14 @@ def write_ndjson(
     The chunks are spooled beside where they go and then moved, so that each byte is written once.
     """
     plan = make_plan(data, kind, given, effects, Path(directory))
-    plan.check()
-    paths = free_paths(plan, directory)
-    if isinstance(plan.store, Spool):
+    spool = Spool(Path(directory) / f".{plan.id}")
+    try:
+        plan.check()
+        paths = free_paths(plan, directory)
         for path, size in zip(paths, plan.document.chunks, strict=True):
-            plan.store.chunk_path(size.number).rename(path)
+            spool.chunk_path(size.number).rename(path)
+    finally:
+        spool.delete()  # at once: whoever holds the error would keep the plan, and its files, alive
     return paths
 
 

@@ -16,7 +16,7 @@ from analytex_pandas import settings
 from analytex_pandas.frame import duplicates
 from analytex_pandas.frame.columns import Coerced, Field, RawBatch, Traits
 from analytex_pandas.frame.labels import POSITION, labels
-from analytex_pandas.frame.layout import Layout, layout, unsendable, wrong_names
+from analytex_pandas.frame.layout import Layout, layout, same, unsendable, wrong_names
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
 from analytex_pandas.frame.prepare import Encoded, Prepared, Report, encode_prepared, merged_types, prepare
 
@@ -88,11 +88,13 @@ class Draft:
         """Add what a prepared batch shows of its columns."""
         self.id_traits += batch.id.traits
         if batch.company is not None:
-            self.company_traits = (self.company_traits or Traits()) + batch.company.traits
+            self.company_traits = (self.company_traits or Traits(missing=self.rows)) + batch.company.traits
+        elif self.company_traits is not None:
+            self.company_traits += Traits(missing=len(batch.rows))
         self.wrong += [line for line in batch.wrong if line not in self.wrong]
         for name, coerced in batch.properties.items():
             other = self.fields.get(name, batch.origins[name])
-            if other.label != batch.origins[name].label:
+            if not same(other.label, batch.origins[name].label):
                 self.wrong += wrong_names(
                     [(repr(other.label), name), (repr(batch.origins[name].label), name)]
                 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EXACT_WHOLE = 2.0**53
 """Whole numbers below it in magnitude are exact as a double; JSON readers in JavaScript keep no more."""
-ARROW_EXPONENT_FROM = 1e15
+ARROW_EXPONENT_FROM = 1e10
 """From here up Arrow writes whole floats with an exponent."""
 NARROW_EXPONENT_FROM = 1e4
 """The same of 16- and 32-bit floats."""
@@ -51,8 +51,9 @@ def integer_text(array: pa.Array, least: int, most: int) -> pa.Array:
 
 def beyond_double(array: pa.Array) -> int:
     """Return how many integers have more digits than a double keeps."""
-    values = array.drop_null().to_numpy(zero_copy_only=False).astype(np.float64)
-    return int(np.count_nonzero(np.abs(values) > EXACT_WHOLE))
+    values = array.drop_null().to_numpy(zero_copy_only=False)
+    exact = int(EXACT_WHOLE)
+    return int(np.count_nonzero((values > exact) | (values.astype(np.int64) < -exact) & (values < 0)))
 
 
 def floats(array: pa.Array) -> Coerced:
