@@ -118,10 +118,11 @@ def test_chunks_cut_nothing_but_chunks(make_input: Callable[[pa.Table], Any], ch
     ]
 
 
+# NumPy makes floats of integers beside gaps, and from 2^53 on those are written as floats.
 ROW = st.tuples(
     st.none() | st.integers(0, 3),
     st.none() | st.text(st.characters(codec="utf-8"), max_size=5),
-    st.none() | st.integers(-(2**53), 2**53),
+    st.none() | st.integers(1 - 2**53, 2**53 - 1),
     st.none() | st.floats(allow_nan=False, allow_infinity=False),
     st.none() | st.floats(allow_nan=False, allow_infinity=False, width=32),
     st.none() | st.booleans(),
