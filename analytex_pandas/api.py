@@ -50,7 +50,7 @@ class PushCompanies(PlanCompanies, total=False):
 
 
 def connect(api_key: str | None = None, environment: str | None = None, **client_options: Any) -> Client:
-    """Set the default client, and check that the service accepts its key.
+    """Set the client that everything uses from now on where no other is given. It makes no request.
 
     Parameters
     ----------
