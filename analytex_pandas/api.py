@@ -111,13 +111,13 @@ def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
     nulls : {"omit", "send"}, default "omit"
         ``"omit"`` leaves a missing value out, so that nothing in the profile is overwritten; ``"send"`` sends null.
     nested : {"raise", "json", "flatten"}, default "raise"
-        Lists, dicts and structs: refused, sent as JSON text, or structs as ``a.b`` properties.
+        Lists, dicts, structs and maps: refused, sent as JSON text, or all but lists as ``a.b`` properties.
     invalid : {"raise", "skip"}, default "raise"
         Rows that cannot be sent: a push sends nothing, or sends the others and reports these.
     duplicates : {"raise", "first", "last"}, default "raise"
         One id twice with different values, anywhere in the input. Equal rows are sent once, always.
     timezone : str, default "UTC"
-        The zone of naive datetimes.
+        The zone of naive datetimes: a name, or an offset such as ``+05:30``.
     canary : int, default 0
         Rows that are sent first, as a job of their own; the push goes on only if none is refused.
     max_errors : int or float, optional

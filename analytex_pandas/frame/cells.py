@@ -20,7 +20,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.frame.columns import TEXT, Cells, Coerced, Problem, RawColumn, Traits, UnsendableError
+from analytex_pandas.frame.columns import (
+    TEXT,
+    Cells,
+    Coerced,
+    Problem,
+    RawColumn,
+    Traits,
+    UnsendableError,
+    together,
+)
 from analytex_pandas.frame.moments import TICKS, is_calendrical, nanoseconds, seconds, wall_day, within
 from analytex_pandas.frame.nested import NotEncodable, add_flattened, is_nested, nested_texts
 from analytex_pandas.frame.numbers import NOT_FINITE, fixed_point
@@ -62,6 +71,10 @@ def plain_array(cells: Cells, family: str) -> pa.Array | None:
     """Return the cells as one Arrow array, or None where Arrow does not take them all."""
     if family == "empty" and not all(is_missing(cell, family_name(cell)) for cell in cells):
         return None
+    if family == "date" and any(
+        issubclass(kind, dt.datetime) for kind in set(map(type, cells)) - {type(pd.NaT)}
+    ):
+        return None  # pandas takes a datetime for a date, and Arrow would cut its time off
     try:
         array = pa.array(cells, PLAIN_FAMILIES[family] if family != "empty" else TEXT, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError):
@@ -79,15 +92,18 @@ def coerce_families(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, C
         if not is_missing(cell, name):
             places.setdefault(refined(cell, name), []).append(row)
     columns: dict[str, list[tuple[np.ndarray[Any, Any], Coerced]]] = {}
+    wrong = []
     for name, rows in places.items():
         at = np.array(rows)
         try:
             coerced = FAMILIES[name](cells[at], policy, coerce)
         except UnsendableError as error:
-            offending = [int(row) for row in at[list(error.rows) or [0]]]
-            raise UnsendableError(error.why, error.way_out, offending) from None
+            wrong.append(error.within(places=at))
+            continue
         for suffix, part in coerced.items():
             columns.setdefault(suffix, []).append((at, part))
+    if wrong:
+        raise together(wrong)
     if not columns:
         return {"": Coerced(pa.nulls(len(cells), TEXT), frozenset(), plain=True)}
     return {suffix: assembled(parts, len(cells)) for suffix, parts in columns.items()}
@@ -328,11 +344,17 @@ def nested(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
             others[:3],
         )
     columns: dict[str, Coerced] = {}
+    wrong = []
     for key in dict.fromkeys(key for cell in cells for key in cell):
         values = np.empty(len(cells), dtype=object)
         for row, cell in enumerate(cells):
             values[row] = cell.get(key)
-        add_flattened(columns, str(key), coerce(values, policy))
+        try:
+            add_flattened(columns, str(key), coerce(values, policy))
+        except UnsendableError as error:
+            wrong.append(error.within(f".{key}"))
+    if wrong:
+        raise together(wrong)
     return columns
 
 

@@ -25,11 +25,12 @@ from analytex_pandas.frame.columns import (
     RawColumn,
     Rows,
     UnsendableError,
+    together,
 )
 from analytex_pandas.frame.nested import add_flattened, nested_arrow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from analytex_pandas.frame.options import JsonType, Nested
 
@@ -67,7 +68,9 @@ def coerce(column: RawColumn, policy: Policy) -> dict[str, Coerced]:
     if pa.types.is_dictionary(column.type):
         return coerce_coded(Coded(column.indices, column.dictionary), policy)
     if policy.nested == "flatten" and pa.types.is_struct(column.type):
-        return flattened(column, policy)
+        return flattened(zip((child.name for child in column.type), column.flatten(), strict=True), policy)
+    if policy.nested == "flatten" and pa.types.is_map(column.type):
+        return flattened(map_fields(column, policy), policy) or {"": nothing(len(column))}
     return {"": checked_length(without_kind(coerce_arrow(column, policy)))}
 
 
@@ -81,14 +84,19 @@ def without_kind(coerced: Coerced) -> Coerced:
 def coerce_arrow(array: pa.Array, policy: Policy) -> Coerced:
     """Return an Arrow array of a plain type as text of JSON primitives."""
     if pa.types.is_null(array.type):
-        return Coerced(pa.nulls(len(array), TEXT), frozenset(), plain=True)
+        return nothing(len(array))
     if array.null_count == len(array):
         check_type(array.type, policy)
-        return Coerced(pa.nulls(len(array), TEXT), frozenset(), plain=True)
+        return nothing(len(array))
     for holds, convert in CONVERSIONS:
         if holds(array.type):
             return convert(array, policy)
     raise refusal(array.type)
+
+
+def nothing(rows: int) -> Coerced:
+    """Return a column of missing values."""
+    return Coerced(pa.nulls(rows, TEXT), frozenset(), plain=True)
 
 
 def coerce_coded(column: Coded, policy: Policy) -> dict[str, Coerced]:
@@ -97,11 +105,16 @@ def coerce_coded(column: Coded, policy: Policy) -> dict[str, Coerced]:
     try:
         distinct = coerce(column.values, policy)
     except UnsendableError as error:
-        rows = np.flatnonzero(
-            pc.is_in(column.codes, pa.array(list(error.rows), pa.int64())).to_numpy(zero_copy_only=False)
-        )
-        raise UnsendableError(error.why, error.way_out, rows[: len(error.rows)].tolist()) from None
+        raise together([at_rows(one, column.codes) for one in error.every]) from None
     return {suffix: spread(coerced, column.codes) for suffix, coerced in distinct.items()}
+
+
+def at_rows(error: UnsendableError, codes: pa.Array) -> UnsendableError:
+    """Return what is wrong with some distinct values as what is wrong with the rows that have them."""
+    rows = np.flatnonzero(
+        pc.is_in(codes, pa.array(list(error.rows), pa.int64())).to_numpy(zero_copy_only=False)
+    )
+    return UnsendableError(error.why, error.way_out, rows[: len(error.rows)].tolist(), error.field)
 
 
 def runs(array: pa.Array) -> Coded:
@@ -149,12 +162,47 @@ def spread(coerced: Coerced, codes: pa.Array) -> Coerced:
     return dataclasses.replace(coerced, text=text, problems=problems)
 
 
-def flattened(array: pa.Array, policy: Policy) -> dict[str, Coerced]:
-    """Return a struct as one column a field, nested ones in turn."""
+def flattened(fields: Iterable[tuple[str, pa.Array]], policy: Policy) -> dict[str, Coerced]:
+    """Return the fields of a struct or map as one column each, nested ones in turn."""
     columns: dict[str, Coerced] = {}
-    for child, values in zip(array.type, array.flatten(), strict=True):
-        add_flattened(columns, child.name, coerce(values, policy))
+    wrong = []
+    for name, values in fields:
+        try:
+            add_flattened(columns, name, coerce(values, policy))
+        except UnsendableError as error:
+            wrong.append(error.within(f".{name}"))
+    if wrong:
+        raise together(wrong)
     return columns
+
+
+def map_fields(array: pa.Array, policy: Policy) -> Iterator[tuple[str, pa.Array]]:
+    """Yield the values of maps by their keys, missing where a row's map lacks the key."""
+    offsets = array.offsets.to_numpy()
+    starts = offsets[:-1]
+    lengths = np.where(array.is_valid().to_numpy(zero_copy_only=False), offsets[1:] - starts, 0)
+    rows = np.repeat(np.arange(len(array)), lengths)
+    items = np.repeat(starts - np.cumsum(lengths) + lengths, lengths) + np.arange(len(rows))
+    if not len(items):
+        return
+    keys = (
+        sole(coerce(array.keys.take(pa.array(items)), policy_inside(policy)))
+        .text.cast(TEXT)
+        .dictionary_encode()
+    )
+    codes = keys.indices.to_numpy(zero_copy_only=False)
+    for code, key in enumerate(keys.dictionary.to_pylist()):
+        those = np.flatnonzero(codes == code)
+        places = np.full(len(array), -1, np.int64)
+        places[rows[those]] = items[those]
+        if np.count_nonzero(places >= 0) < len(those):
+            twice = rows[those][1:][np.diff(rows[those]) == 0]
+            raise UnsendableError(
+                f"has maps with the key {key!r} twice",
+                'nested="json" does not take them either; mend the maps',
+                twice[:3].tolist(),
+            )
+        yield key, array.items.take(pa.array(places, mask=places < 0))
 
 
 def storage(array: pa.Array) -> RawColumn:
@@ -254,7 +302,7 @@ def as_wanted(coerced: Coerced, policy: Policy) -> Coerced:
     if wanted == "string":
         return dataclasses.replace(coerced, kinds=STRING)
     if wanted == "boolean" and coerced.kinds == NUMBER:
-        as_booleans = parse.booleans(coerced.text)
+        as_booleans = parse.booleans_of_numbers(coerced.text)
         return parse.with_problems(as_booleans, coerced.problems)
     present = np.flatnonzero(coerced.text.is_valid().to_numpy(zero_copy_only=False))
     (kind,) = coerced.kinds
@@ -301,7 +349,7 @@ def check_type(type_: pa.DataType, policy: Policy) -> None:
                 f"holds {type_}, which is no JSON primitive",
                 'nested="json" sends JSON text, nested="flatten" makes properties of structs',
             )
-        if policy.nested == "flatten" and not pa.types.is_struct(type_):
+        if policy.nested == "flatten" and not (pa.types.is_struct(type_) or pa.types.is_map(type_)):
             raise UnsendableError(
                 f"holds {type_}, which has no fields to flatten", 'nested="json" sends JSON text'
             )

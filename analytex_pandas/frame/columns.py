@@ -19,6 +19,7 @@ Rows = np.ndarray[Any, np.dtype[np.int64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 TEXT = pa.large_string()
+OFFSET_BYTES = 8
 
 JsonKind = Literal["string", "number", "boolean"]
 Kinds = frozenset[JsonKind]
@@ -136,14 +137,37 @@ class UnsendableError(Exception):
     """A column holds what cannot be sent at all.
 
     `why` says what it is, as the end of a sentence, `way_out` what the user can do, `rows` the first offending rows
-    of the batch.
+    of the batch, `field` (such as ``.city``) what of a column that is flattened; `others` are wrong with it, too.
     """
 
-    def __init__(self, why: str, way_out: str, rows: Sequence[int] = ()) -> None:
-        super().__init__(why, way_out, rows)
+    def __init__(self, why: str, way_out: str, rows: Sequence[int] = (), field: str = "") -> None:
+        super().__init__(why, way_out, rows, field)
         self.why = why
         self.way_out = way_out
         self.rows = rows
+        self.field = field
+        self.others: tuple[UnsendableError, ...] = ()
+
+    @property
+    def every(self) -> tuple[UnsendableError, ...]:
+        """Return this error and those beside it."""
+        return (self, *self.others)
+
+    def within(self, field: str = "", places: Sequence[int] | Rows | None = None) -> UnsendableError:
+        """Return the error as that of a column which has this one as `field`, its rows at `places`."""
+
+        def moved(one: UnsendableError) -> UnsendableError:
+            rows = one.rows if places is None else [int(places[row]) for row in one.rows or [0]]
+            return UnsendableError(one.why, one.way_out, rows, field + one.field)
+
+        return together([moved(one) for one in self.every])
+
+
+def together(errors: Sequence[UnsendableError]) -> UnsendableError:
+    """Return several errors of one column as one."""
+    first, *others = [one for error in errors for one in error.every]
+    first.others = tuple(others)
+    return first
 
 
 def mask_of(rows: Rows, length: int) -> Mask:
@@ -157,7 +181,20 @@ def without(text: pa.Array, rows: Rows) -> pa.Array:
     """Return `text` with the values at `rows` missing."""
     if not len(rows):
         return text
-    keep = pa.array(~mask_of(rows, len(text)))
+    gone = mask_of(rows, len(text))
     if isinstance(text.type, pa.DictionaryType):
-        return pa.DictionaryArray.from_arrays(pc.if_else(keep, text.indices, None), text.dictionary)
-    return pc.if_else(keep, text, None)
+        return pa.DictionaryArray.from_arrays(
+            pc.if_else(pa.array(~gone), text.indices, None), text.dictionary
+        )
+    valid = text.is_valid().to_numpy(zero_copy_only=False) & ~gone
+    # pc.if_else would do, but copies, and before pyarrow 22 breaks the offsets of part of an array
+    _, offsets, data = text.buffers()
+    return pa.Array.from_buffers(
+        TEXT,
+        len(text),
+        [
+            pa.py_buffer(np.packbits(valid, bitorder="little")),
+            offsets.slice(text.offset * OFFSET_BYTES, (len(text) + 1) * OFFSET_BYTES),
+            pa.py_buffer(b"") if data is None else data,
+        ],
+    )

@@ -106,6 +106,20 @@ class Draft:
         for name in self.traits.keys() - batch.properties.keys():
             self.traits[name] += Traits(missing=len(batch.rows))
 
+    def drop_hollow(self) -> None:
+        """Forget columns without any value of which other batches have fields: flattened, those are what it holds."""
+        hollow = [
+            name
+            for name, kinds in self.kinds.items()
+            if not kinds
+            and any(
+                other.startswith(name + ".") and same(self.fields[other].label, self.fields[name].label)
+                for other in self.kinds
+            )
+        ]
+        for name in hollow:
+            del self.kinds[name], self.traits[name], self.fields[name]
+
 
 def draft(  # noqa: PLR0917  # the two readings have one signature
     source: Source, options: Options, kind: Kind, store: ChunkStore, scratch: Scratch, workers: int
@@ -119,7 +133,7 @@ def draft(  # noqa: PLR0917  # the two readings have one signature
     """
     known, wrong = (None, []) if source.fields is None else layout(source.fields, options, kind)
     outcome = Draft(layout=known, index_names=source.index_names or (None,), wrong=wrong)
-    if wrong:
+    if wrong and source.settled:
         # the columns' types belong into the same report; the first batch shows them
         every = source.batches
         source = dataclasses.replace(source, batches=lambda: islice(every(), 1))
@@ -193,6 +207,7 @@ def encoded_when_settled(  # the two readings have one signature  # noqa: PLR091
     if known is None:
         outcome.layout, wrong = layout(unique_fields(seen), options, kind)
         outcome.wrong += wrong
+    outcome.drop_hollow()
     if len(outcome.fields) > settings.MAX_PROPERTIES:
         outcome.wrong += wrong_names([(repr(origin.label), name) for name, origin in outcome.fields.items()])
     if outcome.wrong:

@@ -12,7 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas.frame import cells as cell_families
-from analytex_pandas.frame.coerce import Policy, coerce, only_used, runs, sole, spread, storage
+from analytex_pandas.frame.coerce import (
+    Policy,
+    checked_length,
+    coerce,
+    only_used,
+    runs,
+    sole,
+    spread,
+    storage,
+)
 from analytex_pandas.frame.columns import (
     STRING,
     TEXT,
@@ -49,7 +58,7 @@ def ids(column: RawColumn, name: str, *, optional: bool = False) -> Coerced:
         True when a missing id leaves its row valid.
     """
     found = id_texts(column)
-    found = with_problems(found, blanks(found.text, name))
+    found = checked_length(with_problems(found, blanks(found.text, name)))
     text = without(
         found.text, np.concatenate([np.array([], np.int64), *(problem.rows for problem in found.problems)])
     )
@@ -191,7 +200,7 @@ def cell_id(cell: Any, family: str) -> str | tuple[str, str]:
         )
     if family == "enum" and isinstance(cell, str):
         return str.__str__(cell)
-    if family == "integer":
+    if family == "integer" or (family == "enum" and isinstance(cell, int)):
         return whole_number(int(cell))
     if family in ("half", "single", "long", "float"):
         return first_of(float_ids(pa.array([float(cell)])))

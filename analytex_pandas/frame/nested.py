@@ -74,6 +74,8 @@ def encoded(value: Any, scalar: Scalar, depth: int) -> str:
         return json_object(
             (key_text(key, scalar), encoded(item, scalar, depth + 1)) for key, item in value.items()
         )
+    if isinstance(value, np.ndarray) and not value.ndim:
+        return encoded(value[()], scalar, depth + 1)
     if isinstance(value, SEQUENCES):
         return "[" + ",".join(encoded(item, scalar, depth + 1) for item in value) + "]"
     if is_nested(value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
@@ -180,17 +181,22 @@ def check_numbers(options: Options) -> None:
         raise ValidationError(f"max_errors={limit!r}: as a float it is a share of the rows, from 0.0 to 1.0.")
 
 
+OFFSET = re.compile(r"(?:UTC|GMT)?([+-])([01][0-9]|2[0-3]):?([0-5][0-9])")
+
+
 def checked_timezone(name: Any) -> str:
-    """Return the name of a time zone that exists."""
+    """Return the name of a time zone that exists, or an offset such as ``+05:30``."""
     import zoneinfo  # needed for other zones than the default alone
 
     name = str(name)
     if name == "UTC":
         return "UTC"
+    if offset := OFFSET.fullmatch(name):
+        return "{}{}:{}".format(*offset.groups())
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
         near = difflib.get_close_matches(name, zoneinfo.available_timezones(), 1)
-        hint = f" Did you mean {near[0]!r}?" if near else " Names are like 'Europe/Berlin'."
+        hint = f" Did you mean {near[0]!r}?" if near else " Names are like 'Europe/Berlin' or '+05:30'."
         raise ValidationError(f"timezone={name!r} is no time zone that is known here.{hint}") from error
     return str(name)

@@ -25,6 +25,7 @@ OTHER_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 LONG_FRACTION = re.compile(r"\.[0-9]{7,}")
 TRUE = frozenset({"true", "t", "yes", "y", "1"})
 FALSE = frozenset({"false", "f", "no", "n", "0"})
+YEAR_FIRST = re.compile(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![0-9])")
 COMPACT_DATE = re.compile(r"[0-9]{8}")
 ONLY_DIGITS = re.compile(r"[0-9.]+")
 DOTS_OF_A_DATE = 2
@@ -103,6 +104,19 @@ def boolean(text: str) -> str:
     return "true" if word in TRUE else "false"
 
 
+def booleans_of_numbers(text: pa.Array) -> Coerced:
+    """Return the numbers 1 and 0, in whatever digits, as booleans."""
+    values, codes, problems = by_distinct(text, lambda digits: boolean(without_zeros(digits)))
+    return Coerced(
+        taken(pa.array(values, TEXT), codes), frozenset({"boolean"}), plain=True, problems=problems
+    )
+
+
+def without_zeros(digits: str) -> str:
+    """Return a number's digits without zeros behind the point."""
+    return digits.rstrip("0").rstrip(".") if "." in digits and "e" not in digits.lower() else digits
+
+
 def date_texts(text: pa.Array) -> Coerced:
     """Return text as dates; of a text with a time, its own calendar date."""
     values, codes, problems = by_distinct(text, lambda cell: moment(cell)[0].date())
@@ -158,12 +172,18 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
     ):
         raise Unreadable("not_a_date", f"{shown(text)} is no date.")
     readings: set[dt.datetime] = set()
+    # the orders in which people write dates; one that begins with the year goes on with the month
+    orders = (
+        [(False, False)] if YEAR_FIRST.match(stripped) else [(False, False), (True, False), (False, True)]
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # dateutil warns of zone names that it does not know
-        for dayfirst in (False, True):
+        for dayfirst, yearfirst in orders:
             for default in DEFAULTS:
                 try:
-                    readings.add(parser.parse(stripped, default=default, dayfirst=dayfirst))
+                    readings.add(
+                        parser.parse(stripped, default=default, dayfirst=dayfirst, yearfirst=yearfirst)
+                    )
                 except (ValueError, OverflowError, Warning) as error:
                     raise Unreadable("not_a_date", f"{shown(text)} is no date.") from error
     if len(readings) > 1:

@@ -92,7 +92,7 @@ def prepare(batch: RawBatch, layout: Layout, kind: Kind) -> Prepared:
         try:
             columns = coerce(batch.columns[part.field], part.policy)
         except UnsendableError as error:
-            wrong.append(refusal(part, error, rows))
+            wrong += [refusal(part, one, rows) for one in error.every]
             continue
         for suffix, coerced in columns.items():
             names.append((repr(part.field.label), part.name + suffix))
@@ -123,7 +123,8 @@ def refusal(part: Property, error: UnsendableError, rows: pa.Table) -> str:
     if len(error.rows):
         first = ", ".join(repr(label) for label in labels(rows.take(pa.array(list(error.rows), pa.int64()))))
         where = f" (first at row {first})"
-    return f"Column {part.field.label!r} {error.why}{where}: {error.way_out}."
+    what = f"Column {part.field.label!r}" + (f", field {part.name + error.field!r}," if error.field else "")
+    return f"{what} {error.why}{where}: {error.way_out}."
 
 
 def described(coerced: Coerced) -> Coerced:

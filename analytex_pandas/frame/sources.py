@@ -77,15 +77,52 @@ def source_of(data: Any) -> Source:
     if isinstance(data, pa.RecordBatch):
         data = pa.Table.from_batches([data])
     if isinstance(data, ArrowStream):
-        reader = pa.RecordBatchReader.from_stream(data)
+        reader = opened(data)
         rows = len(data) if isinstance(data, pa.Table) else None
-        return arrow_source(reader.schema, reader, rows=rows, bytes_hint=getattr(data, "nbytes", 0) or 0)
+        return arrow_source(
+            reader.schema, reader, rows=rows, bytes_hint=0 if rows is None else bytes_of(data)
+        )
     if isinstance(data, Iterable) and not isinstance(data, str | bytes | dict):
         return frames_source(data)
+    lazy = ""
+    if hasattr(data, "collect"):
+        lazy = " It is lazy: its .collect() gives a frame, and written to Parquet it is streamed from there."
     raise TypeError(
-        f"A {type(data).__name__} cannot be read as a frame. There can be: a pandas DataFrame, anything with an Arrow "
-        "stream (pyarrow, polars, DuckDB), an iterable of those, or the path of a Parquet file."
+        f"A {type(data).__name__} cannot be read as a frame.{lazy} There can be: a pandas DataFrame, anything with an "
+        "Arrow stream (pyarrow, polars, DuckDB), an iterable of those, or the path of a Parquet file."
     )
+
+
+def opened(data: ArrowStream) -> pa.RecordBatchReader:
+    """Return a reader of an Arrow stream.
+
+    Raises
+    ------
+    ValidationError
+        If the stream has columns of types that pyarrow does not know, such as polars' Int128; it names them.
+    """
+    if isinstance(data, pa.RecordBatchReader):
+        return data
+    if isinstance(data, pa.Table):  # before pyarrow 22 its stream of views that are all short crashes
+        return data.to_reader()
+    try:
+        return pa.RecordBatchReader.from_stream(data)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise ValidationError(
+            f"{unread_columns(data)} of this {type(data).__name__} cannot be read: {error}. Cast what is "
+            "of a type that pyarrow does not know (such as Int128 to a decimal), or leave it out."
+        ) from error
+
+
+def unread_columns(data: Any) -> str:
+    """Return which columns of a stream pyarrow does not read, where the stream's owner can select them."""
+    unread = []
+    for name in getattr(data, "columns", []) if hasattr(data, "select") else []:
+        try:
+            pa.RecordBatchReader.from_stream(data.select(name)).close()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            unread.append(repr(name))
+    return f"Column {', '.join(unread)}" if unread else "A column"
 
 
 def frame_source(frame: pd.DataFrame) -> Source:
@@ -107,8 +144,21 @@ def frame_source(frame: pd.DataFrame) -> Source:
         settled=all(is_settled(frame.iloc[:, number]) for number in range(len(columns)))
         and all(is_settled(as_column(level)) for level in index_levels(frame.index)),
         rows=len(frame),
-        bytes_hint=int(frame.memory_usage(index=False).sum()),
+        bytes_hint=memory_of(frame),
     )
+
+
+def memory_of(frame: pd.DataFrame) -> int:
+    """Return about how many bytes the columns of a frame take."""
+    try:
+        return int(frame.memory_usage(index=False).sum())
+    except pa.ArrowTypeError:  # columns of views, before pyarrow 22
+        return sum(bytes_of(pa.array(column.array)) for _, column in frame.items() if is_arrow(column))
+
+
+def is_arrow(column: pd.Series[Any]) -> bool:
+    """Tell whether a column is an Arrow array in the coat of pandas."""
+    return isinstance(column.dtype, pd.ArrowDtype)
 
 
 def index_levels(index: pd.Index[Any]) -> Sequence[pd.Index[Any]]:
@@ -132,9 +182,22 @@ def is_settled(column: pd.Series[Any]) -> bool:
         return is_settled(as_column(column.cat.categories))
     if isinstance(column.dtype, pd.SparseDtype):
         return bool(column.dtype.subtype != object)  # noqa: E721  # dtypes compare by value
+    if isinstance(column.dtype, pd.ArrowDtype):
+        return not holds_map(column.dtype.pyarrow_dtype)
     if column.dtype != object:
         return True
     return pd.api.types.infer_dtype(column, skipna=True) in PLAIN_FAMILIES
+
+
+def holds_map(type_: pa.DataType) -> bool:
+    """Tell whether a type has maps in it; flattened they are other properties in each batch."""
+    if isinstance(type_, pa.BaseExtensionType):
+        return holds_map(type_.storage_type)
+    if pa.types.is_dictionary(type_) or pa.types.is_run_end_encoded(type_):
+        return holds_map(type_.value_type)
+    return pa.types.is_map(type_) or any(
+        holds_map(type_.field(number).type) for number in range(type_.num_fields)
+    )
 
 
 def frame_batches(
@@ -184,12 +247,12 @@ def slices(batch: RawBatch) -> Iterator[RawBatch]:
         )
 
 
-def bytes_of(array: pa.Array) -> int:
-    """Return how many bytes an array takes; before pyarrow 22 views cannot be measured but with all they look at."""
+def bytes_of(data: pa.Array | pa.Table) -> int:
+    """Return how many bytes data take; before pyarrow 22 views cannot be measured but with all they look at."""
     try:
-        return int(array.nbytes)
+        return int(data.nbytes)
     except pa.ArrowTypeError:
-        return int(array.get_total_buffer_size())
+        return int(data.get_total_buffer_size())
 
 
 def cut(column: RawColumn, first: int, rows: int) -> RawColumn:
@@ -207,6 +270,8 @@ Reader = Callable[[int, int], RawColumn]
 def column_reader(column: pd.Series[Any]) -> Reader:  # a table of dtypes reads best as one
     """Return what reads rows of a pandas column as a raw column, without looking at the others."""
     dtype = column.dtype
+    if isinstance(dtype, np.dtype) and not dtype.isnative:
+        return column_reader(column.astype(dtype.newbyteorder("=")))
     if isinstance(dtype, pd.CategoricalDtype):
         values = raw_values(as_column(column.cat.categories))
         codes = column.cat.codes.to_numpy()
@@ -303,7 +368,7 @@ def arrow_source(
             None if isinstance(name, str) and UNNAMED_LEVEL.fullmatch(name) else name for name in names
         ),
         batches=lambda: arrow_batches(schema, batches, (fields, levels, ranged), 0),
-        settled=True,
+        settled=not any(map(holds_map, schema.types)),
         rows=rows,
         bytes_hint=bytes_hint,
     )
@@ -389,7 +454,7 @@ def frames_batches(frames: Iterable[Any]) -> Iterator[RawBatch]:
             part = frame_source(data)
             batches = frame_batches(data, *split(part), start)
         elif isinstance(data, ArrowStream):
-            reader = pa.RecordBatchReader.from_stream(data)
+            reader = opened(data)
             fields, levels, ranged = arrow_fields(reader.schema)
             shifted = RangeLabels(ranged.start - ranged.step * start, ranged.step)
             batches = arrow_batches(reader.schema, reader, (fields, levels, shifted), start)

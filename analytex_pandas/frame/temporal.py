@@ -25,6 +25,8 @@ FRACTION_DIGITS = 9
 COMMON_DAYS = range((dt.date(1900, 1, 1) - EPOCH).days, (dt.date(2100, 1, 1) - EPOCH).days)
 """Days whose text is written once and kept (0.7 MB)."""
 
+PYTZ_DAYS = range((dt.date(1902, 1, 1) - EPOCH).days, (dt.date(2037, 1, 1) - EPOCH).days)
+
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 Texts = np.ndarray[Any, Any]
 
@@ -115,7 +117,9 @@ def fraction_text(nanoseconds: int) -> str:
 def wall_dates(array: pa.Array) -> pa.Array:
     """Return the calendar date that each timestamp shows in its own zone."""
     if array.type.tz is not None and array.type.tz not in ("UTC", "+00:00"):
-        local = pd.Series(pa.chunked_array([array]).to_pandas()).dt.tz_localize(None)
+        utc = pd.DatetimeIndex(array.cast(pa.timestamp(array.type.unit)).to_numpy(zero_copy_only=False))
+        zone = zone_for(array.type.tz, wall_days(array))
+        local = utc.tz_localize("UTC").tz_convert(zone).tz_localize(None)
         array = pa.array(local, from_pandas=True)
     missing = array.is_null().to_numpy(zero_copy_only=False)
     return pa.array(wall_days(array).astype(np.int32), mask=missing).cast(pa.date32())
@@ -130,7 +134,7 @@ def to_utc(array: pa.Array, timezone: str) -> tuple[pa.Array, tuple[Problem, ...
     if len(edge):
         return to_utc_at_the_edge(array, timezone, edge)
     naive = pd.DatetimeIndex(array.to_numpy(zero_copy_only=False))
-    local = naive.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT")
+    local = naive.tz_localize(zone_for(timezone, days), ambiguous="NaT", nonexistent="NaT")
     unclear = np.flatnonzero(np.asarray(local.isna()) & ~np.asarray(naive.isna()))
     message = (
         f"This local time is skipped or repeated by a change of clocks in {timezone}; "
@@ -148,7 +152,7 @@ def to_utc_at_the_edge(array: pa.Array, timezone: str, edge: Rows) -> tuple[pa.A
     mask = mask_of(edge, len(array))
     inner, problems = to_utc(pc.if_else(pa.array(~mask), array, None), timezone)
     per_second = UNITS[array.type.unit]
-    zone = zoneinfo.ZoneInfo(timezone)
+    zone = zone_of(timezone)
     counts, beyond = [], []
     for row, count in zip(
         edge.tolist(), pc.cast(array, pa.int64()).filter(pa.array(mask)).to_pylist(), strict=True
@@ -168,6 +172,24 @@ def to_utc_at_the_edge(array: pa.Array, timezone: str, edge: Rows) -> tuple[pa.A
         *problems,
         *out_of_range(np.array(beyond, np.int64)),
     )
+
+
+def zone_of(timezone: str) -> dt.tzinfo:
+    """Return the zone of a name, or of an offset such as ``+05:30``."""
+    if timezone[0] not in "+-":
+        return zoneinfo.ZoneInfo(timezone)
+    hours, minutes = map(int, timezone[1:].split(":"))
+    offset = dt.timedelta(hours=hours, minutes=minutes)
+    return dt.timezone(offset if timezone[0] == "+" else -offset)
+
+
+def zone_for(timezone: str, days: Integers) -> str | dt.tzinfo:
+    """Return a zone as pandas is to be given it for these days.
+
+    By name pandas 2 takes it from pytz, which knows changes of clocks from 1902 to 2037 only, but is 100 times as fast.
+    """
+    known = not len(days) or (days.min() >= PYTZ_DAYS.start and days.max() < PYTZ_DAYS.stop)
+    return timezone if known else zone_of(timezone)
 
 
 def wall_days(array: pa.Array) -> Integers:

@@ -428,9 +428,11 @@ def leaves(type_: Any, nested: str, name: str) -> list[str]:
         or pa.types.is_run_end_encoded(type_)
     ):
         return [name]
-    if nested == "raise" or (nested == "flatten" and not pa.types.is_struct(type_)):
+    if nested == "raise" or (
+        nested == "flatten" and not (pa.types.is_struct(type_) or pa.types.is_map(type_))
+    ):
         raise Refused(str(type_))
-    if nested == "json":
+    if nested == "json" or pa.types.is_map(type_):
         return [name]
     return [leaf for child in type_ for leaf in leaves(child.type, nested, f"{name}.{child.name}")]
 
@@ -442,8 +444,8 @@ def type_of(column: Any) -> Any:
 
 def flattened(cell: Any, name: str) -> dict[str, Any]:
     """Return the properties that a plain value makes of itself."""
-    if not isinstance(cell, Mapping):
-        return {name: cell}
+    if not isinstance(cell, Mapping) or not cell:
+        return {name: None if isinstance(cell, Mapping) else cell}
     return {
         inner: value
         for key, item in cell.items()
@@ -463,10 +465,12 @@ def id_of(cell: Any) -> str | Bad | None:  # a table of types
         if isinstance(text_json(text), Bad) or not text.strip():
             return Bad("string", "blank or no text")
         return text
-    if isinstance(cell, bool | np.bool_ | enum.Enum | np.timedelta64):
+    if isinstance(cell, bool | np.bool_ | np.timedelta64):
         return Bad("string", "type")
     if isinstance(cell, int | np.integer):
         return str(int(cell))
+    if isinstance(cell, enum.Enum):
+        return Bad("string", "type")
     if isinstance(cell, float | np.floating):
         whole = np.isfinite(cell) and cell == np.trunc(cell) and abs(float(cell)) < 2**53
         return str(int(cell)) if whole else Bad("string", "not whole, or too large")
@@ -539,13 +543,18 @@ def expected(
             if label == id_name or (kind == "users" and label == "company_id"):
                 continue
             found = row_properties(label, cells[row.position], (types or {}).get(label), nested, timezone)
-            if found != {label: None}:
-                named[label] = (named[label] - {label}) | found.keys()
+            named[label] |= found.keys() - ({label} if found.get(label) is None else set())
             row.properties |= found
             row.wrong |= {name for name, value in found.items() if isinstance(value, Bad)}
-    names = {name for those in named.values() for name in those}
+    names = {name for those in named.values() for name in those if not is_hollow(name, those, rows)}
     settle_kinds(rows, names)
     return settled(rows, sorted(names), nulls, duplicates)
+
+
+def is_hollow(name: str, names: set[str], rows: Sequence[Row]) -> bool:
+    """Tell whether no row has a value of a property, and some have fields of it: then those are the properties."""
+    has_fields = any(other.startswith(name + ".") for other in names)
+    return has_fields and all(row.properties.get(name) is None for row in rows)
 
 
 def row_properties(

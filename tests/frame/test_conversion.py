@@ -149,6 +149,12 @@ CASES: dict[str, tuple[Any, list[str | None]]] = {
     "bool is not number": ([True, 1], ['"true"', '"1"']),
     "numbers of all types are one family": ([1, 2.5, D("1.50"), np.int8(3), 2**70, 4.0], ["1", "2.5", "1.50", "3", "1180591620717411303424", "4"]),
     "text and dates are both strings": (["x", dt.date(2024, 1, 15)], ['"x"', '"2024-01-15"']),
+    "dates beside datetimes": ([dt.date(2024, 1, 15), EIGHT, pd.Timestamp(EIGHT, tz="UTC"), pd.NaT], ['"2024-01-15"', '"2024-01-15T08:00:00Z"', '"2024-01-15T08:00:00Z"', None]),
+    "dates beside datetimes in a category": (pd.Categorical.from_codes([0, 1], pd.Index([dt.date(2024, 1, 14), EIGHT], dtype=object)), ['"2024-01-14"', '"2024-01-15T08:00:00Z"']),
+    "integers of the other byte order": (np.array([1, -2], ">i4"), ["1", "-2"]),
+    "floats of the other byte order": (np.array([0.1, np.nan], ">f8"), ["0.1", None]),
+    "long doubles of the other byte order": (np.array([0.5], np.dtype("longdouble").newbyteorder(">")), ["0.5"]),
+    "a string view in pandas": (pd.arrays.ArrowExtensionArray(pa.array(["a", None, "b" * 20], pa.string_view())), ['"a"', None, f'"{"b" * 20}"']),
 }  # fmt: skip
 
 
@@ -168,8 +174,11 @@ NESTED: dict[str, tuple[Any, str, list[str | None]]] = {
     "an Arrow list": (pa.array([[1, None], None, []]), "json", ['"[1,null]"', None, '"[]"']),
     "an Arrow list of narrow floats": (pa.array([[0.1, 2]], pa.list_(pa.float32())), "json", ['"[0.1,2]"']),
     "an Arrow list of nanoseconds": (pa.array([[1]], pa.list_(pa.time64("ns"))), "json", [r'"[\"00:00:00.000000001\"]"']),
-    "an Arrow struct": (pa.array([{"b": 1, "a": None}, None]), "json", [r'"{\"b\":1,\"a\":null}"', None]),
+    "an Arrow struct": (pa.array([{"b": 1, "a": None}, None], pa.struct({"b": pa.int64(), "a": pa.null()})), "json", [r'"{\"b\":1,\"a\":null}"', None]),
     "an Arrow map": (pa.array([[("k", 1), ("j", None)]], pa.map_(pa.string(), pa.int64())), "json", [r'"{\"k\":1,\"j\":null}"']),
+    "an Arrow list view": (pa.array([[9], [1, None], None, []], pa.list_view(pa.int8())).slice(1), "json", ['"[1,null]"', None, '"[]"']),
+    "part of an Arrow map": (pa.array([[("z", 9)], [("k", 1)], None], pa.map_(pa.string(), pa.int64())).slice(1), "json", [r'"{\"k\":1}"', None]),
+    "an array without dimensions": ([np.array(5), [6]], "json", ['"5"', '"[6]"']),
     "beside a plain value": ([{"a": 1}, "text"], "json", [r'"{\"a\":1}"', '"text"']),
 }  # fmt: skip
 
@@ -181,12 +190,18 @@ def test_nested_values_become_json_text(name: str) -> None:
     assert values_of(frame_of(values), nested=nested) == wanted
 
 
+MAPS = pa.array([[("k", 1), ("l", 2)], None, [("l", 3)], []], pa.map_(pa.string(), pa.int64()))
+
 FLATTENED: dict[str, tuple[Any, list[dict[str, Any] | None]]] = {
     "dicts": ([{"a": 1, "b": {"c": "x"}}, {"a": 2}, None], [{"x.a": 1, "x.b.c": "x"}, {"x.a": 2}, None]),
     "a struct": (pa.array([{"a": 1, "b": {"c": "x"}}, None]), [{"x.a": 1, "x.b.c": "x"}, None]),
     "types over all rows": ([{"a": 1}, {"a": "x"}], [{"x.a": "1"}, {"x.a": "x"}]),
     "no field": ([{}, {"a": 1}], [None, {"x.a": 1}]),
-}
+    "a map": (MAPS, [{"x.k": 1, "x.l": 2}, None, {"x.l": 3}, None]),
+    "part of a map": (MAPS.slice(1), [None, {"x.l": 3}, None]),
+    "a map in a struct": (pa.StructArray.from_arrays([MAPS], ["m"]), [{"x.m.k": 1, "x.m.l": 2}, None, {"x.m.l": 3}, None]),
+    "an empty map": (MAPS.slice(3), [None]),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FLATTENED)
@@ -196,6 +211,21 @@ def test_dicts_and_structs_become_properties(name: str) -> None:
     assert [
         record.get("metadata") for record in plan_of(frame_of(values), nested="flatten").records()
     ] == wanted
+
+
+@pytest.mark.parametrize("parts", [[[None], [{"k": 1}]], [[{}], [{"k": 1}]]], ids=["missing", "empty"])
+@pytest.mark.parametrize("as_map", [False, True], ids=["dicts", "map"])
+def test_a_part_without_fields_makes_no_property_of_the_column(parts: list[list[Any]], as_map: bool) -> None:
+    """What is flattened is its fields, whichever batch first shows that it has some."""
+    frames = [
+        pa.table({"user_id": [f"u{number}"], "x": pa.array([list(cell.items()) if cell is not None else None for cell in part], MAPS.type)})
+        if as_map
+        else pd.DataFrame({"user_id": [f"u{number}"], "x": objects(part)})
+        for number, part in enumerate(parts)
+    ]  # fmt: skip
+    plan = plan_of(frames, nested="flatten", nulls="send")
+    assert [record["metadata"] for record in plan.records()] == [{"x.k": None}, {"x.k": 1}]
+    assert plan.columns["property"].tolist() == ["user_id", "x.k"]
 
 
 INVALID: dict[str, tuple[Any, dict[str, Any], list[tuple[int, str]]]] = {
@@ -238,7 +268,9 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "a list": ([[1]], {}, "list"),
     "an Arrow list": (pa.array([[1]]), {}, "list"),
     "a list to flatten": ([[1]], {"nested": "flatten"}, "list"),
-    "an Arrow map to flatten": (pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int64())), {"nested": "flatten"}, "map"),
+    "a map with one key twice": (pa.array([[("k", 1), ("k", 2)]], pa.map_(pa.string(), pa.int64())), {"nested": "flatten"}, "'k' twice"),
+    "a list in a struct": (pa.array([{"a": [1]}]), {"nested": "flatten"}, "field 'x.a', holds list"),
+    "a list in a dict": ([{"a": {"b": [1]}}], {"nested": "flatten"}, "field 'x.a.b', holds values of type list"),
     "bytes inside a list": ([[b"x"]], {"nested": "json"}, "bytes"),
     "binary inside an Arrow list": (pa.array([[b"x"]]), {"nested": "json"}, "binary"),
     "a set": ([{1}], {"nested": "json"}, "set"),
@@ -255,7 +287,31 @@ def test_what_has_no_json_is_refused_by_column(name: str) -> None:
     with pytest.raises(apd.ValidationError, match="'x'") as caught:
         plan_of(frame_of(values), **asked)
     assert word in str(caught.value)
-    assert any(way in str(caught.value) for way in ("nested=", "convert it", "make it"))
+    assert any(way in str(caught.value) for way in ("nested=", "convert it", "make it", "mend"))
+
+
+def test_all_that_is_wrong_with_a_column_is_said_at_once() -> None:
+    """Every type that cannot be sent, every field, with its rows."""
+    with pytest.raises(apd.ValidationError) as caught:
+        plan_of(
+            pd.DataFrame({
+                "user_id": ["a", "b", "c"],
+                "x": objects([b"x", 1j, "fine"]),
+                "y": objects([{"p": [1]}, {"q": b"x"}, {"r": 1}]),
+            }),
+            nested="flatten",
+        )  # fmt: skip
+    for part in ("bytes, which", "complex, which", "(first at row 1)", "'y.p'", "'y.q'"):
+        assert part in str(caught.value)
+
+
+def test_a_late_type_and_a_misspelt_column_are_one_report() -> None:
+    """Not one at a time, however late in the frame the type shows up."""
+    frame = frame_of([*["x"] * 60_000, b"y"])
+    with pytest.raises(apd.ValidationError, match="'xx'") as caught:
+        plan_of(frame, types={"xx": "number"})
+    assert "bytes" in str(caught.value)
+    assert "60000" in str(caught.value)
 
 
 def test_a_refusal_names_the_first_rows_by_label() -> None:
@@ -282,6 +338,9 @@ TYPES: dict[str, tuple[Any, str, list[str | None], list[int]]] = {
     "naive datetimes to dates": (pd.Series([EIGHT]), "date", ['"2024-01-15"'], []),
     "dates to datetimes": ([dt.date(2024, 1, 15)], "datetime", ['"2024-01-15T00:00:00Z"'], []),
     "text to datetimes": (["2024-01-15", "2024-01-15T08:00:00+01:00", "2024-01-15 08:00:00.5"], "datetime", ['"2024-01-15T00:00:00Z"', '"2024-01-15T07:00:00Z"', '"2024-01-15T08:00:00.500Z"'], []),
+    "dates that begin with the year": (["2024/03/04", "2024-3-4", "2024.03.04", "24/03/04"], "date", ['"2024-03-04"'] * 3, [3]),
+    "two digits of a year": (["13/04/24", "31/12/99"], "date", ['"1999-12-31"'], [0]),
+    "numbers to bool": ([1, 0.0, D("1.00"), D("0"), 2, None], "boolean", ["true", "false", "true", "false", None], [4]),
     "numbers are no dates": ([20240115], "date", [], [0]),
     "categories": (pd.Categorical(["1", "2"]), "number", ["1", "2"], []),
     "only categories that occur": (pd.Categorical(["1"], categories=["1", "x"]), "number", ["1"], []),
@@ -303,12 +362,32 @@ def test_types_make_of_a_column_what_was_asked_for(name: str) -> None:
         ("UTC", "2024-01-15T08:00:00Z"),
         ("Europe/Berlin", "2024-01-15T07:00:00Z"),
         ("Asia/Kathmandu", "2024-01-15T02:15:00Z"),
+        ("-03:30", "2024-01-15T11:30:00Z"),
+        ("UTC+05:30", "2024-01-15T02:30:00Z"),
+        (dt.timezone(dt.timedelta(hours=1)), "2024-01-15T07:00:00Z"),
     ],
 )
 @pytest.mark.parametrize("values", [pd.Series([EIGHT]), [EIGHT], counts([int(EIGHT.replace(tzinfo=dt.UTC).timestamp())], pa.timestamp("s"))], ids=["numpy", "objects", "arrow"])  # fmt: skip
-def test_naive_datetimes_are_local_times_of_the_timezone(values: Any, timezone: str, wanted: str) -> None:
+def test_naive_datetimes_are_local_times_of_the_timezone(values: Any, timezone: Any, wanted: str) -> None:
     """``timezone`` is that of naive datetimes; aware ones have their own."""
     assert values_of(frame_of(values), timezone=timezone) == [f'"{wanted}"']
+
+
+@pytest.mark.parametrize(
+    ("wall", "wanted"),
+    [
+        (dt.datetime(1901, 1, 1), "1900-12-31T23:00:00Z"),
+        (dt.datetime(2040, 7, 1), "2040-06-30T22:00:00Z"),
+        (dt.datetime(2040, 1, 1), "2039-12-31T23:00:00Z"),
+    ],
+)
+def test_clocks_changed_before_1902_and_will_after_2037(wall: dt.datetime, wanted: str) -> None:
+    """pytz, which pandas 2 takes its zones from, knows neither; the bytes must not hang on the version of pandas."""
+    frame = frame_of(pd.Series([wall, EIGHT]).astype("datetime64[us]"))
+    assert values_of(frame, timezone="Europe/Berlin") == [f'"{wanted}"', '"2024-01-15T07:00:00Z"']
+    utc = dt.datetime.fromisoformat(wanted)
+    aware = frame_of(counts([int(utc.timestamp())], pa.timestamp("s", "Europe/Berlin")))
+    assert values_of(aware, types={"x": "date"}) == [f'"{wall.date()}"']
 
 
 def test_dates_to_datetimes_are_midnights_of_the_timezone() -> None:

@@ -29,9 +29,15 @@ class Code(enum.StrEnum):
 
 
 class Level(enum.IntEnum):
-    """Members that are no text."""
+    """Members that are integers."""
 
     LOW = 1
+
+
+class Shade(enum.Enum):
+    """Members that are neither."""
+
+    DARK = "dark"
 
 
 def frame_of(values: Any, column: str = "user_id") -> Any:
@@ -49,6 +55,10 @@ GOOD: dict[str, tuple[Any, list[str]]] = {
     "uint64": (np.array([2**64 - 1], "uint64"), [str(2**64 - 1)]),
     "nullable integers": (pd.array([2**53 + 1], "Int64"), ["9007199254740993"]),
     "integers of any size": ([10**30, 5], ["1" + "0" * 30, "5"]),
+    "integers of the other byte order": (np.array([1, -2], ">i8"), ["1", "-2"]),
+    "members of an IntEnum": ([Level.LOW], ["1"]),
+    "members of an IntEnum beside text": ([Level.LOW, "a"], ["1", "a"]),
+    "65,535 characters": (["é" * 65_535], ["é" * 65_535]),
     "whole floats": (np.array([1.0, 1e10, -0.0, 2.0**53 - 1]), ["1", "10000000000", "0", "9007199254740991"]),
     "narrow whole floats": (np.array([1.0, 2048.0], "float16"), ["1", "2048"]),
     "nullable whole floats": (pd.array([3.0], "Float64"), ["3"]),
@@ -100,10 +110,11 @@ BAD: dict[str, tuple[Any, list[str]]] = {
     "bool": (np.array([True]), ["invalid_id"]),
     "datetimes": (pd.Series([dt.datetime(2024, 1, 1)]), ["invalid_id"]),
     "periods": (pd.Series(pd.period_range("2024-01", periods=1, freq="M")), ["invalid_id"]),
-    "a mixture": ([True, dt.date(2024, 1, 1), b"x", [1], {"a": 1}, 1j, dt.timedelta(1), np.timedelta64(1, "s"), Level.LOW], ["invalid_id"] * 9),
+    "a mixture": ([True, dt.date(2024, 1, 1), b"x", [1], {"a": 1}, 1j, dt.timedelta(1), np.timedelta64(1, "s"), Shade.DARK], ["invalid_id"] * 9),
     "Arrow binary": (pa.array([b"x"]), ["invalid_id"]),
     "Arrow lists": (pa.array([["a"]]), ["invalid_id"]),
     "lone surrogates": (["\ud800"], ["invalid_text"]),
+    "65,536 characters": (["é" * 65_536], ["string_too_long"]),
     "thousands of digits": ([10**5_000, D("1E+100000")], ["invalid_id"] * 2),
 }  # fmt: skip
 

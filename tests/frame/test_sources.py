@@ -138,6 +138,20 @@ def test_what_is_no_frame_is_said(data: Any) -> None:
         plan_of(data)
 
 
+def test_a_lazy_frame_has_to_be_collected_first() -> None:
+    """It has no rows yet; the message says how it gets some."""
+    with pytest.raises(TypeError, match=r"LazyFrame .*\.collect\(\)"):
+        plan_of(pl.LazyFrame({"user_id": ["a"]}))
+
+
+@pytest.mark.parametrize("as_part", [False, True], ids=["whole", "part"])
+def test_a_stream_of_a_type_that_arrow_does_not_know_is_refused_by_column(as_part: bool) -> None:
+    """polars has integers of 128 bits, pyarrow has none."""
+    frame = pl.DataFrame({"user_id": ["a"], "big": pl.Series([2**100], dtype=pl.Int128)})
+    with pytest.raises(apd.ValidationError, match="'big'"):
+        plan_of([frame] if as_part else frame)
+
+
 def parquet_of(frame: pd.DataFrame, directory: Path) -> Path:
     """Return a frame as pandas writes it to Parquet."""
     frame.to_parquet(directory / "frame.parquet")
