@@ -7,6 +7,7 @@ the same value so gives the same bytes in whatever company it stands.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import decimal
 import enum
@@ -21,6 +22,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analytex_pandas.frame.columns import (
+    STRING,
     TEXT,
     Cells,
     Coerced,
@@ -192,10 +194,10 @@ def strings(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
         ".str.encode('utf-16', 'surrogatepass').str.decode('utf-16', 'replace')."
     )
     sound = pa.array([None if cell is None else str.__str__(cell) for cell in clean], TEXT)
-    return {
-        suffix: with_problems(coerced, (Problem(bad, INVALID_TEXT, message),))
-        for suffix, coerced in coerce(sound, policy).items()
-    }
+    coerced = coerce(sound, policy)[""]
+    if policy.wanted is None:
+        coerced = dataclasses.replace(coerced, kinds=STRING)  # text it is, if it be unsound
+    return {"": with_problems(coerced, (Problem(bad, INVALID_TEXT, message),))}
 
 
 def is_unicode(cell: str) -> bool:

@@ -20,6 +20,8 @@ ARROW_EXPONENT_FROM = 1e10
 """From here up Arrow writes whole floats with an exponent."""
 NARROW_EXPONENT_FROM = 1e4
 """The same of 16- and 32-bit floats."""
+HALF_ROUNDED_FROM = 2_048
+"""From here up the shortest digits of a whole 16-bit float are those of another whole number."""
 SMALLEST_WRITABLE = 128
 """Bits of the decimals that Arrow writes as text; narrower ones are widened."""
 NARROW = 4_096
@@ -77,7 +79,8 @@ def floats(array: pa.Array) -> Coerced:
         odd = whole & (np.abs(values) < EXACT_WHOLE)
         odd &= (np.abs(values) >= ARROW_EXPONENT_FROM) | ((values == 0) & np.signbit(values))
         if narrow:
-            odd |= whole & (np.abs(values) >= NARROW_EXPONENT_FROM) & (np.abs(values) < EXACT_WHOLE)
+            first = HALF_ROUNDED_FROM if pa.types.is_float16(array.type) else NARROW_EXPONENT_FROM
+            odd |= whole & (np.abs(values) >= first) & (np.abs(values) < EXACT_WHOLE)
     if odd.any():
         digits = pc.cast(pa.array(values[odd].astype(np.int64)), TEXT)
         text = pc.replace_with_mask(text, pa.array(odd), digits)

@@ -106,15 +106,16 @@ def boolean(text: str) -> str:
 
 def booleans_of_numbers(text: pa.Array) -> Coerced:
     """Return the numbers 1 and 0, in whatever digits, as booleans."""
-    values, codes, problems = by_distinct(text, lambda digits: boolean(without_zeros(digits)))
+    values, codes, problems = by_distinct(text, boolean_of_number)
     return Coerced(
         taken(pa.array(values, TEXT), codes), frozenset({"boolean"}), plain=True, problems=problems
     )
 
 
-def without_zeros(digits: str) -> str:
-    """Return a number's digits without zeros behind the point."""
-    return digits.rstrip("0").rstrip(".") if "." in digits and "e" not in digits.lower() else digits
+def boolean_of_number(digits: str) -> str:
+    """Return the JSON boolean that a number means."""
+    value = decimal.Decimal(digits)
+    return boolean(str(int(value)) if value in (0, 1) else digits)
 
 
 def date_texts(text: pa.Array) -> Coerced:

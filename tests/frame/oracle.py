@@ -358,6 +358,8 @@ def wanted_of(cell: Any, wanted: str, timezone: str) -> Judged:  # noqa: C901  #
         return found
     if wanted == "number" and found.kind == "string" and NUMBER.fullmatch(found.text):
         return Json("number", found.text)
+    if wanted == "boolean" and found.kind == "number" and decimal.Decimal(found.text) in (0, 1):
+        return Json("boolean", "true" if decimal.Decimal(found.text) else "false")
     if wanted == "boolean" and found.text.lower() in TRUTHS:
         return Json("boolean", TRUTHS[found.text.lower()])
     if wanted == "date" and found.kind == "string" and re.fullmatch(r"\d{4}-\d\d-\d\d", found.text):

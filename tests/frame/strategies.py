@@ -43,6 +43,20 @@ class Whole(enum.IntEnum):
     ONE = 1
 
 
+class Bits(enum.Flag):
+    """Members that are put together."""
+
+    READ = 1
+    WRITE = 2
+
+
+class Permission(enum.IntFlag):
+    """Members that are integers, put together."""
+
+    READ = 1
+    WRITE = 2
+
+
 def reals(width: int) -> st.SearchStrategy[float]:
     """Return floats of so many bits, whole ones of every size among them."""
     most = {16: 65_504, 32: 2**40, 64: 2**53}[width]
@@ -69,7 +83,14 @@ decimals = st.builds(
 floats = reals(64) | st.sampled_from(
     [-0.0, 1e15, 2.0**53, 2.0**53 - 1, 1e16, 1e22, 1e-7, 5e-324, 100000.0, 0.1]
 )
-naive = st.datetimes().map(lambda stamp: stamp.replace(fold=0))
+clock_changes = st.sampled_from(
+    [
+        dt.datetime(2024, 3, 31, 2, 30),  # noqa: DTZ001  # skipped in Berlin
+        dt.datetime(2024, 10, 27, 2, 30),  # noqa: DTZ001  # comes twice in Berlin
+        dt.datetime(2024, 11, 3, 1, 30),  # noqa: DTZ001  # comes twice in New York
+    ]
+)
+naive = st.datetimes().map(lambda stamp: stamp.replace(fold=0)) | clock_changes
 aware = st.datetimes(
     dt.datetime(1902, 1, 1),  # noqa: DTZ001  # Hypothesis puts the zone in
     dt.datetime(2200, 1, 1),  # noqa: DTZ001  # Hypothesis puts the zone in
@@ -133,7 +154,9 @@ words = (
             pd.Interval(0, 1),
         ]
     )
-    | st.sampled_from([*Plain, *Text, *Whole])
+    | st.sampled_from(
+        [*Plain, *Text, *Whole, Bits.READ, Bits.READ | Bits.WRITE, Permission.READ | Permission.WRITE]
+    )
 )
 families: dict[str, st.SearchStrategy[Any]] = {
     "boolean": st.booleans(),
@@ -215,6 +238,7 @@ def numpy_columns(draw: st.DrawFn, rows: int) -> Column:
                 *NUMPY_INTEGERS,
                 *map(np.dtype, ("bool", "float16", "float32", "float64", "longdouble")),
                 *(np.dtype(f"{kind}8[{unit}]") for kind in "mM" for unit in ("s", "ms", "us", "ns")),
+                *map(np.dtype, (">i2", ">u8", ">f4", ">f8")),
             ]
         )
     )
@@ -225,7 +249,7 @@ def numpy_columns(draw: st.DrawFn, rows: int) -> Column:
     elif dtype.kind == "b":
         values = draw(several(st.booleans(), rows))
     elif dtype.kind == "f":
-        width = {"float16": 16, "float32": 32}.get(dtype.name, 64)
+        width = min(dtype.itemsize * 8, 64)
         values = draw(several(reals(width), rows))
     else:
         return pd.Series(
@@ -327,11 +351,17 @@ def arrow_arrays(draw: st.DrawFn, rows: int, depth: int = 1) -> pa.Array:  # a t
     if which == "other":
         return other_array(draw, rows, gaps)
     if which == "dictionary":
-        values = (
-            pa.array(["a", None, "a\nb", "é"]) if draw(st.booleans()) else pa.array([1.5, 2.0, None, -0.0])
+        distinct = draw(
+            arrow_arrays(4, 0).filter(
+                lambda array: (
+                    not isinstance(array.type, pa.BaseExtensionType | pa.DictionaryType)
+                    and not pa.types.is_string_view(array.type)
+                )
+            )
         )
+        codes = draw(st.sampled_from([pa.int8(), pa.uint16(), pa.int64()]))
         return pa.DictionaryArray.from_arrays(
-            pa.array(draw(several(st.integers(0, 3), rows)), pa.int8(), mask=mask), values
+            pa.array(draw(several(st.integers(0, 3), rows)), codes, mask=mask), distinct
         )
     if which == "ends":
         values = draw(
@@ -401,13 +431,18 @@ def other_array(draw: st.DrawFn, rows: int, gaps: list[bool]) -> pa.Array:
 
 def nested_array(draw: st.DrawFn, rows: int, mask: np.ndarray[Any, Any]) -> pa.Array:
     """Return an Arrow array of lists, structs or maps."""
-    shape = draw(st.sampled_from(["list", "large", "view", "fixed", "struct", "map"]))
+    shape = draw(st.sampled_from(["list", "large", "view", "large view", "fixed", "struct", "map"]))
+    depth = draw(st.sampled_from([0, 0, 1]))
     if shape == "struct":
-        children = [draw(arrow_arrays(rows, 0)) for _ in range(draw(st.integers(1, 3)))]
+        children = [draw(arrow_arrays(rows, depth)) for _ in range(draw(st.integers(1, 3)))]
         return pa.StructArray.from_arrays(children, list("abc"[: len(children)]), mask=pa.array(mask))
     sizes = [2] * rows if shape == "fixed" else draw(several(st.integers(0, 2), rows))
     offsets = [0, *np.cumsum(sizes).tolist()]
-    values = draw(arrow_arrays(offsets[-1], 0))
+    values = draw(arrow_arrays(offsets[-1], depth))
+    if shape == "large view":
+        return pa.LargeListViewArray.from_arrays(
+            pa.array(offsets[:-1], pa.int64()), pa.array(sizes, pa.int64()), values, mask=pa.array(mask)
+        )
     if shape == "fixed":
         return pa.FixedSizeListArray.from_arrays(values, 2, mask=pa.array(mask))
     if shape == "map":
@@ -422,17 +457,35 @@ def nested_array(draw: st.DrawFn, rows: int, mask: np.ndarray[Any, Any]) -> pa.A
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, mask=pa.array(mask))
 
 
+INTERVALS: list[tuple[Any, Any, str]] = [
+    (0, 1, "int64"),
+    (0.25, 0.5, "float64"),
+    (pd.Timestamp("2024-01-15"), pd.Timedelta("36h"), "datetime64[ns]"),
+    (pd.Timestamp("2024-01-15", tz="Europe/Berlin"), pd.Timedelta("36h"), "datetime64[ns, Europe/Berlin]"),
+    (pd.Timedelta(0), pd.Timedelta("90s"), "timedelta64[ns]"),
+]
+
+
+def is_category(cell: Any) -> bool:
+    """Tell whether a value can be a category: one that is equal to itself, and is not missing."""
+    return not (isinstance(cell, np.datetime64 | np.timedelta64) and np.isnat(cell)) and bool(cell == cell)  # noqa: PLR0124  # NaN
+
+
 @st.composite
-def other_columns(draw: st.DrawFn, rows: int) -> Column:
+def other_columns(draw: st.DrawFn, rows: int) -> Column:  # noqa: C901  # a table of dtypes
     """Return categories of anything, sparse, period, interval and zoned columns."""
     shape = draw(
         st.sampled_from(
             [
                 "category",
                 "mixed category",
+                "any category",
                 "time category",
                 "sparse",
                 "sparse float",
+                "sparse bool",
+                "sparse text",
+                "sparse time",
                 "period",
                 "interval",
                 "zoned",
@@ -457,6 +510,20 @@ def other_columns(draw: st.DrawFn, rows: int) -> Column:
                     pd.date_range("2024-01-15 08:00", periods=3, tz=draw(st.sampled_from([None, *ZONES]))),
                 )
             )
+        case "any category":
+            distinct = objects(list(dict.fromkeys(draw(several(scalar.filter(is_category), 3)))))
+            return pd.Series(
+                pd.Categorical.from_codes(
+                    [code if code < len(distinct) else -1 for code in codes], pd.Index(distinct, dtype=object)
+                )
+            )
+        case "sparse bool":
+            return pd.Series(pd.arrays.SparseArray(np.array(codes) > 0, fill_value=False))
+        case "sparse text":
+            cells = objects([None if code < 0 else f"t{code}" for code in codes])
+            return pd.Series(pd.arrays.SparseArray(cells, dtype=pd.SparseDtype(object, None)))
+        case "sparse time":
+            return pd.Series(pd.arrays.SparseArray(np.array(codes, "int64").view("M8[ns]")))
         case "sparse":
             return pd.Series(pd.arrays.SparseArray(np.array(codes, dtype="int64"), fill_value=0))
         case "sparse float":
@@ -464,7 +531,7 @@ def other_columns(draw: st.DrawFn, rows: int) -> Column:
                 pd.arrays.SparseArray(np.array(draw(several(st.floats(), rows)), dtype="float64"))
             )
         case "period":
-            frequency = draw(st.sampled_from(["M", "D", "Q", "Y", "h"]))
+            frequency = draw(st.sampled_from(["M", "D", "Q", "Y", "h", "W-SUN", "min", "s", "ns"]))
             return pd.Series(
                 pd.PeriodIndex(
                     [pd.NaT if code < 0 else pd.Period("2024-01-15", frequency) + code for code in codes],
@@ -472,10 +539,18 @@ def other_columns(draw: st.DrawFn, rows: int) -> Column:
                 )
             )
         case "interval":
+            start, step, dtype = draw(st.sampled_from(INTERVALS))
+            closed = draw(st.sampled_from(["left", "right", "both", "neither"]))
+            if dtype == "int64" and -1 in codes:
+                dtype = "float64"
             return pd.Series(
                 pd.arrays.IntervalArray.from_tuples(
-                    [None if code < 0 else (code, code + 1) for code in codes],
-                    dtype=f"interval[{'float64' if -1 in codes else 'int64'}, right]",
+                    [
+                        None if code < 0 else (start + code * step, start + (code + 1) * step)
+                        for code in codes
+                    ],
+                    closed=closed,
+                    dtype=f"interval[{dtype}, {closed}]",
                 )
             )
     unit = draw(st.sampled_from(["s", "ms", "us", "ns"]))

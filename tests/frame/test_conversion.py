@@ -73,7 +73,7 @@ CASES: dict[str, tuple[Any, list[str | None]]] = {
     "Arrow uint64": (pa.array([2**64 - 1, None], pa.uint64()), ["18446744073709551615", None]),
     "Python ints of any size": ([2**64, -(2**70), 7, None], ["18446744073709551616", "-1180591620717411303424", "7", None]),
     "an int of 400 digits": ([10**400], ["1" + "0" * 400]),
-    "float16 by its own digits": (np.array([0.1, 65504, -0.0, np.nan], "float16"), ["0.1", "65504", "0", None]),
+    "float16 by its own digits": (np.array([0.1, 65504, 5192, -2050, -0.0, np.nan], "float16"), ["0.1", "65504", "5192", "-2050", "0", None]),
     "float32 by its own digits": (np.array([0.1, 16777216, 1e10, np.nan], "float32"), ["0.1", "16777216", "10000000000", None]),
     "float64": (np.array([0.1, 1.5, -2.25]), ["0.1", "1.5", "-2.25"]),
     "whole floats": (np.array([1.0, -0.0, 1e4, 1e10, 1.5e14, 1e15, 2.0**53 - 1]), ["1", "0", "10000", "10000000000", "150000000000000", "1000000000000000", "9007199254740991"]),
