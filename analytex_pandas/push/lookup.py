@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 Look = Literal["named", "nameless", "renamed"]
 """How the service shows a chunk: by the name of its file, without a name, or by a name of its own making."""
 
-COUNTED = frozenset({"processing", "pending_refresh", "completed"})
-"""Statuses of a job whose rows have been counted."""
+UNCOUNTED = frozenset({"queued", "validating", "failed"})
+"""Statuses of a job whose rows may not have been counted to the end."""
 OURS = re.compile(r"(?<![0-9a-z])[0-9]{8}-[0-9]{6}-[0-9a-f]{6,8}-[0-9]{5,}-ndjson(?![0-9a-z])")
 """The name of a chunk of some push, here or on another machine."""
 
@@ -111,7 +111,8 @@ def candidates(
 
 def has_other_rows(job: Job, rows: int) -> bool:
     """Tell whether a job is surely not one of so many rows; the line end of the last may count as one more."""
-    return job.status in COUNTED and bool(job.total_rows) and job.total_rows not in (rows, rows + 1)
+    total = job.total_rows or rows
+    return total > rows + 1 or (total < rows and job.status not in UNCOUNTED)
 
 
 def by_name(jobs: Iterable[Job], name: str | None) -> Job | None:
