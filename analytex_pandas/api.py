@@ -88,6 +88,9 @@ def connect(api_key: str | None = None, environment: str | None = None, **client
         if api_key is not None or not binding.can_ask():
             raise
         client = Client(binding.ask_for_key(), environment, **client_options)
+    finally:
+        # A traceback that prints local variables would show a key that is in one of them.
+        del api_key, environment
     binding.set_default_client(client)
     return client
 

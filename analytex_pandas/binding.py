@@ -6,6 +6,7 @@ import datetime as dt
 import sys
 from typing import TYPE_CHECKING, Any
 
+from analytex_pandas import settings
 from analytex_pandas.errors import AuthenticationError
 from analytex_pandas.frame.plan import Plan
 from analytex_pandas.planning import export, make_plan, remake_plan, write_ndjson
@@ -77,8 +78,15 @@ class Effects:
         spool = plan.store
         if not isinstance(spool, Spool):
             raise TypeError("Only a plan with records on disk can be pushed.")
-        push = start(plan.document, spool, self.client or default_client(), bindings=bindings())
-        plan.taken.append(push.id)
+        client = self.client or default_client()
+        # Taken first: else an interrupt in between would have the push's files deleted along with the plan.
+        plan.taken.append(plan.id)
+        try:
+            push = start(plan.document, spool, client, bindings=bindings())
+        except BaseException:
+            if not is_pushed(plan.id):
+                plan.taken.clear()
+            raise
         return presented(push, wait, progress)
 
     def export(self, plan: Plan, directory: str | Path) -> list[Path]:
@@ -96,6 +104,14 @@ class Effects:
         from analytex_pandas.show.plan_page import plan_text  # light until used
 
         return plan_text(plan)
+
+
+def is_pushed(plan_id: str) -> bool:
+    """Tell whether a plan has become a push."""
+    from analytex_pandas.push.journal import Journal  # light until used
+    from analytex_pandas.push.ledger import Ledger  # light until used
+
+    return Ledger(Journal(settings.state_directory()), plan_id).record() is not None
 
 
 class Displays:

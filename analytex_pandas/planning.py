@@ -20,7 +20,7 @@ from analytex_pandas.frame.draft import draft
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
 from analytex_pandas.frame.options import checked_options
 from analytex_pandas.frame.plan import Plan, document_of
-from analytex_pandas.push.locks import DriverLock
+from analytex_pandas.push.locks import plan_lock
 from analytex_pandas.push.spool import Scratch, Spool, private
 from analytex_pandas.readers import read_source
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from analytex_pandas.frame.ndjson import ChunkSize
     from analytex_pandas.frame.plan import Effects
     from analytex_pandas.frame.sources import Source
+    from analytex_pandas.push.locks import DriverLock
     from analytex_pandas.settings import Kind
 
 BYTES_A_CELL = 24
@@ -50,7 +51,7 @@ def make_plan(
     plan_id = new_id()
     state = settings.private_directory(settings.state_directory())
     sweep(state)
-    owner = DriverLock(state, owner_name(plan_id))
+    owner = plan_lock(state, plan_id)
     owner.acquire()
     spool = spool_of(plan_id) if place is None else Spool(place / f".{plan_id}")
     scratch = Scratch(spool.directory)
@@ -76,11 +77,6 @@ def new_id() -> str:
 def spool_of(plan_id: str) -> Spool:
     """Return the spool of a plan or push on this machine."""
     return Spool(settings.state_directory() / "spool" / plan_id)
-
-
-def owner_name(plan_id: str) -> str:
-    """Return the name of the lock that says that a plan's process lives."""
-    return f"{plan_id}.plan"
 
 
 def workers() -> int:
@@ -112,7 +108,7 @@ def drop(spool: Spool, owner: DriverLock) -> None:
 def sweep(state: Path) -> None:
     """Delete the spools of plans whose process died before it could; pushes keep theirs."""
     directories = list((state / "spool").glob("*")) if (state / "spool").is_dir() else []
-    orphans = [path for path in directories if DriverLock(state, owner_name(path.name)).is_free()]
+    orphans = [path for path in directories if plan_lock(state, path.name).is_free()]
     if not orphans:
         return
     from analytex_pandas.push.journal import Journal  # needed only where something was left
@@ -166,8 +162,8 @@ def free_paths(plan: Plan, directory: str | Path) -> list[Path]:
 
 
 def remake_plan(
-    fixed: Any, parent: PlanDocument, rows: pa.Table, lines: Sequence[bytes]
-) -> tuple[PlanDocument, Spool]:
+    fixed: Any, parent: PlanDocument, rows: pa.Table, lines: Sequence[bytes], spool: Spool
+) -> PlanDocument:
     """Return the plan of sending rows again as `fixed` has them, each with the position it had first.
 
     Parameters
@@ -178,6 +174,8 @@ def remake_plan(
         The plan that the rows come from; it was made with the options that count here too.
     rows, lines : pyarrow.Table, sequence of bytes
         Where the rows came from, and what was sent of them.
+    spool : Spool
+        Where the records go; its directory bears the id of the plan.
 
     Raises
     ------
@@ -186,29 +184,23 @@ def remake_plan(
     """
     id_name = "user_id" if parent.kind == "users" else "company_id"
     places = {json.loads(line)[id_name]: place for place, line in enumerate(lines)}
-    plan_id = new_id()
-    spool = spool_of(plan_id)
     scratch = Scratch(spool.directory)
     options = dataclasses.replace(parent.options, canary=0, invalid="raise")
     try:
         outcome = draft(read_source(fixed), options, parent.kind, spool, scratch, workers())
-        document = document_of(outcome, plan_id, parent.kind, options)
+        document = document_of(outcome, spool.directory.name, parent.kind, options)
         unsendable = document.invalid[document.invalid["id"].isin(places)]
         if len(unsendable):
-            raise ValidationError(  # noqa: TRY301  # the clean-up below is for it too
+            raise ValidationError(
                 f"{unsendable['position'].nunique():,} of the fixed rows cannot be sent, so nothing was. The first: "
                 f"{unsendable['message'].iloc[0]} See .report for all.",
                 unsendable.reset_index(drop=True),
             )
         chunks = only_ids(spool, document, places, rows, id_name)
-    except BaseException:
-        spool.delete()
-        raise
     finally:
         scratch.delete()
     sent = sum(size.rows for size in chunks)
     if not sent:
-        spool.delete()
         raise ValidationError(
             f"None of the ids in fixed is among the {len(places):,} rows to retry; push.failed has those. "
             "A row is found by its id, so that has to stay as it was."
@@ -216,7 +208,7 @@ def remake_plan(
     counts = {"input": sent, "invalid": 0, "duplicate": 0, "unchanged": 0, "to_send": sent}
     return dataclasses.replace(
         document, counts=counts, chunks=tuple(chunks), invalid=empty_report(), index_names=parent.index_names
-    ), spool
+    )
 
 
 def only_ids(

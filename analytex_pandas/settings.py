@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 from analytex_pandas.errors import AuthenticationError, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Limits of the service; source: "Limits" in its bulk API documentation (maxItems in its OpenAPI description).
 MAX_REQUEST_RECORDS: Final = 10_000
@@ -24,6 +26,9 @@ MAX_PROPERTIES: Final = 500
 MAX_PROPERTY_NAME_CHARACTERS: Final = 255
 MAX_STRING_CHARACTERS: Final = 65_535
 
+LONGEST_NAME: Final = 20
+"""Characters of a mistyped environment that are repeated; a key is longer."""
+
 Kind = Literal["users", "companies"]
 """What a record is about; also the path segment and the JSON envelope of its uploads."""
 
@@ -33,16 +38,29 @@ ENVIRONMENTS: Final = {
 }
 
 
-@dataclass(frozen=True)
 class ApiKey:
-    """An API key that shows itself to nobody: not in ``repr``, not in ``str``, not in a pickle."""
+    """An API key that shows itself to nobody: not in ``repr``, a pickle, or a dump of its attributes.
 
-    secret: str = field(repr=False)
+    Parameters
+    ----------
+    secret : str
+        The key.
 
-    def __str__(self) -> str:
-        return repr(self)
+    Attributes
+    ----------
+    reveal : callable
+        Returns the key. A function, so that whoever walks through attributes finds no text.
+    """
 
-    def __reduce__(self) -> str:
+    __slots__ = ("reveal",)
+
+    def __init__(self, secret: str) -> None:
+        self.reveal: Callable[[], str] = lambda: secret
+
+    def __repr__(self) -> str:
+        return "ApiKey()"
+
+    def __reduce__(self) -> NoReturn:
         raise TypeError("An API key is not pickled. Connect again where it is needed: apd.connect().")
 
 
@@ -83,7 +101,7 @@ def base_url(environment: str | None = None) -> str:
     known = ", ".join(repr(known) for known in ENVIRONMENTS)
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ValidationError(
-            f"environment={name!r} is neither one of {known} nor a base URL like https://host.example."
+            f"environment={showable(name)!r} is neither one of {known} nor a base URL like https://host.example."
         )
     if url.username or url.password or url.query or url.fragment:
         raise ValidationError(
@@ -92,10 +110,18 @@ def base_url(environment: str | None = None) -> str:
         )
     if url.scheme == "http" and not is_loopback(url.hostname):
         raise ValidationError(
-            f"environment={name!r}: plain http would send the API key in the clear. Use https; http is for "
+            f"environment={showable(name)!r}: plain http would send the API key in the clear. Use https; http is for "
             "this machine only (127.0.0.1, localhost)."
         )
     return name.rstrip("/")
+
+
+def showable(environment: str) -> str:
+    """Return what may be repeated of an environment that is none: somebody may have put the key there."""
+    if "@" in environment or "?" in environment:
+        return "…"
+    is_name_or_url = len(environment) <= LONGEST_NAME or "://" in environment
+    return environment if is_name_or_url else f"… ({len(environment)} characters)"
 
 
 def split_url(text: str) -> SplitResult:

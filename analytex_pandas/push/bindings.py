@@ -37,9 +37,9 @@ class Replan(Protocol):
     """How rows are encoded anew for a retry; handed in by the facade, since a push knows no sources."""
 
     def __call__(
-        self, fixed: pd.DataFrame, document: PlanDocument, rows: pa.Table, lines: list[bytes], /
-    ) -> tuple[PlanDocument, Spool]:
-        """Return a plan of those rows as `fixed` has them, its chunk files, each row in its first place."""
+        self, fixed: pd.DataFrame, document: PlanDocument, rows: pa.Table, lines: list[bytes], spool: Spool, /
+    ) -> PlanDocument:
+        """Return a plan of those rows as `fixed` has them, each in its first place; its chunks go to `spool`."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Bindings:
     plan : callable, optional
         Makes of a plan's document what ``Push.plan`` gives; else that is the document itself.
     replan : callable, optional
-        Encodes anew, from the frame given to ``retry(fixed=…)``, the rows of a document that are in the rows
-        table, with their lines.
+        Encodes anew into a spool, from the frame given to ``retry(fixed=…)``, the rows of a document that are in
+        the rows table, with their lines.
     present : callable, optional
         Shows a push that ``retry`` has started and waits for it, as ``wait`` and ``progress`` say.
     observer : Observer, optional

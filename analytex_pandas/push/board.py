@@ -60,23 +60,23 @@ class Board:
         with self._lock:
             self._replace(with_chunk(self._state, chunk), None)
 
-    def pause(self, paused: bool) -> bool:
-        """Ask for a pause or its end; False when that changes nothing."""
+    def pause(self, paused: bool, activity: str) -> bool:
+        """Ask for a pause or its end, saying so; False when that changes nothing."""
         with self._lock:
             if self._phase in ENDED or self.cancelled or self.paused == paused:
                 return False
             self.paused = paused
-            self._replace(self._state, None)
+            self._replace(dataclasses.replace(self._state, activity=activity), None)
         self.wake.set()
         return True
 
-    def cancel(self) -> bool:
-        """Ask for the push to be cancelled; False when that changes nothing."""
+    def cancel(self, activity: str) -> bool:
+        """Ask for the push to be cancelled, saying so; False when that changes nothing."""
         with self._lock:
             if self._phase in ENDED or self.cancelled:
                 return False
             self.cancelled, self.paused = True, False
-            self._replace(self._state, None)
+            self._replace(dataclasses.replace(self._state, activity=activity), None)
         self.wake.set()
         return True
 

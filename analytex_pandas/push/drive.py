@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analytex_pandas.errors import AnalytexError, TransportError
-from analytex_pandas.push.pacing import Pace, backoff, heals
+from analytex_pandas.push.lookup import Manners
+from analytex_pandas.push.pacing import Pace, backoff, heals, is_redirect, told_to_wait
 from analytex_pandas.push.state import rows_left
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ logger = logging.getLogger("analytex_pandas")
 T = TypeVar("T")
 
 PATIENCE_AT_FIRST: Final = 120.0
-"""Seconds to try for while this driver had no chunk accepted yet: more likely a mistake than an outage."""
+"""Seconds to try for while no chunk of the push was accepted yet: more likely a mistake than an outage."""
 PATIENCE: Final = 6 * 3600.0
 """Seconds to try for afterwards: an outage in the night is no reason to stop."""
 PATIENCE_WITH_A_JOB: Final = 24 * 3600.0
@@ -54,10 +55,10 @@ class Drive:
     pace: Pace = field(default_factory=Pace)
     looked: list[Job] | None = None
     """The last list of the account's jobs, until the next submit makes it old."""
-    echoes: bool | None = None
-    """Whether the service gives the names of uploaded files back; None while that is not known."""
-    accepted: bool = False
-    """Whether this driver had a chunk accepted."""
+    listed: Manners = field(default_factory=Manners)
+    """How the list shows jobs that are known to be chunks of this push."""
+    asked: Manners = field(default_factory=Manners)
+    """How the answer about a single job shows them."""
 
     @property
     def push_id(self) -> str:
@@ -125,17 +126,42 @@ class Drive:
 
     def patience(self) -> float:
         """Return for how many seconds what should heal is waited for."""
-        return PATIENCE if self.accepted else PATIENCE_AT_FIRST
+        # A chunk that became a job under an earlier driver shows as well that the service takes this push.
+        accepted = any(chunk.job_id is not None for chunk in self.board.state.chunks)
+        return PATIENCE if accepted else PATIENCE_AT_FIRST
+
+    def name(self, number: int) -> str | None:
+        """Return the file name by which a chunk can be found, None if it goes without one."""
+        return self.file_name(number) if self.document.options.transport == "file" else None
+
+    def list_jobs(self, what: str, *, patience: float, stoppable: bool, phase: str = "running") -> list[Job]:
+        """Return the account's jobs, asking until they are known; learn from them how the list shows ours."""
+        listing = self.client.listing()
+        while not listing.whole:
+            # Page by page: the more pages there are, the less likely all of them are to come at once.
+            self.persist(listing.read_page, what, patience=patience, stoppable=stoppable, phase=phase)
+        jobs = listing.read()
+        self.learn(jobs)
+        return jobs
+
+    def learn(self, jobs: list[Job]) -> None:
+        """Learn from a list how it shows the chunks of this push."""
+        ours = {chunk.job_id: chunk.number for chunk in self.board.state.chunks if chunk.job_id is not None}
+        for job in jobs:
+            if job.job_id in ours:
+                self.listed.learn(job, self.name(ours[job.job_id]))
+        if self.document.options.transport == "file":
+            self.listed.learn_from_names(jobs)
 
     def persist(
         self, call: Callable[[], T], what: str, *, patience: float, stoppable: bool, phase: str = "running"
     ) -> T:
-        """Call, and call again while what fails may heal, for `patience` seconds.
+        """Ask, and ask again while what fails may heal, for `patience` seconds.
 
         Parameters
         ----------
         call : callable
-            What to do; repeating it must do no harm.
+            What to ask; repeating it must do no harm.
         what : str
             What it is, in words, for who watches.
         patience : float
@@ -150,7 +176,8 @@ class Drive:
             try:
                 return call()
             except AnalytexError as error:
-                if not heals(error):
+                # A login page redirects until somebody logs in.
+                if not (heals(error) or is_redirect(error)):
                     raise
                 setback.rest(error, what, stoppable=stoppable, phase=phase)
 
@@ -174,7 +201,9 @@ class Setback:
         self._since = now if self._since is None else self._since
         self.failures += 1
         delay = backoff(self.failures, error, self.drive.chance)
-        if now - self._since + delay > self.patience:
+        # A service that says when to come back is there, and is to be taken at its word.
+        patience = max(self.patience, PATIENCE) if told_to_wait(error) is not None else self.patience
+        if now - self._since + delay > patience:
             raise error
         reason = in_brief(error)
         when = f"in {delay:,.0f} s" if delay >= 1 else "in a moment"

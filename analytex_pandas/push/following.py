@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError
 from analytex_pandas.push.drive import PATIENCE_WITH_A_JOB, Setback, in_brief, logger
-from analytex_pandas.push.lookup import by_name, is_name_of
-from analytex_pandas.push.pacing import Watch, next_poll
+from analytex_pandas.push.lookup import by_name
+from analytex_pandas.push.pacing import Watch, backoff, next_poll, told_to_wait
 from analytex_pandas.push.state import running_status
 
 if TYPE_CHECKING:
     from analytex_pandas.push.drive import Drive
+    from analytex_pandas.service.listing import Listing
     from analytex_pandas.service.wire import Job
 
 MISSES: Final = 5
@@ -23,6 +24,8 @@ class Follower:
 
     def __init__(self, drive: Drive) -> None:
         self.drive = drive
+        self.ahead: Listing | None = None
+        """The reading of the list for the next submit, as far as it has come."""
 
     def follow(self, number: int, job: Job | None) -> Job | None:
         """Return a chunk's job when it has ended; None when the service does not know it any more.
@@ -41,6 +44,7 @@ class Follower:
         begin = drive.clock.monotonic() - before
         watch = Watch(chunk.rows)
         self.show(number, job, watch)
+        self.ahead = None
         # An end that the answer to something else shows may lack the errors: the job itself is asked anyway.
         delay = next_poll(0.0, drive.pace.expected(watch)) if job is not None and not job.ended else 0.0
         while True:
@@ -57,8 +61,8 @@ class Follower:
                 return now
             watch.note(elapsed, now.completed_rows)
             self.show(number, now, watch)
-            self.look_ahead(number)
-            delay = next_poll(drive.clock.monotonic() - begin, drive.pace.expected(watch))
+            told = self.look_ahead(number)
+            delay = max(told, next_poll(drive.clock.monotonic() - begin, drive.pace.expected(watch)))
 
     def ask(self, number: int) -> Job:
         """Return the chunk's job as it stands, asking until there is an answer.
@@ -92,7 +96,7 @@ class Follower:
                 # Not only what heals by itself: a login page redirects, and the job runs on behind it.
                 reason = error
             else:
-                self.note_echo(number, job)
+                drive.asked.learn(job, drive.name(number))
                 return job
             setback.rest(reason, f"{drive.label(number)} runs; asking about it", stoppable=False)
 
@@ -101,7 +105,7 @@ class Follower:
         drive = self.drive
         what = f"{drive.label(number)}: its job does not answer, looking in the list"
         try:
-            jobs = drive.persist(drive.client.jobs, what, patience=PATIENCE_WITH_A_JOB, stoppable=False)
+            jobs = drive.list_jobs(what, patience=PATIENCE_WITH_A_JOB, stoppable=False)
         except AuthenticationError as error:
             self.locate(error, number)
             raise
@@ -109,23 +113,34 @@ class Follower:
             return None
         job_id = drive.chunk(number).job_id
         same = next((job for job in jobs if job.job_id == job_id), None)
-        if same is not None or drive.document.options.transport == "json":
+        if same is not None:
             return same
-        renamed = by_name(jobs, drive.file_name(number))
+        renamed = by_name(jobs, drive.name(number))
         if renamed is not None:
             drive.ledger.accepted(number, renamed.job_id, running_status(renamed.status))
             drive.change_chunk(number, job_id=renamed.job_id)
         return renamed
 
-    def look_ahead(self, number: int) -> None:
-        """Read the list of jobs for the next submit while this chunk runs, so that it costs no time then."""
+    def look_ahead(self, number: int) -> float:
+        """Read the list of jobs for the next submit while this chunk runs, so that it costs no time then.
+
+        Returns
+        -------
+        float
+            Seconds for which the service asked not to be asked anything.
+        """
         drive = self.drive
         if drive.looked is not None or number == len(drive.board.state.chunks):
-            return
+            return 0.0
+        self.ahead = self.ahead or drive.client.listing()
         try:
-            drive.looked = drive.client.jobs()
+            drive.looked = self.ahead.read()
         except AnalytexError as error:
             logger.debug("push %s: the look ahead failed: %s", drive.push_id, in_brief(error))
+            return 0.0 if told_to_wait(error) is None else backoff(1, error, drive.chance)
+        self.ahead = None
+        drive.learn(drive.looked)
+        return 0.0
 
     def show(self, number: int, job: Job | None, watch: Watch) -> None:
         """Show how far the job is."""
@@ -140,11 +155,6 @@ class Follower:
             words += f", {completed:,} of {rows:,} rows"
         drive.change_chunk(number, status=running_status(job.status), completed_rows=completed)
         drive.say(f"{drive.label(number)}: {words}", current=number, watch=watch)
-
-    def note_echo(self, number: int, job: Job) -> None:
-        """Learn whether the service gives file names back."""
-        if self.drive.document.options.transport == "file" and is_name_of(job, self.drive.file_name(number)):
-            self.drive.echoes = True
 
     def locate(self, error: AnalytexError, number: int) -> None:
         """Make an error also say which chunk's job runs on and how to come back to it."""

@@ -99,6 +99,11 @@ class DriverLock:
         self.release()
 
 
+def plan_lock(state_directory: Path, plan_id: str) -> DriverLock:
+    """Return the lock that says that somebody will push a plan: as long as it is held, its spool is not swept."""
+    return DriverLock(state_directory, f"{plan_id}.plan")
+
+
 def is_file_of(descriptor: int, path: Path) -> bool:
     """Tell whether an open file is still the one at `path`: its last holder may have taken that away."""
     try:

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from analytex_pandas.errors import AuthenticationError, RateLimitError, ServerError, TransportError
+from analytex_pandas.errors import RateLimitError, ServerError, TransportError
 
 if TYPE_CHECKING:
     import random
@@ -31,6 +31,8 @@ LONGEST_BACKOFF: Final = 60.0
 FIRST_BACKOFF: Final = 0.5
 HEALING_STATUSES: Final = frozenset({408, 425})
 """Client errors that the next try may not meet; 429 and 5xx have classes of their own."""
+SEE_OTHER: Final = frozenset({301, 302, 303})
+"""Redirects that may answer a request which was taken; 307 and 308 ask for it to be made elsewhere."""
 
 
 class Clock:
@@ -188,12 +190,19 @@ def may_have_arrived(error: Exception) -> bool:
     """Tell whether an upload that failed so may be at the service all the same."""
     if isinstance(error, TransportError):
         return error.sent
-    return isinstance(error, ServerError) or getattr(error, "status_code", None) in HEALING_STATUSES
+    status = getattr(error, "status_code", None)
+    return isinstance(error, ServerError) or status in HEALING_STATUSES or status in SEE_OTHER
 
 
-def is_final(error: Exception) -> bool:
-    """Tell whether asking for a running job again is in vain: the key is not accepted any more."""
-    return isinstance(error, AuthenticationError)
+def is_redirect(error: Exception) -> bool:
+    """Tell whether an answer pointed elsewhere and was not followed."""
+    return 300 <= (getattr(error, "status_code", None) or 0) < 400  # noqa: PLR2004  # the class of HTTP statuses
+
+
+def told_to_wait(error: Exception | None) -> float | None:
+    """Return the seconds for which the service asked not to be asked again, None if it did not."""
+    told = getattr(error, "retry_after", None)
+    return None if told is None else min(max(float(told), 0.0), LONGEST_RETRY_AFTER)
 
 
 def backoff(failures: int, error: Exception | None, chance: random.Random) -> float:
@@ -201,8 +210,8 @@ def backoff(failures: int, error: Exception | None, chance: random.Random) -> fl
 
     Between half of the time and the whole, by chance, so that many clients do not come back at once.
     """
-    told = getattr(error, "retry_after", None)
+    told = told_to_wait(error)
     if told is not None:
-        return min(max(float(told), 0.0), LONGEST_RETRY_AFTER) + chance.uniform(0.0, 0.1)
+        return told + chance.uniform(0.0, 0.1)
     longest = min(FIRST_BACKOFF * 2.0 ** min(failures - 1, 16), LONGEST_BACKOFF)
     return longest * chance.uniform(0.5, 1.0)

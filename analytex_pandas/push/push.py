@@ -150,12 +150,13 @@ class Push:
 
     def pause(self) -> None:
         """Submit nothing until ``unpause()``; a job that runs at the service runs on, and is followed."""
-        if self._board.pause(paused=True):
+        if self._board.pause(True, f"paused, nothing more is sent.{remote(self._board.state)}"):
+            logger.info("push %s: %s", self.id, self._board.state.activity)
             self._ledger.status("paused")
 
     def unpause(self) -> None:
         """Go on after ``pause()``."""
-        if self._board.pause(paused=False):
+        if self._board.pause(False, "going on"):
             self._ledger.status("running")
 
     def cancel(self) -> None:
@@ -164,7 +165,8 @@ class Push:
         The service has no way to stop a job that runs. ``apd.resume(push.id)`` sends the rest after all;
         until then, or until ``apd.clean()``, its records stay in the private spool.
         """
-        self._board.cancel()
+        if self._board.cancel(f"to be cancelled, nothing more is sent.{remote(self._board.state)}"):
+            logger.info("push %s: %s", self.id, self._board.state.activity)
 
     def wait(self, timeout: float | None = None) -> Push:
         """Wait for the end of the push.
@@ -219,15 +221,10 @@ class Push:
     def still_running(self) -> str:
         """Return what goes on without anybody waiting, and how to come back to it."""
         state = self._board.state
-        running = [chunk for chunk in state.chunks if chunk.job_id is not None and not chunk.settled]
-        remote = "".join(
-            f" Chunk {chunk.number:,} runs at the service as job {chunk.job_id} and is not stopped by this."
-            for chunk in running
-        )
         left = state.counts["pending"] + state.counts["in_flight"]
         return (
             f"push {self.id} is {state.status} in the background, with {left:,} rows to be answered "
-            f"for.{remote} In a new process, apd.resume({self.id!r}) carries on."
+            f"for.{remote(state)} In a new process, apd.resume({self.id!r}) carries on."
         )
 
     def raise_for_errors(self) -> Push:
@@ -328,6 +325,8 @@ class Push:
 
     def _run(self, worker: Worker, lock: DriverLock) -> None:
         status, error = worker.run()
+        if error is not None:
+            tell_the_way_back(error, self._board.state)
         now = worker.drive.clock.now()
         try:
             self._ledger.ended(status, now, error)
@@ -358,6 +357,29 @@ class Push:
         )
         self._board.announce()
         self._board.ended.set()
+
+
+def remote(state: PushState) -> str:
+    """Return what of a push is at the service at this moment, in sentences that begin with a space."""
+    running = [chunk for chunk in state.chunks if chunk.job_id is not None and not chunk.settled]
+    return "".join(
+        f" Chunk {chunk.number:,} runs at the service as job {chunk.job_id} and is not stopped by this."
+        for chunk in running
+    ) + "".join(
+        f" Whether chunk {chunk.number:,} has arrived is not known yet; it is looked up before anything is sent."
+        for chunk in state.chunks
+        if chunk.in_doubt
+    )
+
+
+def tell_the_way_back(error: AnalytexError, state: PushState) -> None:
+    """Make the error that stopped a push also say what of it is at the service, and the call that goes on."""
+    text = str(error)
+    if not any(chunk.job_id and chunk.job_id in text for chunk in state.chunks):
+        text += remote(state)
+    if state.id not in text:
+        text += f" Nothing is lost: apd.resume({state.id!r}) goes on once that is mended."
+    error.args = (text,)
 
 
 BAD_ENDS = {"refused": "were refused", "unknown": "are unknown (nobody can tell whether they arrived)"}

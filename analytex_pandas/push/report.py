@@ -60,7 +60,7 @@ def judge(job: Job, rows: int, ids: Callable[[], Sequence[str | None]]) -> Verdi
     if job.failed:
         return whole_failure(job, found, rows, ids())
     refused = {error.line for error in found if error.line is not None}
-    unknown = shortfall(job, rows, len(refused))
+    unknown = max(shortfall(job, rows, len(refused)), unplaced(job, found, rows, len(refused)))
     doubtful = tuple(line for line in range(rows) if line not in refused) if unknown else ()
     return Verdict(found, tuple(sorted(refused)), doubtful, min(unknown, len(doubtful)))
 
@@ -68,6 +68,22 @@ def judge(job: Job, rows: int, ids: Callable[[], Sequence[str | None]]) -> Verdi
 def all_unknown(rows: int) -> Verdict:
     """Return the verdict on a chunk of which nobody can tell whether it arrived."""
     return Verdict(doubtful=tuple(range(rows)), unknown=rows)
+
+
+def unplaced(job: Job, found: Sequence[LineError], rows: int, refused: int) -> int:
+    """Return how many rows a completed job refuses by names that lead to none of them.
+
+    Each is one of the others, and nobody can tell which; unless as many rows are done as are left without it.
+    """
+    if job.completed_rows is not None and job.completed_rows == rows - refused < rows:
+        return 0
+    return len(
+        {
+            (said.place_kind, said.place, said.id)
+            for error, said in zip(found, job.errors, strict=True)
+            if error.line is None and names_a_row(said)
+        }
+    )
 
 
 def shortfall(job: Job, rows: int, refused: int) -> int:

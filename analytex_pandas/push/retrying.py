@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from analytex_pandas.errors import AnalytexError, empty_report
 from analytex_pandas.frame.ndjson import ChunkSize
+from analytex_pandas.push.ledger import Ledger
+from analytex_pandas.push.locks import plan_lock
 from analytex_pandas.push.opening import spool_of, start
 from analytex_pandas.push.pacing import Clock
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analytex_pandas.frame.document import PlanDocument
-    from analytex_pandas.push.journal import Journal
     from analytex_pandas.push.push import Push
     from analytex_pandas.push.spool import Spool
     from analytex_pandas.service.client import Client
@@ -34,39 +35,50 @@ def retry(push: Push, fixed: pd.DataFrame | None, *, unknown: bool, client: Clie
     client = client or push.client
     if client is None:
         raise AnalytexError(f"Push {push.id!r} has no client to retry with: pass client=…")
+    directory, push_id = push.journal.directory, new_id(Clock().now())
+    spool = spool_of(push.journal, push_id)
+    with plan_lock(directory, push_id) as owner:
+        owner.acquire()
+        try:
+            document = encoded(push, fixed, spool, unknown=unknown)
+            return start(
+                document, spool, client, state_directory=directory, bindings=push.bindings, parent=push.id
+            )
+        except BaseException:
+            if Ledger(push.journal, push_id).record() is None:
+                spool.delete()
+            raise
+
+
+def encoded(push: Push, fixed: pd.DataFrame | None, spool: Spool, *, unknown: bool) -> PlanDocument:
+    """Return a plan of the refused rows of a push, its records in a spool."""
     rows, lines = push.kept_rows(unknown=unknown)
     if fixed is None:
-        document, spool = as_they_were(push.document, rows, lines, push.journal)
-    elif push.bindings.replan is not None:
-        document, spool = push.bindings.replan(fixed, push.document, rows, lines)
-    else:
+        return as_they_were(push.document, rows, lines, spool)
+    if push.bindings.replan is None:
         raise AnalytexError("retry(fixed=…) needs the facade; import analytex_pandas.")
-    directory = push.journal.directory
-    return start(document, spool, client, state_directory=directory, bindings=push.bindings, parent=push.id)
+    return push.bindings.replan(fixed, push.document, rows, lines, spool)
 
 
 def as_they_were(
-    document: PlanDocument, rows: pa.Table, lines: Sequence[bytes], journal: Journal
-) -> tuple[PlanDocument, Spool]:
+    document: PlanDocument, rows: pa.Table, lines: Sequence[bytes], spool: Spool
+) -> PlanDocument:
     """Return a plan of lines sent before, cut into chunks anew, every row with its first position."""
-    push_id = new_id(Clock().now())
-    spool = spool_of(journal, push_id)
     options = dataclasses.replace(document.options, canary=0)
     chunks = []
     for number, (begin, end) in enumerate(cuts(lines, options.chunk_rows, options.file_bytes), start=1):
         ended = [line + b"\n" for line in lines[begin:end]]
         spool.write_chunk(number, ended, rows.slice(begin, end - begin))
         chunks.append(ChunkSize(number, end - begin, sum(map(len, ended))))
-    again = dataclasses.replace(
+    return dataclasses.replace(
         document,
-        id=push_id,
+        id=spool.directory.name,
         options=options,
         counts={"input": len(lines), "invalid": 0, "duplicate": 0, "unchanged": 0, "to_send": len(lines)},
         chunks=tuple(chunks),
         invalid=empty_report(),
         blocked=False,
     )
-    return again, spool
 
 
 def cuts(lines: Sequence[bytes], chunk_rows: int, chunk_bytes: int) -> Iterator[tuple[int, int]]:

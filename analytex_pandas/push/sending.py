@@ -7,12 +7,13 @@ can know.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from analytex_pandas.errors import AnalytexError, AuthenticationError, ConflictError, NotFoundError
+from analytex_pandas.errors import AnalytexError, AuthenticationError, ConflictError
 from analytex_pandas.push import ledger as ledgers
 from analytex_pandas.push.drive import PATIENCE_WITH_A_JOB, Setback
-from analytex_pandas.push.lookup import Finding, by_name, in_the_way, is_name_of, look
+from analytex_pandas.push.lookup import Finding, Sent, by_name, candidates, in_the_way, look
 from analytex_pandas.push.pacing import Pace, Watch, backoff, heals, may_have_arrived, next_poll
 from analytex_pandas.push.settling import ChunkContent, SendingChunk
 from analytex_pandas.push.state import running_status
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from analytex_pandas.push.settling import Observer
     from analytex_pandas.service.wire import Job
 
+MOST_ASKED: Final = 20
+"""Jobs that are asked about one by one, to find out whether one of them is a chunk."""
 SETTLING: Final = (0.3, 0.9, 1.8)
 """Seconds before each look for a chunk without an answer: a job may be listed a moment after it was taken."""
 PATIENCE_FOR_A_LIST: Final = 20.0
@@ -40,19 +43,35 @@ class Sender:
         self.observer = observer
         self.blind = 0
         """Waits in a row for a job that nobody can be asked about."""
+        self.doubted: Known | None = None
+        """The jobs that were listed before the chunk at hand was first sent without a clear answer."""
 
     def deliver(self, number: int) -> Job | None:
         """Return the job that a chunk became; None when nobody can tell whether it arrived."""
+        try:
+            return self.delivered(number)
+        except NobodyKnowsError:
+            return None
+
+    def delivered(self, number: int) -> Job:
+        """Return the job that a chunk became.
+
+        Raises
+        ------
+        NobodyKnowsError
+            If it may be there or not, and the list cannot tell.
+        """
         drive = self.drive
+        self.doubted = None
         if drive.chunk(number).in_doubt:
             found = self.look_for(number, "its sender did not live to see the answer")
-            if found is not Finding.ABSENT:
-                return None if found is Finding.UNCLEAR else found
+            if found is not None:
+                return found
             self.not_sent(number)
         setback = Setback(drive, drive.patience())
         while True:
             drive.hold()
-            there = by_name(self.look_before(number), self.name(number))
+            there = self.recognised(number, self.look_before(number))
             if there is not None:
                 return self.adopt(number, there)
             try:
@@ -64,8 +83,6 @@ class Sender:
                 setback.over()
             except NotArrivedError as failure:
                 self.rest_after(failure.reason, setback, number)
-            except NobodyKnowsError:
-                return None
 
     def rest_after(self, reason: AnalytexError, setback: Setback, number: int) -> None:
         """Wait until a chunk that did not arrive may be sent again; raise what stands in the way for good."""
@@ -77,10 +94,52 @@ class Sender:
         except AnalytexError as error:
             self.locate(error, number)
             raise
+        if self.doubted is not None:
+            # One last look before it goes out again: some services list a job late.
+            self.drive.looked = None
 
-    def name(self, number: int) -> str | None:
-        """Return the file name by which a chunk can be found, None if it goes without one."""
-        return self.drive.file_name(number) if self.drive.document.options.transport == "file" else None
+    def recognised(self, number: int, jobs: list[Job]) -> Job | None:
+        """Return the job of a list that is a chunk; where the chunk was sent before, without an answer, be strict.
+
+        Raises
+        ------
+        NobodyKnowsError
+            If a job is there that may be it.
+        """
+        sent = Sent(self.drive.name(number), self.drive.chunk(number).rows)
+        if self.doubted is None:
+            return by_name(jobs, sent.name)
+        found = self.examined(jobs, sent, self.doubted)
+        if found is Finding.UNCLEAR:
+            raise NobodyKnowsError
+        return None if isinstance(found, Finding) else found
+
+    def examined(self, jobs: list[Job], sent: Sent, known: Known) -> Job | Finding:
+        """Return the job of a chunk, or what its absence from a list means, asking about jobs it may be."""
+        drive = self.drive
+        others = set(ledgers.pushes_of_jobs(drive.ledger.journal, [job.job_id for job in jobs]))
+        found = look(jobs, sent, known=known.jobs, others=others, manners=drive.listed)
+        if found is not Finding.UNCLEAR or sent.name is None:
+            return found
+        possible = candidates(jobs, sent, known=known.jobs, others=others, manners=drive.listed)
+        asked = [self.in_full(job) for job in possible[:MOST_ASKED]]
+        if len(asked) < len(possible):
+            return Finding.UNCLEAR
+        return look(asked, sent, known=None, others=(), manners=drive.asked)
+
+    def in_full(self, job: Job) -> Job:
+        """Return a job as the answer about it alone shows it, which may say more than the list."""
+        try:
+            return self.drive.persist(
+                lambda: self.drive.client.job(job.job_id),
+                f"asking whose job {job.job_id} is",
+                patience=PATIENCE_FOR_A_LIST,
+                stoppable=False,
+            )
+        except AuthenticationError:
+            raise
+        except AnalytexError:
+            return job
 
     def send(self, number: int) -> Job:
         """Send a chunk once, and find out what came of it.
@@ -109,15 +168,11 @@ class Sender:
             self.not_sent(number, attempts=chunk.attempts, status="waiting")
             raise
         except AnalytexError as error:
-            if may_have_arrived(error):
-                found = self.look_for(number, "the answer was lost")
-                if found is Finding.UNCLEAR:
-                    raise NobodyKnowsError from error
-                if found is not Finding.ABSENT:
-                    return found
+            found = self.look_for(number, "the answer was lost") if may_have_arrived(error) else None
+            if found is not None:
+                return found
             self.not_sent(number)
             raise NotArrivedError(error) from error
-        self.note_echo(number, job)
         return self.accept(number, job)
 
     def told(self, number: int) -> Callable[[sqlite3.Connection], None] | None:
@@ -153,13 +208,11 @@ class Sender:
         # An end that the submit's answer or the list shows is not settled yet: the job is asked for its errors.
         status = running_status(job.status)
         drive.ledger.accepted(number, job.job_id, status)
-        drive.accepted = True
         drive.change_chunk(number, status=status, job_id=job.job_id, phase="running")
         return job
 
     def adopt(self, number: int, job: Job) -> Job:
         """Take a job that was found in the list for the chunk's own."""
-        self.drive.echoes = True
         self.drive.say(f"{self.drive.label(number)}: found its job, it had arrived")
         return self.accept(number, job)
 
@@ -175,8 +228,7 @@ class Sender:
         drive = self.drive
         if drive.looked is None:
             try:
-                drive.looked = drive.persist(
-                    drive.client.jobs,
+                drive.looked = drive.list_jobs(
                     f"{drive.label(number)}: reading the list of jobs",
                     patience=PATIENCE_FOR_A_LIST,
                     stoppable=True,
@@ -188,66 +240,52 @@ class Sender:
                 return []
         return drive.looked
 
-    def look_for(self, number: int, why: str) -> Job | Finding:
-        """Look a few times, over some seconds, for a chunk that may have arrived; adopt its job if it has."""
+    def look_for(self, number: int, why: str) -> Job | None:
+        """Look a few times, over some seconds, for a chunk that may have arrived; adopt its job if it has.
+
+        Raises
+        ------
+        NobodyKnowsError
+            If it may be there or not, and the list cannot tell.
+        """
         drive = self.drive
         drive.ledger.looking(number)
         drive.change_chunk(number, status="looking")
         what = f"{drive.label(number)}: {why}, looking for it among the jobs"
-        known = drive.ledger.known_jobs(number)
-        finding = Finding.UNCLEAR
+        sent = Sent(drive.name(number), drive.chunk(number).rows)
+        if self.doubted is None:
+            self.doubted = Known(drive.ledger.known_jobs(number))
+        found: Job | Finding = Finding.UNCLEAR
         for moment in SETTLING:
             drive.say(what, current=number)
             drive.rest(moment, stoppable=False)
             try:
-                jobs = drive.persist(drive.client.jobs, what, patience=PATIENCE_WITH_A_JOB, stoppable=False)
+                jobs = drive.list_jobs(what, patience=PATIENCE_WITH_A_JOB, stoppable=False)
+                found = self.examined(jobs, sent, self.doubted)
             except AuthenticationError as error:
                 self.locate(error, number)
                 raise
-            except AnalytexError:
-                return Finding.UNCLEAR
-            self.learn_echo(jobs)
-            found = look(
-                jobs, self.name(number), known=known, others=self.other_jobs(jobs), echoes=drive.echoes
-            )
+            except AnalytexError as error:
+                raise NobodyKnowsError from error
             if not isinstance(found, Finding):
                 return self.adopt(number, found)
-            finding, drive.looked = found, jobs
-        return finding
-
-    def other_jobs(self, jobs: list[Job]) -> set[str]:
-        """Return the jobs of a list that are known to be other chunks, of this push or another."""
-        return set(ledgers.pushes_of_jobs(self.drive.ledger.journal, [job.job_id for job in jobs]))
-
-    def learn_echo(self, jobs: list[Job]) -> None:
-        """Learn from a list that holds other chunks of this push that the service gives file names back."""
-        if any((job.filename or "").startswith(f"{self.drive.push_id}-") for job in jobs):
-            self.drive.echoes = True
-
-    def note_echo(self, number: int, job: Job) -> None:
-        """Learn from an answer whether the service gives file names back."""
-        name = self.name(number)
-        if name is None or self.drive.echoes:
-            return
-        if is_name_of(job, name):
-            self.drive.echoes = True
-        elif job.filename:
-            self.drive.echoes = False
+            drive.looked = jobs
+        if found is Finding.UNCLEAR:
+            raise NobodyKnowsError
+        return None
 
     def queue(self, number: int) -> Job | None:
         """Wait for the job in the way to end; return it at once if it is the chunk's own."""
         drive = self.drive
         what = f"{drive.label(number)} waits for a job that runs; asking which"
         try:
-            jobs = drive.persist(
-                drive.client.jobs, what, patience=PATIENCE_WITH_A_JOB, stoppable=True, phase="waiting"
-            )
+            jobs = drive.list_jobs(what, patience=PATIENCE_WITH_A_JOB, stoppable=True, phase="waiting")
         except AuthenticationError as error:
             self.locate(error, number)
             raise
         except AnalytexError:
             jobs = []
-        mine = by_name(jobs, self.name(number))
+        mine = self.recognised(number, jobs)
         if mine is not None:
             return mine
         other = in_the_way(jobs)
@@ -283,11 +321,11 @@ class Sender:
                     stoppable=True,
                     phase="waiting",
                 )
-            except NotFoundError:
-                return False
             except AuthenticationError as error:
                 self.locate(error, number)
                 raise
+            except AnalytexError:
+                return False
         self.blind = 0
         return True
 
@@ -298,6 +336,13 @@ class Sender:
             f"Nothing is lost: apd.resume({self.drive.push_id!r}) goes on with it once that is mended."
         )
         error.args = (words,)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The ids of the jobs that were listed before a chunk was sent; None when nobody had looked."""
+
+    jobs: frozenset[str] | None
 
 
 class NotArrivedError(Exception):

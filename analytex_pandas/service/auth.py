@@ -27,22 +27,23 @@ class TokenAuth(AuthBase):
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put the key on a request."""
-        request.headers["Authorization"] = f"Token {self.key.secret}"
+        request.headers["Authorization"] = f"Token {self.key.reveal()}"
         return request
 
 
 def masked(text: str, key: ApiKey) -> str:
     """Return a text from outside without the key, should it echo it."""
-    return text.replace(key.secret, MASK) if len(key.secret) >= MIN_MASKED_CHARACTERS else text
+    secret = key.reveal()
+    return text.replace(secret, MASK) if len(secret) >= MIN_MASKED_CHARACTERS else text
 
 
 def masked_bytes(content: bytes, key: ApiKey) -> bytes:
     """Return an answer without the key, should it echo it."""
-    secret = key.secret.encode()
+    secret = key.reveal().encode()
     return content.replace(secret, MASK.encode()) if len(secret) >= MIN_MASKED_CHARACTERS else content
 
 
 def account_digest(key: ApiKey, place: str, salt: bytes) -> str:
     """Return what tells an account (key and place) apart on this machine without giving the key away."""
     salt = hashlib.sha256(salt + place.encode()).digest()
-    return hashlib.scrypt(key.secret.encode(), salt=salt, n=SCRYPT_COST, r=8, p=1, dklen=32).hex()
+    return hashlib.scrypt(key.reveal().encode(), salt=salt, n=SCRYPT_COST, r=8, p=1, dklen=32).hex()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn, TypeVar, get_args
+from typing import TYPE_CHECKING, BinaryIO, NoReturn, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from analytex_pandas import settings
-from analytex_pandas.errors import AuthenticationError, ServerError, ValidationError
+from analytex_pandas.errors import AnalytexError, ServerError, ValidationError
 from analytex_pandas.service import auth, failures, upload
+from analytex_pandas.service.listing import Listing
 from analytex_pandas.service.pages import NextPage
-from analytex_pandas.service.paths import job_url, merge_paths, next_url
+from analytex_pandas.service.paths import job_url, merge_paths
 from analytex_pandas.service.records import lines_json, records_json
 from analytex_pandas.service.transport import Transport
 from analytex_pandas.service.wire import Job, Kind, parse_job, parse_job_list
@@ -20,14 +21,11 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping
 
+    from analytex_pandas.service.listing import Page
     from analytex_pandas.service.transport import Answer
     from analytex_pandas.service.upload import Body
 
 T = TypeVar("T")
-
-MAX_PAGES: Final = 1_000
-MAX_STALE_PAGES: Final = 3
-"""Pages in a row without a job not listed before: new jobs shift a list by a few, but not by so many."""
 
 
 class Client:
@@ -75,13 +73,13 @@ class Client:
         failure: BaseException | None = None
         try:
             self.key = settings.api_key(api_key)
-        except AuthenticationError as error:
+            self.base_url = settings.base_url(environment)
+        except AnalytexError as error:
             failure = failures.bare(error)
-        # A traceback that prints local variables would show it, a mistyped one too.
-        del api_key
+        # A traceback that prints local variables would show it, mistyped or in the wrong place, too.
+        del api_key, environment
         if failure is not None:
             raise failure
-        self.base_url = settings.base_url(environment)
         self.timeout = checked_timeout(timeout)
         self.paths = merge_paths(paths)
         self.transport = Transport(self.key, self.base_url, self.timeout)
@@ -252,29 +250,20 @@ class Client:
         AuthenticationError, RateLimitError, ServerError, TransportError
             If the service did not say, or not all: a list is whole or an error.
         """
+        return self.listing().read()
+
+    def listing(self) -> Listing:
+        """Return a reading of the account's jobs that can go on where it failed."""
         call = "Listing the jobs"
-        first = url = self.base_url + self.paths["jobs"]
-        jobs: dict[str, Job] = {}
-        asked: set[str] = set()
-        stale = 0
-        while url not in asked and len(asked) < MAX_PAGES and stale < MAX_STALE_PAGES:
-            asked.add(url)
+
+        def page(url: str) -> Page:
             answer = self.transport.get(url, call)
-            page, following = read(answer, call, parse_job_list)
-            before = len(jobs)
-            for job in page:
-                jobs.setdefault(job.job_id, job)
-            stale = stale + 1 if len(jobs) == before else 0
+            jobs, following = read(answer, call, parse_job_list)
             if following is None and (link := answer.next_link()):
                 following = NextPage("url", link)
-            if following is None:
-                return list(jobs.values())
-            url = next_url(first, answer.url, following)
-        raise ServerError(
-            f"{call}: the pages of the list do not come to an end: {len(asked)} were read, with "
-            f"{len(jobs):,} jobs, and the last points to {failures.in_brief(url)}. So it is not known "
-            "which jobs there are."
-        )
+            return jobs, following, answer.url
+
+        return Listing(self.base_url + self.paths["jobs"], page, call)
 
 
 def read(answer: Answer, call: str, parse: Callable[[object], T]) -> T:

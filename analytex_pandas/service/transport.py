@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import requests
@@ -57,8 +57,31 @@ class Answer:
         return next((link["url"] for link in links if link.get("rel") == "next"), None)
 
 
+class Adapter(requests.adapters.HTTPAdapter):
+    """Makes connections that print nothing: at the debug level of ``http.client`` they would print the key."""
+
+    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
+        """Return a pool of such connections."""
+        return silenced(super().get_connection_with_tls_context(*arguments, **options))
+
+    def get_connection(self, *arguments: Any, **options: Any) -> Any:
+        """Return a pool of such connections, for requests before 2.32."""
+        return silenced(super().get_connection(*arguments, **options))
+
+
+def silenced(pool: Any) -> Any:
+    """Return a pool of connections with connections that print nothing, whatever debug level is set."""
+    pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"debuglevel": 0})
+    return pool
+
+
 class Session(requests.Session):
     """A session that leaves redirects alone: whether the key may follow one is decided in ``Transport``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, Adapter())
 
     def get_redirect_target(self, resp: Response) -> str | None:  # noqa: ARG002  # the name is the library's
         """Find no target."""

@@ -31,11 +31,23 @@ ODD_IDS = (
     "plain-{n}",
 )
 
+RENAMED = {
+    "folder": "tenant 7/uploads/{name}",
+    "windows": "C:\\up\\{name}",
+    "prefixed": "9f1c2d07_{name}",
+    "quoted": "uploads%2F{name}",
+    "zipped": "{name}.gz",
+    "shouted": "{stem}.NDJSON",
+    "tidied": "{stem}_ndjson",
+}
+"""What services make of the name of an uploaded file."""
+
 PAGES: dict[str, tuple[Any, ...]] = {
     "html": (502, "<html><script>alert(1)</script>Bad Gateway</html>"),
     "html200": (200, "<html>Welcome to the airport's wifi</html>"),
     "empty": (200, ""),
     "429": (429, {"errors": [{"message": "slow down"}]}, {"Retry-After": "0"}),
+    "busy": (429, "", {"Retry-After": "300"}),
     "redirect": (302, "", {"Location": "http://192.0.2.1/login"}),
 }
 
@@ -70,7 +82,9 @@ class OtherService:
     seconds_a_row: float = 0.0
     tail: float = 0.0
     echo: str = "name"
-    """"name", "none", or "other" for a name of the service's own."""
+    """"name", "none", a key of ``RENAMED``, or "other" for a name of the service's own, also where none was sent."""
+    named_in: tuple[str, ...] = ("submit", "list", "poll")
+    """The answers that show a job's name."""
     list_style: str = "bare"
     """"bare", "wrapped" or "pages"."""
     odd_ids: bool = True
@@ -142,7 +156,11 @@ class OtherService:
         job_id = (ODD_IDS[number % len(ODD_IDS)] if self.odd_ids else "job-{n}").format(n=number)
         now = time.monotonic()
         duration = self.seconds_a_job + len(lines) * self.seconds_a_row if seconds is None else seconds
-        shown = {"name": filename, "none": None, "other": f"upload-{number}.bin"}[self.echo]
+        shown: str | None = f"upload-{number}.bin" if self.echo == "other" else filename
+        if self.echo == "none":
+            shown = None
+        elif filename is not None and self.echo in RENAMED:
+            shown = RENAMED[self.echo].format(name=filename, stem=filename.removesuffix(".ndjson"))
         job = RemoteJob(job_id, kind, filename, lines, now, duration, listed_from=now + self.listing_delay)
         job.shown_name = shown
         if self.fails(number):
@@ -151,7 +169,7 @@ class OtherService:
         self.jobs.append(job)
         return job
 
-    def describe(self, job: RemoteJob) -> dict[str, Any]:
+    def describe(self, job: RemoteJob, view: str) -> dict[str, Any]:
         elapsed = time.monotonic() - job.started
         ended = elapsed >= job.seconds
         rows = len(job.lines)
@@ -166,7 +184,7 @@ class OtherService:
             "type": job.kind,
             "total_rows": rows,
         }
-        if job.shown_name is not None:
+        if job.shown_name is not None and view in self.named_in:
             document["filename"] = job.shown_name
         if ended:
             document["errors"] = job.errors
@@ -194,12 +212,12 @@ class OtherService:
         else:
             name, lines = None, [json.dumps(record).encode() for record in json.loads(body)[kind]]
         job = self._new_job(kind, name, lines)
-        return 202, {**self.describe(job), "status": "queued", "errors": []}
+        return 202, {**self.describe(job, "submit"), "status": "queued", "errors": []}
 
     def listing(self, query: str) -> tuple[int, object]:
         now = time.monotonic()
         jobs = [
-            {name: value for name, value in self.describe(job).items() if name != "errors"}
+            {name: value for name, value in self.describe(job, "list").items() if name != "errors"}
             for job in reversed(self.jobs)
             if now >= job.listed_from and job.job_id not in self.hidden
         ]
@@ -215,7 +233,7 @@ class OtherService:
         for job in self.jobs:
             if job.job_id == job_id and job_id not in self.forgotten:
                 job.polls += 1
-                return 200, self.describe(job)
+                return 200, self.describe(job, "poll")
         return 404, {"errors": [{"message": "no such job"}]}
 
 

@@ -28,6 +28,7 @@ from analytex_pandas.sandbox_server import Sandbox
 from analytex_pandas.service.client import Client
 
 if TYPE_CHECKING:
+    from analytex_pandas.service.listing import Listing
     from analytex_pandas.service.wire import Job
 
 EXAMPLES = int(os.environ.get("ANALYTEX_MACHINE_EXAMPLES", "8"))
@@ -61,9 +62,16 @@ class MortalClient(Client):
         self.die("submit", after=True)
         return job
 
-    def jobs(self) -> list[Job]:
-        self.die("list", after=False)
-        return super().jobs()
+    def listing(self) -> Listing:
+        listing = super().listing()
+        page = listing._page  # noqa: SLF001  # the one request that a reading makes
+
+        def mortal(url: str) -> Any:
+            self.die("list", after=False)
+            return page(url)
+
+        listing._page = mortal  # noqa: SLF001  # as above
+        return listing
 
     def job(self, job_id: str) -> Job:
         self.die("poll", after=False)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from other_service import OtherService
 
     from analytex_pandas.push.settling import SendingChunk, SettledChunk
+    from analytex_pandas.push.spool import Spool
 
 
 def test_errors_point_at_the_inputs_own_rows(service: OtherService, tmp_path: Path) -> None:
@@ -81,15 +82,17 @@ def test_retry_hands_fixed_rows_to_who_knows_frames(service: OtherService, tmp_p
     service.report = refusing(1)
     got: list[Any] = []
 
-    def replan(fixed: Any, document: Any, rows: Any, lines: list[bytes]) -> Any:
+    def replan(fixed: Any, document: Any, rows: Any, lines: list[bytes], spool: Spool) -> Any:
         got.append((fixed, document.id, rows["position"].to_pylist(), lines))
-        return make_plan(tmp_path, 1, 1, push_id="20261124-000000-aaaaaa")
+        assert spool.directory.parent == tmp_path / "spool"
+        return make_plan(tmp_path, 1, 1, push_id=spool.directory.name)[0]
 
     push = begin(tmp_path, service, bindings=Bindings(replan=replan)).wait()
     fixed = pd.DataFrame({"user_id": ["u1"]})
     again = push.retry(fixed).wait()
     assert got == [(fixed, push.id, [1], [b'{"user_id": "u1", "metadata": {"n": 1}}'])]
-    assert again.id == "20261124-000000-aaaaaa"
+    assert again.parent == push.id
+    assert service.uploads()[-1] == f"{again.id}-00001.ndjson"
 
 
 def test_a_failed_job_refuses_all_its_rows_and_the_push_goes_on(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hasty import HastyClock
-from other_service import OtherService, serving
+from other_service import RENAMED, OtherService, serving
 from plans import make_plan
 
 from analytex_pandas.errors import AuthenticationError, ValidationError
@@ -94,6 +94,178 @@ def test_a_service_that_renames_files_cannot_tell(tmp_path: Path) -> None:
         push = begin(tmp_path, service).wait()
     assert push.jobs["status"].tolist() == ["completed", "unknown", "completed"]
     assert service.applied() == dict.fromkeys(IDS, 1)
+
+
+@pytest.mark.parametrize("echo", RENAMED)
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_name_is_recognised_whatever_was_made_of_it(tmp_path: Path, echo: str, count: int) -> None:
+    """Folders, prefixes, escapes and endings come and go on the way through a service's storage."""
+    with serving(faults=once("submit", count, "drop_after"), echo=echo) as service:
+        push = begin(tmp_path, service).wait()
+    assert service.applied() == dict.fromkeys(IDS, 1)
+    assert push.status == "completed"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_job_that_the_list_shows_without_its_name_is_asked_about(tmp_path: Path, count: int) -> None:
+    """Lists are often shorter than the answer about one job."""
+    with serving(faults=once("submit", count, "drop_after"), named_in=("submit", "poll")) as service:
+        push = begin(tmp_path, service).wait()
+    assert service.applied() == dict.fromkeys(IDS, 1)
+    assert push.status == "completed"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    "manners",
+    [
+        {"echo": "other"},
+        {"echo": "none"},
+        {"named_in": ("submit",)},
+        {"echo": "other", "named_in": ("list",)},
+        {"echo": "other", "transport": "json"},
+        {"echo": "none", "listing_delay": 0.3, "seconds_a_job": 0.8},
+    ],
+)
+def test_what_nobody_can_tell_is_never_sent_twice(
+    tmp_path: Path, count: int, manners: dict[str, Any]
+) -> None:
+    """Whatever a service shows in place of names, from the first chunk on: rows are unknown rather than doubled."""
+    options = {key: value for key, value in manners.items() if key == "transport"}
+    shown = {key: value for key, value in manners.items() if key != "transport"}
+    with serving(faults=once("submit", count, "drop_after"), **shown) as service:
+        push = begin(tmp_path, service, **options).wait()
+    assert service.applied() == dict.fromkeys(IDS, 1)
+    assert push.counts[["acknowledged", "unknown"]].tolist() == [4, 2]
+
+
+@pytest.mark.parametrize("echo", ["name", "none"])
+def test_somebody_elses_job_of_other_rows_is_not_taken_for_ones_own(tmp_path: Path, echo: str) -> None:
+    """It starts just when the very first upload is lost, and nothing is known of the service's manners."""
+    with serving(echo=echo) as service:
+
+        def faults(call: str, number: int) -> str | None:
+            if (call, number) != ("submit", 1):
+                return None
+            service.start_job(rows=30, seconds=0.1, filename="theirs.csv")
+            return "drop"
+
+        service.faults = faults
+        push = begin(tmp_path, service).wait()
+    assert push.status == "completed"
+    assert {name: count for name, count in service.applied().items() if name != "x"} == dict.fromkeys(IDS, 1)
+
+
+def test_an_upload_is_sent_again_when_the_list_is_empty_though_nobody_had_looked(tmp_path: Path) -> None:
+    """The list could not be read before the submit; that it is empty afterwards says enough."""
+
+    def faults(call: str, number: int) -> str | None:
+        return ("drop" if number == 1 else None) if call == "submit" else ("500" if number < 9 else None)
+
+    with serving(faults=faults, echo="none") as service:
+        push = begin(tmp_path, service).wait()
+    assert push.status == "completed"
+    assert service.applied() == dict.fromkeys(IDS, 1)
+
+
+def test_a_submit_that_is_redirected_may_have_arrived(tmp_path: Path) -> None:
+    """A service may answer an upload by pointing to its job."""
+    with serving(faults=once("submit", 2, "redirect_after")) as service:
+        push = begin(tmp_path, service).wait()
+    assert push.status == "completed"
+    assert service.applied() == dict.fromkeys(IDS, 1)
+
+
+def test_a_login_page_before_the_list_is_waited_for(tmp_path: Path) -> None:
+    """The list that has to tell whether a chunk arrived is redirected for a while."""
+
+    def faults(call: str, number: int) -> str | None:
+        if (call, number) == ("submit", 1):
+            return "drop_after"
+        return "redirect" if call == "list" and 2 <= number <= 4 else None
+
+    with serving(faults=faults) as service:
+        push = begin(tmp_path, service).wait()
+    assert push.status == "completed"
+    assert service.applied() == dict.fromkeys(IDS, 1)
+
+
+@pytest.mark.parametrize("fault", ["redirect", "400", "404", "html", "429"])
+def test_a_job_in_the_way_that_cannot_be_asked_about_is_waited_for_all_the_same(
+    tmp_path: Path, fault: str
+) -> None:
+    """409 is a queue, whatever comes of the questions meanwhile."""
+    with serving() as service:
+        service.start_job(rows=1000, seconds=0.6)
+
+        def faults(call: str, number: int) -> str | None:
+            return fault if call == "poll" and number < 3 else None
+
+        service.faults = faults
+        push = begin(tmp_path, service).wait()
+    assert push.status == "completed"
+    assert push.jobs["attempts"].tolist() == [1, 1, 1]
+
+
+def test_a_push_that_got_going_is_patient_in_a_new_process_too(tmp_path: Path) -> None:
+    """An outage at the moment of resuming is no reason to give up after two minutes."""
+    with serving(seconds_a_job=0.2) as service:
+        push = begin(tmp_path, service)
+        push.cancel()
+        push.wait()
+        assert push.counts["acknowledged"] in (0, 2)
+        begun = service.calls["submit"]
+        if not begun:
+            service.faults = lambda _call, _number: None
+            resume(push.id, push.client, state_directory=tmp_path).cancel()
+
+        def faults(call: str, number: int) -> str | None:
+            return "503" if call == "submit" and begun < number < begun + 14 else None
+
+        service.faults = faults
+        clock = HastyClock()
+        resumed = resume(push.id, push.client, state_directory=tmp_path, clock=clock).wait()
+    assert resumed.status == "completed"
+    assert service.applied() == dict.fromkeys(IDS, 1)
+
+
+@pytest.mark.parametrize("call", ["submit", "list", "poll"])
+def test_a_retry_after_is_kept_however_long(tmp_path: Path, call: str) -> None:
+    """Five minutes are more than the patience with a service that never took anything, but it is there and says so."""
+    with serving(faults=once(call, 1, "busy")) as service:
+        document, spool = make_plan(tmp_path, 6, 2)
+        clock = HastyClock()
+        push = start(
+            document, spool, Client(service.key, service.url), state_directory=tmp_path, clock=clock
+        ).wait()
+    assert push.status == "completed"
+    assert clock.skipped >= 299
+
+
+def test_the_look_ahead_keeps_a_retry_after(tmp_path: Path) -> None:
+    """What is asked for ahead of time is asked for no sooner than the service allows."""
+    with serving(faults=once("list", 2, "busy"), seconds_a_job=0.4) as service:
+        push = begin(tmp_path, service).wait()
+    first = push.jobs.iloc[0]
+    assert (first["ended_at"] - first["submitted_at"]).total_seconds() >= 299
+
+
+def test_a_list_of_many_pages_is_read_on_where_it_failed(tmp_path: Path) -> None:
+    """Every other answer of the list fails: beginning again each time would hardly ever come to its end."""
+
+    def faults(call: str, number: int) -> str | None:
+        if call == "submit":
+            return "drop" if number == 20 else None
+        return "500" if call == "list" and number % 2 else None
+
+    with serving(faults=faults, list_style="pages", seconds_a_job=0.0) as service:
+        for _ in range(30):
+            service.start_job(rows=1, seconds=0.0)
+        document, spool = make_plan(tmp_path, 3, 1)
+        client = Client(service.key, service.url)
+        push = start(document, spool, client, state_directory=tmp_path, clock=HastyClock()).wait()
+    assert push.status == "completed"
+    assert service.calls["list"] < 120
 
 
 def test_a_job_in_the_way_is_waited_for(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class TestSubmitFile:
         assert client.submit_file(path, kind).job_id == "1"
         (request,) = service.requests
         assert (request.method, request.path) == ("POST", f"/v1/{kind}/bulk_identify")
-        assert request.headers["Authorization"] == f"Token {client.key.secret}"
+        assert request.headers["Authorization"] == f"Token {client.key.reveal()}"
         assert request.headers["Accept"] == "application/json, text/plain, */*"
         assert request.headers["User-Agent"].startswith("analytex-pandas")
         assert int(request.headers["Content-Length"]) == len(request.body)
@@ -393,7 +393,7 @@ class TestJobs:
         self, service: Service, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """There is an end to what is read, and it is said."""
-        monkeypatch.setattr("analytex_pandas.service.client.MAX_PAGES", 10)
+        monkeypatch.setattr("analytex_pandas.service.listing.MAX_PAGES", 10)
 
         def page(_: Request) -> Any:
             number = len(service.requests)

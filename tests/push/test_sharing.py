@@ -1,0 +1,38 @@
+"""Several users of one state directory at once: nobody takes away what another is about to send."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from driving import client_of, refusing
+
+import analytex_pandas as apd
+
+if TYPE_CHECKING:
+    from other_service import OtherService
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_plans_made_meanwhile_leave_a_retry_alone(service: OtherService, mended: bool) -> None:
+    """A plan sweeps what dead plans have left behind; the rows of a retry lie there before it is written down."""
+    service.report = refusing(*range(5))
+    service.seconds_a_job = 0.0
+    frame = pd.DataFrame({"user_id": [f"u{n}" for n in range(5)], "n": range(5)})
+    first = apd.push_users(frame, client=client_of(service), progress=False)
+    over = threading.Event()
+
+    def others() -> None:
+        while not over.is_set():
+            apd.plan_users(frame)
+
+    thread = threading.Thread(target=others)
+    thread.start()
+    try:
+        again = [first.retry(frame if mended else None, wait=True, progress=False) for _ in range(6)]
+    finally:
+        over.set()
+        thread.join()
+    assert [push.counts["refused"] for push in again] == [5] * 6
