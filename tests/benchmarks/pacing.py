@@ -32,7 +32,11 @@ def measure(seconds: float, chunks: int, manners: dict[str, Any]) -> tuple[float
     submits = [request.at for request in asked if request.endpoint == "submit"]
     ends = [request.at for request in asked if request.endpoint == "job"]
     polls = Counter(request.job_id for request in asked if request.endpoint == "job")
-    return chunks * seconds / (max(ends) - min(submits)), max(polls.values()), len(ends) / chunks
+    return (
+        chunks * seconds / (max(ends) - min(submits)).total_seconds(),
+        max(polls.values()),
+        len(ends) / chunks,
+    )
 
 
 def main() -> None:
