@@ -33,11 +33,11 @@ from analytex_pandas.push.push import LIVE, Push
 from analytex_pandas.push.state import FINISHED, SETTLED, counted
 from analytex_pandas.sandbox_server import Sandbox
 
-EXAMPLES = int(os.environ.get("ANALYTEX_MACHINE_EXAMPLES", "7"))
+EXAMPLES = int(os.environ.get("ANALYTEX_MACHINE_EXAMPLES", "6"))
 PUSH_ID = "20261123-231500-3f9a1c"
 SKIPPED, ROWS, CHUNK_ROWS = 2, 12, 3
 IDS = [f"u{SKIPPED + n}" for n in range(ROWS)]
-REFUSED = ("u5", "u9")
+REFUSED = ("u2", "u5", "u6", "u9", "u13")
 FAULTS = [
     "drop_request", "drop_answer", "cut_answer", "slow", "http_429", "http_500", "http_502_html", "http_503",
     "accepted_500", "empty_body", "html_200", "redirect",
@@ -63,9 +63,13 @@ class Journey(RuleBasedStateMachine):
             [("array", "url"), ("wrapped", "url"), ("paginated", "cursor"), ("paginated", "links")]
         ),
         included=st.booleans(),
-        manners=st.sampled_from([("file", True)] * 3 + [("file", False), ("json", True)]),
+        manners=st.sampled_from([("file", True), ("file", True), ("file", False), ("json", True)]),
+        weather=st.sampled_from([0.0, 0.1, 0.25]),
+        seed=st.integers(0, 999),
     )
-    def begin(self, shape: Any, ids: Any, listed: Any, included: bool, manners: Any) -> None:
+    def begin(
+        self, *, shape: Any, ids: Any, listed: Any, included: bool, manners: Any, weather: float, seed: int
+    ) -> None:
         self.state = Path(tempfile.mkdtemp())
         self.fate = Fate()
         self.unwatch = self.fate.watched()
@@ -73,7 +77,7 @@ class Journey(RuleBasedStateMachine):
         self.names_tell = transport == "file" and echo
         self.foreign = self.lossy = False
         self.sandbox = Sandbox(
-            rows_per_minute=2400,
+            rows_per_minute=6000,
             error_shape=shape,
             job_ids=ids,
             job_list=listed[0],
@@ -83,6 +87,10 @@ class Journey(RuleBasedStateMachine):
             completed_includes_refused=included,
             refuse=dict.fromkeys(REFUSED, ("bad", "n", "no")),
             keep_bodies=True,
+            faults=dict.fromkeys(
+                ["drop_answer", "accepted_500", "drop_request", "http_502_html"], weather / 3
+            ),
+            seed=seed,
         ).start()
         document, spool = make_plan(
             self.state, ROWS, CHUNK_ROWS, push_id=PUSH_ID, skipped=SKIPPED, index=LABELS, transport=transport
@@ -129,7 +137,7 @@ class Journey(RuleBasedStateMachine):
         self.lossy = self.lossy or kind == "lose_rows"
         self.sandbox.fault(kind, "submit", 1)
 
-    @rule(rows=st.integers(1, 20), named=st.booleans())
+    @rule(rows=st.integers(1, 40), named=st.booleans())
     def somebody_starts_a_job(self, rows: int, named: bool) -> None:
         try:
             self.sandbox.start_foreign_job(rows, filename="theirs.ndjson" if named else None)
@@ -140,6 +148,19 @@ class Journey(RuleBasedStateMachine):
     @rule(moment=st.sampled_from(MOMENTS))
     def the_process_will_die(self, moment: str) -> None:
         self.fate.moment = moment
+
+    @rule(moment=st.sampled_from(MOMENTS))
+    def the_process_dies_and_another_carries_on(self, moment: str) -> None:
+        self.fate.moment = moment
+        self.push.unpause()
+        until(lambda: self.fate.moment is None or not self.is_alive())
+        self.fate.moment = None
+        if not self.push.done or self.push.status not in FINISHED:
+            self.push = self.come_back()
+
+    @rule()
+    def the_last_answer_is_lost(self) -> None:
+        self.sandbox.fault("drop_answer", "submit", 1)
 
     @rule()
     def a_new_process_resumes(self) -> None:
