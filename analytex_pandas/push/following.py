@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError
 from analytex_pandas.push.drive import PATIENCE_WITH_A_JOB, Setback, in_brief, logger
 from analytex_pandas.push.lookup import by_name
-from analytex_pandas.push.pacing import Watch, backoff, next_poll, told_to_wait
+from analytex_pandas.push.pacing import Watch, backoff, told_to_wait
 from analytex_pandas.push.state import running_status
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Follower:
         self.show(number, job, watch)
         self.ahead = None
         # An end that the answer to something else shows may lack the errors: the job itself is asked anyway.
-        delay = next_poll(0.0, drive.pace.expected(watch)) if job is not None and not job.ended else 0.0
+        delay = drive.pace.next_poll(watch, 0.0) if job is not None and not job.ended else 0.0
         while True:
             drive.rest(delay, stoppable=False)
             try:
@@ -62,7 +62,7 @@ class Follower:
             watch.note(elapsed, now.completed_rows)
             self.show(number, now, watch)
             told = self.look_ahead(number)
-            delay = max(told, next_poll(drive.clock.monotonic() - begin, drive.pace.expected(watch)))
+            delay = max(told, drive.pace.next_poll(watch, drive.clock.monotonic() - begin))
 
     def ask(self, number: int) -> Job:
         """Return the chunk's job as it stands, asking until there is an answer.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from analytex_pandas.errors import AnalytexError
 from analytex_pandas.push.state import ChunkState
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ class Ledger:
     ) -> None:
         """Write down what became of every row of a chunk."""
         with self.journal.writing() as connection:
-            connection.execute(
+            changed = connection.execute(
                 "UPDATE chunk SET status = ?, completed_rows = ?, refused = ?, unknown = ?, ended_at = ?, "
                 "known_jobs = NULL WHERE push = ? AND number = ?",
                 [
@@ -225,6 +226,7 @@ class Ledger:
                     chunk.number,
                 ],
             )
+            self._check(changed)
             connection.executemany(
                 "INSERT INTO error VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -268,19 +270,30 @@ class Ledger:
 
     def _set_push(self, **values: object) -> None:
         with self.journal.writing() as connection:
-            connection.execute(
+            changed = connection.execute(
                 f"UPDATE push SET {assignments(values)} WHERE id = ?",  # noqa: S608  # names of columns written here
                 [*values.values(), self.push_id],
             )
+            self._check(changed)
 
     def _set_chunk(self, number: int, hook: Hook | None = None, /, **values: object) -> None:
         with self.journal.writing() as connection:
-            connection.execute(
+            changed = connection.execute(
                 f"UPDATE chunk SET {assignments(values)} WHERE push = ? AND number = ?",  # noqa: S608  # as above
                 [*values.values(), self.push_id, number],
             )
+            self._check(changed)
             if hook is not None:
                 hook(connection)
+
+    def _check(self, changed: sqlite3.Cursor) -> None:
+        """Raise AnalytexError where the journal does not have what was to be changed."""
+        if changed.rowcount != 1:
+            raise AnalytexError(
+                f"The journal {self.journal.path} does not have push {self.push_id!r} any more: somebody has "
+                "removed or replaced the file while the push was driven. Nothing more is sent, since it could "
+                "not be written down. Put the file back and resume; else plan again what was not sent."
+            )
 
 
 def assignments(values: Mapping[str, object]) -> str:

@@ -23,8 +23,14 @@ LONGEST_POLL: Final = 30.0
 SHORTEST_POLL: Final = 0.06
 FIRST_POLL: Final = 0.15
 STEADY_POLL: Final = 0.4
-REACH: Final = 1.5
-"""How far ahead a tentative expectation is trusted, in times of what the job has run already."""
+GROWTH: Final = 0.17
+"""Seconds to the next question, in times of what the job has run, where nothing better is known."""
+HASTE: Final = 0.1
+"""The same at least, where a job's own progress says that it is about to end: it may say so for long."""
+STRIDES: Final = 3
+"""In how many strides a job is followed to where it is expected to end, for the eyes of who watches."""
+STEPS: Final = 5
+"""In how many steps the time is searched in which it is expected to end."""
 LONGEST_RETRY_AFTER: Final = 3600.0
 """Seconds that a Retry-After is kept at most."""
 LONGEST_BACKOFF: Final = 60.0
@@ -52,16 +58,22 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Expectation:
-    """Seconds after its start between which a job is expected to end, and how closely to watch it then.
-
-    It is `tentative` as long as it rests on the job's own progress alone: the first rows say little of the others.
-    """
+class Window:
+    """Seconds after its start between which a job is expected to end."""
 
     early: float
     late: float
-    closest: float
-    tentative: bool = False
+
+    def scaled(self, share: float) -> Window:
+        """Return the window of a job of so many times the rows, from no growth to growth in step."""
+        return Window(self.early * min(share, 1.0), self.late * max(share, 1.0))
+
+    def narrowed(self, seen: Window, before: Window) -> Window:
+        """Return what this window and the last job say together; the last two jobs where they disagree."""
+        early, late = max(self.early, seen.early), min(self.late, seen.late)
+        if early <= late:
+            return Window(early, late)
+        return Window(min(before.early, seen.early), max(before.late, seen.late))
 
 
 @dataclass(slots=True)
@@ -72,6 +84,8 @@ class Watch:
     last_running: float = 0.0
     seen: list[tuple[float, int]] = field(default_factory=list)
     """(seconds, completed rows), the first and the last of them that moved."""
+    aims: int = 0
+    """How often it was asked for where its own progress had it end."""
 
     def note(self, elapsed: float, completed: int | None) -> None:
         """Take down that the job was still running, and how far it was."""
@@ -95,7 +109,8 @@ class Pace:
     def __init__(self) -> None:
         self._rows = 0
         self._seconds = 0.0
-        self._last: tuple[int, Expectation] | None = None
+        self._window: tuple[int, Window] | None = None
+        self._seen = Window(0.0, 0.0)
         self._tail = 0.0
         """Seconds that the last job still ran after its rows were done, by its own progress."""
 
@@ -113,20 +128,13 @@ class Pace:
         """
         self._rows += watch.rows
         self._seconds += max(cycle, 1e-6)
-        ended = max(ended, watch.last_running)
-        seen = Expectation(watch.last_running, ended, precision(ended))
-        seen = self._narrowed(watch.rows, seen)
-        self._last = (watch.rows, seen)
+        seen = Window(watch.last_running, max(ended, watch.last_running))
+        same = self._window is not None and self._window[0] == watch.rows
+        window = self._window[1].narrowed(seen, self._seen) if self._window is not None and same else seen
+        self._window, self._seen = (watch.rows, window), seen
         by_progress = watch.end_by_progress()
         if by_progress is not None:
-            self._tail = min(max(by_progress, seen.early), seen.late) - by_progress
-
-    def _narrowed(self, rows: int, seen: Expectation) -> Expectation:
-        if self._last is None or self._last[0] != rows:
-            return seen
-        before = self._last[1]
-        early, late = max(before.early, seen.early), min(before.late, seen.late)
-        return Expectation(early, late, precision(late)) if early <= late else seen
+            self._tail = min(max(by_progress, window.early), window.late) - by_progress
 
     def rate(self, watch: Watch | None = None, elapsed: float = 0.0) -> float | None:
         """Return rows a second over all jobs so far; of the first job, by its progress."""
@@ -136,47 +144,59 @@ class Pace:
             return watch.seen[-1][1] / elapsed
         return None
 
-    def expected(self, watch: Watch) -> Expectation | None:
-        """Return when a job is expected to end: as the last did, unless its own progress says otherwise."""
-        by_progress = watch.end_by_progress()
-        by_history = self._scaled(watch.rows)
-        if by_progress is None:
-            return by_history
-        by_progress += self._tail
-        if by_history is not None and by_history.early * 0.9 <= by_progress <= by_history.late * 1.1:
-            return by_history
-        # Nothing says yet what a job still does after its last row, so the first one is not pressed.
-        slack = precision(by_progress) if by_history is not None else 0.07 * by_progress
-        return Expectation(by_progress - slack, by_progress + slack, slack, tentative=True)
+    def next_poll(self, watch: Watch, elapsed: float) -> float:
+        """Return seconds until the next question about a job that was accepted `elapsed` seconds ago.
 
-    def _scaled(self, rows: int) -> Expectation | None:
-        if self._last is None:
-            return None
-        before, seen = self._last
-        share = rows / before if before else 1.0
-        early, late = seen.early * min(share, 1.0), seen.late * max(share, 1.0)
-        return Expectation(early, late, precision(late))
+        The jobs before it say when it ends. Its own progress may say that it ends sooner, and is never a
+        reason to ask later: rows that are counted late, or at first only, would put the question off for long.
+        """
+        by_progress = watch.end_by_progress()
+        if self._window is None:
+            delay = poll_of_the_first(watch, elapsed, by_progress)
+        else:
+            rows, window = self._window
+            window = window.scaled(watch.rows / rows if rows else 1.0)
+            delay = poll_by(window, watch, elapsed, None if by_progress is None else by_progress + self._tail)
+        return min(delay, LONGEST_POLL)
+
+
+def poll_of_the_first(watch: Watch, elapsed: float, end: float | None) -> float:
+    """Return seconds until the next question about a job when none before it has ended; `end` by its progress."""
+    if not elapsed:
+        return FIRST_POLL
+    usual = max(STEADY_POLL, GROWTH * elapsed)
+    soonest = max(SHORTEST_POLL, HASTE * elapsed)
+    if end is not None and elapsed < end <= elapsed + usual + soonest:
+        return aimed(watch, elapsed, end)
+    return usual
+
+
+def poll_by(window: Window, watch: Watch, elapsed: float, end: float | None) -> float:
+    """Return seconds until the next question about a job expected to end in a window; `end` by its progress."""
+    closest = precision(window.late)
+    usual = max(STEADY_POLL, GROWTH * elapsed)
+    if elapsed > window.late:
+        return min(max(closest, elapsed - window.late), usual)
+    if elapsed >= window.early - closest / 4:
+        return min(max(closest, (window.late - window.early) / STEPS), usual)
+    stride = min(max(window.late / STRIDES, STEADY_POLL), LONGEST_POLL)
+    until = window.early - elapsed
+    delay = until if until <= stride * 1.3 else stride
+    if end is not None and elapsed < end < min(elapsed + delay, 0.9 * window.early):
+        return aimed(watch, elapsed, end)
+    return delay
+
+
+def aimed(watch: Watch, elapsed: float, end: float) -> float:
+    """Return seconds until just after a job's end by its own progress; less closely after each time in vain."""
+    soonest = max(SHORTEST_POLL, HASTE * elapsed) * 2.0**watch.aims
+    watch.aims += 1
+    return max(end - elapsed + precision(end) / 2, soonest)
 
 
 def precision(duration: float) -> float:
     """Return to how many seconds the end of a job of this duration is worth knowing."""
     return max(SHORTEST_POLL, 0.015 * duration)
-
-
-def next_poll(elapsed: float, expected: Expectation | None) -> float:
-    """Return seconds until the next question about a job that was accepted `elapsed` seconds ago."""
-    if expected is None:
-        return min(max(STEADY_POLL, elapsed / 5), LONGEST_POLL) if elapsed else FIRST_POLL
-    closest = max(expected.closest, SHORTEST_POLL)
-    if elapsed < expected.early - closest / 4:
-        until = expected.early - elapsed
-        stride = min(max(expected.late / 4, STEADY_POLL), LONGEST_POLL)
-        if expected.tentative:
-            stride = min(stride, max(STEADY_POLL, REACH * elapsed))
-        return until if until <= stride * 1.3 else stride
-    if elapsed <= expected.late:
-        return max(closest, (expected.late - expected.early) / 3)
-    return min(max(closest, (elapsed - expected.late) / 2), LONGEST_POLL)
 
 
 def heals(error: Exception) -> bool:

@@ -13,6 +13,7 @@ from analytex_pandas.errors import AnalytexError, PushError
 from analytex_pandas.push import kept, tables
 from analytex_pandas.push.bindings import Bindings
 from analytex_pandas.push.drive import logger
+from analytex_pandas.push.locks import plan_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -332,9 +333,14 @@ class Push:
             self._ledger.ended(status, now, error)
         except AnalytexError as unwritten:
             status, error = "failed", error or unwritten
-        finally:
-            LIVE.pop(lock.key, None)
+        LIVE.pop(lock.key, None)
+        try:
+            # Asking whether it is free takes away what a plan's process left that was killed.
+            plan_lock(self.journal.directory, self.id).is_free()
             lock.release()
+        except OSError as kept:
+            # It is given back when the process ends; whoever waits for the push must not wait for that.
+            logger.warning("push %s: its lock stays until this process ends: %s", self.id, kept)
         if error is not None:
             error.push = self
         self._error = error

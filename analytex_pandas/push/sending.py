@@ -14,7 +14,7 @@ from analytex_pandas.errors import AnalytexError, AuthenticationError, ConflictE
 from analytex_pandas.push import ledger as ledgers
 from analytex_pandas.push.drive import PATIENCE_WITH_A_JOB, Setback
 from analytex_pandas.push.lookup import Finding, Sent, by_name, candidates, in_the_way, look
-from analytex_pandas.push.pacing import Pace, Watch, backoff, heals, may_have_arrived, next_poll
+from analytex_pandas.push.pacing import Pace, Watch, backoff, heals, may_have_arrived
 from analytex_pandas.push.settling import ChunkContent, SendingChunk
 from analytex_pandas.push.state import running_status
 
@@ -311,7 +311,7 @@ class Sender:
             elapsed = drive.clock.monotonic() - begin
             watch.note(elapsed, job.completed_rows)
             drive.say(f"waiting for {who}: {progress(job)}", phase="waiting", current=number)
-            drive.rest(next_poll(elapsed, pace.expected(watch)), stoppable=True)
+            drive.rest(pace.next_poll(watch, elapsed), stoppable=True)
             job_id = job.job_id
             try:
                 job = drive.persist(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from driving import client_of, refusing
+from driving import client_of, refusing, wait_until
 
 import analytex_pandas as apd
 
@@ -36,3 +39,21 @@ def test_plans_made_meanwhile_leave_a_retry_alone(service: OtherService, mended:
         over.set()
         thread.join()
     assert [push.counts["refused"] for push in again] == [5] * 6
+
+
+def test_the_lock_of_a_plan_whose_process_was_killed_goes_with_its_push(service: OtherService) -> None:
+    """Else a file would stay for each push that was killed and resumed."""
+    locks = Path(os.environ["ANALYTEX_STATE_DIR"]) / "locks"
+    plan = apd.plan_users(pd.DataFrame({"user_id": ["a"]}), client=client_of(service))
+    push_id = plan.id
+    assert plan.push(progress=False).status == "completed"
+    assert [path.name for path in locks.iterdir()] == [f"{push_id}.plan.lock"], "the plan still lives"
+    del plan
+    gc.collect()
+    service.seconds_a_job = 0.2
+    push = apd.push_users(
+        pd.DataFrame({"user_id": ["b"]}), client=client_of(service), wait=False, progress=False
+    )
+    (locks / f"{push.id}.plan.lock").touch()
+    push.wait()
+    wait_until(lambda: not list(locks.iterdir()))

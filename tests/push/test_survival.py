@@ -9,7 +9,7 @@ from hasty import HastyClock
 from other_service import RENAMED, OtherService, serving
 from plans import make_plan
 
-from analytex_pandas.errors import AuthenticationError, ValidationError
+from analytex_pandas.errors import AnalytexError, AuthenticationError, ValidationError
 from analytex_pandas.push.opening import resume, start
 from analytex_pandas.service.client import Client
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from analytex_pandas.push.push import Push
+    from analytex_pandas.push.state import PushState
 
 IDS = [f"u{place}" for place in range(6)]
 
@@ -359,6 +360,23 @@ def test_a_service_that_is_not_there_is_given_up_on_and_resumed(tmp_path: Path) 
         push.wait()
     assert push.counts["pending"] == 6
     assert push.counts["in_flight"] == 0
+
+
+def test_a_journal_that_is_taken_away_stops_the_push(tmp_path: Path) -> None:
+    """What cannot be written down is not sent: nobody would know of it after a crash."""
+    with serving(seconds_a_job=0.2) as service:
+        push = begin(tmp_path, service)
+
+        def take_away(state: PushState) -> None:
+            if state.chunk(1).job_id is not None:
+                for path in tmp_path.glob("journal.sqlite3*"):
+                    path.unlink()
+
+        push.subscribe(take_away)
+        with pytest.raises(AnalytexError, match="removed or replaced"):
+            push.wait()
+    assert len(service.jobs) == 1
+    assert push.counts["pending"] == 4
 
 
 def test_a_lost_spool_file_is_said(tmp_path: Path) -> None:
