@@ -15,15 +15,18 @@ import pyarrow as pa
 from analytex_pandas import settings
 from analytex_pandas.frame import duplicates
 from analytex_pandas.frame.columns import Coerced, Field, RawBatch, Traits
+from analytex_pandas.frame.fingerprints import Tally, of_lines
 from analytex_pandas.frame.labels import POSITION, labels
 from analytex_pandas.frame.layout import Layout, layout, same, unsendable, wrong_names
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
+from analytex_pandas.frame.notes import changes_of_type
 from analytex_pandas.frame.prepare import Encoded, Prepared, Report, encode_prepared, merged_types, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
-    from analytex_pandas.frame.columns import JsonKind
+    from analytex_pandas.frame.columns import JsonKind, Mask
+    from analytex_pandas.frame.fingerprints import Comparison, Memory
     from analytex_pandas.frame.hashing import Hashes
     from analytex_pandas.frame.options import Options
     from analytex_pandas.frame.sources import Source
@@ -65,6 +68,9 @@ class Scratch(Protocol):
         """Read the tables from the first, as many at a time as were added together."""
 
 
+NOTHING_REMEMBERED = "strict: nothing is remembered of this account yet, so there was nothing to compare with"
+
+
 @dataclass
 class Draft:
     """What is known of a plan as its batches pass: columns with their traits, invalid rows, chunks, counts."""
@@ -81,8 +87,19 @@ class Draft:
     invalid: int = 0
     duplicate: int = 0
     conflicting: int = 0
+    unchanged: int = 0
+    same: list[Mask] = field(default_factory=list)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    change_notes: Mapping[str, str] = field(default_factory=dict)
+    memory_note: str = ""
     index_names: tuple[Hashable, ...] = (None,)
     wrong: list[str] = field(default_factory=list)
+
+    def compared(self, comparison: Comparison) -> None:
+        """Add what a comparison with the account shows."""
+        self.same.append(comparison.unchanged)
+        for name, tally in comparison.tallies.items():
+            self.tallies[name] = self.tallies.get(name, Tally()) + tally
 
     def note(self, batch: Prepared) -> None:
         """Add what a prepared batch shows of its columns."""
@@ -122,7 +139,13 @@ class Draft:
 
 
 def draft(  # noqa: PLR0917  # the two readings have one signature
-    source: Source, options: Options, kind: Kind, store: ChunkStore, scratch: Scratch, workers: int
+    source: Source,
+    options: Options,
+    kind: Kind,
+    store: ChunkStore,
+    scratch: Scratch,
+    workers: int,
+    memory: Memory | None = None,
 ) -> Draft:
     """Read a source into chunks and return what is known of them.
 
@@ -140,18 +163,26 @@ def draft(  # noqa: PLR0917  # the two readings have one signature
     chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)
     with ThreadPoolExecutor(workers, thread_name_prefix="analytex-encode") as pool:
         read = encoded_at_once if source.settled else encoded_when_settled
-        for encoded in read(source, known, options, kind, scratch, outcome, pool, workers):
+        for encoded in read(source, known, options, kind, scratch, outcome, pool, workers, memory):
             if outcome.wrong:
                 continue
             chunker.add(encoded.lines, encoded.rows)
             scratch.add_hashes(encoded.hashes)
             outcome.reports += encoded.reports
             outcome.invalid += encoded.total - len(encoded.lines)
+            if encoded.comparison is not None:
+                outcome.compared(encoded.comparison)
+    if memory is not None and not outcome.wrong:
+        outcome.change_notes = changes_of_type(outcome.kinds, memory.types)
+        if options.strict and not memory.types:
+            outcome.memory_note = NOTHING_REMEMBERED
+        if options.strict:
+            outcome.wrong += [f"Property {name!r} is {note}{'' if note.endswith('?') else '.'}" for name, note in outcome.change_notes.items()]
     if outcome.wrong:
         raise unsendable(outcome.wrong)
     chunker.close()
     outcome.chunks = chunker.sizes
-    settle_duplicates(outcome, options, kind, store, scratch)
+    settle_lines(outcome, options, kind, store, scratch, memory)
     return outcome
 
 
@@ -164,6 +195,7 @@ def encoded_at_once(  # the two readings have one signature  # noqa: PLR0917  # 
     outcome: Draft,
     pool: ThreadPoolExecutor,
     workers: int,
+    memory: Memory | None,
 ) -> Iterator[Encoded]:
     """Yield the batches of a source whose columns have one JSON type each, as lines."""
 
@@ -172,7 +204,7 @@ def encoded_at_once(  # the two readings have one signature  # noqa: PLR0917  # 
             raise AssertionError("a settled source knows its columns")
         prepared = prepare(batch, known, kind)
         kinds = {name: coerced.kinds for name, coerced in prepared.properties.items()}
-        return prepared, encode_prepared(prepared, merged_types(kinds), options, kind)
+        return prepared, encode_prepared(prepared, merged_types(kinds), options, kind, memory)
 
     for prepared, encoded in in_order(pool, convert, source.batches(), workers):
         outcome.note(prepared)
@@ -188,6 +220,7 @@ def encoded_when_settled(  # the two readings have one signature  # noqa: PLR091
     outcome: Draft,
     pool: ThreadPoolExecutor,
     workers: int,
+    memory: Memory | None,
 ) -> Iterator[Encoded]:
     """Yield the batches of any source as lines, once the last has shown which JSON type each column has."""
     seen: dict[Field, None] = {}
@@ -216,7 +249,7 @@ def encoded_when_settled(  # the two readings have one signature  # noqa: PLR091
     with_company = outcome.company_traits is not None
 
     def encode(item: tuple[Prepared, list[pa.Table]]) -> Encoded:
-        return encode_prepared(unspilled(*item, with_company=with_company), types, options, kind)
+        return encode_prepared(unspilled(*item, with_company=with_company), types, options, kind, memory)
 
     yield from in_order(pool, encode, zip(kept, scratch.tables(2), strict=True), workers)
 
@@ -284,36 +317,57 @@ def in_order(
             future.cancel()
 
 
-def settle_duplicates(
-    outcome: Draft, options: Options, kind: Kind, store: ChunkStore, scratch: Scratch
+def settle_lines(  # noqa: PLR0917  # all that the road handed down
+    outcome: Draft,
+    options: Options,
+    kind: Kind,
+    store: ChunkStore,
+    scratch: Scratch,
+    memory: Memory | None,
 ) -> None:
-    """Drop equal records, and differing ones by policy; write the chunks anew where lines fell away."""
+    """Drop equal records, differing ones by policy, and unchanged ones; write the chunks anew where lines fell away."""
     total = sum(size.rows for size in outcome.chunks)
     candidates = duplicates.suspects(scratch.hashes, total)
     verdict = duplicates.judge(candidates, outcome.chunks, store.read_chunk, kind, options.duplicates)
     outcome.duplicate = len(verdict.dropped)
     outcome.conflicting = len(verdict.conflicting)
     outcome.invalid += outcome.conflicting
-    gone = np.union1d(verdict.dropped, verdict.conflicting)
-    if not len(gone):
+    repeated = np.union1d(verdict.dropped, verdict.conflicting)
+    same = np.concatenate(outcome.same) if outcome.same else np.zeros(total, bool)
+    same[repeated] = False
+    outcome.unchanged = int(np.count_nonzero(same))
+    keep_all = ~same
+    keep_all[repeated] = False
+    if keep_all.all():
         return
     chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)
     start = 0
     # a line never moves to a later chunk than it was in, so that each chunk is read before it is written over
     for size in outcome.chunks:
-        lines, rows = lines_of(store.read_chunk(size.number)), store.rows(size.number)
         places = np.arange(start, start + size.rows)
+        keep = keep_all[start : start + size.rows]
         start += size.rows
+        lines, rows = lines_of(store.read_chunk(size.number)), store.rows(size.number)
         conflicting = np.isin(places, verdict.conflicting)
         if conflicting.any():
             mask = pa.array(conflicting)
             outcome.reports.append(conflict_report(lines.filter(mask), rows.filter(mask), kind))
-        keep = pa.array(~np.isin(places, gone))
-        chunker.add(lines.filter(keep), rows.filter(keep))
+        if outcome.same and memory is not None:
+            uncounted(outcome, lines.filter(pa.array(np.isin(places, repeated))), kind, memory)
+        chunker.add(lines.filter(pa.array(keep)), rows.filter(pa.array(keep)))
     chunker.close()
     for size in outcome.chunks[len(chunker.sizes) :]:
         store.delete_chunk(size.number)
     outcome.chunks = chunker.sizes
+
+
+def uncounted(outcome: Draft, repeated: pa.Array, kind: Kind, memory: Memory) -> None:
+    """Take lines that are sent by another row, or not at all, out of the tallies again."""
+    if not len(repeated):
+        return
+    found, _ = of_lines(repeated.cast(pa.large_binary()).to_pylist(), kind, memory.salt)
+    for name, tally in memory.compare(found).tallies.items():
+        outcome.tallies[name] -= tally
 
 
 def conflict_report(lines: pa.Array, rows: pa.Table, kind: Kind) -> Report:
