@@ -177,7 +177,10 @@ def draft(  # noqa: PLR0917  # the two readings have one signature
         if options.strict and not memory.types:
             outcome.memory_note = NOTHING_REMEMBERED
         if options.strict:
-            outcome.wrong += [f"Property {name!r} is {note}{'' if note.endswith('?') else '.'}" for name, note in outcome.change_notes.items()]
+            outcome.wrong += [
+                f"Property {name!r} is {note}{'' if note.endswith('?') else '.'}"
+                for name, note in outcome.change_notes.items()
+            ]
     if outcome.wrong:
         raise unsendable(outcome.wrong)
     chunker.close()

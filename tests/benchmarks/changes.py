@@ -90,7 +90,7 @@ def main() -> None:
         known = remember(Journal(Path(state)), client, frame, arguments.known)
         print(f"{sum(len(layer.ids) for layer in known.layers):,} profiles remembered")
         changed = frame.copy()
-        rows = np.random.default_rng(2).random(len(frame)) < 0.01  # noqa: PLR2004  # a hundredth
+        rows = np.random.default_rng(2).random(len(frame)) < 0.01  # a hundredth
         changed.loc[rows, "logins"] += 1
         ratios = []
         for number in range(arguments.rounds + 1):
@@ -110,7 +110,7 @@ def seconds(frame: pd.DataFrame, client: apd.Client, *, only_changed: bool) -> f
     plan = apd.plan_users(frame, client=client, only_changed=only_changed)
     took = time.perf_counter() - start
     expected = frame.shape[0] if not only_changed else None
-    if expected is not None and plan.rows != expected or only_changed and plan.counts["unchanged"] == 0:
+    if (expected is not None and plan.rows != expected) or (only_changed and plan.counts["unchanged"] == 0):
         raise AssertionError(plan.counts)
     return took
 
