@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.frame.sources import BATCH_ROWS, Source, arrow_source, source_of
+from analytex_pandas.frame.sources import BATCH_BYTES, BATCH_ROWS, Source, arrow_source, bytes_of, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 READ_AHEAD = 256 * 1024
 """Bytes of a column that are read at once."""
+WORKERS = 3
+"""Batches coerced at a time: each takes some 40 MB, and what is read from disk may be larger than memory."""
+PROBED_ROWS = 256
+"""Rows at a file's beginning that show how wide its rows are."""
 
 
 def read_source(data: Any) -> Source:
@@ -48,7 +54,7 @@ def parquet_source(path: Path) -> Source:
             raise AnalytexError(
                 f"{file.name!r} has other columns or types than {paths[0].name!r}; push them one by one."
             )
-    return arrow_source(
+    source = arrow_source(
         schema,
         parquet_batches(paths),
         rows=sum(metadata.num_rows for _, metadata in described),
@@ -58,6 +64,7 @@ def parquet_source(path: Path) -> Source:
             for group in range(metadata.num_row_groups)
         ),
     )
+    return dataclasses.replace(source, workers=WORKERS)
 
 
 def parquet_batches(paths: Sequence[Path]) -> Iterator[pa.RecordBatch]:
@@ -66,4 +73,15 @@ def parquet_batches(paths: Sequence[Path]) -> Iterator[pa.RecordBatch]:
 
     for path in paths:
         with pq.ParquetFile(path, buffer_size=READ_AHEAD, pre_buffer=False) as file:
-            yield from file.iter_batches(batch_size=BATCH_ROWS, use_threads=False)
+            yield from file.iter_batches(batch_size=rows_at_once(file), use_threads=False)
+
+
+def rows_at_once(file: pq.ParquetFile) -> int:
+    """Return how many rows of a Parquet file make a batch: few where they are wide, in the file or in memory."""
+    described = file.metadata
+    if not described.num_rows:
+        return BATCH_ROWS
+    stored = sum(described.row_group(group).total_byte_size for group in range(described.num_row_groups))
+    first = next(file.iter_batches(batch_size=PROBED_ROWS, use_threads=False))
+    width = max(stored / described.num_rows, bytes_of(first) / len(first))
+    return max(1, min(BATCH_ROWS, int(BATCH_BYTES / width)))

@@ -172,7 +172,10 @@ def encoded_at_once(  # the two readings have one signature  # noqa: PLR0917  # 
             raise AssertionError("a settled source knows its columns")
         prepared = prepare(batch, known, kind)
         kinds = {name: coerced.kinds for name, coerced in prepared.properties.items()}
-        return prepared, encode_prepared(prepared, merged_types(kinds), options, kind)
+        encoded = encode_prepared(prepared, merged_types(kinds), options, kind)
+        return without_text(
+            prepared
+        ), encoded  # the text is in the lines now, and several batches wait at a time
 
     for prepared, encoded in in_order(pool, convert, source.batches(), workers):
         outcome.note(prepared)
@@ -234,10 +237,14 @@ def spilled(batch: Prepared, scratch: Scratch) -> Prepared:
     columns = {"id": batch.id.text, **({"company": batch.company.text} if batch.company else {})}
     texts = {f"property {name}": coerced.text for name, coerced in batch.properties.items()}
     scratch.add_tables([pa.table({**columns, **texts}), batch.rows])
+    return dataclasses.replace(without_text(batch), rows=batch.rows.slice(0, 0))
+
+
+def without_text(batch: Prepared) -> Prepared:
+    """Return a prepared batch with all that is known of its columns but their values."""
     bare = pa.nulls(0, pa.large_string())
     return dataclasses.replace(
         batch,
-        rows=batch.rows.slice(0, 0),
         id=dataclasses.replace(batch.id, text=bare),
         company=dataclasses.replace(batch.company, text=bare) if batch.company else None,
         properties={
