@@ -57,8 +57,8 @@ class Plan:
     >>> import pandas as pd, analytex_pandas as apd
     >>> df = pd.DataFrame({"user_id": ["ann", "bob", None], "seats": [3.0, None, 1.0]})
     >>> plan = df.analytex.plan_users()
-    >>> plan.counts["to_send"], plan.invalid["code"].tolist()
-    (np.int64(2), ['missing_id'])
+    >>> plan.rows, plan.invalid["code"].tolist()
+    (2, ['missing_id'])
     >>> plan.records(2)
     [{'user_id': 'ann', 'metadata': {'seats': 3}}, {'user_id': 'bob'}]
     """

@@ -418,3 +418,14 @@ def test_records_without_properties_have_no_metadata() -> None:
         "user_id": "u0",
         "metadata": {"x": None},
     }
+
+
+@pytest.mark.parametrize(
+    "odd", ["\ud800", [dt.datetime(2024, 3, 31, 2, 30)], ["\ud800"]], ids=["text", "a list", "text in a list"]
+)
+def test_an_invalid_cell_counts_for_the_type_of_its_column(odd: Any) -> None:
+    """Whatever is wrong with it; else the type would hang on which other cells share its batch."""
+    frame = frame_of([True, odd])
+    plan = plan_of(frame, nested="json", invalid="skip", timezone="Europe/Berlin")
+    assert plan.invalid["position"].tolist() == [1]
+    assert plan.records() == [{"user_id": "u0", "metadata": {"x": "true"}}]
