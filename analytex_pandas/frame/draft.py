@@ -309,14 +309,13 @@ def settle_duplicates(
     # a line never moves to a later chunk than it was in, so that each chunk is read before it is written over
     for size in outcome.chunks:
         lines, rows = lines_of(store.read_chunk(size.number)), store.rows(size.number)
-        places = np.arange(start, start + size.rows)
-        start += size.rows
-        conflicting = np.isin(places, verdict.conflicting)
+        conflicting = duplicates.within(verdict.conflicting, start, size.rows)
         if conflicting.any():
             mask = pa.array(conflicting)
             outcome.reports.append(conflict_report(lines.filter(mask), rows.filter(mask), kind))
-        keep = pa.array(~np.isin(places, gone))
+        keep = pa.array(~duplicates.within(gone, start, size.rows))
         chunker.add(lines.filter(keep), rows.filter(keep))
+        start += size.rows
     chunker.close()
     for size in outcome.chunks[len(chunker.sizes) :]:
         store.delete_chunk(size.number)
