@@ -19,6 +19,7 @@ from analytex_pandas.frame.labels import POSITION, labels
 from analytex_pandas.frame.layout import Layout, layout, same, unsendable, wrong_names
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
 from analytex_pandas.frame.prepare import Encoded, Prepared, Report, encode_prepared, merged_types, prepare
+from analytex_pandas.frame.reports import invalid_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -141,14 +142,14 @@ def draft(  # noqa: PLR0917  # the two readings have one signature
     with ThreadPoolExecutor(workers, thread_name_prefix="analytex-encode") as pool:
         read = encoded_at_once if source.settled else encoded_when_settled
         for encoded in read(source, known, options, kind, scratch, outcome, pool, workers):
-            if outcome.wrong:
-                continue
-            chunker.add(encoded.lines, encoded.rows)
-            scratch.add_hashes(encoded.hashes)
             outcome.reports += encoded.reports
             outcome.invalid += encoded.total - len(encoded.lines)
+            if not outcome.wrong:
+                chunker.add(encoded.lines, encoded.rows)
+                scratch.add_hashes(encoded.hashes)
     if outcome.wrong:
-        raise unsendable(outcome.wrong)
+        without_id = outcome.layout is None or outcome.layout.id is None  # then every row lacks one
+        raise unsendable(outcome.wrong, invalid_table([] if without_id else outcome.reports))
     chunker.close()
     outcome.chunks = chunker.sizes
     settle_duplicates(outcome, options, kind, store, scratch)
@@ -213,7 +214,7 @@ def encoded_when_settled(  # the two readings have one signature  # noqa: PLR091
     outcome.drop_hollow()
     if len(outcome.fields) > settings.MAX_PROPERTIES:
         outcome.wrong += wrong_names([(repr(origin.label), name) for name, origin in outcome.fields.items()])
-    if outcome.wrong:
+    if outcome.wrong and (outcome.layout is None or outcome.layout.id is None):
         return
     types = merged_types(outcome.kinds)
     with_company = outcome.company_traits is not None
