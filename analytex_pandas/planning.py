@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 BYTES_A_CELL = 24
 """Bytes of NDJSON that a cell takes, name and all, where nothing better is known."""
-MAX_WORKERS = 8
 
 
 def make_plan(
@@ -65,7 +64,7 @@ def make_plan(
     scratch = Scratch(spool.directory)
     try:
         spool.check_room(expected_bytes(source))
-        outcome = draft(source, options, kind, spool, scratch, workers(), memory)
+        outcome = draft(source, options, kind, spool, scratch, workers(source), memory)
         document = document_of(outcome, plan_id, kind, options)
     except BaseException:
         scratch.delete()
@@ -87,10 +86,10 @@ def spool_of(plan_id: str) -> Spool:
     return Spool(settings.state_directory() / "spool" / plan_id)
 
 
-def workers() -> int:
-    """Return how many threads coerce and encode: one a core this process may use."""
+def workers(source: Source) -> int:
+    """Return how many threads coerce and encode: one a core this process may use, as far as the source allows."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MAX_WORKERS)
+    return min(cores, source.workers)
 
 
 def expected_bytes(source: Source) -> int:
@@ -201,7 +200,8 @@ def remake_plan(
     scratch = Scratch(spool.directory)
     options = dataclasses.replace(parent.options, canary=0, invalid="raise", only_changed=False, strict=False)
     try:
-        outcome = draft(read_source(fixed), options, parent.kind, spool, scratch, workers())
+        source = read_source(fixed)
+        outcome = draft(source, options, parent.kind, spool, scratch, workers(source))
         document = document_of(outcome, spool.directory.name, parent.kind, options)
         unsendable = document.invalid[document.invalid["id"].isin(places)]
         if len(unsendable):

@@ -21,6 +21,7 @@ from analytex_pandas.frame.layout import Layout, layout, same, unsendable, wrong
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
 from analytex_pandas.frame.notes import changes_of_type
 from analytex_pandas.frame.prepare import Encoded, Prepared, Report, encode_prepared, merged_types, prepare
+from analytex_pandas.frame.reports import invalid_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -95,11 +96,23 @@ class Draft:
     index_names: tuple[Hashable, ...] = (None,)
     wrong: list[str] = field(default_factory=list)
 
-    def compared(self, comparison: Comparison) -> None:
-        """Add what a comparison with the account shows."""
+    def compared(self, comparison: Comparison | None) -> None:
+        """Add what a comparison with the account shows, if there was one."""
+        if comparison is None:
+            return
         self.same.append(comparison.unchanged)
         for name, tally in comparison.tallies.items():
             self.tallies[name] = self.tallies.get(name, Tally()) + tally
+
+    def heed(self, memory: Memory | None, *, strict: bool) -> None:
+        """Note, or if `strict` refuse, properties that the account has not seen, or saw with another type."""
+        if memory is None or self.wrong:
+            return
+        self.change_notes = changes_of_type(self.kinds, memory.types)
+        if strict and not memory.types:
+            self.memory_note = NOTHING_REMEMBERED
+        if strict:
+            self.wrong += [f"Property {name!r} is {note}" for name, note in self.change_notes.items()]
 
     def note(self, batch: Prepared) -> None:
         """Add what a prepared batch shows of its columns."""
@@ -164,25 +177,16 @@ def draft(  # noqa: PLR0917  # the two readings have one signature
     with ThreadPoolExecutor(workers, thread_name_prefix="analytex-encode") as pool:
         read = encoded_at_once if source.settled else encoded_when_settled
         for encoded in read(source, known, options, kind, scratch, outcome, pool, workers, memory):
-            if outcome.wrong:
-                continue
-            chunker.add(encoded.lines, encoded.rows)
-            scratch.add_hashes(encoded.hashes)
             outcome.reports += encoded.reports
             outcome.invalid += encoded.total - len(encoded.lines)
-            if encoded.comparison is not None:
+            if not outcome.wrong:
+                chunker.add(encoded.lines, encoded.rows)
+                scratch.add_hashes(encoded.hashes)
                 outcome.compared(encoded.comparison)
-    if memory is not None and not outcome.wrong:
-        outcome.change_notes = changes_of_type(outcome.kinds, memory.types)
-        if options.strict and not memory.types:
-            outcome.memory_note = NOTHING_REMEMBERED
-        if options.strict:
-            outcome.wrong += [
-                f"Property {name!r} is {note}{'' if note.endswith('?') else '.'}"
-                for name, note in outcome.change_notes.items()
-            ]
+    outcome.heed(memory, strict=options.strict)
     if outcome.wrong:
-        raise unsendable(outcome.wrong)
+        without_id = outcome.layout is None or outcome.layout.id is None  # then every row lacks one
+        raise unsendable(outcome.wrong, invalid_table([] if without_id else outcome.reports))
     chunker.close()
     outcome.chunks = chunker.sizes
     settle_lines(outcome, options, kind, store, scratch, memory)
@@ -207,7 +211,10 @@ def encoded_at_once(  # the two readings have one signature  # noqa: PLR0917  # 
             raise AssertionError("a settled source knows its columns")
         prepared = prepare(batch, known, kind)
         kinds = {name: coerced.kinds for name, coerced in prepared.properties.items()}
-        return prepared, encode_prepared(prepared, merged_types(kinds), options, kind, memory)
+        encoded = encode_prepared(prepared, merged_types(kinds), options, kind, memory)
+        return without_text(
+            prepared
+        ), encoded  # its text is in the lines now, and several batches wait at a time
 
     for prepared, encoded in in_order(pool, convert, source.batches(), workers):
         outcome.note(prepared)
@@ -246,7 +253,7 @@ def encoded_when_settled(  # the two readings have one signature  # noqa: PLR091
     outcome.drop_hollow()
     if len(outcome.fields) > settings.MAX_PROPERTIES:
         outcome.wrong += wrong_names([(repr(origin.label), name) for name, origin in outcome.fields.items()])
-    if outcome.wrong:
+    if outcome.wrong and (outcome.layout is None or outcome.layout.id is None):
         return
     types = merged_types(outcome.kinds)
     with_company = outcome.company_traits is not None
@@ -270,10 +277,14 @@ def spilled(batch: Prepared, scratch: Scratch) -> Prepared:
     columns = {"id": batch.id.text, **({"company": batch.company.text} if batch.company else {})}
     texts = {f"property {name}": coerced.text for name, coerced in batch.properties.items()}
     scratch.add_tables([pa.table({**columns, **texts}), batch.rows])
+    return dataclasses.replace(without_text(batch), rows=batch.rows.slice(0, 0))
+
+
+def without_text(batch: Prepared) -> Prepared:
+    """Return a prepared batch with all that is known of its columns but their values."""
     bare = pa.nulls(0, pa.large_string())
     return dataclasses.replace(
         batch,
-        rows=batch.rows.slice(0, 0),
         id=dataclasses.replace(batch.id, text=bare),
         company=dataclasses.replace(batch.company, text=bare) if batch.company else None,
         properties={
@@ -335,29 +346,30 @@ def settle_lines(  # noqa: PLR0917  # all that the road handed down
     outcome.duplicate = len(verdict.dropped)
     outcome.conflicting = len(verdict.conflicting)
     outcome.invalid += outcome.conflicting
-    repeated = np.union1d(verdict.dropped, verdict.conflicting)
-    same = np.concatenate(outcome.same) if outcome.same else np.zeros(total, bool)
-    same[repeated] = False
-    outcome.unchanged = int(np.count_nonzero(same))
-    keep_all = ~same
-    keep_all[repeated] = False
-    if keep_all.all():
+    gone = np.union1d(verdict.dropped, verdict.conflicting)
+    same = np.concatenate(outcome.same) if outcome.same else None
+    if same is not None:
+        same[gone] = False
+        outcome.unchanged = int(np.count_nonzero(same))
+    if not len(gone) and not outcome.unchanged:
         return
     chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)
     start = 0
     # a line never moves to a later chunk than it was in, so that each chunk is read before it is written over
     for size in outcome.chunks:
-        places = np.arange(start, start + size.rows)
-        keep = keep_all[start : start + size.rows]
-        start += size.rows
         lines, rows = lines_of(store.read_chunk(size.number)), store.rows(size.number)
-        conflicting = np.isin(places, verdict.conflicting)
+        conflicting = duplicates.within(verdict.conflicting, start, size.rows)
         if conflicting.any():
             mask = pa.array(conflicting)
             outcome.reports.append(conflict_report(lines.filter(mask), rows.filter(mask), kind))
-        if outcome.same and memory is not None:
-            uncounted(outcome, lines.filter(pa.array(np.isin(places, repeated))), kind, memory)
+        if same is not None and memory is not None:
+            repeated = pa.array(duplicates.within(gone, start, size.rows))
+            uncounted(outcome, lines.filter(repeated), kind, memory)
+        keep = ~duplicates.within(gone, start, size.rows)
+        if same is not None:
+            keep &= ~same[start : start + size.rows]
         chunker.add(lines.filter(pa.array(keep)), rows.filter(pa.array(keep)))
+        start += size.rows
     chunker.close()
     for size in outcome.chunks[len(chunker.sizes) :]:
         store.delete_chunk(size.number)

@@ -87,7 +87,7 @@ def changes_of_type(kinds: Mapping[str, frozenset[JsonKind]], before: Mapping[st
         json_type = next(iter(found)) if len(found) == 1 else "string"
         if name not in before:
             near = difflib.get_close_matches(name, before, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
             notes[name] = f"new: this machine has not sent it to the account before{hint}"
         elif json_type != before[name]:
             notes[name] = (

@@ -6,7 +6,6 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 import pandas as pd
 
 from analytex_pandas import settings
@@ -15,15 +14,14 @@ from analytex_pandas.frame.document import CHANGE_DTYPES, COLUMN_DTYPES, PlanDoc
 from analytex_pandas.frame.fingerprints import COMPANY
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.notes import id_note, property_note
+from analytex_pandas.frame.reports import invalid_table, said
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from analytex_pandas.frame.columns import Traits
     from analytex_pandas.frame.draft import ChunkStore, Draft
     from analytex_pandas.frame.options import Options
-    from analytex_pandas.frame.prepare import Report
     from analytex_pandas.push.push import Push
     from analytex_pandas.settings import Kind
 
@@ -58,8 +56,8 @@ class Plan:
     >>> import pandas as pd, analytex_pandas as apd
     >>> df = pd.DataFrame({"user_id": ["ann", "bob", None], "seats": [3.0, None, 1.0]})
     >>> plan = df.analytex.plan_users()
-    >>> plan.counts["to_send"], plan.invalid["code"].tolist()
-    (np.int64(2), ['missing_id'])
+    >>> plan.rows, plan.invalid["code"].tolist()
+    (2, ['missing_id'])
     >>> plan.records(2)
     [{'user_id': 'ann', 'metadata': {'seats': 3}}, {'user_id': 'bob'}]
     """
@@ -204,10 +202,7 @@ class Plan:
         if not len(in_the_way):
             return
         rows = in_the_way["position"].nunique()
-        lines = [
-            f"- row {row['index']!r}{of_property(row['property'])}: {row['message']}"
-            for row in in_the_way.head(SHOWN_PROBLEMS).to_dict("records")
-        ]
+        lines = [f"- {said(row)}" for row in in_the_way.head(SHOWN_PROBLEMS).to_dict("records")]
         more = len(in_the_way) - len(lines)
         if more > 0:
             lines.append(f"- and {more:,} more, all in plan.invalid and in this error's .report")
@@ -236,11 +231,6 @@ class Plan:
 
     def _repr_html_(self) -> str:
         return self.effects.page(self)
-
-
-def of_property(name: str) -> str:
-    """Return where in a row a problem is."""
-    return f", {name!r}" if name else ""
 
 
 def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options) -> PlanDocument:
@@ -325,24 +315,3 @@ def example(traits: Traits, json_type: str) -> Any:
     if traits.example is None or json_type == "string":
         return traits.example
     return json.loads(traits.example)
-
-
-def invalid_table(reports: Sequence[Report]) -> pd.DataFrame:
-    """Return ``Plan.invalid``, in the order of the input."""
-    positions = [position for report in reports for position in report.positions]
-    frame = pd.DataFrame(
-        {
-            "position": pd.Series(positions, dtype="int64"),
-            "index": objects([label for report in reports for label in report.labels]),
-            "id": objects([id_ for report in reports for id_ in report.ids]),
-            "property": objects([report.property for report in reports for _ in report.positions]),
-            "code": objects([report.code for report in reports for _ in report.positions]),
-            "message": objects([report.message for report in reports for _ in report.positions]),
-        }
-    )
-    return frame.sort_values("position", kind="stable", ignore_index=True)
-
-
-def objects(values: Sequence[Any]) -> pd.Series[Any]:
-    """Return values, tuples among them, as a column of objects."""
-    return pd.Series(np.fromiter(values, dtype=object, count=len(values)), dtype=object)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from analytex_pandas.frame.cells import is_unicode
 from analytex_pandas.frame.coerce import coerce
 from analytex_pandas.frame.columns import (
     TEXT,
@@ -102,9 +103,11 @@ def prepare(batch: RawBatch, layout: Layout, kind: Kind) -> Prepared:
             wrong += [refusal(part, one, rows) for one in error.every]
             continue
         for suffix, coerced in columns.items():
-            names.append((repr(part.field.label), part.name + suffix))
-            properties[part.name + suffix] = described(coerced)
-            origins[part.name + suffix] = part.field
+            name = part.name + suffix
+            names.append((repr(part.field.label), name))
+            if is_unicode(name):  # else it is wrong, and said so below
+                properties[name] = described(coerced)
+                origins[name] = part.field
     if len(names) != len(layout.properties) or any(
         name != part.name for (_, name), part in zip(names, layout.properties, strict=True)
     ):
