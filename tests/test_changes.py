@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 import analytex_pandas as apd
-from analytex_pandas.push import changes
+from analytex_pandas.push import bases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -175,6 +175,18 @@ def test_changes_says_what_a_push_would_do(service: Any) -> None:
     assert apd.resume(push.id, client=service.client).plan.changes.equals(found.changes)
 
 
+def test_a_plan_shows_what_would_change(service: Any) -> None:
+    """As text and as HTML, hostile names of properties included; without a change there is no table."""
+    frame = FRAME.rename(columns={"plan": "<img src=x>"})
+    send(service, frame)
+    found = plan(service, frame.assign(**{"<img src=x>": ["team", "pro", None, "pro"]}))
+    table = repr(found).split("Values that the account does not have yet:")[1].splitlines()
+    assert [line.split() for line in table if "img" in line] == [["<img", "src=x>", "1", "2"]]
+    assert "&lt;img src=x&gt;" in found._repr_html_()
+    assert "<img" not in found._repr_html_()
+    assert "does not have yet" not in repr(plan(service, frame))
+
+
 def test_conflicts_are_judged_before_what_is_unchanged_is_left_out(service: Any) -> None:
     """A row that the account has already still competes with another of its id."""
     send(service, FRAME)
@@ -292,13 +304,13 @@ def test_every_push_keeps_the_memory(service: Any) -> None:
 
 def test_layers_laid_together_say_the_same(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Base files, layers in the journal and doubt are one memory; what a killed writer left is swept."""
-    monkeypatch.setattr(changes, "MAX_LAYERS", 1)
+    monkeypatch.setattr(bases, "MAX_LAYERS", 1)
     for number in range(5):
         frame = FRAME.iloc[number % 4 :].assign(plan=f"plan {number}")
         send(service, frame, chunk_rows=1)
         assert to_send(service, frame) == []
         assert "a" in to_send(service, FRAME.assign(plan="never"))
-    folder = changes_folder()
+    folder = bases_folder()
     (folder / "0123456789abcdef").mkdir()
     for number in range(5):
         send(service, FRAME.assign(plan=f"plan {number}"), chunk_rows=1)
@@ -308,7 +320,7 @@ def test_layers_laid_together_say_the_same(service: Any, monkeypatch: pytest.Mon
     assert not list(folder.iterdir())
 
 
-def changes_folder() -> Path:
+def bases_folder() -> Path:
     """Return where the bases are."""
     from pathlib import Path
 
@@ -317,13 +329,13 @@ def changes_folder() -> Path:
 
 def test_no_value_and_no_id_is_kept(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a push, what is remembered holds digests and the names of properties only."""
-    monkeypatch.setattr(changes, "MAX_LAYERS", 0)
+    monkeypatch.setattr(bases, "MAX_LAYERS", 0)
     send(
         service,
         pd.DataFrame({"user_id": ["secret-person"], "plan": ["secret-plan"], "company_id": ["secret-firm"]}),
     )
     apd.clean()
-    state = changes_folder().parent
+    state = bases_folder().parent
     found = [path for path in state.rglob("*") if path.is_file() and b"secret-" in path.read_bytes()]
     leftovers = [path for path in found if not path.name.startswith("journal.sqlite3")]
     assert not leftovers

@@ -11,9 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
-import secrets
-import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -21,35 +18,24 @@ import numpy as np
 
 from analytex_pandas.errors import AnalytexError
 from analytex_pandas.frame.fingerprints import COMPANY, Comparison, Fingerprints, of_lines
+from analytex_pandas.push import bases
 from analytex_pandas.push.layers import Layer, compare, from_bytes, layer_of, merged, to_bytes
 from analytex_pandas.push.locks import DriverLock
-from analytex_pandas.push.spool import Spool, private
+from analytex_pandas.push.spool import Spool
 from analytex_pandas.push.state import SETTLED, UNSENT
-from analytex_pandas.settings import private_directory
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from analytex_pandas.frame.hashing import Hashes
     from analytex_pandas.push.journal import Journal
     from analytex_pandas.push.settling import ChunkContent, SendingChunk, SettledChunk
     from analytex_pandas.settings import Kind
 
 logger = logging.getLogger("analytex_pandas")
 
-MAX_LAYERS: Final = 400
-"""Layers that wait in the journal at most."""
-MAX_LAYER_BYTES: Final = 32 * 1024 * 1024
-"""Bytes of layers that wait in the journal at most, while the base is small."""
-BASE_SHARE: Final = 8
-"""A base is written anew when a part of it as large as this waits in the journal."""
 TRIES: Final = 5
 """How often what others change meanwhile is read again."""
-FOLDER: Final = "memory"
-LOCK: Final = "memory"
-NAMES: Final = "names.json"
 
 
 @dataclass(frozen=True)
@@ -93,18 +79,18 @@ def recall(journal: Journal, account: str, kind: Kind, *, types_only: bool = Fal
                 types_of(connection, account, kind),
             )
     with contextlib.suppress(OSError):  # a full disk is no reason not to compare
-        compact(journal, account, kind)
+        bases.compact(journal, account, kind)
     for _ in range(TRIES):
         with journal.reading() as connection:
             revision = revision_of(connection, account, kind)
             types = types_of(connection, account, kind)
-            base = base_of(connection, account, kind)
-            blobs = waiting(connection, account, kind)
+            base = bases.base_of(connection, account, kind)
+            blobs = bases.waiting(connection, account, kind)
             open_chunks = unanswered(connection, account, kind)
             coming = unsent(connection, account, kind)
         try:
             # A file that is gone was answered for, or laid into another base, since the journal was read.
-            layers = [read_base(journal, base)] if base else []
+            layers = [bases.read_base(journal, base)] if base else []
             fresh = [from_bytes(blob) for _, blob in blobs]
             driven = {push for push in {push for push, _ in coming} if is_driven(journal, push)}
             coming = [chunk for chunk in coming if chunk[0] in driven]
@@ -151,7 +137,7 @@ class Remembrance:
                 Layered.of(chunk.content, chunk.kind, self.journal.salt()),
             )
         try:
-            compact(self.journal, chunk.account, chunk.kind)
+            bases.compact(self.journal, chunk.account, chunk.kind)
         except OSError as error:
             logger.warning("what was acknowledged could not be laid together: %s", error)
 
@@ -251,21 +237,6 @@ def types_of(connection: sqlite3.Connection, account: str, kind: Kind) -> dict[s
     return dict(rows.fetchall())
 
 
-def base_of(connection: sqlite3.Connection, account: str, kind: Kind) -> str | None:
-    """Return the folder of the base, if there is one."""
-    row = connection.execute(
-        "SELECT base FROM memory WHERE account = ? AND kind = ?", [account, kind]
-    ).fetchone()
-    return None if row is None else row[0]
-
-
-def waiting(connection: sqlite3.Connection, account: str, kind: Kind) -> list[tuple[int, bytes]]:
-    """Return the layers that wait to be laid into the base, the newest last, each with its number."""
-    return connection.execute(
-        "SELECT number, digests FROM layer WHERE account = ? AND kind = ? ORDER BY number", [account, kind]
-    ).fetchall()
-
-
 def unanswered(connection: sqlite3.Connection, account: str, kind: Kind) -> list[tuple[str, int]]:
     """Return the chunks that may be at the service and are not answered for."""
     closed = json.dumps(sorted(SETTLED | UNSENT))
@@ -309,10 +280,7 @@ def forget(journal: Journal, account: str, kinds: Sequence[Kind]) -> None:
     with journal.writing() as connection:
         for kind in kinds:
             erased(connection, account, kind)
-    lock = DriverLock(journal.directory, LOCK)
-    if lock.acquire():
-        with lock:
-            sweep(journal)
+    bases.swept(journal)
 
 
 def doubted(journal: Journal, push_id: str) -> Mapping[tuple[str, Kind], Layer]:
@@ -328,103 +296,3 @@ def doubted(journal: Journal, push_id: str) -> Mapping[tuple[str, Kind], Layer]:
         with contextlib.suppress(FileNotFoundError):
             layers.append(doubt(journal, chunk, kind, salt))
     return {(account, kind): merged(layers)} if layers else {}
-
-
-def compact(journal: Journal, account: str, kind: Kind) -> None:
-    """Lay the layers that wait into the base, if there are many of them and nobody else does."""
-    with journal.reading() as connection:
-        count, size = connection.execute(
-            "SELECT count(*), coalesce(sum(bytes), 0) FROM layer WHERE account = ? AND kind = ?",
-            [account, kind],
-        ).fetchone()
-        base = base_of(connection, account, kind)
-    if count <= MAX_LAYERS and size <= max(MAX_LAYER_BYTES, base_bytes(journal, base) // BASE_SHARE):
-        return
-    lock = DriverLock(journal.directory, LOCK)
-    if not lock.acquire(patience=0):
-        return
-    with lock:
-        lay_together(journal, account, kind)
-        sweep(journal)
-
-
-def lay_together(journal: Journal, account: str, kind: Kind) -> None:
-    """Write base and layers as a new base; the lock is held."""
-    with journal.reading() as connection:
-        base = base_of(connection, account, kind)
-        blobs = waiting(connection, account, kind)
-    layers = [read_base(journal, base)] if base else []
-    numbers = json.dumps([number for number, _ in blobs])
-    written = write_base(journal, [*layers, merged([from_bytes(blob) for _, blob in blobs])])
-    with journal.writing() as connection:
-        (there,) = connection.execute(
-            "SELECT count(*) FROM layer WHERE number IN (SELECT value FROM json_each(?))", [numbers]
-        ).fetchone()
-        if there != len(blobs) or base_of(connection, account, kind) != base:
-            return  # forgotten meanwhile
-        connection.execute(
-            "UPDATE memory SET base = ? WHERE account = ? AND kind = ?", [written, account, kind]
-        )
-        connection.execute("DELETE FROM layer WHERE number IN (SELECT value FROM json_each(?))", [numbers])
-
-
-def write_base(journal: Journal, layers: Sequence[Layer]) -> str:
-    """Write layers as one base, a file a column, so that one column at a time is in memory; return its folder."""
-    name = secrets.token_hex(8)
-    folder = private_directory(private_directory(journal.directory / FOLDER) / name)
-    ids = np.unique(np.concatenate([layer.ids for layer in layers]))
-    names = list(dict.fromkeys(name for layer in layers for name in layer.cells))
-    write_array(folder / "ids.npy", ids)
-    bare = [Layer(layer.ids, layer.exists) for layer in layers]
-    write_array(folder / "exists.npy", merged(bare).exists)
-    for number, column in enumerate(names):
-        parts = [
-            Layer(layer.ids, layer.exists, {column: layer.cells[column]})
-            for layer in layers
-            if column in layer.cells
-        ]
-        whole = merged([Layer(ids, np.zeros(len(ids), np.uint64)), *parts])
-        write_array(folder / f"{number}.npy", whole.cells[column])
-    with open(folder / NAMES, "w", opener=private, encoding="utf-8") as file:  # needs an opener
-        json.dump(names, file)
-        file.flush()
-        os.fsync(file.fileno())
-    return name
-
-
-def write_array(path: Path, values: Hashes) -> None:
-    """Write an array to the disk."""
-    with open(path, "wb", opener=private) as file:  # needs an opener
-        np.save(file, values, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read_base(journal: Journal, name: str) -> Layer:
-    """Return a base, its columns mapped from their files."""
-    folder = journal.directory / FOLDER / name
-    names = json.loads((folder / NAMES).read_text(encoding="utf-8"))
-    cells = {column: read_array(folder / f"{number}.npy") for number, column in enumerate(names)}
-    return Layer(read_array(folder / "ids.npy"), read_array(folder / "exists.npy"), cells)
-
-
-def read_array(path: Path) -> Hashes:
-    """Return an array of a file, mapped; a plain view, since ``memmap`` makes every slice a slow one."""
-    mapped: Hashes = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    return mapped
-
-
-def base_bytes(journal: Journal, name: str | None) -> int:
-    """Return how many bytes a base takes."""
-    folder = journal.directory / FOLDER / (name or "")
-    return sum(path.stat().st_size for path in folder.glob("*.npy")) if name else 0
-
-
-def sweep(journal: Journal) -> None:
-    """Delete the bases that the journal does not name; the lock is held."""
-    with journal.reading() as connection:
-        named = {name for (name,) in connection.execute("SELECT base FROM memory WHERE base IS NOT NULL")}
-    folder = journal.directory / FOLDER
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name not in named:
-            shutil.rmtree(path, ignore_errors=True)

@@ -25,7 +25,8 @@ from analytex_pandas.frame.layout import layout
 from analytex_pandas.frame.options import Options
 from analytex_pandas.frame.prepare import merged_types, prepare, sent_columns
 from analytex_pandas.frame.sources import frame_source
-from analytex_pandas.push.changes import Recall, moved, recall, write_base
+from analytex_pandas.push.bases import write_base
+from analytex_pandas.push.changes import Recall, moved, recall
 from analytex_pandas.push.journal import Journal
 from analytex_pandas.push.layers import Layer, merged
 
