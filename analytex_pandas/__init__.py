@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from analytex_pandas.api import (
         clean,
         connect,
+        forget,
         job,
         jobs,
         monitor,
@@ -63,6 +64,7 @@ __all__ = [
     "ValidationError",
     "clean",
     "connect",
+    "forget",
     "job",
     "jobs",
     "monitor",

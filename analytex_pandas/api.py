@@ -121,6 +121,12 @@ def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
         One id twice with different values, anywhere in the input. Equal rows are sent once, always.
     timezone : str, default "UTC"
         The zone of naive datetimes: a name, or an offset such as ``+05:30``.
+    only_changed : bool, default False
+        Leave out the rows whose every property, and company, equals what the account last acknowledged from this
+        machine. A value that is left out is no change. Needs to know the account: `client`, or the connected one.
+    strict : bool, default False
+        Refuse a property that this machine has not sent to the account before, or one whose JSON type differs from what
+        was acknowledged; else ``Plan.columns`` notes it. Where nothing is remembered yet, there is nothing to compare.
     canary : int, default 0
         Rows that are sent first, as a job of their own; the push goes on only if none is refused.
     max_errors : int or float, optional
@@ -320,6 +326,33 @@ def resume(
     return binding.resume(push_id, client, rebind=rebind, wait=wait, progress=progress)
 
 
+def forget(kind: Kind | None = None, *, client: Client | None = None) -> None:
+    """Drop what this machine remembers of what the account has acknowledged, which ``only_changed`` compares with.
+
+    The next push with ``only_changed=True`` then sends every row; do it when profiles were changed by other means than
+    pushes from this machine. What a push under way is still to be answered for is remembered again.
+
+    Parameters
+    ----------
+    kind : {"users", "companies"}, optional
+        One kind; by default both.
+    client : Client, optional
+        Whose account; else the connected one's.
+
+    Raises
+    ------
+    AuthenticationError
+        If no client is given or connected: what is remembered is apart by account.
+
+    Examples
+    --------
+    >>> import analytex_pandas as apd
+    >>> with apd.sandbox() as service:
+    ...     apd.forget("users", client=service.client)
+    """
+    binding.forget(kind, client)
+
+
 def clean(push_id: str | None = None, *, before: Any = None) -> list[str]:
     """Drop old history from this machine: what was sent when, errors, and the refused rows that were kept.
 
@@ -372,6 +405,7 @@ __all__ = [
     "CommonOptions",
     "clean",
     "connect",
+    "forget",
     "job",
     "jobs",
     "monitor",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from analytex_pandas import settings
-from analytex_pandas.errors import AuthenticationError
+from analytex_pandas.errors import AnalytexError, AuthenticationError, ValidationError
 from analytex_pandas.frame.plan import Plan
 from analytex_pandas.planning import export, make_plan, remake_plan, write_ndjson
+from analytex_pandas.settings import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
     from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.push.bindings import Bindings
+    from analytex_pandas.push.changes import Recall
+    from analytex_pandas.push.journal import Journal
     from analytex_pandas.push.push import Push
     from analytex_pandas.service.client import Client
-    from analytex_pandas.settings import Kind
 
 DEFAULT: list[Client] = []
 """The connected client, if there is one."""
@@ -65,10 +67,11 @@ def ask_for_key() -> str:
 
 
 class Effects:
-    """What a plan can set in motion, with the client that it was made with."""
+    """What a plan can set in motion, with the client that it was made with, and what it was compared with."""
 
-    def __init__(self, client: Client | None) -> None:
+    def __init__(self, client: Client | None, compared: Recall | None = None) -> None:
         self.client = client
+        self.compared = compared
 
     def launch(self, plan: Plan, wait: bool | None, progress: bool | None) -> Push:
         """Start the push of a plan."""
@@ -79,6 +82,8 @@ class Effects:
         if not isinstance(spool, Spool):
             raise TypeError("Only a plan with records on disk can be pushed.")
         client = self.client or default_client()
+        if self.compared is not None and plan.options.only_changed:
+            check_current(self.compared, plan.kind)
         # Taken first: else an interrupt in between would have the push's files deleted along with the plan.
         plan.taken.append(plan.id)
         try:
@@ -104,6 +109,18 @@ class Effects:
         from analytex_pandas.show.plan_page import plan_text  # light until used
 
         return plan_text(plan)
+
+
+def check_current(compared: Recall, kind: Kind) -> None:
+    """Raise AnalytexError where what a plan was compared with is not any more what the account has."""
+    from analytex_pandas.push.changes import recall  # light until used
+
+    now = recall(journal(), compared.account, kind, types_only=True)
+    if now.revision != compared.revision:
+        raise AnalytexError(
+            f"Other {kind} were sent to the account since this plan was compared with it, so what the plan leaves out "
+            "as unchanged may be so no more. Plan again; nothing was sent."
+        )
 
 
 def is_pushed(plan_id: str) -> bool:
@@ -148,7 +165,16 @@ def bindings() -> Bindings:
     from analytex_pandas.push.push import Push  # light until used
 
     Push.displays = Displays()
-    return Bindings(plan=plan_of, replan=remake_plan, present=presented)
+    from analytex_pandas.push.changes import Remembrance  # light until used
+
+    return Bindings(plan=plan_of, replan=remake_plan, present=presented, observer=Remembrance(journal()))
+
+
+def journal() -> Journal:
+    """Return the journal of the state directory."""
+    from analytex_pandas.push.journal import Journal  # light until used
+
+    return Journal(settings.state_directory())
 
 
 def plan_of(document: PlanDocument) -> Plan:
@@ -177,14 +203,43 @@ def presented(push: Push, wait: bool | None, progress: bool | None) -> Push:
 
 def plan(data: Any, kind: Kind, given: dict[str, Any]) -> Plan:
     """Return the plan of a push."""
+    client, memory = compared_with(kind, given)
+    return make_plan(data, kind, given, Effects(client, memory), memory=memory)
+
+
+def compared_with(kind: Kind, given: dict[str, Any]) -> tuple[Client | None, Recall | None]:
+    """Return the client that was given, and what its account has acknowledged where that matters to a plan.
+
+    The account has to be known where only what changed is sent, and for ``strict``; else what is remembered of the
+    connected one makes notes.
+    """
+    from analytex_pandas.push.changes import recall  # light until used
+
     client = given.pop("client", None)
-    return make_plan(data, kind, given, Effects(client))
+    if given.get("only_changed") or given.get("strict"):
+        client = client or default_client()
+    account = client or (DEFAULT[0] if DEFAULT else None)
+    if account is None or not (journal().exists() or client):
+        return client, None
+    digest = account.account_digest(journal().salt())
+    return client, recall(journal(), digest, kind, types_only=not given.get("only_changed"))
 
 
 def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: dict[str, Any]) -> list[Path]:
     """Write records as NDJSON files."""
-    given.pop("client", None)
-    return write_ndjson(data, directory, kind, given, Effects(None))
+    client, memory = compared_with(kind, given)
+    return write_ndjson(data, directory, kind, given, Effects(client), memory=memory)
+
+
+def forget(kind: Kind | None, client: Client | None) -> None:
+    """Forget what the account has acknowledged."""
+    from analytex_pandas.push import changes  # light until used
+
+    if kind is not None and kind not in get_args(Kind):
+        raise ValidationError(f"kind={kind!r}: 'users' or 'companies' is needed, or None for both.")
+    if journal().exists():
+        account = (client or default_client()).account_digest(journal().salt())
+        changes.forget(journal(), account, get_args(Kind) if kind is None else [kind])
 
 
 def push(data: Any, kind: Kind, given: Mapping[str, Any]) -> Push:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from analytex_pandas.frame.document import PlanDocument
+    from analytex_pandas.frame.fingerprints import Memory
     from analytex_pandas.frame.ndjson import ChunkSize
     from analytex_pandas.frame.plan import Effects
     from analytex_pandas.frame.sources import Source
@@ -36,15 +37,21 @@ if TYPE_CHECKING:
 
 BYTES_A_CELL = 24
 """Bytes of NDJSON that a cell takes, name and all, where nothing better is known."""
-MAX_WORKERS = 8
 
 
 def make_plan(
-    data: Any, kind: Kind, given: Mapping[str, Any], effects: Effects, place: Path | None = None
+    data: Any,
+    kind: Kind,
+    given: Mapping[str, Any],
+    effects: Effects,
+    *,
+    memory: Memory | None = None,
+    place: Path | None = None,
 ) -> Plan:
     """Return the plan of a push of `data`; see :func:`analytex_pandas.plan_users`.
 
-    Its records wait in the state directory, or below `place`.
+    Its records wait in the state directory, or below `place`. `memory` is what the account has acknowledged, where
+    that is known.
     """
     options = checked_options(kind, given)
     source = read_source(data)
@@ -57,7 +64,7 @@ def make_plan(
     scratch = Scratch(spool.directory)
     try:
         spool.check_room(expected_bytes(source))
-        outcome = draft(source, options, kind, spool, scratch, workers())
+        outcome = draft(source, options, kind, spool, scratch, workers(source), memory)
         document = document_of(outcome, plan_id, kind, options)
     except BaseException:
         scratch.delete()
@@ -79,10 +86,10 @@ def spool_of(plan_id: str) -> Spool:
     return Spool(settings.state_directory() / "spool" / plan_id)
 
 
-def workers() -> int:
-    """Return how many threads coerce and encode: one a core this process may use."""
+def workers(source: Source) -> int:
+    """Return how many threads coerce and encode: one a core this process may use, as far as the source allows."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MAX_WORKERS)
+    return min(cores, source.workers)
 
 
 def expected_bytes(source: Source) -> int:
@@ -130,13 +137,19 @@ def export(plan: Plan, directory: str | Path) -> list[Path]:
 
 
 def write_ndjson(
-    data: Any, directory: str | Path, kind: Kind, given: Mapping[str, Any], effects: Effects
+    data: Any,
+    directory: str | Path,
+    kind: Kind,
+    given: Mapping[str, Any],
+    effects: Effects,
+    *,
+    memory: Memory | None = None,
 ) -> list[Path]:
     """Write the records of `data` as NDJSON files into a directory and return their paths.
 
     The chunks are spooled beside where they go and then moved, so that each byte is written once.
     """
-    plan = make_plan(data, kind, given, effects, Path(directory))
+    plan = make_plan(data, kind, given, effects, memory=memory, place=Path(directory))
     spool = Spool(Path(directory) / f".{plan.id}")
     try:
         plan.check()
@@ -185,9 +198,10 @@ def remake_plan(
     id_name = "user_id" if parent.kind == "users" else "company_id"
     places = {json.loads(line)[id_name]: place for place, line in enumerate(lines)}
     scratch = Scratch(spool.directory)
-    options = dataclasses.replace(parent.options, canary=0, invalid="raise")
+    options = dataclasses.replace(parent.options, canary=0, invalid="raise", only_changed=False, strict=False)
     try:
-        outcome = draft(read_source(fixed), options, parent.kind, spool, scratch, workers())
+        source = read_source(fixed)
+        outcome = draft(source, options, parent.kind, spool, scratch, workers(source))
         document = document_of(outcome, spool.directory.name, parent.kind, options)
         unsendable = document.invalid[document.invalid["id"].isin(places)]
         if len(unsendable):

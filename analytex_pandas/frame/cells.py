@@ -337,7 +337,8 @@ def nested(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
         )
     if policy.nested == "json":
         found = nested_texts(cells, lambda value: scalar_text(value, policy, coerce))
-        return {"": with_problems(coerce(found.text, policy_inside(policy))[""], found.problems)}
+        coerced = dataclasses.replace(coerce(found.text, policy_inside(policy))[""], kinds=STRING)
+        return {"": with_problems(coerced, found.problems)}
     others = [row for row, cell in enumerate(cells) if not isinstance(cell, Mapping)]
     if others:
         raise UnsendableError(

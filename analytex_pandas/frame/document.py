@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -28,6 +28,12 @@ COLUMN_DTYPES = {
     "nulls": "int64",
     "example": "object",
     "note": "object",
+}
+CHANGE_DTYPES = {
+    "property": "object",
+    "new_profiles": "int64",
+    "changed_values": "int64",
+    "unchanged_values": "int64",
 }
 ID_ROLES = ("user_id", "company_id")
 
@@ -56,6 +62,8 @@ class PlanDocument:
         Which column, or index level, holds ``user_id`` and ``company_id``.
     blocked : bool
         True when differing rows of one id stand in the way of a push.
+    changes : pandas.DataFrame
+        As ``Plan.changes`` shows it.
     """
 
     id: str
@@ -68,6 +76,7 @@ class PlanDocument:
     index_names: tuple[Hashable, ...]
     id_columns: Mapping[str, Hashable]
     blocked: bool = False
+    changes: pd.DataFrame = field(default_factory=lambda: typed_table([], CHANGE_DTYPES))
 
     def to_bytes(self) -> bytes:
         """Return the document as bytes, for the journal."""
@@ -82,6 +91,7 @@ class PlanDocument:
             "index_names": tag(self.index_names),
             "id_columns": {role: tag(label) for role, label in self.id_columns.items()},
             "blocked": self.blocked,
+            "changes": table_document(self.changes),
         }
         return json.dumps(document).encode()
 
@@ -100,6 +110,7 @@ class PlanDocument:
             index_names=untag(document["index_names"]),
             id_columns={role: untag(label) for role, label in document["id_columns"].items()},
             blocked=document["blocked"],
+            changes=typed_table(document["changes"], CHANGE_DTYPES),
         )
 
     def restore(self, rows: pa.Table, lines: Sequence[bytes]) -> pd.DataFrame:

@@ -15,15 +15,19 @@ import pyarrow as pa
 from analytex_pandas import settings
 from analytex_pandas.frame import duplicates
 from analytex_pandas.frame.columns import Coerced, Field, RawBatch, Traits
+from analytex_pandas.frame.fingerprints import Tally, of_lines
 from analytex_pandas.frame.labels import POSITION, labels
 from analytex_pandas.frame.layout import Layout, layout, same, unsendable, wrong_names
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
+from analytex_pandas.frame.notes import changes_of_type
 from analytex_pandas.frame.prepare import Encoded, Prepared, Report, encode_prepared, merged_types, prepare
+from analytex_pandas.frame.reports import invalid_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
-    from analytex_pandas.frame.columns import JsonKind
+    from analytex_pandas.frame.columns import JsonKind, Mask
+    from analytex_pandas.frame.fingerprints import Comparison, Memory
     from analytex_pandas.frame.hashing import Hashes
     from analytex_pandas.frame.options import Options
     from analytex_pandas.frame.sources import Source
@@ -65,6 +69,9 @@ class Scratch(Protocol):
         """Read the tables from the first, as many at a time as were added together."""
 
 
+NOTHING_REMEMBERED = "strict: nothing is remembered of this account yet, so there was nothing to compare with"
+
+
 @dataclass
 class Draft:
     """What is known of a plan as its batches pass: columns with their traits, invalid rows, chunks, counts."""
@@ -81,8 +88,31 @@ class Draft:
     invalid: int = 0
     duplicate: int = 0
     conflicting: int = 0
+    unchanged: int = 0
+    same: list[Mask] = field(default_factory=list)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    change_notes: Mapping[str, str] = field(default_factory=dict)
+    memory_note: str = ""
     index_names: tuple[Hashable, ...] = (None,)
     wrong: list[str] = field(default_factory=list)
+
+    def compared(self, comparison: Comparison | None) -> None:
+        """Add what a comparison with the account shows, if there was one."""
+        if comparison is None:
+            return
+        self.same.append(comparison.unchanged)
+        for name, tally in comparison.tallies.items():
+            self.tallies[name] = self.tallies.get(name, Tally()) + tally
+
+    def heed(self, memory: Memory | None, *, strict: bool) -> None:
+        """Note, or if `strict` refuse, properties that the account has not seen, or saw with another type."""
+        if memory is None or self.wrong:
+            return
+        self.change_notes = changes_of_type(self.kinds, memory.types)
+        if strict and not memory.types:
+            self.memory_note = NOTHING_REMEMBERED
+        if strict:
+            self.wrong += [f"Property {name!r} is {note}" for name, note in self.change_notes.items()]
 
     def note(self, batch: Prepared) -> None:
         """Add what a prepared batch shows of its columns."""
@@ -122,7 +152,13 @@ class Draft:
 
 
 def draft(  # noqa: PLR0917  # the two readings have one signature
-    source: Source, options: Options, kind: Kind, store: ChunkStore, scratch: Scratch, workers: int
+    source: Source,
+    options: Options,
+    kind: Kind,
+    store: ChunkStore,
+    scratch: Scratch,
+    workers: int,
+    memory: Memory | None = None,
 ) -> Draft:
     """Read a source into chunks and return what is known of them.
 
@@ -140,18 +176,20 @@ def draft(  # noqa: PLR0917  # the two readings have one signature
     chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)
     with ThreadPoolExecutor(workers, thread_name_prefix="analytex-encode") as pool:
         read = encoded_at_once if source.settled else encoded_when_settled
-        for encoded in read(source, known, options, kind, scratch, outcome, pool, workers):
-            if outcome.wrong:
-                continue
-            chunker.add(encoded.lines, encoded.rows)
-            scratch.add_hashes(encoded.hashes)
+        for encoded in read(source, known, options, kind, scratch, outcome, pool, workers, memory):
             outcome.reports += encoded.reports
             outcome.invalid += encoded.total - len(encoded.lines)
+            if not outcome.wrong:
+                chunker.add(encoded.lines, encoded.rows)
+                scratch.add_hashes(encoded.hashes)
+                outcome.compared(encoded.comparison)
+    outcome.heed(memory, strict=options.strict)
     if outcome.wrong:
-        raise unsendable(outcome.wrong)
+        without_id = outcome.layout is None or outcome.layout.id is None  # then every row lacks one
+        raise unsendable(outcome.wrong, invalid_table([] if without_id else outcome.reports))
     chunker.close()
     outcome.chunks = chunker.sizes
-    settle_duplicates(outcome, options, kind, store, scratch)
+    settle_lines(outcome, options, kind, store, scratch, memory)
     return outcome
 
 
@@ -164,6 +202,7 @@ def encoded_at_once(  # the two readings have one signature  # noqa: PLR0917  # 
     outcome: Draft,
     pool: ThreadPoolExecutor,
     workers: int,
+    memory: Memory | None,
 ) -> Iterator[Encoded]:
     """Yield the batches of a source whose columns have one JSON type each, as lines."""
 
@@ -172,7 +211,10 @@ def encoded_at_once(  # the two readings have one signature  # noqa: PLR0917  # 
             raise AssertionError("a settled source knows its columns")
         prepared = prepare(batch, known, kind)
         kinds = {name: coerced.kinds for name, coerced in prepared.properties.items()}
-        return prepared, encode_prepared(prepared, merged_types(kinds), options, kind)
+        encoded = encode_prepared(prepared, merged_types(kinds), options, kind, memory)
+        return without_text(
+            prepared
+        ), encoded  # its text is in the lines now, and several batches wait at a time
 
     for prepared, encoded in in_order(pool, convert, source.batches(), workers):
         outcome.note(prepared)
@@ -188,6 +230,7 @@ def encoded_when_settled(  # the two readings have one signature  # noqa: PLR091
     outcome: Draft,
     pool: ThreadPoolExecutor,
     workers: int,
+    memory: Memory | None,
 ) -> Iterator[Encoded]:
     """Yield the batches of any source as lines, once the last has shown which JSON type each column has."""
     seen: dict[Field, None] = {}
@@ -210,13 +253,13 @@ def encoded_when_settled(  # the two readings have one signature  # noqa: PLR091
     outcome.drop_hollow()
     if len(outcome.fields) > settings.MAX_PROPERTIES:
         outcome.wrong += wrong_names([(repr(origin.label), name) for name, origin in outcome.fields.items()])
-    if outcome.wrong:
+    if outcome.wrong and (outcome.layout is None or outcome.layout.id is None):
         return
     types = merged_types(outcome.kinds)
     with_company = outcome.company_traits is not None
 
     def encode(item: tuple[Prepared, list[pa.Table]]) -> Encoded:
-        return encode_prepared(unspilled(*item, with_company=with_company), types, options, kind)
+        return encode_prepared(unspilled(*item, with_company=with_company), types, options, kind, memory)
 
     yield from in_order(pool, encode, zip(kept, scratch.tables(2), strict=True), workers)
 
@@ -234,10 +277,14 @@ def spilled(batch: Prepared, scratch: Scratch) -> Prepared:
     columns = {"id": batch.id.text, **({"company": batch.company.text} if batch.company else {})}
     texts = {f"property {name}": coerced.text for name, coerced in batch.properties.items()}
     scratch.add_tables([pa.table({**columns, **texts}), batch.rows])
+    return dataclasses.replace(without_text(batch), rows=batch.rows.slice(0, 0))
+
+
+def without_text(batch: Prepared) -> Prepared:
+    """Return a prepared batch with all that is known of its columns but their values."""
     bare = pa.nulls(0, pa.large_string())
     return dataclasses.replace(
         batch,
-        rows=batch.rows.slice(0, 0),
         id=dataclasses.replace(batch.id, text=bare),
         company=dataclasses.replace(batch.company, text=bare) if batch.company else None,
         properties={
@@ -284,10 +331,15 @@ def in_order(
             future.cancel()
 
 
-def settle_duplicates(
-    outcome: Draft, options: Options, kind: Kind, store: ChunkStore, scratch: Scratch
+def settle_lines(  # noqa: PLR0917  # all that the road handed down
+    outcome: Draft,
+    options: Options,
+    kind: Kind,
+    store: ChunkStore,
+    scratch: Scratch,
+    memory: Memory | None,
 ) -> None:
-    """Drop equal records, and differing ones by policy; write the chunks anew where lines fell away."""
+    """Drop equal records, differing ones by policy, and unchanged ones; write the chunks anew where lines fell away."""
     total = sum(size.rows for size in outcome.chunks)
     candidates = duplicates.suspects(scratch.hashes, total)
     verdict = duplicates.judge(candidates, outcome.chunks, store.read_chunk, kind, options.duplicates)
@@ -295,25 +347,42 @@ def settle_duplicates(
     outcome.conflicting = len(verdict.conflicting)
     outcome.invalid += outcome.conflicting
     gone = np.union1d(verdict.dropped, verdict.conflicting)
-    if not len(gone):
+    same = np.concatenate(outcome.same) if outcome.same else None
+    if same is not None:
+        same[gone] = False
+        outcome.unchanged = int(np.count_nonzero(same))
+    if not len(gone) and not outcome.unchanged:
         return
     chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)
     start = 0
     # a line never moves to a later chunk than it was in, so that each chunk is read before it is written over
     for size in outcome.chunks:
         lines, rows = lines_of(store.read_chunk(size.number)), store.rows(size.number)
-        places = np.arange(start, start + size.rows)
-        start += size.rows
-        conflicting = np.isin(places, verdict.conflicting)
+        conflicting = duplicates.within(verdict.conflicting, start, size.rows)
         if conflicting.any():
             mask = pa.array(conflicting)
             outcome.reports.append(conflict_report(lines.filter(mask), rows.filter(mask), kind))
-        keep = pa.array(~np.isin(places, gone))
-        chunker.add(lines.filter(keep), rows.filter(keep))
+        if same is not None and memory is not None:
+            repeated = pa.array(duplicates.within(gone, start, size.rows))
+            uncounted(outcome, lines.filter(repeated), kind, memory)
+        keep = ~duplicates.within(gone, start, size.rows)
+        if same is not None:
+            keep &= ~same[start : start + size.rows]
+        chunker.add(lines.filter(pa.array(keep)), rows.filter(pa.array(keep)))
+        start += size.rows
     chunker.close()
     for size in outcome.chunks[len(chunker.sizes) :]:
         store.delete_chunk(size.number)
     outcome.chunks = chunker.sizes
+
+
+def uncounted(outcome: Draft, repeated: pa.Array, kind: Kind, memory: Memory) -> None:
+    """Take lines that are sent by another row, or not at all, out of the tallies again."""
+    if not len(repeated):
+        return
+    found, _ = of_lines(repeated.cast(pa.large_binary()).to_pylist(), kind, memory.salt)
+    for name, tally in memory.compare(found).tallies.items():
+        outcome.tallies[name] -= tally
 
 
 def conflict_report(lines: pa.Array, rows: pa.Table, kind: Kind) -> Report:

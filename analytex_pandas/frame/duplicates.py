@@ -7,7 +7,7 @@ hash occurs again are read back from their chunks and compared for what they are
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,16 +15,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from analytex_pandas.frame.columns import Mask, mask_of
 from analytex_pandas.frame.ndjson import ChunkSize, lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from analytex_pandas.frame.hashing import Hashes
     from analytex_pandas.frame.options import Duplicates
     from analytex_pandas.settings import Kind
 
-ROWS_AT_ONCE = 1_000_000
+ROWS_AT_ONCE = 500_000
 """Hashes that are sorted at once; more are looked at in several passes, so that memory does not grow with them."""
 Ordinals = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -37,13 +38,16 @@ class Verdict:
     conflicting: Ordinals
 
 
-NONE = Verdict(np.zeros(0, np.int64), np.zeros(0, np.int64))
+NOWHERE: Ordinals = np.zeros(0, np.int64)
 
 
-def suspects(blocks: Callable[[], Iterator[Hashes]], total: int) -> Ordinals:
-    """Return the places of all hashes that occur more than once; `blocks` starts reading them from the first."""
+def suspects(blocks: Callable[[], Iterator[Hashes]], total: int) -> Iterator[Ordinals]:
+    """Yield the places of all hashes that occur more than once, in parts whose hashes differ.
+
+    `blocks` starts reading them from the first.
+    """
     passes = max(-(-total // ROWS_AT_ONCE), 1)
-    found = []
+    found: list[Ordinals] = []
     for part in range(passes):
         kept_hashes, kept_places, start = [], [], 0
         for block in blocks():
@@ -52,7 +56,9 @@ def suspects(blocks: Callable[[], Iterator[Hashes]], total: int) -> Ordinals:
             kept_places.append(np.flatnonzero(mask) + start if passes > 1 else np.zeros(0, np.int64))
             start += len(block)
         found.append(repeated(kept_hashes, kept_places, whole=passes == 1))
-    return np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
+        if sum(map(len, found)) >= ROWS_AT_ONCE / 2 or part == passes - 1:  # few are judged together
+            yield np.sort(np.concatenate(found))
+            found = []
 
 
 def repeated(kept: Sequence[Hashes], places: Sequence[Ordinals], *, whole: bool) -> Ordinals:
@@ -69,46 +75,62 @@ def repeated(kept: Sequence[Hashes], places: Sequence[Ordinals], *, whole: bool)
 
 
 def judge(
-    candidates: Ordinals,
+    candidates: Iterable[Ordinals],
     sizes: Sequence[ChunkSize],
     read: Callable[[int], bytes],
     kind: Kind,
     policy: Duplicates,
 ) -> Verdict:
     """Return what becomes of lines whose id may occur twice, by comparing the records themselves."""
-    if not len(candidates):
-        return NONE
-    ids, contents = digests(candidates, sizes, read, "user_id" if kind == "users" else "company_id")
-    table = pd.DataFrame({"place": candidates, "id": ids, "content": contents})
-    by_id = table.groupby("id", sort=False)
-    table["times"] = by_id["place"].transform("size")
-    table["contents"] = by_id["content"].transform("nunique")
-    table = table[table["times"] > 1]
-    conflict = table["contents"] > 1
-    repeats = table[~conflict]
+    id_name = "user_id" if kind == "users" else "company_id"
+    verdicts = [
+        verdict_on(digests(places, sizes, read, id_name), policy) for places in candidates if len(places)
+    ]
+    return Verdict(
+        np.sort(np.concatenate([NOWHERE, *(verdict.dropped for verdict in verdicts)])),
+        np.sort(np.concatenate([NOWHERE, *(verdict.conflicting for verdict in verdicts)])),
+    )
+
+
+def verdict_on(lines: pd.DataFrame, policy: Duplicates) -> Verdict:
+    """Return what becomes of some lines, among which are all of the ids they have."""
+    by_id = lines.groupby(["id_0", "id_1"], sort=False)
+    first = by_id[["content_0", "content_1"]].transform("first")
+    lines["differs"] = (lines["content_0"] != first["content_0"]) | (lines["content_1"] != first["content_1"])
+    conflict = by_id["differs"].transform("any")
+    repeats = lines
+    conflicting = NOWHERE
     if policy == "raise":
-        conflicting = table.loc[conflict, "place"].to_numpy(np.int64)
-    else:
-        repeats, conflicting = table, np.zeros(0, np.int64)
+        conflicting = lines.loc[conflict, "place"].to_numpy(np.int64)
+        repeats = lines[~conflict]
     keep: Literal["first", "last"] = "last" if policy == "last" else "first"
-    dropped = repeats[repeats.duplicated("id", keep=keep)]["place"].to_numpy(np.int64)
-    return Verdict(np.sort(dropped), np.sort(conflicting))
+    dropped = repeats[repeats.duplicated(["id_0", "id_1"], keep=keep)]["place"].to_numpy(np.int64)
+    return Verdict(dropped, conflicting)
 
 
 def digests(
     candidates: Ordinals, sizes: Sequence[ChunkSize], read: Callable[[int], bytes], id_name: str
-) -> tuple[list[bytes], list[bytes]]:
-    """Return a digest of each candidate's id, and of its whole line, reading each chunk once."""
-    ids, contents, start = [], [], 0
+) -> pd.DataFrame:
+    """Return place, digest of the id and digest of the whole line of each candidate, reading each chunk once."""
+    start_of_id = re.compile(rb'{"%s":"((?:[^"\\]|\\.)*)"' % id_name.encode())
+    found, start = [], 0
     for size in sizes:
-        inside = candidates[(candidates >= start) & (candidates < start + size.rows)] - start
+        inside = np.flatnonzero(within(candidates, start, size.rows))
         start += size.rows
         if not len(inside):
             continue
-        for line in lines_of(read(size.number)).take(pa.array(inside)).cast(pa.large_binary()).to_pylist():
-            ids.append(digest(json.loads(line)[id_name].encode()))
-            contents.append(digest(line))
-    return ids, contents
+        lines = lines_of(read(size.number)).take(pa.array(inside)).cast(pa.large_binary()).to_pylist()
+        ids = (start_of_id.match(line) for line in lines)
+        pairs = (digest(match[1]) + digest(line) for match, line in zip(ids, lines, strict=True) if match)
+        found.append(np.frombuffer(b"".join(pairs), np.uint64).reshape(len(lines), -1))
+    names = ["id_0", "id_1", "content_0", "content_1"]
+    return pd.DataFrame(np.concatenate(found), columns=names).assign(place=candidates)
+
+
+def within(places: Ordinals, start: int, rows: int) -> Mask:
+    """Return which of a chunk's lines, the first of them at `start`, are at some places, which are in order."""
+    first, stop = np.searchsorted(places, [start, start + rows])
+    return mask_of(places[first:stop] - start, rows)
 
 
 def digest(data: bytes) -> bytes:

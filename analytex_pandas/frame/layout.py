@@ -13,6 +13,8 @@ from analytex_pandas import settings
 from analytex_pandas.errors import ValidationError
 from analytex_pandas.frame.cells import is_unicode
 from analytex_pandas.frame.coerce import Policy
+from analytex_pandas.frame.parse import shown
+from analytex_pandas.frame.reports import said
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -47,10 +49,15 @@ class Layout:
     properties: tuple[Property, ...]
 
 
-def unsendable(wrong: Sequence[str]) -> ValidationError:
-    """Return the report of all that is wrong with a frame as such."""
-    lines = "\n".join(f"- {line}" for line in dict.fromkeys(wrong))
-    return ValidationError(f"The frame cannot be sent as it is:\n{lines}")
+def unsendable(wrong: Sequence[str], invalid: pd.DataFrame) -> ValidationError:
+    """Return the report of all that is wrong with a frame as such, and with those of its rows that were read."""
+    lines = list(dict.fromkeys(wrong))
+    if len(invalid):
+        lines.append(
+            f"Rows cannot be sent either, {invalid['position'].nunique():,} of those that were read; the first is "
+            f"{said(invalid.to_dict('records')[0])} All are in this error's .report."
+        )
+    return ValidationError("\n- ".join(["The frame cannot be sent as it is:", *lines]), invalid)
 
 
 def layout(
@@ -164,7 +171,7 @@ def near(fields: Iterable[Field], label: Hashable) -> str:
     if not names:
         return " The frame has no columns."
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f" There are {', '.join(map(repr, names[:SHOWN]))}{more}."
+    return f" Its columns: {', '.join(shown(name) for name in names[:SHOWN])}{more}."
 
 
 def wrong_names(named: Sequence[tuple[str, str]]) -> list[str]:
@@ -172,9 +179,14 @@ def wrong_names(named: Sequence[tuple[str, str]]) -> list[str]:
     wrong = []
     for name, count in Counter(name for _, name in named).items():
         if count > 1:
-            columns = ", ".join(column for column, other in named if other == name)
+            columns = [column for column, other in named if other == name]
+            way_out = (
+                "rename one: properties={column: name}"
+                if len(set(columns)) == len(columns)
+                else "rename a column of the frame, or drop it"
+            )
             wrong.append(
-                f"Two properties have the name {name!r} (columns {columns}); rename one: properties={{column: name}}."
+                f"{count} properties have the name {name!r} (columns {', '.join(columns)}); {way_out}."
             )
     for column, name in named:
         if len(name) > settings.MAX_PROPERTY_NAME_CHARACTERS:

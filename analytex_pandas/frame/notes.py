@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import re
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from analytex_pandas.frame.columns import Coerced, Traits
+    from collections.abc import Mapping
+
+    from analytex_pandas.frame.columns import Coerced, JsonKind, Traits
 
 SAMPLE = 20
 """Present values of a batch that are looked at for dates kept as text."""
@@ -70,6 +73,28 @@ def property_note(name: str, json_type: str, traits: Traits) -> str:
     if name in SERVICE_SET:
         notes.append("set by the service itself, which may ignore or overwrite it")
     return "; ".join(notes)
+
+
+def changes_of_type(kinds: Mapping[str, frozenset[JsonKind]], before: Mapping[str, str]) -> dict[str, str]:
+    """Return what to say of properties that the account has not seen, or saw with another JSON type.
+
+    `before` has the type that each property was last acknowledged with; empty when nothing is remembered.
+    """
+    notes = {}
+    for name, found in kinds.items():
+        if not before or not found:
+            continue
+        json_type = next(iter(found)) if len(found) == 1 else "string"
+        if name not in before:
+            near = difflib.get_close_matches(name, before, 1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            notes[name] = f"new: this machine has not sent it to the account before{hint}"
+        elif json_type != before[name]:
+            notes[name] = (
+                f"a {json_type} where the account has last acknowledged a {before[name]}, which breaks segments that "
+                "use it"
+            )
+    return notes
 
 
 def id_note(traits: Traits) -> str:

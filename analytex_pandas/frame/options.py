@@ -37,6 +37,8 @@ class CommonOptions(TypedDict, total=False):
     invalid: Invalid
     duplicates: Duplicates
     timezone: str
+    only_changed: bool
+    strict: bool
     canary: int
     max_errors: int | float | None
     transport: Transport
@@ -71,6 +73,8 @@ class Options:
     invalid: Invalid = "raise"
     duplicates: Duplicates = "raise"
     timezone: str = "UTC"
+    only_changed: bool = False
+    strict: bool = False
     canary: int = 0
     max_errors: int | float | None = None
     transport: Transport = "file"
@@ -172,6 +176,9 @@ def check_numbers(options: Options) -> None:
         value: object = getattr(options, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValidationError(f"{name}={value!r}: a whole number of at least {least:,} is needed.")
+    for name in ("only_changed", "strict"):
+        if not isinstance(getattr(options, name), bool):
+            raise ValidationError(f"{name}={getattr(options, name)!r}: True or False is needed.")
     limit: object = options.max_errors  # as it was given, whatever its type
     if limit is None:
         return

@@ -6,23 +6,22 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 import pandas as pd
 
 from analytex_pandas import settings
 from analytex_pandas.errors import AnalytexError, ValidationError
-from analytex_pandas.frame.document import COLUMN_DTYPES, PlanDocument
+from analytex_pandas.frame.document import CHANGE_DTYPES, COLUMN_DTYPES, PlanDocument
+from analytex_pandas.frame.fingerprints import COMPANY
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.notes import id_note, property_note
+from analytex_pandas.frame.reports import invalid_table, said
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from analytex_pandas.frame.columns import Traits
     from analytex_pandas.frame.draft import ChunkStore, Draft
     from analytex_pandas.frame.options import Options
-    from analytex_pandas.frame.prepare import Report
     from analytex_pandas.push.push import Push
     from analytex_pandas.settings import Kind
 
@@ -57,8 +56,8 @@ class Plan:
     >>> import pandas as pd, analytex_pandas as apd
     >>> df = pd.DataFrame({"user_id": ["ann", "bob", None], "seats": [3.0, None, 1.0]})
     >>> plan = df.analytex.plan_users()
-    >>> plan.counts["to_send"], plan.invalid["code"].tolist()
-    (np.int64(2), ['missing_id'])
+    >>> plan.rows, plan.invalid["code"].tolist()
+    (2, ['missing_id'])
     >>> plan.records(2)
     [{'user_id': 'ann', 'metadata': {'seats': 3}}, {'user_id': 'bob'}]
     """
@@ -114,6 +113,16 @@ class Plan:
     def invalid(self) -> pd.DataFrame:
         """Rows that cannot be sent and why: position, index, id, property, code, message; one row a problem."""
         return self.document.invalid.copy()
+
+    @property
+    def changes(self) -> pd.DataFrame:
+        """What differs from what the account last acknowledged, of a plan made with ``only_changed=True``.
+
+        property, new_profiles (values of profiles that are not known yet), changed_values, unchanged_values. Values
+        of invalid and duplicate rows are not counted; ``company_id`` is the company that a user belongs to. Without
+        ``only_changed`` nothing is compared, and it is empty.
+        """
+        return self.document.changes.copy()
 
     @property
     def chunks(self) -> pd.DataFrame:
@@ -193,10 +202,7 @@ class Plan:
         if not len(in_the_way):
             return
         rows = in_the_way["position"].nunique()
-        lines = [
-            f"- row {row['index']!r}{of_property(row['property'])}: {row['message']}"
-            for row in in_the_way.head(SHOWN_PROBLEMS).to_dict("records")
-        ]
+        lines = [f"- {said(row)}" for row in in_the_way.head(SHOWN_PROBLEMS).to_dict("records")]
         more = len(in_the_way) - len(lines)
         if more > 0:
             lines.append(f"- and {more:,} more, all in plan.invalid and in this error's .report")
@@ -227,11 +233,6 @@ class Plan:
         return self.effects.page(self)
 
 
-def of_property(name: str) -> str:
-    """Return where in a row a problem is."""
-    return f", {name!r}" if name else ""
-
-
 def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options) -> PlanDocument:
     """Return a finished draft as the document of a plan."""
     to_send = sum(size.rows for size in draft.chunks)
@@ -239,7 +240,7 @@ def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options) -> Pla
         "input": draft.rows,
         "invalid": draft.invalid,
         "duplicate": draft.duplicate,
-        "unchanged": 0,
+        "unchanged": draft.unchanged,
         "to_send": to_send,
     }
     id_name = "user_id" if kind == "users" else "company_id"
@@ -259,6 +260,7 @@ def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options) -> Pla
         index_names=draft.index_names,
         id_columns=id_columns,
         blocked=draft.conflicting > 0,
+        changes=changes_table(draft),
     )
 
 
@@ -267,14 +269,14 @@ def columns_table(draft: Draft, id_name: str) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     found = draft.layout
     if found is not None and found.id is not None:
-        rows.append(id_row(found.id.label, id_name, found.id.dtype, draft.id_traits))
+        rows.append(id_row(found.id.label, id_name, found.id.dtype, draft.id_traits, draft.memory_note))
     if found is not None and found.company is not None and draft.company_traits is not None:
         rows.append(id_row(found.company.label, "company_id", found.company.dtype, draft.company_traits))
     for name, traits in draft.traits.items():
         kinds = draft.kinds[name]
         json_type = next(iter(kinds)) if len(kinds) == 1 else "string" if kinds else "null"
         origin = draft.fields[name]
-        note = property_note(name, json_type, traits)
+        note = "; ".join(filter(None, [property_note(name, json_type, traits), draft.change_notes.get(name)]))
         rows.append(
             (origin.label, name, origin.dtype, json_type, traits.missing, example(traits, json_type), note)
         )
@@ -287,9 +289,25 @@ def columns_table(draft: Draft, id_name: str) -> pd.DataFrame:
     )
 
 
-def id_row(label: Any, name: str, dtype: str, traits: Traits) -> tuple[Any, ...]:
-    """Return what becomes of an id column."""
-    return (label, name, dtype, "string", traits.missing, traits.example, id_note(traits))
+def changes_table(draft: Draft) -> pd.DataFrame:
+    """Return ``Plan.changes``: the company first, then the properties in the order of the input."""
+    names = [name for name in draft.traits if name in draft.tallies]
+    rows = [("company_id", draft.tallies[COMPANY])] if COMPANY in draft.tallies else []
+    rows += [(name, draft.tallies[name]) for name in names]
+    columns = zip(*((name, tally.new, tally.changed, tally.unchanged) for name, tally in rows), strict=True)
+    values = list(columns) or [()] * len(CHANGE_DTYPES)
+    return pd.DataFrame(
+        {
+            name: pd.Series(list(column), dtype=dtype)
+            for (name, dtype), column in zip(CHANGE_DTYPES.items(), values, strict=True)
+        }
+    )
+
+
+def id_row(label: Any, name: str, dtype: str, traits: Traits, more: str = "") -> tuple[Any, ...]:
+    """Return what becomes of an id column; `more` is added to its note."""
+    note = "; ".join(filter(None, [id_note(traits), more]))
+    return (label, name, dtype, "string", traits.missing, traits.example, note)
 
 
 def example(traits: Traits, json_type: str) -> Any:
@@ -297,24 +315,3 @@ def example(traits: Traits, json_type: str) -> Any:
     if traits.example is None or json_type == "string":
         return traits.example
     return json.loads(traits.example)
-
-
-def invalid_table(reports: Sequence[Report]) -> pd.DataFrame:
-    """Return ``Plan.invalid``, in the order of the input."""
-    positions = [position for report in reports for position in report.positions]
-    frame = pd.DataFrame(
-        {
-            "position": pd.Series(positions, dtype="int64"),
-            "index": objects([label for report in reports for label in report.labels]),
-            "id": objects([id_ for report in reports for id_ in report.ids]),
-            "property": objects([report.property for report in reports for _ in report.positions]),
-            "code": objects([report.code for report in reports for _ in report.positions]),
-            "message": objects([report.message for report in reports for _ in report.positions]),
-        }
-    )
-    return frame.sort_values("position", kind="stable", ignore_index=True)
-
-
-def objects(values: Sequence[Any]) -> pd.Series[Any]:
-    """Return values, tuples among them, as a column of objects."""
-    return pd.Series(np.fromiter(values, dtype=object, count=len(values)), dtype=object)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from analytex_pandas.frame.cells import is_unicode
 from analytex_pandas.frame.coerce import coerce
 from analytex_pandas.frame.columns import (
     TEXT,
@@ -20,6 +21,8 @@ from analytex_pandas.frame.columns import (
     UnsendableError,
     without,
 )
+from analytex_pandas.frame.fingerprints import COMPANY as NO_NAME
+from analytex_pandas.frame.fingerprints import Column, of_columns
 from analytex_pandas.frame.hashing import hashes
 from analytex_pandas.frame.ids import ids, spaces_around, text_buffers
 from analytex_pandas.frame.labels import labels, rows_table
@@ -28,7 +31,10 @@ from analytex_pandas.frame.ndjson import PropertyText, encode
 from analytex_pandas.frame.notes import traits_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from analytex_pandas.frame.columns import Field, JsonKind, Rows
+    from analytex_pandas.frame.fingerprints import Comparison, Memory
     from analytex_pandas.frame.layout import Layout, Property
     from analytex_pandas.frame.options import Options
     from analytex_pandas.settings import Kind
@@ -58,7 +64,8 @@ class Prepared:
 class Encoded:
     """A batch as lines: those of its valid rows, where they came from, a hash of each one's id; and what is invalid.
 
-    `reports` has one (row, property, problem) an invalid cell, rows counted within `all_rows`.
+    `reports` has one (row, property, problem) an invalid cell, rows counted within `all_rows`; `comparison` tells what
+    of the lines has changed, where that was asked for.
     """
 
     lines: pa.Array
@@ -66,6 +73,7 @@ class Encoded:
     hashes: np.ndarray[Any, np.dtype[np.uint64]]
     reports: Sequence[Report]
     total: int
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True)
@@ -95,9 +103,11 @@ def prepare(batch: RawBatch, layout: Layout, kind: Kind) -> Prepared:
             wrong += [refusal(part, one, rows) for one in error.every]
             continue
         for suffix, coerced in columns.items():
-            names.append((repr(part.field.label), part.name + suffix))
-            properties[part.name + suffix] = described(coerced)
-            origins[part.name + suffix] = part.field
+            name = part.name + suffix
+            names.append((repr(part.field.label), name))
+            if is_unicode(name):  # else it is wrong, and said so below
+                properties[name] = described(coerced)
+                origins[name] = part.field
     if len(names) != len(layout.properties) or any(
         name != part.name for (_, name), part in zip(names, layout.properties, strict=True)
     ):
@@ -151,7 +161,9 @@ def id_described(coerced: Coerced) -> Coerced:
     return dataclasses.replace(coerced, traits=traits)
 
 
-def encode_prepared(batch: Prepared, types: JsonTypes, options: Options, kind: Kind) -> Encoded:
+def encode_prepared(
+    batch: Prepared, types: JsonTypes, options: Options, kind: Kind, memory: Memory | None
+) -> Encoded:
     """Return a prepared batch as lines, now that each property's JSON type is settled."""
     parts = [
         property_text(name, batch.properties.get(name), json_type, len(batch.rows))
@@ -168,13 +180,37 @@ def encode_prepared(batch: Prepared, types: JsonTypes, options: Options, kind: K
     reports = [report(name, problem, batch) for name, problem in problems]
     valid_ids = batch.id.text
     rows = batch.rows
+    mask = None
     if problems:
         keep = np.ones(len(lines), bool)
         for _, problem in problems:
             keep[problem.rows] = False
         mask = pa.array(keep)
         lines, rows, valid_ids = lines.filter(mask), rows.filter(mask), valid_ids.filter(mask)
-    return Encoded(lines, rows, hashes(valid_ids), reports, len(batch.rows))
+    comparison = None
+    if memory is not None and options.only_changed:
+        sent = sent_columns(batch, types, mask, sends_null=options.nulls == "send")
+        comparison = memory.compare(of_columns(valid_ids, sent, memory.salt))
+    return Encoded(lines, rows, hashes(valid_ids), reports, len(batch.rows), comparison)
+
+
+def sent_columns(
+    batch: Prepared, types: JsonTypes, mask: pa.Array | None, *, sends_null: bool
+) -> Iterator[Column]:
+    """Yield what the valid rows of a batch send, column by column."""
+    if batch.company is not None:
+        yield Column(NO_NAME, "string", filtered(batch.company.text, mask))
+    for name, json_type in types.items():
+        coerced = batch.properties.get(name)
+        if coerced is not None:
+            yield Column(name, json_type, filtered(coerced.text, mask), sends_null)
+        elif sends_null:
+            yield Column(name, json_type, filtered(pa.nulls(len(batch.rows), TEXT), mask), sends_null)
+
+
+def filtered(text: pa.Array, mask: pa.Array | None) -> pa.Array:
+    """Return the rows of a mask, all without one."""
+    return text if mask is None else text.filter(mask)
 
 
 def property_text(name: str, coerced: Coerced | None, json_type: JsonKind, rows: int) -> PropertyText:

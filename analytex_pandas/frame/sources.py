@@ -19,10 +19,10 @@ from analytex_pandas.errors import ValidationError
 from analytex_pandas.frame.columns import Cells, Coded, Field, RawBatch, RawColumn
 from analytex_pandas.frame.labels import RangeLabels, decoded, index_arrays
 
-BATCH_ROWS = 40_000
+BATCH_ROWS = 20_000
 """Rows coerced and encoded at once: a multiple of 10,000, so that most chunks are one buffer's slice."""
-BATCH_BYTES = 32 * 1024 * 1024
-"""Bytes of Arrow data coerced and encoded at once; wide rows make smaller batches."""
+BATCH_BYTES = 8 * 1024 * 1024
+"""Bytes of Arrow data coerced and encoded at once; wide rows make smaller batches. Memory is some ten times that."""
 UNNAMED_LEVEL = re.compile(r"__index_level_\d+__")
 PLAIN_FAMILIES = frozenset({"string", "boolean", "integer", "date", "empty"})
 
@@ -52,6 +52,8 @@ class Source:
         How many rows there are, where that is known.
     bytes_hint : int
         Bytes that the data take in memory, as far as known; 0 if not.
+    workers : int
+        How many batches may be coerced at a time; each takes memory.
     """
 
     fields: tuple[Field, ...] | None
@@ -60,6 +62,7 @@ class Source:
     settled: bool
     rows: int | None = None
     bytes_hint: int = 0
+    workers: int = 8
 
 
 def source_of(data: Any) -> Source:
@@ -247,7 +250,7 @@ def slices(batch: RawBatch) -> Iterator[RawBatch]:
         )
 
 
-def bytes_of(data: pa.Array | pa.Table) -> int:
+def bytes_of(data: pa.Array | pa.RecordBatch | pa.Table) -> int:
     """Return how many bytes data take; before pyarrow 22 views cannot be measured but with all they look at."""
     try:
         return int(data.nbytes)
@@ -421,20 +424,26 @@ def arrow_batches(
 
 
 def regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield tables of ``BATCH_ROWS`` rows, whatever the sizes that the batches come in; one without rows if all are."""
+    """Yield tables of ``BATCH_ROWS`` rows, whatever the sizes that the batches come in; one without rows if all are.
+
+    Of wide rows there are fewer, so that a table has about ``BATCH_BYTES`` at most.
+    """
     waiting: list[pa.RecordBatch] = []
-    rows = total = 0
+    total, room = 0, 1.0  # of a table, the share that is free
     for batch in batches:
         rest = batch
         total += len(batch)
-        while rows + len(rest) >= BATCH_ROWS:
-            part = rest.slice(0, BATCH_ROWS - rows)
+        share = max(
+            1 / BATCH_ROWS, bytes_of(batch) / max(len(batch), 1) / BATCH_BYTES
+        )  # of a table, that a row takes
+        while len(rest):
+            part = rest.slice(0, max(round(room / share), 0 if waiting else 1))
             rest = rest.slice(len(part))
-            yield pa.Table.from_batches([*waiting, part])
-            waiting, rows = [], 0
-        if len(rest):
-            waiting.append(rest)
-            rows += len(rest)
+            room -= len(part) * share
+            waiting.append(part)
+            if room <= share / 2:
+                yield pa.Table.from_batches(waiting)
+                waiting, room = [], 1.0
     if waiting or not total:
         yield pa.Table.from_batches(waiting, schema)
 

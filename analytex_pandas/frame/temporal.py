@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import STRING, TEXT, Coerced, Problem, Rows, mask_of
+from analytex_pandas.frame.columns import STRING, TEXT, Coerced, Mask, Problem, Rows
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 SECONDS_A_DAY = 86_400
@@ -46,19 +46,22 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
     Naive ones are local times of `timezone`; a local time that a change of clocks skips or repeats is undecidable, so
     its row is invalid.
     """
-    unclear: tuple[Problem, ...] = ()
-    if array.type.tz is None and timezone != "UTC":
-        array, unclear = to_utc(array, timezone)
     counts = pc.cast(array, pa.int64())
     values = counts.fill_null(0).to_numpy(zero_copy_only=False)
     seconds, fractions = divided(values, UNITS[array.type.unit])
+    problems: tuple[Problem, ...] = ()
+    if array.type.tz is None and timezone != "UTC":
+        present = counts.is_valid().to_numpy(zero_copy_only=False)
+        seconds, problems = to_utc(seconds, present, timezone)
     days, clock = divided(seconds, SECONDS_A_DAY)
     outside = np.flatnonzero((days < FIRST_DAY) | (days > LAST_DAY))
     if len(outside):
         days = np.clip(days, FIRST_DAY, LAST_DAY)
+    problems = (*out_of_range(outside), *problems)
     nanoseconds = fractions * np.int64(10**9 // UNITS[array.type.unit])
-    text = with_fractions(days, clock, nanoseconds, counts, outside)
-    return Coerced(text, STRING, plain=True, problems=(*out_of_range(outside), *unclear))
+    without_text = np.unique(np.concatenate([outside, *(problem.rows for problem in problems)]))
+    text = with_fractions(days, clock, nanoseconds, counts, without_text)
+    return Coerced(text, STRING, plain=True, problems=problems)
 
 
 def with_fractions(
@@ -116,62 +119,62 @@ def fraction_text(nanoseconds: int) -> str:
 
 def wall_dates(array: pa.Array) -> pa.Array:
     """Return the calendar date that each timestamp shows in its own zone."""
-    if array.type.tz is not None and array.type.tz not in ("UTC", "+00:00"):
-        utc = pd.DatetimeIndex(array.cast(pa.timestamp(array.type.unit)).to_numpy(zero_copy_only=False))
-        zone = zone_for(array.type.tz, wall_days(array))
-        local = utc.tz_localize("UTC").tz_convert(zone).tz_localize(None)
-        array = pa.array(local, from_pandas=True)
     missing = array.is_null().to_numpy(zero_copy_only=False)
-    return pa.array(wall_days(array).astype(np.int32), mask=missing).cast(pa.date32())
+    seconds = seconds_of(array)
+    if array.type.tz is not None and array.type.tz not in ("UTC", "+00:00"):
+        zone = zone_for(array.type.tz, seconds)
+        local = moments(seconds).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+        seconds = np.asarray(local).astype(np.int64)
+    return pa.array((seconds // SECONDS_A_DAY).astype(np.int32), mask=missing).cast(pa.date32())
 
 
-def to_utc(array: pa.Array, timezone: str) -> tuple[pa.Array, tuple[Problem, ...]]:
-    """Return naive timestamps of a zone as UTC ones; pandas knows the zones on every system, Arrow does not."""
-    days = wall_days(array)
-    edge = np.flatnonzero(
-        array.is_valid().to_numpy(zero_copy_only=False) & ((days <= FIRST_DAY) | (days >= LAST_DAY))
-    )
-    if len(edge):
-        return to_utc_at_the_edge(array, timezone, edge)
-    naive = pd.DatetimeIndex(array.to_numpy(zero_copy_only=False))
-    local = naive.tz_localize(zone_for(timezone, days), ambiguous="NaT", nonexistent="NaT")
-    unclear = np.flatnonzero(np.asarray(local.isna()) & ~np.asarray(naive.isna()))
+def to_utc(seconds: Integers, present: Mask, timezone: str) -> tuple[Integers, tuple[Problem, ...]]:
+    """Return wall times of a zone, in seconds since 1970, as those of UTC; pandas knows the zones on every system."""
+    days = seconds // SECONDS_A_DAY
+    at_the_edge = present & ((days <= FIRST_DAY) | (days >= LAST_DAY))
+    inner = np.where(at_the_edge, 0, seconds)
+    zone = zone_for(timezone, inner)
+    local = moments(inner).tz_localize(zone, ambiguous="NaT", nonexistent="NaT").tz_convert("UTC")
+    missing = np.asarray(local.isna())
+    utc = np.where(missing, 0, np.asarray(local.tz_localize(None)).astype(np.int64))
+    unclear = np.flatnonzero(missing & present & ~at_the_edge)
     message = (
         f"This local time is skipped or repeated by a change of clocks in {timezone}; "
         "give it a zone or an offset of its own."
     )
     problems = (Problem(unclear, "ambiguous_time", message),) if len(unclear) else ()
-    return pa.array(local.tz_convert("UTC"), from_pandas=True), problems
+    if not at_the_edge.any():
+        return utc, problems
+    edge = np.flatnonzero(at_the_edge)
+    utc[edge], beyond = to_utc_at_the_edge(seconds[edge], zone_of(timezone))
+    return utc, (*problems, *out_of_range(edge[beyond]))
 
 
-def to_utc_at_the_edge(array: pa.Array, timezone: str, edge: Rows) -> tuple[pa.Array, tuple[Problem, ...]]:
-    """Return naive timestamps as UTC ones where some, at `edge`, are in the first or last day that a calendar has.
+def to_utc_at_the_edge(seconds: Integers, zone: dt.tzinfo) -> tuple[Integers, Mask]:
+    """Return wall times in the first or last day that a calendar has as those of UTC, and which are beyond it then.
 
     pandas overflows there; a sentinel such as 9999-12-31 is common enough to be worth doing one by one.
     """
-    mask = mask_of(edge, len(array))
-    inner, problems = to_utc(pc.if_else(pa.array(~mask), array, None), timezone)
-    per_second = UNITS[array.type.unit]
-    zone = zone_of(timezone)
-    counts, beyond = [], []
-    for row, count in zip(
-        edge.tolist(), pc.cast(array, pa.int64()).filter(pa.array(mask)).to_pylist(), strict=True
-    ):
-        seconds, rest = divmod(count, per_second)
+    utc, beyond = np.zeros(len(seconds), np.int64), np.zeros(len(seconds), bool)
+    for row, second in enumerate(seconds.tolist()):
         try:
-            wall = dt.datetime(1970, 1, 1, tzinfo=zone) + dt.timedelta(seconds=seconds)
+            wall = dt.datetime(1970, 1, 1, tzinfo=zone) + dt.timedelta(seconds=second)
             offset = wall.utcoffset() or dt.timedelta()
-            counts.append((seconds - int(offset.total_seconds())) * per_second + rest)
+            utc[row] = second - int(offset.total_seconds())
         except OverflowError:
-            counts.append(0)
-            beyond.append(row)
-    moved = pc.replace_with_mask(pc.cast(inner, pa.int64()), pa.array(mask), pa.array(counts, pa.int64()))
-    if beyond:
-        moved = pc.if_else(pa.array(~mask_of(np.array(beyond), len(array))), moved, None)
-    return moved.cast(pa.timestamp(array.type.unit, "UTC")), (
-        *problems,
-        *out_of_range(np.array(beyond, np.int64)),
-    )
+            beyond[row] = True
+    return utc, beyond
+
+
+def moments(seconds: Integers) -> pd.DatetimeIndex:
+    """Return seconds since 1970 as naive datetimes."""
+    return pd.DatetimeIndex(seconds.astype("datetime64[s]"))
+
+
+def seconds_of(array: pa.Array) -> Integers:
+    """Return timestamps as whole seconds since 1970; 0 where missing."""
+    counts: Integers = pc.cast(array, pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    return counts // np.int64(UNITS[array.type.unit])
 
 
 def zone_of(timezone: str) -> dt.tzinfo:
@@ -183,19 +186,14 @@ def zone_of(timezone: str) -> dt.tzinfo:
     return dt.timezone(offset if timezone[0] == "+" else -offset)
 
 
-def zone_for(timezone: str, days: Integers) -> str | dt.tzinfo:
-    """Return a zone as pandas is to be given it for these days.
+def zone_for(timezone: str, seconds: Integers) -> str | dt.tzinfo:
+    """Return a zone as pandas is to be given it for moments, in seconds since 1970.
 
     By name pandas 2 takes it from pytz, which knows changes of clocks from 1902 to 2037 only, but is 100 times as fast.
     """
+    days = seconds // SECONDS_A_DAY
     known = not len(days) or (days.min() >= PYTZ_DAYS.start and days.max() < PYTZ_DAYS.stop)
     return timezone if known else zone_of(timezone)
-
-
-def wall_days(array: pa.Array) -> Integers:
-    """Return timestamps as days since 1970 by their own clock; 0 where missing."""
-    counts: Integers = pc.cast(array, pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-    return counts // np.int64(UNITS[array.type.unit] * SECONDS_A_DAY)
 
 
 def out_of_range(rows: Rows) -> tuple[Problem, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from analytex_pandas import settings
 from analytex_pandas.errors import AnalytexError, NotFoundError
+from analytex_pandas.push import changes
 from analytex_pandas.push import ledger as ledgers
 from analytex_pandas.push.journal import Journal
 from analytex_pandas.push.locks import DriverLock
@@ -107,6 +108,7 @@ def forget(journal: Journal, record: PushRecord) -> None:
     if not lock.acquire():
         raise AnalytexError(driven_elsewhere(record.id, record))
     with lock:
+        left = changes.doubted(journal, record.id)
         # The files first: a spool without its journal entry would never be found again.
         spool_of(journal, record.id).delete()
-        ledgers.removed(journal, record.id)
+        ledgers.removed(journal, record.id, lambda connection: changes.keep_doubt(connection, left))

@@ -86,6 +86,28 @@ CREATE TABLE kept (                    -- rows that were refused or are unknown,
     PRIMARY KEY (push, chunk),
     FOREIGN KEY (push, chunk) REFERENCES chunk (push, number) ON DELETE CASCADE
 );
+CREATE TABLE memory (                  -- what an account has acknowledged; see changes.py
+    account TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    revision INTEGER NOT NULL,         -- grows with whatever is sent, acknowledged or forgotten
+    base TEXT,                         -- the folder of its older part
+    PRIMARY KEY (account, kind)
+) WITHOUT ROWID;
+CREATE TABLE layer (                   -- its newer part: digests of the cells of a chunk, as Arrow IPC
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    digests BLOB NOT NULL
+);
+CREATE INDEX layer_by_account ON layer (account, kind, number, bytes);
+CREATE TABLE property (                -- the JSON type a property was last acknowledged with
+    account TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    json_type TEXT NOT NULL,
+    PRIMARY KEY (account, kind, name)
+) WITHOUT ROWID;
 """
 
 

@@ -336,9 +336,11 @@ def pushes_of_jobs(journal: Journal, job_ids: Sequence[str]) -> dict[str, tuple[
     return {job_id: (push, number) for job_id, push, number in rows}
 
 
-def removed(journal: Journal, push_id: str) -> None:
-    """Forget one push and all that belongs to it."""
+def removed(journal: Journal, push_id: str, hook: Hook | None = None) -> None:
+    """Forget one push and all that belongs to it; `hook` writes along."""
     with journal.writing() as connection:
+        if hook is not None:
+            hook(connection)
         connection.execute("DELETE FROM push WHERE id = ?", [push_id])
 
 

@@ -64,7 +64,7 @@ def as_they_were(
     document: PlanDocument, rows: pa.Table, lines: Sequence[bytes], spool: Spool
 ) -> PlanDocument:
     """Return a plan of lines sent before, cut into chunks anew, every row with its first position."""
-    options = dataclasses.replace(document.options, canary=0)
+    options = dataclasses.replace(document.options, canary=0, only_changed=False, strict=False)
     chunks = []
     for number, (begin, end) in enumerate(cuts(lines, options.chunk_rows, options.file_bytes), start=1):
         ended = [line + b"\n" for line in lines[begin:end]]

@@ -177,13 +177,17 @@ class Sender:
 
     def told(self, number: int) -> Callable[[sqlite3.Connection], None] | None:
         """Return what tells the observer, within the transaction, that a chunk is about to be sent."""
-        observer, drive = self.observer, self.drive
+        observer = self.observer
         if observer is None:
             return None
-        sending = SendingChunk(
-            drive.push_id, self.account, drive.document.kind, number, ChunkContent(drive, number)
-        )
+        sending = self.described(number)
         return lambda connection: observer.sending(connection, sending)
+
+    def described(self, number: int) -> SendingChunk:
+        """Return a chunk as an observer gets it."""
+        drive = self.drive
+        content = ChunkContent(drive, number)
+        return SendingChunk(drive.push_id, self.account, drive.document.kind, number, content)
 
     def upload(self, number: int) -> Job:
         """Make the request that sends a chunk."""

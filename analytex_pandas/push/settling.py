@@ -57,6 +57,9 @@ class Observer(Protocol):
         A chunk that is sent again is announced again.
         """
 
+    def accepted(self, chunk: SendingChunk, /) -> None:
+        """Make ready while a chunk's job runs; called outside of any transaction, once a driver."""
+
     def settled(self, connection: sqlite3.Connection, chunk: SettledChunk, /) -> None:
         """Heed a chunk that is answered for; called within the transaction that settles it, once a chunk."""
 

@@ -93,6 +93,8 @@ class Worker:
             job = self.sender.deliver(number)
             if job is None:
                 return settle(self.drive, self.account, self.observer, number, None)
+        if self.observer is not None:
+            self.observer.accepted(self.sender.described(number))
         ended = self.follower.follow(number, job)
         return settle(self.drive, self.account, self.observer, number, ended)
 

@@ -83,6 +83,7 @@ class Client:
         self.timeout = checked_timeout(timeout)
         self.paths = merge_paths(paths)
         self.transport = Transport(self.key, self.base_url, self.timeout)
+        self._digests: dict[bytes, str] = {}
 
     def __repr__(self) -> str:
         # A traceback may show one that is only half made.
@@ -107,8 +108,10 @@ class Client:
         str
             Hexadecimal; slow to compute, so that it does not give the key away.
         """
-        place = str(self.transport.origin) + urlsplit(self.base_url).path.rstrip("/")
-        return auth.account_digest(self.key, place, salt)
+        if salt not in self._digests:
+            place = str(self.transport.origin) + urlsplit(self.base_url).path.rstrip("/")
+            self._digests[salt] = auth.account_digest(self.key, place, salt)
+        return self._digests[salt]
 
     def submit_file(
         self,

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 SHOWN_COLUMNS: Final = 40
 SHOWN_GROUPS: Final = 8
+CHANGE_HEADERS: Final = ("Property", "New profiles", "Changed", "Unchanged")
 COLUMN_HEADERS: Final = ("Column", "Type", "Missing", "Example", "Note")
+CHANGES_CAPTION: Final = "Values that the account does not have yet"
 EXAMPLE_CHARACTERS: Final = 60
 WIDEST: Final = 140
 
@@ -40,6 +42,8 @@ class PlanPicture:
         The cells of ``COLUMN_HEADERS`` for each column that is shown.
     more_columns : str
         How many columns are not shown; empty if none.
+    changes : list of tuple of str
+        The cells of ``CHANGE_HEADERS`` for each property that has something new, where that was compared.
     problems : list of ErrorGroup
         Rows that cannot be sent, grouped by what is wrong with them.
     """
@@ -49,6 +53,7 @@ class PlanPicture:
     left_out: str
     columns: list[tuple[str, ...]]
     more_columns: str
+    changes: list[tuple[str, ...]]
     problems: list[ErrorGroup]
     action: str
 
@@ -64,6 +69,7 @@ def picture(plan: Plan) -> PlanPicture:
         left_out=_left_out(plan),
         columns=[_column_line(row) for row in shown.to_dict("records")],
         more_columns=f"and {words.count(hidden, 'more column')} in plan.columns" if hidden else "",
+        changes=_change_lines(plan.changes),
         problems=group_errors(plan.invalid),
         action=_action(plan),
     )
@@ -79,6 +85,11 @@ def plan_html(plan: Plan) -> Markup:
     parts.append(table(COLUMN_HEADERS, shown.columns, numeric=("Missing",), caption=caption, styled=True))
     if shown.more_columns:
         parts.append(tag("p", shown.more_columns))
+    if shown.changes:
+        counts = CHANGE_HEADERS[1:]
+        parts.append(
+            table(CHANGE_HEADERS, shown.changes, numeric=counts, caption=CHANGES_CAPTION, styled=True)
+        )
     if shown.problems:
         parts.append(_problems_table(shown.problems[:SHOWN_GROUPS]))
         parts += [tag("p", more) for more in _more_problems(shown.problems)]
@@ -97,6 +108,9 @@ def plan_text(plan: Plan, width: int | None = None) -> str:
     lines += ["", text_table(COLUMN_HEADERS[:-1], cells, numeric=("Missing",), width=wide)]
     if shown.more_columns:
         lines.append(shown.more_columns)
+    if shown.changes:
+        lines += ["", f"{CHANGES_CAPTION}:"]
+        lines.append(text_table(CHANGE_HEADERS, shown.changes, numeric=CHANGE_HEADERS[1:], width=wide))
     # a note is a sentence: in a narrow column of a table it would be cut
     notes = [f"{line[0]}: {line[-1]}" for line in shown.columns if line[-1]]
     if notes:
@@ -172,6 +186,17 @@ def _column_line(row: dict[Any, Any]) -> tuple[str, ...]:
         "" if example is None else shortened(_as_json(example), EXAMPLE_CHARACTERS),
         str(row["note"] or ""),
     )
+
+
+def _change_lines(changes: pd.DataFrame) -> list[tuple[str, ...]]:
+    something = changes[(changes["new_profiles"] > 0) | (changes["changed_values"] > 0)]
+    return [
+        (
+            shortened(name, 80),
+            *(words.number(count) if count else "" for count in counts),
+        )
+        for name, *counts in something.head(SHOWN_COLUMNS).itertuples(index=False)
+    ]
 
 
 def _as_json(value: object) -> str:

@@ -332,6 +332,7 @@ def wall_offset(nanoseconds: int, timezone: str) -> int | None:
 # What `types` asks for
 
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
+ISO_TEXT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?))?")
 TRUTHS = {"true": "true", "1": "true", "yes": "true", "false": "false", "0": "false", "no": "false"}
 
 
@@ -362,8 +363,17 @@ def wanted_of(cell: Any, wanted: str, timezone: str) -> Judged:  # noqa: C901  #
         return Json("boolean", "true" if decimal.Decimal(found.text) else "false")
     if wanted == "boolean" and found.text.lower() in TRUTHS:
         return Json("boolean", TRUTHS[found.text.lower()])
-    if wanted == "date" and found.kind == "string" and re.fullmatch(r"\d{4}-\d\d-\d\d", found.text):
-        return found
+    if (
+        wanted in ("date", "datetime")
+        and found.kind == "string"
+        and (parts := ISO_TEXT.fullmatch(found.text))
+    ):
+        days, clock = Day((dt.date.fromisoformat(parts[1]) - EPOCH.date()).days), parts[2] or "00:00"
+        whole, _, fraction = clock.partition(".")
+        time = dt.time.fromisoformat(whole)
+        seconds = days.days * 86_400 + (time.hour * 60 + time.minute) * 60 + time.second
+        nanoseconds = seconds * 10**9 + int(fraction.ljust(9, "0"))
+        return day_text(days) if wanted == "date" else moment_text(Moment(nanoseconds, None), timezone)
     return Bad({"date": "string", "datetime": "string"}.get(wanted, wanted), "does not parse")
 
 

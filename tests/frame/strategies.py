@@ -511,11 +511,10 @@ def other_columns(draw: st.DrawFn, rows: int) -> Column:  # noqa: C901  # a tabl
                 )
             )
         case "any category":
-            distinct = objects(list(dict.fromkeys(draw(several(scalar.filter(is_category), 3)))))
+            found = draw(several(scalar.filter(is_category), 3))
+            distinct = pd.Index(objects(list(dict.fromkeys(found))), dtype=object).unique()
             return pd.Series(
-                pd.Categorical.from_codes(
-                    [code if code < len(distinct) else -1 for code in codes], pd.Index(distinct, dtype=object)
-                )
+                pd.Categorical.from_codes([code if code < len(distinct) else -1 for code in codes], distinct)
             )
         case "sparse bool":
             return pd.Series(pd.arrays.SparseArray(np.array(codes) > 0, fill_value=False))

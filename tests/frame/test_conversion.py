@@ -390,6 +390,14 @@ def test_clocks_changed_before_1902_and_will_after_2037(wall: dt.datetime, wante
     assert values_of(aware, types={"x": "date"}) == [f'"{wall.date()}"']
 
 
+def test_a_zone_moves_the_first_and_last_nanoseconds_out_of_pandas_range() -> None:
+    """64 bits of nanoseconds end in 1677 and 2262, records do not."""
+    ends = frame_of(pd.Series([pd.Timestamp.min, pd.Timestamp.max, None], dtype="datetime64[ns]"))
+    wanted = ['"1677-09-20T18:42:43.145224193Z"', '"2262-04-11T18:17:16.854775807Z"', None]
+    assert values_of(ends, timezone="+05:30") == wanted
+    assert values_of(ends, timezone="-05:30")[1] == '"2262-04-12T05:17:16.854775807Z"'
+
+
 def test_dates_to_datetimes_are_midnights_of_the_timezone() -> None:
     """A date becomes its local midnight."""
     wanted = ['"2024-01-14T23:00:00Z"']
@@ -410,3 +418,14 @@ def test_records_without_properties_have_no_metadata() -> None:
         "user_id": "u0",
         "metadata": {"x": None},
     }
+
+
+@pytest.mark.parametrize(
+    "odd", ["\ud800", [dt.datetime(2024, 3, 31, 2, 30)], ["\ud800"]], ids=["text", "a list", "text in a list"]
+)
+def test_an_invalid_cell_counts_for_the_type_of_its_column(odd: Any) -> None:
+    """Whatever is wrong with it; else the type would hang on which other cells share its batch."""
+    frame = frame_of([True, odd])
+    plan = plan_of(frame, nested="json", invalid="skip", timezone="Europe/Berlin")
+    assert plan.invalid["position"].tolist() == [1]
+    assert plan.records() == [{"user_id": "u0", "metadata": {"x": "true"}}]

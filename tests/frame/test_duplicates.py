@@ -11,6 +11,7 @@ import pytest
 from plans_read import check_sums, lines_of, plan_of, positions_of
 
 import analytex_pandas as apd
+from analytex_pandas.frame import duplicates
 
 pytestmark = pytest.mark.usefixtures("batch_rows")
 
@@ -66,6 +67,21 @@ def test_duplicates_by_policy(name: str, *, as_stream: bool) -> None:
         assert caught.value.report["code"].eq("duplicate").all()
     else:
         assert len(lines_of(plan)) == len(first)
+
+
+@pytest.mark.parametrize("at_once", [2, 10, 1_000])
+def test_many_duplicates_are_compared_some_at_a_time(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory does not grow with them; what is decided is the same."""
+    monkeypatch.setattr(duplicates, "ROWS_AT_ONCE", at_once)
+    frame = frame_of([(f"u{row % 23}", None, row % 46 if row % 2 else 0) for row in range(200)])
+    by_id = frame.groupby("user_id")["x"]
+    equal = by_id.transform("nunique") == 1
+    for policy in ("first", "last"):
+        wanted = frame.index[~frame.duplicated("user_id", keep=policy)]
+        assert positions_of(plan_of(frame, duplicates=policy)) == wanted.tolist()
+    plan = plan_of(frame, invalid="skip")
+    assert plan.invalid["position"].tolist() == frame.index[~equal].tolist()
+    assert positions_of(plan) == frame.index[equal & ~frame.duplicated("user_id")].tolist()
 
 
 def test_conflicts_carry_their_labels_and_ids() -> None:

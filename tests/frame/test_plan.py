@@ -331,3 +331,37 @@ def test_the_canary_goes_first() -> None:
 def test_duration_is_that_of_the_services_pace() -> None:
     """1,200 rows a minute."""
     assert plan_of(pd.DataFrame({"user_id": np.arange(2_400)})).duration == pd.Timedelta(minutes=2)
+
+
+def test_what_is_wrong_with_rows_stands_in_the_report_of_the_frame() -> None:
+    """Who mends the columns can mend the rows with them."""
+    frame = pd.DataFrame(
+        {"user_id": ["a", None, "c"], "x": [1.0, 2.0, float("inf")], "z": [b"x", None, None]},
+        index=["p", "q", "r"],
+    )
+    with pytest.raises(apd.ValidationError, match="'z'") as caught:
+        plan_of(frame)
+    assert "2 of those that were read; the first is row 'q', 'user_id'" in str(caught.value)
+    assert caught.value.report[["index", "property", "code"]].to_numpy().tolist() == [
+        ["q", "user_id", "missing_id"],
+        ["r", "x", "not_finite"],
+    ]
+    with pytest.raises(apd.ValidationError) as caught:
+        plan_of(frame, user_id="uid", nested="flatten")
+    assert not len(caught.value.report), "that every row lacks an id is said once"
+
+
+def test_a_key_that_cannot_be_encoded_is_refused_by_its_column() -> None:
+    """Half a surrogate pair in a dict's key is one in the name of a property."""
+    frame = pd.DataFrame({"user_id": ["a"], "x": [{"\ud800": 1}]})
+    with pytest.raises(apd.ValidationError, match="column 'x' holds half a surrogate pair"):
+        plan_of(frame, nested="flatten")
+
+
+def test_columns_of_one_name_cannot_be_told_apart_by_properties() -> None:
+    """So the way out is another than for two properties that were given one name."""
+    with pytest.raises(apd.ValidationError, match="rename a column of the frame"):
+        plan_of(pd.DataFrame([["a", 1, 2]], columns=["user_id", "x", "x"]))
+    frame = pd.DataFrame({"user_id": ["a"], "x": [1], "y": [2]})
+    with pytest.raises(apd.ValidationError, match="rename one: properties="):
+        plan_of(frame, properties={"x": "z", "y": "z"})

@@ -12,6 +12,7 @@ import pytest
 from plans_read import check_sums, lines_of, plan_of, positions_of, values_of
 
 import analytex_pandas as apd
+from analytex_pandas.frame import sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,6 +212,64 @@ def test_parquet_of_many_row_groups_is_read_in_order(tmp_path: Path) -> None:
     assert [record["user_id"] for record in plan_of(str(tmp_path / "f.parquet")).records(1_000)] == [
         str(n) for n in range(1_000)
     ]
+
+
+def test_a_directory_of_parquet_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
+    """Bookkeeping of who wrote it left out; a pattern names the same files."""
+    for name in ("b", "a"):
+        pq.write_table(pa.table({"user_id": [name]}), tmp_path / f"{name}.parquet")
+    (tmp_path / "_delta_log").mkdir()
+    pq.write_table(pa.table({"user_id": ["no row"]}), tmp_path / "_delta_log" / "c.parquet")
+    for data in (tmp_path, str(tmp_path), f"{tmp_path}/*.parquet"):
+        assert [record["user_id"] for record in plan_of(data).records()] == ["a", "b"]
+    with pytest.raises(apd.AnalytexError, match="no Parquet file"):
+        plan_of(f"{tmp_path}/*.parq")
+
+
+def test_names_of_directories_are_columns(tmp_path: Path) -> None:
+    """As Spark, Dask and pandas write partitions: what stands in the name stands in no file."""
+    frame = pd.DataFrame(
+        {"user_id": ["a", "b", "c"], "year": [2023, 2024, 2024], "land": ["de", None, "a b/c"]}
+    )
+    frame.to_parquet(tmp_path, partition_cols=["year", "land"])
+    records = {record["user_id"]: record["metadata"] for record in plan_of(tmp_path).records()}
+    assert records == {
+        "a": {"year": 2023, "land": "de"},
+        "b": {"year": 2024},
+        "c": {"year": 2024, "land": "a b/c"},
+    }
+
+
+def test_parquet_files_that_differ_are_read_as_frames_are(tmp_path: Path) -> None:
+    """The union of their columns, absent means missing."""
+    pq.write_table(pa.table({"user_id": ["a"], "x": pa.nulls(1)}), tmp_path / "1.parquet")
+    pq.write_table(pa.table({"user_id": ["b"], "x": [1], "y": ["t"]}), tmp_path / "2.parquet")
+    assert plan_of(tmp_path, nulls="send").records() == [
+        {"user_id": "a", "metadata": {"x": None, "y": None}},
+        {"user_id": "b", "metadata": {"x": 1, "y": "t"}},
+    ]
+
+
+def test_wide_rows_are_read_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch has so many bytes, whatever its rows: in memory a row of few bytes on disk can be a large one."""
+    rows = 500
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * rows), pa.array(["t" * 60_000])).cast(pa.string())
+    pq.write_table(pa.table({"user_id": pa.array(range(rows)), "x": texts}), tmp_path / "f.parquet")
+    seen = []
+    regrouped = sources.regrouped
+
+    def watched(*given: Any) -> Iterator[pa.Table]:
+        for table in regrouped(*given):
+            seen.append(table.nbytes)
+            yield table
+
+    monkeypatch.setattr(sources, "regrouped", watched)
+    assert plan_of(tmp_path / "f.parquet").rows == rows
+    assert max(seen) < 1.1 * sources.BATCH_BYTES
+    assert len(seen) == 4
+    seen.clear()
+    assert plan_of(pq.read_table(tmp_path / "f.parquet")).rows == rows
+    assert max(seen) < 1.1 * sources.BATCH_BYTES
 
 
 def test_arrow_columns_of_one_name_that_nobody_asked_for_do_no_harm() -> None:

@@ -80,14 +80,14 @@ def test_a_failing_hook_undoes_the_settlement(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
 
     def hook(connection: sqlite3.Connection) -> None:
-        connection.execute("CREATE TABLE memory (x)")
+        connection.execute("CREATE TABLE noted (x)")
         raise ValueError("no room")
 
     with pytest.raises(ValueError, match="no room"):
         ledger.settled(ChunkState(1, 3, 30, "completed"), [], None, hook)
     assert ledger.chunks()[0].status == "pending"
     with ledger.journal.reading() as connection, pytest.raises(sqlite3.OperationalError):
-        connection.execute("SELECT * FROM memory")
+        connection.execute("SELECT * FROM noted")
 
 
 def test_a_push_is_written_down_once(tmp_path: Path) -> None:

@@ -178,21 +178,24 @@ def test_the_memory_of_an_account_is_told_in_the_same_transaction(
 
     class Memory:
         def sending(self, connection: Any, chunk: SendingChunk) -> None:
-            connection.execute("CREATE TABLE IF NOT EXISTS memory (number INTEGER)")
+            connection.execute("CREATE TABLE IF NOT EXISTS noted (number INTEGER)")
             told.append(("sending", chunk.number, len(chunk.content.lines)))
 
+        def accepted(self, chunk: SendingChunk) -> None:
+            told.append(("accepted", chunk.number, len(chunk.content.rows)))
+
         def settled(self, connection: Any, chunk: SettledChunk) -> None:
-            connection.execute("INSERT INTO memory VALUES (?)", [chunk.number])
+            connection.execute("INSERT INTO noted VALUES (?)", [chunk.number])
             told.append(("settled", chunk.number, len(chunk.verdict.refused)))
 
     push = begin(tmp_path, service, bindings=Bindings(observer=Memory())).wait()
     assert told == [
         (what, number, rows)
         for number in (1, 2, 3)
-        for what, rows in (("sending", 2), ("settled", int(number == 1)))
+        for what, rows in (("sending", 2), ("accepted", 2), ("settled", int(number == 1)))
     ]
     with push.journal.reading() as connection:
-        assert connection.execute("SELECT number FROM memory").fetchall() == [(1,), (2,), (3,)]
+        assert connection.execute("SELECT number FROM noted").fetchall() == [(1,), (2,), (3,)]
 
 
 def test_the_key_stands_nowhere(
@@ -265,6 +268,9 @@ def test_an_error_nobody_expected_ends_the_push_and_loses_nothing(
     class Memory:
         def sending(self, connection: Any, chunk: SendingChunk) -> None:
             del connection, chunk
+
+        def accepted(self, chunk: SendingChunk) -> None:
+            del chunk
 
         def settled(self, connection: Any, chunk: SettledChunk) -> None:
             raise ZeroDivisionError(f"chunk {chunk.number} of {connection}")

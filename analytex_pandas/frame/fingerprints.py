@@ -1,0 +1,240 @@
+"""Digests of ids and values, by which it is told what has changed without keeping any value.
+
+A digest is of the value as it is sent: its JSON type, and its canonical text (numbers by value, so that ``1.5`` and
+``1.50`` are one). It is salted, and mixed with a second hash of its id. So two ids with one 64-bit hash, of which there
+is a pair among ten million in one of 400,000 cases, are still told apart, and a changed value is taken for unchanged
+once in 2^64.
+"""
+
+from __future__ import annotations
+
+import decimal
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytex_pandas.frame.columns import TEXT
+from analytex_pandas.frame.hashing import Hashes, hashes, mixed, seed_of
+from analytex_pandas.frame.numbers import FIXED_POINT_DIGITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from analytex_pandas.frame.columns import Mask
+    from analytex_pandas.settings import Kind
+
+COMPANY: Final = ""
+"""The name that a user's company goes by among the properties, none of which can have it."""
+ABSENT: Final = np.uint64(0)
+"""The digest of a value that was left out."""
+DOUBT: Final = np.uint64(1)
+"""The digest of a value of which nobody knows whether it has arrived: equal to that of no value."""
+FIRST: Final = np.uint64(2)
+"""Digests of values begin here."""
+NULL: Final = "null"
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """The digests of some records.
+
+    Attributes
+    ----------
+    ids : array of uint64
+        A hash of each id.
+    exists : array of uint64
+        A second hash of each id: remembered when the profile is known to exist.
+    cells : dict of str to array of uint64
+        The digests of each property, ``ABSENT`` where a record leaves it out.
+    types : dict of str to str
+        The JSON type of each property that has values.
+    """
+
+    ids: Hashes
+    exists: Hashes
+    cells: Mapping[str, Hashes]
+    types: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One property of some records as it is sent: text of JSON primitives; null is left out, or sent as null."""
+
+    name: str
+    json_type: str
+    text: pa.Array
+    sends_null: bool = False
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many values of a property belong to new profiles, differ from what the account has, or do not."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.new + other.new, self.changed + other.changed, self.unchanged + other.unchanged)
+
+    def __sub__(self, other: Tally) -> Tally:
+        return Tally(self.new - other.new, self.changed - other.changed, self.unchanged - other.unchanged)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What of some records has changed: a mask of those with nothing new, and a tally of each property."""
+
+    unchanged: Mask
+    tallies: Mapping[str, Tally]
+
+
+class Memory(Protocol):
+    """What an account has acknowledged, as far as is remembered."""
+
+    @property
+    def salt(self) -> bytes:
+        """The secret that digests are made with."""
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """The JSON type that each property was last acknowledged with."""
+
+    def compare(self, found: Fingerprints) -> Comparison:
+        """Tell which records differ from what is remembered."""
+
+
+def of_columns(ids: pa.Array, columns: Iterable[Column], salt: bytes) -> Fingerprints:
+    """Return the digests of records that stand in columns; every one of them has an id."""
+    exists = hashes(ids, seed_of(salt, "exists"))
+    cells = {column.name: cell_digests(column, exists, salt) for column in columns}
+    return Fingerprints(hashes(ids, seed_of(salt, "id")), np.maximum(exists, FIRST), cells, {})
+
+
+def cell_digests(column: Column, exists: Hashes, salt: bytes) -> Hashes:
+    """Return the digests of a column's values."""
+    text = canonical(column.text) if column.json_type == "number" else column.text
+    found = salted(hashes(text, seed_of(salt, column.json_type)), exists)
+    if not column.text.null_count:
+        return found
+    valid = column.text.is_valid().to_numpy(zero_copy_only=False)
+    if column.sends_null:
+        return np.where(valid, found, nulls(exists, salt))
+    return np.where(valid, found, ABSENT)
+
+
+def nulls(exists: Hashes, salt: bytes) -> Hashes:
+    """Return the digest of JSON null for each of some ids."""
+    return salted(np.full(len(exists), seed_of(salt, NULL), np.uint64), exists)
+
+
+def salted(values: Hashes, exists: Hashes) -> Hashes:
+    """Return the digests of values that belong to the ids of these second hashes."""
+    return np.maximum(mixed(values ^ exists), FIRST)
+
+
+def canonical(text: pa.Array) -> pa.Array:
+    """Return JSON numbers with one text for each value: ``1.50`` and ``15e-1`` are ``1.5``."""
+    if pa.types.is_dictionary(text.type):
+        return pa.DictionaryArray.from_arrays(text.indices, canonical(text.dictionary))
+    exponent = pc.fill_null(
+        pc.or_(pc.match_substring(text, "e"), pc.match_substring(text, "E")), fill_value=False
+    )
+    fraction = pc.and_(pc.fill_null(pc.match_substring(text, "."), fill_value=False), pc.invert(exponent))
+    if pc.any(fraction).as_py():
+        bare = pc.ascii_rtrim(pc.ascii_rtrim(text.filter(fraction), characters="0"), characters=".")
+        text = pc.replace_with_mask(text, fraction, bare)
+    if pc.any(exponent).as_py():
+        written = [canonical_number(number) for number in text.filter(exponent).to_pylist()]
+        text = pc.replace_with_mask(text, exponent, pa.array(written, TEXT))
+    return text
+
+
+def canonical_number(text: str) -> str:
+    """Return one JSON number with an exponent as the text that all of its value share."""
+    sign, digits, exponent = decimal.Decimal(text).as_tuple()
+    number = "".join(map(str, digits)).lstrip("0").rstrip("0")
+    if not number or not isinstance(exponent, int):
+        return "0"
+    exponent += len(digits) - len("".join(map(str, digits)).rstrip("0"))
+    if abs(exponent) > FIXED_POINT_DIGITS:
+        return f"{'-' * sign}{number}e{exponent}"
+    return format(decimal.Decimal((sign, tuple(map(int, number)), exponent)), "f")
+
+
+class Number(str):
+    """A JSON number as it stands."""
+
+    __slots__ = ()
+
+
+def of_lines(lines: Sequence[bytes], kind: Kind, salt: bytes) -> tuple[Fingerprints, Mask]:
+    """Return the digests of records that stand in lines, and which lines those are: the ones that hold a record."""
+    id_name = "user_id" if kind == "users" else "company_id"
+    ids: list[bytes] = []
+    held = np.zeros(len(lines), bool)
+    columns: dict[str, dict[str, tuple[list[int], list[bytes]]]] = {}
+    for number, line in enumerate(lines):
+        record = record_of(line)
+        name = record.get(id_name)
+        if name is None:
+            continue
+        held[number] = True
+        metadata = record.get("metadata")
+        values = dict(metadata) if isinstance(metadata, dict) else {}
+        if kind == "users" and "company_id" in record:
+            values[COMPANY] = record["company_id"]
+        for key, value in values.items():
+            json_type, text = primitive(value)
+            rows, texts = columns.setdefault(key, {}).setdefault(json_type, ([], []))
+            rows.append(len(ids))
+            texts.append(text.encode("utf-8", "surrogatepass"))
+        ids.append(str(name).encode("utf-8", "surrogatepass"))
+    text = pa.array(ids, pa.large_binary())
+    exists = hashes(text, seed_of(salt, "exists"))
+    cells = {name: scattered(parts, exists, salt) for name, parts in columns.items()}
+    types = {name: most_common(parts) for name, parts in columns.items() if parts.keys() != {NULL}}
+    return Fingerprints(hashes(text, seed_of(salt, "id")), np.maximum(exists, FIRST), cells, types), held
+
+
+def record_of(line: bytes) -> dict[str, Any]:
+    """Return a line as the record it holds, its numbers as they stand; empty where it holds none."""
+    try:
+        record = json.loads(line, parse_int=Number, parse_float=Number)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def primitive(value: Any) -> tuple[str, str]:
+    """Return the JSON type and the text of a value."""
+    if value is None:
+        return NULL, ""
+    if isinstance(value, Number):
+        return "number", value
+    if isinstance(value, bool):
+        return "boolean", "true" if value else "false"
+    return "string", value if isinstance(value, str) else json.dumps(value)
+
+
+def scattered(parts: Mapping[str, tuple[list[int], list[bytes]]], exists: Hashes, salt: bytes) -> Hashes:
+    """Return the digests of a property whose values come by JSON type, each with its rows."""
+    found = np.zeros(len(exists), np.uint64)
+    for json_type, (rows, texts) in parts.items():
+        if json_type == NULL:
+            found[rows] = nulls(exists[rows], salt)
+            continue
+        text = pa.array(texts, pa.large_binary())
+        if json_type == "number":
+            text = text.cast(TEXT)
+        found[rows] = cell_digests(Column("", json_type, text), exists[rows], salt)
+    return found
+
+
+def most_common(parts: Mapping[str, tuple[list[int], list[bytes]]]) -> str:
+    """Return the JSON type of most of a property's values."""
+    return max((name for name in parts if name != NULL), key=lambda name: len(parts[name][0]))
