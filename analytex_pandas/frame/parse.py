@@ -25,8 +25,10 @@ OTHER_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 LONG_FRACTION = re.compile(r"\.[0-9]{7,}")
 TRUE = frozenset({"true", "t", "yes", "y", "1"})
 FALSE = frozenset({"false", "f", "no", "n", "0"})
-YEAR_FIRST = re.compile(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![0-9])")
+YEAR_FIRST = re.compile(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![-/.0-9])")
 COMPACT_DATE = re.compile(r"[0-9]{8}")
+END_OF_TIME = re.compile(r"(:[0-9]{2})(?:[.,][0-9]+)?(?:\s*[+-][0-9]{2}:?[0-9]{2})?$")
+LONG_NUMBER = re.compile(r"[0-9]{4,}")
 ONLY_DIGITS = re.compile(r"[0-9.]+")
 DOTS_OF_A_DATE = 2
 SHOWN = 40
@@ -166,7 +168,10 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
     """Return the moment that a text which is not ISO 8601 names, when it can mean one only."""
     from dateutil import parser  # comes with pandas; needed for unusual dates alone
 
-    if not stripped or (
+    if not stripped:
+        raise Unreadable("not_a_date", "The text is blank, which is no date.")
+    years = LONG_NUMBER.findall(END_OF_TIME.sub(r"\1", stripped))
+    if len(years) > 1 or (  # dateutil takes the second date of a range for an offset
         ONLY_DIGITS.fullmatch(stripped)
         and not COMPACT_DATE.fullmatch(stripped)
         and stripped.count(".") != DOTS_OF_A_DATE
