@@ -188,7 +188,13 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
             for default in DEFAULTS:
                 try:
                     readings.add(
-                        parser.parse(stripped, default=default, dayfirst=dayfirst, yearfirst=yearfirst)
+                        parser.parse(
+                            stripped,
+                            default=default,
+                            dayfirst=dayfirst,
+                            yearfirst=yearfirst,
+                            tzinfos=written_zone,
+                        )
                     )
                 except (ValueError, OverflowError, Warning) as error:
                     raise Unreadable("not_a_date", f"{shown(text)} is no date.") from error
@@ -200,6 +206,21 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
         )
     (reading,) = readings
     return reading
+
+
+def written_zone(name: str | None, offset: int | None) -> dt.tzinfo | None:
+    """Return the zone that a text gives by its offset or as UTC; dateutil would take other names for the machine's own.
+
+    Raises
+    ------
+    ValueError
+        For an abbreviation such as CST, which is several zones.
+    """
+    if name is not None and name.upper() not in {"UTC", "GMT", "Z"}:
+        raise ValueError(f"{name} is no zone for certain")
+    if name is None and offset is None:
+        return None
+    return dt.timezone(dt.timedelta(seconds=offset or 0))
 
 
 def with_problems(coerced: Coerced, problems: tuple[Problem, ...]) -> Coerced:
