@@ -28,6 +28,10 @@ FALSE = frozenset({"false", "f", "no", "n", "0"})
 YEAR_FIRST = re.compile(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![-/.0-9])")
 COMPACT_DATE = re.compile(r"[0-9]{8}")
 END_OF_TIME = re.compile(r"(:[0-9]{2})(?:[.,][0-9]+)?(?:\s*[+-][0-9]{2}:?[0-9]{2})?$")
+NAMED_OFFSET = re.compile(
+    r"(?i)(?<![a-z])(?!(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ +-])[a-z]{3,}\s*[+-]\s*[0-9]"
+)
+"""Such as GMT+2: two hours east to most, west by POSIX."""
 LONG_NUMBER = re.compile(r"[0-9]{4,}")
 ONLY_DIGITS = re.compile(r"[0-9.]+")
 DOTS_OF_A_DATE = 2
@@ -177,6 +181,11 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
         and stripped.count(".") != DOTS_OF_A_DATE
     ):
         raise Unreadable("not_a_date", f"{shown(text)} is no date.")
+    if NAMED_OFFSET.search(stripped):
+        raise Unreadable(
+            "ambiguous_date",
+            f"{shown(text)} names a zone and an offset, which is read in two ways; write +02:00 alone.",
+        )
     readings: set[dt.datetime] = set()
     # the orders in which people write dates; one that begins with the year goes on with the month
     orders = (
