@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analytex_pandas.errors import AnalytexError
+from analytex_pandas.frame.pandas_columns import bytes_of
 from analytex_pandas.frame.sources import (
     BATCH_BYTES,
     BATCH_ROWS,
     Source,
     arrow_source,
-    bytes_of,
     frames_source,
     source_of,
 )

@@ -25,8 +25,14 @@ OTHER_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 LONG_FRACTION = re.compile(r"\.[0-9]{7,}")
 TRUE = frozenset({"true", "t", "yes", "y", "1"})
 FALSE = frozenset({"false", "f", "no", "n", "0"})
-YEAR_FIRST = re.compile(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![0-9])")
+YEAR_FIRST = re.compile(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![-/.0-9])")
 COMPACT_DATE = re.compile(r"[0-9]{8}")
+END_OF_TIME = re.compile(r"(:[0-9]{2})(?:[.,][0-9]+)?(?:\s*[+-][0-9]{2}:?[0-9]{2})?$")
+NAMED_OFFSET = re.compile(
+    r"(?i)(?<![a-z])(?!(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ +-])[a-z]{3,}\s*[+-]\s*[0-9]"
+)
+"""Such as GMT+2: two hours east to most, west by POSIX."""
+LONG_NUMBER = re.compile(r"[0-9]{4,}")
 ONLY_DIGITS = re.compile(r"[0-9.]+")
 DOTS_OF_A_DATE = 2
 SHOWN = 40
@@ -166,12 +172,20 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
     """Return the moment that a text which is not ISO 8601 names, when it can mean one only."""
     from dateutil import parser  # comes with pandas; needed for unusual dates alone
 
-    if not stripped or (
+    if not stripped:
+        raise Unreadable("not_a_date", "The text is blank, which is no date.")
+    years = LONG_NUMBER.findall(END_OF_TIME.sub(r"\1", stripped))
+    if len(years) > 1 or (  # dateutil takes the second date of a range for an offset
         ONLY_DIGITS.fullmatch(stripped)
         and not COMPACT_DATE.fullmatch(stripped)
         and stripped.count(".") != DOTS_OF_A_DATE
     ):
         raise Unreadable("not_a_date", f"{shown(text)} is no date.")
+    if NAMED_OFFSET.search(stripped):
+        raise Unreadable(
+            "ambiguous_date",
+            f"{shown(text)} names a zone and an offset, which is read in two ways; write +02:00 alone.",
+        )
     readings: set[dt.datetime] = set()
     # the orders in which people write dates; one that begins with the year goes on with the month
     orders = (
@@ -183,7 +197,13 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
             for default in DEFAULTS:
                 try:
                     readings.add(
-                        parser.parse(stripped, default=default, dayfirst=dayfirst, yearfirst=yearfirst)
+                        parser.parse(
+                            stripped,
+                            default=default,
+                            dayfirst=dayfirst,
+                            yearfirst=yearfirst,
+                            tzinfos=written_zone,
+                        )
                     )
                 except (ValueError, OverflowError, Warning) as error:
                     raise Unreadable("not_a_date", f"{shown(text)} is no date.") from error
@@ -195,6 +215,21 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
         )
     (reading,) = readings
     return reading
+
+
+def written_zone(name: str | None, offset: int | None) -> dt.tzinfo | None:
+    """Return the zone that a text gives by its offset or as UTC; dateutil would take other names for the machine's own.
+
+    Raises
+    ------
+    ValueError
+        For an abbreviation such as CST, which is several zones.
+    """
+    if name is not None and name.upper() not in {"UTC", "GMT", "Z"}:
+        raise ValueError(f"{name} is no zone for certain")
+    if name is None and offset is None:
+        return None
+    return dt.timezone(dt.timedelta(seconds=offset or 0))
 
 
 def with_problems(coerced: Coerced, problems: tuple[Problem, ...]) -> Coerced:

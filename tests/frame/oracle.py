@@ -333,7 +333,9 @@ def wall_offset(nanoseconds: int, timezone: str) -> int | None:
 
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
 ISO_TEXT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?))?")
-TRUTHS = {"true": "true", "1": "true", "yes": "true", "false": "false", "0": "false", "no": "false"}
+TRUTHS = dict.fromkeys(["true", "t", "yes", "y", "1"], "true") | dict.fromkeys(
+    ["false", "f", "no", "n", "0"], "false"
+)
 
 
 def wanted_of(cell: Any, wanted: str, timezone: str) -> Judged:  # noqa: C901  # a table

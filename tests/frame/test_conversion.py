@@ -9,6 +9,7 @@ import decimal
 import enum
 import ipaddress
 import pathlib
+import time
 import uuid
 import zoneinfo
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from plans_read import plan_of, values_of
+from plans_read import lines_of, plan_of, values_of
 from strategies import objects
 
 import analytex_pandas as apd
@@ -339,6 +340,9 @@ TYPES: dict[str, tuple[Any, str, list[str | None], list[int]]] = {
     "dates to datetimes": ([dt.date(2024, 1, 15)], "datetime", ['"2024-01-15T00:00:00Z"'], []),
     "text to datetimes": (["2024-01-15", "2024-01-15T08:00:00+01:00", "2024-01-15 08:00:00.5"], "datetime", ['"2024-01-15T00:00:00Z"', '"2024-01-15T07:00:00Z"', '"2024-01-15T08:00:00.500Z"'], []),
     "dates that begin with the year": (["2024/03/04", "2024-3-4", "2024.03.04", "24/03/04"], "date", ['"2024-03-04"'] * 3, [3]),
+    "zones as offsets or UTC": (["Mon, 15 Jan 2024 08:00:00 +0000", "15 Jan 2024 08:00 UTC", "2024-01-15 08:00:00 +0200"], "datetime", ['"2024-01-15T08:00:00Z"', '"2024-01-15T08:00:00Z"', '"2024-01-15T06:00:00Z"'], []),
+    "zones as abbreviations": (["2024-01-15 08:00 CST", "2024-01-15 08:00 CET", "15 Jan 2024 08:00 GMT+2", "2024-01-15 08:00 UTC +02:00", "15-Jan-2024 08:00"], "datetime", ['"2024-01-15T08:00:00Z"'], [0, 1, 2, 3]),
+    "a range is no date": (["2024-01-15/2024-01-21", "2024-01-15 - 2024-01-16", "2024-01-15", "2024-01-14, 2024-01-10"], "date", ['"2024-01-15"'], [0, 1, 3]),
     "two digits of a year": (["13/04/24", "31/12/99"], "date", ['"1999-12-31"'], [0]),
     "numbers to bool": ([1, 0.0, D("1.00"), D("0"), 2, None], "boolean", ["true", "false", "true", "false", None], [4]),
     "numbers are no dates": ([20240115], "date", [], [0]),
@@ -396,6 +400,20 @@ def test_a_zone_moves_the_first_and_last_nanoseconds_out_of_pandas_range() -> No
     wanted = ['"1677-09-20T18:42:43.145224193Z"', '"2262-04-11T18:17:16.854775807Z"', None]
     assert values_of(ends, timezone="+05:30") == wanted
     assert values_of(ends, timezone="-05:30")[1] == '"2262-04-12T05:17:16.854775807Z"'
+
+
+def test_no_text_hangs_on_the_zone_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is CET in Berlin must be CET, or nothing, everywhere."""
+    frame = frame_of(["2024-01-15 08:00 CET", "15 Jan 2024 08:00", "15 Jan 2024 08:00 +0000"])
+    found = []
+    for zone in ("Europe/Berlin", "America/New_York", "UTC"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        found.append(lines_of(plan_of(frame, types={"x": "datetime"}, invalid="skip")))
+    monkeypatch.undo()
+    time.tzset()
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == 2
 
 
 def test_dates_to_datetimes_are_midnights_of_the_timezone() -> None:
