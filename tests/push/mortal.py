@@ -24,6 +24,7 @@ MOMENTS = (
     "before poll",
     "after poll",
     "in the intent's transaction",
+    "as its job runs",
     "in the answers' transaction",
     "between two steps",
 )
@@ -60,6 +61,11 @@ class Fate:
         """Heed the intent, as an observer."""
         del connection, chunk
         self.comes("in the intent's transaction")
+
+    def accepted(self, chunk: SendingChunk) -> None:
+        """Heed the job, as an observer."""
+        del chunk
+        self.comes("as its job runs")
 
     def settled(self, connection: Any, chunk: SettledChunk) -> None:
         """Heed the answers, as an observer."""
