@@ -9,9 +9,11 @@ from analytex_pandas.show.markup import Markup, join, printable, shortened, tag
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-LEFT: Final = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
+LEFT: Final = "text-align:left;vertical-align:top"
+BREAKING: Final = f"{LEFT};overflow-wrap:anywhere"
 RIGHT: Final = "text-align:right;vertical-align:top"
-HEADER: Final = "text-align:left;vertical-align:top"
+LONG_WORD: Final = 16
+"""Characters from which a word may be broken: in a narrow table shorter ones are to stay whole."""
 GAP: Final = "  "
 
 
@@ -41,7 +43,8 @@ def table(
     right = {place for place, header in enumerate(headers) if header in numeric}
 
     def cell(name: str, place: int, text: str, scope: str | None = None) -> Markup:
-        style = (RIGHT if place in right else HEADER if scope == "col" else LEFT) if styled else None
+        long = scope != "col" and any(len(word) > LONG_WORD for word in text.split())
+        style = (RIGHT if place in right else BREAKING if long else LEFT) if styled else None
         kind = "apd-number" if place in right and not styled else None
         # A narrow panel shows each line as a paragraph, each cell behind its column's name.
         label = headers[place] if scope != "col" and not styled else None
