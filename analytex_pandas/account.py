@@ -37,7 +37,7 @@ def jobs_frame(client: Client) -> pd.DataFrame:
         columns[key] = pd.Series([getattr(job, key) for job in found], dtype="Int64")
     columns["errors"] = pd.Series([len(job.errors) for job in found], dtype="int64")
     for key in TIME_KEYS:
-        columns[key] = pd.Series(pd.to_datetime([getattr(job, key) for job in found], utc=True))
+        columns[key] = pd.Series([getattr(job, key) for job in found], dtype="datetime64[us, UTC]")
     columns["push"] = pd.Series([own.get(job.job_id, (None, None))[0] for job in found], dtype=object)
     columns["chunk"] = pd.Series([own.get(job.job_id, (None, None))[1] for job in found], dtype="Int64")
     return pd.DataFrame(columns)

@@ -246,7 +246,11 @@ class Push:
         if self._error is not None:
             raise self._error.with_traceback(None)
         counts = self._board.state.counts
-        parts = [f"{counts[name]:,} {words}" for name, words in BAD_ENDS.items() if counts[name]]
+        parts = [
+            f"{counts[name]:,} {words[0 if counts[name] == 1 else 1]}"
+            for name, words in BAD_ENDS.items()
+            if counts[name]
+        ]
         if parts:
             error = PushError(
                 f"Of the {counts['input']:,} rows of push {self.id}, {' and '.join(parts)}. push.errors "
@@ -388,7 +392,14 @@ def tell_the_way_back(error: AnalytexError, state: PushState) -> None:
     error.args = (text,)
 
 
-BAD_ENDS = {"refused": "were refused", "unknown": "are unknown (nobody can tell whether they arrived)"}
+BAD_ENDS = {
+    "refused": ("was refused", "were refused"),
+    "unknown": (
+        "is unknown (nobody can tell whether it arrived)",
+        "are unknown (nobody can tell whether they arrived)",
+    ),
+}
+"""What to say of one row, and of several."""
 
 LIVE: dict[tuple[int, str], Push] = {}
 """The pushes that this process drives, by process and lock: a fork inherits the entries, but not the

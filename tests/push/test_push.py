@@ -118,7 +118,7 @@ def test_rows_that_a_completed_job_does_not_account_for_are_unknown(
     push = begin(tmp_path, service, rows=4, chunk_rows=4).wait()
     assert push.status == "completed_with_errors"
     assert push.counts[["acknowledged", "unknown"]].tolist() == [3, 1]
-    with pytest.raises(PushError, match="1 are unknown"):
+    with pytest.raises(PushError, match="1 is unknown"):
         push.raise_for_errors()
     service.lose_rows = 0
     assert push.retry().counts["input"] == 0
