@@ -272,6 +272,32 @@ def test_wide_rows_are_read_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.
     assert max(seen) < 1.1 * sources.BATCH_BYTES
 
 
+@pytest.mark.parametrize("batch_bytes", [1, 100, 1_000])
+def test_batches_of_few_bytes_say_the_same(batch_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Positions, labels and lines do not hang on where a frame is cut."""
+    rows = 57
+    frame = pd.DataFrame(
+        {
+            "user_id": [None if row % 10 == 0 else f"u{row}" for row in range(rows)],
+            "i": pd.array(range(rows), "int64[pyarrow]"),
+            "c": pd.Categorical([f"c{row % 5}" for row in range(rows)]),
+            "o": [row if row % 2 else f"t{row}" for row in range(rows)],
+            "p": pd.period_range("2024-01", periods=rows, freq="M"),
+        },
+        index=[f"r{row}" for row in range(rows)],
+    )
+    table = pa.Table.from_pandas(frame.drop(columns="o"))
+    wanted = [plan_of(data, invalid="skip") for data in (frame, table, [table, frame])]
+    monkeypatch.setattr(sources, "BATCH_BYTES", batch_bytes)
+    for plan, data in zip(wanted, (frame, table, [table, frame]), strict=True):
+        found = plan_of(data, invalid="skip")
+        assert lines_of(found) == lines_of(plan)
+        assert positions_of(found) == positions_of(plan)
+        pd.testing.assert_frame_equal(found.invalid, plan.invalid)
+        missing = found.invalid[found.invalid["code"] == "missing_id"]
+        assert missing["index"].tolist()[:6] == [f"r{row}" for row in range(0, rows, 10)]
+
+
 def test_arrow_columns_of_one_name_that_nobody_asked_for_do_no_harm() -> None:
     """Only what is sent has to be clear."""
     table = pa.Table.from_arrays(
