@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from plans_read import check_sums, lines_of, plan_of, positions_of, values_of
@@ -143,6 +144,22 @@ def test_a_lazy_frame_has_to_be_collected_first() -> None:
     """It has no rows yet; the message says how it gets some."""
     with pytest.raises(TypeError, match=r"LazyFrame .*\.collect\(\)"):
         plan_of(pl.LazyFrame({"user_id": ["a"]}))
+
+
+def test_a_dataset_has_to_be_scanned_first() -> None:
+    """The message says how, and that works."""
+    dataset = ds.dataset(pa.table({"user_id": ["a"]}))
+    with pytest.raises(TypeError, match=r"\.scanner\(\)\.to_reader\(\)"):
+        plan_of(dataset)
+    assert plan_of(dataset.scanner().to_reader()).records() == [{"user_id": "a"}]
+
+
+def test_no_frames_are_not_an_empty_frame() -> None:
+    """A generator that was read before would silently send nothing."""
+    frames = iter([pd.DataFrame({"user_id": ["a"]})])
+    assert plan_of(frames).rows == 1
+    with pytest.raises(apd.ValidationError, match="read before"):
+        plan_of(frames)
 
 
 @pytest.mark.parametrize("as_part", [False, True], ids=["whole", "part"])
