@@ -32,8 +32,8 @@ from analytex_pandas.frame.pandas_columns import (
 
 BATCH_ROWS = 20_000
 """Rows coerced and encoded at once: a multiple of 10,000, so that most chunks are one buffer's slice."""
-BATCH_BYTES = 8 * 1024 * 1024
-"""Bytes of Arrow data coerced and encoded at once; wide rows make smaller batches. Memory is some ten times that."""
+BATCH_BYTES = 4 * 1024 * 1024
+"""Bytes of Arrow data coerced and encoded at once; wide rows make smaller batches. Memory is thirty times that."""
 UNNAMED_LEVEL = re.compile(r"__index_level_\d+__")
 
 

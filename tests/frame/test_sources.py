@@ -283,7 +283,7 @@ def test_wide_rows_are_read_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(sources, "regrouped", watched)
     assert plan_of(tmp_path / "f.parquet").rows == rows
     assert max(seen) < 1.1 * sources.BATCH_BYTES
-    assert len(seen) == 4
+    assert len(seen) < 1.2 * sum(seen) / sources.BATCH_BYTES + 1, "and not fewer rows than need be"
     seen.clear()
     assert plan_of(pq.read_table(tmp_path / "f.parquet")).rows == rows
     assert max(seen) < 1.1 * sources.BATCH_BYTES
