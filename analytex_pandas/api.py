@@ -100,9 +100,10 @@ def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
 
     Parameters
     ----------
-    data : pandas.DataFrame, Arrow stream, iterable of those, or path of a Parquet file
+    data : pandas.DataFrame, Arrow stream, iterable of those, or path of Parquet files
         The rows. Anything with ``__arrow_c_stream__`` is read as an Arrow stream: pyarrow, polars, DuckDB. A source is
-        read once, and a Parquet file is never loaded whole.
+        read once. A path is that of a Parquet file, a pattern such as ``data/*.parquet``, or a directory, whose
+        ``country=de`` are columns; it is never loaded whole.
     user_id : label, default "user_id"
         Column or index level that holds the id.
     company_id : label or None, default "company_id"

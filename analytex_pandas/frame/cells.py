@@ -336,9 +336,11 @@ def nested(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
             range(min(len(cells), 3)),
         )
     if policy.nested == "json":
+        from analytex_pandas.frame.coerce import as_wanted  # the two know each other
+
         found = nested_texts(cells, lambda value: scalar_text(value, policy, coerce))
         coerced = dataclasses.replace(coerce(found.text, policy_inside(policy))[""], kinds=STRING)
-        return {"": with_problems(coerced, found.problems)}
+        return {"": as_wanted(with_problems(coerced, found.problems), policy, "A list or dict")}
     others = [row for row, cell in enumerate(cells) if not isinstance(cell, Mapping)]
     if others:
         raise UnsendableError(

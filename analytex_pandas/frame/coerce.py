@@ -291,11 +291,15 @@ def timestamps(array: pa.Array, policy: Policy) -> Coerced:
 def nested(array: pa.Array, policy: Policy) -> Coerced:
     """Return lists, structs and maps as JSON text, where that was asked for."""
     check_type(array.type, policy)
-    return nested_arrow(array, lambda child: sole(coerce(child, policy_inside(policy))))
+    coerced = nested_arrow(array, lambda child: sole(coerce(child, policy_inside(policy))))
+    return as_wanted(coerced, policy, "A list or dict")
 
 
-def as_wanted(coerced: Coerced, policy: Policy) -> Coerced:
-    """Return what is no text as the type asked for; a cell that has no such meaning makes its row invalid."""
+def as_wanted(coerced: Coerced, policy: Policy, what: str = "") -> Coerced:
+    """Return what is no text as the type asked for; a cell that has no such meaning makes its row invalid.
+
+    `what` is what a message calls a cell.
+    """
     wanted = policy.wanted
     if wanted is None or coerced.kinds == frozenset({wanted}):
         return coerced
@@ -310,7 +314,7 @@ def as_wanted(coerced: Coerced, policy: Policy) -> Coerced:
     problem = Problem(
         present,
         f"not_a_{wanted}".removesuffix("time"),
-        f"A {kind} is not {article}; nothing says how to read it as one.",
+        f"{what or f'A {kind}'} is not {article}; nothing says how to read it as one.",
     )
     kinds = NUMBER if wanted == "number" else BOOLEAN if wanted == "boolean" else STRING
     text = pa.nulls(len(coerced.text), TEXT)

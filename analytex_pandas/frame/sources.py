@@ -32,8 +32,8 @@ from analytex_pandas.frame.pandas_columns import (
 
 BATCH_ROWS = 20_000
 """Rows coerced and encoded at once: a multiple of 10,000, so that most chunks are one buffer's slice."""
-BATCH_BYTES = 8 * 1024 * 1024
-"""Bytes of Arrow data coerced and encoded at once; wide rows make smaller batches. Memory is some ten times that."""
+BATCH_BYTES = 4 * 1024 * 1024
+"""Bytes of Arrow data coerced and encoded at once; wide rows make smaller batches. Memory is thirty times that."""
 UNNAMED_LEVEL = re.compile(r"__index_level_\d+__")
 
 
@@ -98,7 +98,9 @@ def source_of(data: Any) -> Source:
     if isinstance(data, Iterable) and not isinstance(data, str | bytes | dict):
         return frames_source(data)
     lazy = ""
-    if hasattr(data, "collect"):
+    if hasattr(data, "scanner"):
+        lazy = " Its .scanner().to_reader() is a stream of it."
+    elif hasattr(data, "collect"):
         lazy = " It is lazy: its .collect() gives a frame, and written to Parquet it is streamed from there."
     raise TypeError(
         f"A {type(data).__name__} cannot be read as a frame.{lazy} There can be: a pandas DataFrame, anything with an "
@@ -313,8 +315,8 @@ def frames_source(frames: Iterable[Any]) -> Source:
 
 def frames_batches(frames: Iterable[Any]) -> Iterator[RawBatch]:
     """Yield the batches of one frame after the other."""
-    start = 0
-    for number, data in enumerate(frames):
+    start, number = 0, -1
+    for number, data in enumerate(frames):  # the last one's number says whether there were any
         if isinstance(data, pa.RecordBatch):
             data = pa.Table.from_batches([data])  # noqa: PLW2901  # the same rows in the form that has a stream
         if isinstance(data, pd.DataFrame):
@@ -333,6 +335,8 @@ def frames_batches(frames: Iterable[Any]) -> Iterator[RawBatch]:
         for batch in batches:
             start = batch.start + batch.rows
             yield batch
+    if number < 0:
+        raise ValidationError("The iterable has no frames: it is empty, or has been read before.")
 
 
 def split(source: Source) -> tuple[list[Field], list[Field]]:

@@ -582,7 +582,7 @@ def row_properties(
             raise Refused("nested")
         if nested == "json":
             text = nested_json(cell, timezone)
-            found_text = text if isinstance(text, Bad) else text_json(str(text))
+            found_text = replace(text, kind="string") if isinstance(text, Bad) else text_json(str(text))
             return {
                 label: replace(found_text, is_nested=True) if isinstance(found_text, Json) else found_text
             }

@@ -425,6 +425,16 @@ def test_dates_to_datetimes_are_midnights_of_the_timezone() -> None:
     )
 
 
+@pytest.mark.parametrize("values", [[[1], None], pa.array([[1], None])], ids=["objects", "arrow"])
+@pytest.mark.parametrize("wanted", ["number", "boolean", "date", "datetime"])
+def test_a_list_is_nothing_but_text(values: Any, wanted: str) -> None:
+    """Asked to be something else, its row is invalid."""
+    plan = plan_of(frame_of(values), nested="json", types={"x": wanted}, invalid="skip")
+    assert plan.invalid["position"].tolist() == [0]
+    assert "A list or dict is not" in plan.invalid["message"][0]
+    assert values_of(frame_of(values), nested="json", types={"x": "string"}) == ['"[1]"', None]
+
+
 def test_records_without_properties_have_no_metadata() -> None:
     """An upsert of nothing but an id."""
     assert plan_of(frame_of([None, 1])).records() == [
