@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,12 +15,12 @@ import analytex_pandas as apd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
+REPOSITORY = Path(__file__).parents[2]
 PATIENCE = 60_000
 ROWS = 4_000
 MOVED = "before => Number(document.querySelector('.apd-panel [role=progressbar]').ariaValueNow) > before"
@@ -116,6 +117,24 @@ def test_the_panel_moves_obeys_and_mends(lab: Any, service: Any, dark: bool, wid
             ".map(e => e.className + ': ' + e.innerText.slice(0, 80))"
         )
         assert cut == []
+
+
+def test_the_quickstart_runs_as_it_stands(lab: Any) -> None:
+    """Cell after cell, with the live panel in between, and no error at the end."""
+    (lab.root / "quickstart.ipynb").write_bytes((REPOSITORY / "notebooks" / "quickstart.ipynb").read_bytes())
+    with lab.opened("quickstart.ipynb", height=6_000) as book:
+        book.run_all()
+        expect(book.page.locator(".apd-panel")).to_have_count(2, timeout=PATIENCE)  # the push, and its retry
+        states = book.page.locator(".apd-panel .apd-state")
+        expect(states.nth(0)).to_contain_text("completed with errors", timeout=PATIENCE)
+        expect(states.nth(1)).to_contain_text("completed", timeout=PATIENCE)
+        book.ready()
+        cells = [cell for cell in book.saved().cells if cell.cell_type == "code"]
+        assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+        kinds = [output.output_type for cell in cells for output in cell.outputs]
+        assert "error" not in kinds
+        assert "stream" not in kinds  # nothing printed, nothing warned of
+        book.shot(lab.home / "quickstart.png")
 
 
 def test_a_reopened_tab_and_a_second_panel_show_the_present(lab: Any, service: Any) -> None:

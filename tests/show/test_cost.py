@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from analytex_pandas.push.state import ChunkState, PushState
 
 CHUNKS = 1_000
+MINUTE, HOUR = 60, 3_600
 SECONDS = 20
 BYTES_A_SECOND = 20_000
 
@@ -50,3 +53,36 @@ def test_a_thousand_chunks_stay_under_twenty_kilobytes_a_second(
         work.show(at(tick))
         made.feed.draw()
     assert 0 < wire.bytes < BYTES_A_SECOND * SECONDS
+
+
+def test_an_hour_leaves_nothing_behind(
+    steered: Callable[..., Any],
+    state: Callable[..., PushState],
+    make_chunk: Callable[..., ChunkState],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After sixty minutes of pictures the panel holds as many objects as after ten."""
+    now = [0.0]
+    clock = types.SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(panel, "time", clock)
+    monkeypatch.setattr(feed, "time", clock)
+
+    def at(second: int) -> PushState:
+        current = 1 + second * 7 // HOUR
+        chunks = [make_chunk(number, "completed", completed_rows=100) for number in range(1, current)]
+        chunks.append(make_chunk(current, "processing", completed_rows=second % 100))
+        chunks += [make_chunk(number) for number in range(current + 1, 9)]
+        return state(chunks, current=current, rate=1_000.0 + second % 400, activity=f"second {second}")
+
+    work = steered(at(0))
+    made = panel.PushPanel(work.push)
+    made.jobs.section.toggle.value = True
+    held = {}
+    for second in range(HOUR + 1):
+        now[0] = float(second)
+        work.show(at(second))
+        made.feed.draw()
+        if second in (10 * MINUTE, HOUR):
+            gc.collect()
+            held[second] = sys.getallocatedblocks()
+    assert held[HOUR] < 1.01 * held[10 * MINUTE]
