@@ -112,8 +112,8 @@ class Worker:
         first = state.chunks[0]
         stopped = f"Push {state.id} was stopped by its own terms: "
         way = (
-            f" {pending:,} rows were not sent. push.errors tells what was refused and why; "
-            f"apd.resume({state.id!r}) sends the rest all the same."
+            f" {pending:,} rows were not sent, and no job of it runs any more. push.errors tells what was refused and "
+            f"why; apd.resume({state.id!r}) sends the rest all the same."
         )
         if options.canary and first.settled and not self.forgiven_answered and first.status != "completed":
             raise PushError(f"{stopped}of the {first.rows:,} rows of the canary, {outcome(first)}.{way}")

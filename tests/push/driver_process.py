@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analytex_pandas.errors import NotFoundError
+from analytex_pandas.errors import AnalytexError, NotFoundError
 from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.push.opening import resume, start
 from analytex_pandas.push.spool import Spool
 from analytex_pandas.service.client import Client
+
+__all__ = ["AnalytexError", "Client", "begun"]
 
 if TYPE_CHECKING:
     from analytex_pandas.push.push import Push

@@ -217,6 +217,20 @@ def test_the_key_stands_nowhere(
         pickle.dumps(push)
 
 
+def test_a_key_that_the_service_repeats_stays_out(service: OtherService, tmp_path: Path) -> None:
+    """A careless service puts the token it got into an error; it reaches no table and no file."""
+    service.report = lambda lines: (
+        [{"line": 1, "message": f"token {service.key} lacks a right"}],
+        len(lines[:1]),
+    )
+    push = begin(tmp_path, service).wait()
+    assert push.errors["message"].tolist() == ["token *** lacks a right"] * 3
+    assert service.key not in push.errors.to_csv()
+    assert not any(
+        service.key.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    )
+
+
 @pytest.mark.parametrize("word", ["pending", "unknown", "cancelled", "failed_over", "waiting"])
 def test_the_services_words_are_not_taken_for_ours(service: OtherService, tmp_path: Path, word: str) -> None:
     """An unknown status is not an end, and a chunk whose job runs is in flight whatever that is called."""

@@ -135,6 +135,25 @@ def test_errors_without_a_row_count_only_by_the_shortfall() -> None:
     assert verdict("two rows were bad", completed_rows=3).unknown == 2
 
 
+@pytest.mark.parametrize(
+    ("errors", "completed", "unknown"),
+    [
+        ([{"user_id": "zoe", "message": "x"}], 5, 1),
+        ([{"user_id": "zoe", "message": "x"}], None, 1),
+        ([{"line": 9, "message": "x"}, {"line": 9, "message": "y"}], 5, 1),
+        ([{"row": 0, "message": "x"}, {"row": 5, "message": "y"}], 5, 2),
+        ([{"row": 0, "message": "x"}, {"row": 5, "message": "y"}], 3, 2),
+        ([{"line": 1, "message": "x"}, {"user_id": "zoe", "message": "y"}], 4, 0),
+        ([{"line": 1, "message": "x"}, {"user_id": "zoe", "message": "y"}], 5, 1),
+    ],
+)
+def test_a_row_that_is_refused_under_a_name_that_leads_nowhere_is_not_acknowledged(
+    errors: Any, completed: int | None, unknown: int
+) -> None:
+    """One of the others was refused, and nobody can tell which; unless the numbers say that none was."""
+    assert verdict(errors, completed_rows=completed).unknown == unknown
+
+
 def test_a_file_that_arrived_short_is_noticed() -> None:
     """Only total_rows was said, and it is less than was sent."""
     assert verdict(None, total_rows=3).unknown == 2

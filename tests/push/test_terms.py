@@ -27,8 +27,10 @@ def test_pause_stops_submitting_and_unpause_goes_on(service: OtherService, tmp_p
     service.seconds_a_job = 0.3
     push = begin(tmp_path, service)
     wait_until(lambda: len(service.jobs) == 1)
+    wait_until(lambda: push.jobs["job_id"][0])
     push.pause()
     assert push.status == "paused"
+    assert f"runs at the service as job {push.jobs['job_id'][0]}" in push.state().activity
     wait_until(lambda: push.counts["acknowledged"] == 2)
     wait_until(lambda: "nothing of it runs" in push.state().activity)
     assert pushes(state_directory=tmp_path)["status"].tolist() == ["paused"]
@@ -47,8 +49,10 @@ def test_cancel_follows_the_running_job_and_resume_sends_the_rest(
     service.seconds_a_job = 0.3
     push = begin(tmp_path, service)
     wait_until(lambda: len(service.jobs) == 1)
+    wait_until(lambda: push.jobs["job_id"][0])
     push.cancel()
     assert push.state().cancelling
+    assert f"runs at the service as job {push.jobs['job_id'][0]}" in push.state().activity
     assert push.wait().status == "cancelled"
     assert push.counts[["acknowledged", "pending"]].tolist() == [2, 4]
     assert len(service.jobs) == 1
@@ -87,7 +91,7 @@ def test_a_canary_that_dies_stops_the_push(service: OtherService, tmp_path: Path
     else:
         service.fails = lambda number: number == 1
     push = begin(tmp_path, service, canary=1)
-    with pytest.raises(PushError, match="canary") as caught:
+    with pytest.raises(PushError, match=r"canary.*no job of it runs any more") as caught:
         push.wait()
     assert caught.value.push is push
     assert push.status == "failed"
