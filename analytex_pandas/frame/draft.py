@@ -212,9 +212,8 @@ def encoded_at_once(  # the two readings have one signature  # noqa: PLR0917  # 
         prepared = prepare(batch, known, kind)
         kinds = {name: coerced.kinds for name, coerced in prepared.properties.items()}
         encoded = encode_prepared(prepared, merged_types(kinds), options, kind, memory)
-        return without_text(
-            prepared
-        ), encoded  # its text is in the lines now, and several batches wait at a time
+        # its text is in the lines now, and several batches wait at a time
+        return without_text(prepared), encoded
 
     for prepared, encoded in in_order(pool, convert, source.batches(), workers):
         outcome.note(prepared)
