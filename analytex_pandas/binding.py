@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from analytex_pandas import settings
 from analytex_pandas.errors import AnalytexError, AuthenticationError, ValidationError
-from analytex_pandas.frame.plan import Plan
+from analytex_pandas.frame.plan import Plan, changes_table
 from analytex_pandas.planning import export, make_plan, remake_plan, write_ndjson
 from analytex_pandas.settings import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    import pandas as pd
 
     from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.push.bindings import Bindings
@@ -97,6 +99,17 @@ class Effects:
     def export(self, plan: Plan, directory: str | Path) -> list[Path]:
         """Write a plan's chunks as NDJSON files."""
         return export(plan, directory)
+
+    def changes(self, plan: Plan) -> pd.DataFrame:
+        """Compare a plan with what its account has acknowledged."""
+        from analytex_pandas.push.changes import compared_lines, recall  # light until used
+
+        account = self.client or (DEFAULT[0] if DEFAULT else None)
+        if account is None:
+            return plan.document.changes.copy()
+        known = recall(journal(), account.account_digest(journal().salt()), plan.kind)
+        chunks = (plan.store.read_chunk(size.number) for size in plan.document.chunks)
+        return changes_table(compared_lines(chunks, known, plan.kind), plan.document.columns["property"])
 
     def page(self, plan: Plan) -> str:
         """Return a plan as HTML."""

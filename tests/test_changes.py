@@ -171,6 +171,8 @@ def test_changes_says_what_a_push_would_do(service: Any) -> None:
     found = plan(service, frame, invalid="skip")
     assert found.changes.set_index("property").to_numpy().tolist() == [[1, 1, 1], [1, 1, 1]]
     assert dict(found.counts) == {"input": 5, "invalid": 1, "duplicate": 1, "unchanged": 0, "to_send": 3}
+    plain = apd.plan_users(frame, client=service.client, invalid="skip")
+    assert plain.changes.equals(found.changes)
     push = found.push(wait=True, progress=False)
     assert apd.resume(push.id, client=service.client).plan.changes.equals(found.changes)
 

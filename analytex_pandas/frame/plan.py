@@ -17,10 +17,12 @@ from analytex_pandas.frame.notes import id_note, property_note
 from analytex_pandas.frame.reports import invalid_table, said
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from analytex_pandas.frame.columns import Traits
     from analytex_pandas.frame.draft import ChunkStore, Draft
+    from analytex_pandas.frame.fingerprints import Tally
     from analytex_pandas.frame.options import Options
     from analytex_pandas.push.push import Push
     from analytex_pandas.settings import Kind
@@ -37,6 +39,9 @@ class Effects(Protocol):
 
     def export(self, plan: Plan, directory: str | Path) -> list[Path]:
         """Write a plan's chunks as NDJSON files."""
+
+    def changes(self, plan: Plan) -> pd.DataFrame:
+        """Compare a plan with what its account has acknowledged."""
 
     def page(self, plan: Plan) -> str:
         """Return a plan as HTML."""
@@ -116,13 +121,16 @@ class Plan:
 
     @property
     def changes(self) -> pd.DataFrame:
-        """What differs from what the account last acknowledged, of a plan made with ``only_changed=True``.
+        """What differs from what the account last acknowledged from this machine.
 
         property, new_profiles (values of profiles that are not known yet), changed_values, unchanged_values. Values
-        of invalid and duplicate rows are not counted; ``company_id`` is the company that a user belongs to. Without
-        ``only_changed`` nothing is compared, and it is empty.
+        of invalid and duplicate rows are not counted; ``company_id`` is the company that a user belongs to. A plan
+        made with ``only_changed=True`` has it from the start; any other compares its records when it is asked, with
+        the account of its `client` or of the connected one, as long as it is not pushed; else it is empty.
         """
-        return self.document.changes.copy()
+        if self.options.only_changed or self.taken:
+            return self.document.changes.copy()
+        return self.effects.changes(self)
 
     @property
     def chunks(self) -> pd.DataFrame:
@@ -260,7 +268,7 @@ def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options) -> Pla
         index_names=draft.index_names,
         id_columns=id_columns,
         blocked=draft.conflicting > 0,
-        changes=changes_table(draft),
+        changes=changes_table(draft.tallies, draft.traits),
     )
 
 
@@ -289,11 +297,10 @@ def columns_table(draft: Draft, id_name: str) -> pd.DataFrame:
     )
 
 
-def changes_table(draft: Draft) -> pd.DataFrame:
-    """Return ``Plan.changes``: the company first, then the properties in the order of the input."""
-    names = [name for name in draft.traits if name in draft.tallies]
-    rows = [("company_id", draft.tallies[COMPANY])] if COMPANY in draft.tallies else []
-    rows += [(name, draft.tallies[name]) for name in names]
+def changes_table(tallies: Mapping[str, Tally], names: Iterable[str]) -> pd.DataFrame:
+    """Return ``Plan.changes``: the company first, then the properties in the order of `names`."""
+    rows = [("company_id", tallies[COMPANY])] if COMPANY in tallies else []
+    rows += [(name, tallies[name]) for name in names if name in tallies]
     columns = zip(*((name, tally.new, tally.changed, tally.unchanged) for name, tally in rows), strict=True)
     values = list(columns) or [()] * len(CHANGE_DTYPES)
     return pd.DataFrame(

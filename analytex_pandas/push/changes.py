@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.frame.fingerprints import COMPANY, Comparison, Fingerprints, of_lines
+from analytex_pandas.frame.fingerprints import COMPANY, Comparison, Fingerprints, Tally, of_lines
 from analytex_pandas.push import bases
 from analytex_pandas.push.layers import Layer, compare, from_bytes, layer_of, merged, to_bytes
 from analytex_pandas.push.locks import DriverLock
@@ -26,7 +26,7 @@ from analytex_pandas.push.state import SETTLED, UNSENT
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from analytex_pandas.push.journal import Journal
     from analytex_pandas.push.settling import ChunkContent, SendingChunk, SettledChunk
@@ -100,6 +100,16 @@ def recall(journal: Journal, account: str, kind: Kind, *, types_only: bool = Fal
         return Recall(account, revision, salt, types, [*layers, *([merged(fresh)] if fresh else [])])
     logger.warning("what was acknowledged cannot be read whole, so everything counts as changed")
     return Recall(account, revision, salt, types)
+
+
+def compared_lines(chunks: Iterable[bytes], known: Recall, kind: Kind) -> dict[str, Tally]:
+    """Return what of the records of some chunks differs from what is remembered, property by property."""
+    tallies: dict[str, Tally] = {}
+    for chunk in chunks:
+        found, _ = of_lines(chunk.split(b"\n")[:-1], kind, known.salt)
+        for name, tally in known.compare(found).tallies.items():
+            tallies[name] = tallies.get(name, Tally()) + tally
+    return tallies
 
 
 def doubt(journal: Journal, chunk: tuple[str, int], kind: Kind, salt: bytes) -> Layer:

@@ -69,7 +69,7 @@ def picture(plan: Plan) -> PlanPicture:
         left_out=_left_out(plan),
         columns=[_column_line(row) for row in shown.to_dict("records")],
         more_columns=f"and {words.count(hidden, 'more column')} in plan.columns" if hidden else "",
-        changes=_change_lines(plan.changes),
+        changes=_change_lines(plan.document.changes),
         problems=group_errors(plan.invalid),
         action=_action(plan),
     )
