@@ -190,10 +190,12 @@ class Setback:
         self.patience = patience
         self.failures = 0
         self._since: float | None = None
+        self._told = 0.0
+        """Seconds that the service asked to wait: they are no reason to lose patience with it."""
 
     def over(self) -> None:
         """Take down that it went well."""
-        self.failures, self._since = 0, None
+        self.failures, self._since, self._told = 0, None, 0.0
 
     def rest(self, error: AnalytexError, what: str, *, stoppable: bool, phase: str = "running") -> None:
         """Wait until the next try is due; raise `error` when patience has run out."""
@@ -201,9 +203,9 @@ class Setback:
         self._since = now if self._since is None else self._since
         self.failures += 1
         delay = backoff(self.failures, error, self.drive.chance)
-        # A service that says when to come back is there, and is to be taken at its word.
-        patience = max(self.patience, PATIENCE) if told_to_wait(error) is not None else self.patience
-        if now - self._since + delay > patience:
+        self._told += told_to_wait(error) or 0.0
+        waited = now - self._since + delay
+        if waited - self._told > self.patience or waited > max(self.patience, PATIENCE):
             raise error
         reason = in_brief(error)
         when = f"in {delay:,.0f} s" if delay >= 1 else "in a moment"

@@ -34,6 +34,8 @@ STEPS: Final = 5
 LONGEST_RETRY_AFTER: Final = 3600.0
 """Seconds that a Retry-After is kept at most."""
 LONGEST_BACKOFF: Final = 60.0
+LONGEST_WHEN_TOLD: Final = 2.0
+"""Seconds to wait at most beyond what the service said."""
 FIRST_BACKOFF: Final = 0.5
 HEALING_STATUSES: Final = frozenset({408, 425})
 """Client errors that the next try may not meet; 429 and 5xx have classes of their own."""
@@ -231,7 +233,7 @@ def backoff(failures: int, error: Exception | None, chance: random.Random) -> fl
     Between half of the time and the whole, by chance, so that many clients do not come back at once.
     """
     told = told_to_wait(error)
-    if told is not None:
-        return told + chance.uniform(0.0, 0.1)
-    longest = min(FIRST_BACKOFF * 2.0 ** min(failures - 1, 16), LONGEST_BACKOFF)
-    return longest * chance.uniform(0.5, 1.0)
+    # Who says "at once" again and again, as some proxies do, is not to be hammered all the same.
+    bound = LONGEST_BACKOFF if told is None else LONGEST_WHEN_TOLD
+    delay = min(FIRST_BACKOFF * 2.0 ** min(failures - 1, 16), bound) * chance.uniform(0.5, 1.0)
+    return delay if told is None else max(told + chance.uniform(0.0, 0.1), delay)

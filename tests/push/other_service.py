@@ -47,6 +47,7 @@ PAGES: dict[str, tuple[Any, ...]] = {
     "html200": (200, "<html>Welcome to the airport's wifi</html>"),
     "empty": (200, ""),
     "429": (429, {"errors": [{"message": "slow down"}]}, {"Retry-After": "0"}),
+    "maintenance": (503, "", {"Retry-After": "0"}),
     "busy": (429, "", {"Retry-After": "300"}),
     "redirect": (302, "", {"Location": "http://192.0.2.1/login"}),
 }

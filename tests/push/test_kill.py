@@ -24,7 +24,7 @@ from analytex_pandas.push.history import clean, pushes
 from analytex_pandas.push.opening import resume
 from analytex_pandas.service.client import Client
 
-SEEDS = range(int(os.environ.get("ANALYTEX_KILL_SEEDS", "4")))
+SEEDS = range(int(os.environ.get("ANALYTEX_KILL_SEEDS", "3")))
 DRIVER = Path(__file__).with_name("driver_process.py")
 ROOT = Path(__file__).parents[2]
 CHUNKS, ROWS = 10, 5

@@ -139,6 +139,14 @@ def test_retry_after_is_kept() -> None:
     assert backoff(3, ServerError("x", retry_after=10**9), random.Random(1)) <= 3601  # noqa: S311  # to be replayed, not kept secret
 
 
+def test_who_says_at_once_again_and_again_is_not_hammered() -> None:
+    """Some proxies send ``Retry-After: 0`` with every answer of an outage."""
+    chance = random.Random(1)  # noqa: S311  # to be replayed, not kept secret
+    delays = [backoff(failures, ServerError("x", retry_after=0.0), chance) for failures in range(1, 30)]
+    assert min(delays[4:]) >= 1.0
+    assert max(delays) <= 2.1
+
+
 def test_what_heals_and_what_may_have_arrived() -> None:
     """After a 5xx or silence one has to look; after 429 or no connection nothing arrived; 400 does not heal."""
     lost, unsent = TransportError("x"), TransportError("x", sent=False)

@@ -243,6 +243,14 @@ def test_a_retry_after_is_kept_however_long(tmp_path: Path, call: str) -> None:
     assert clock.skipped >= 299
 
 
+def test_a_list_that_is_always_unavailable_does_not_stop_a_push(tmp_path: Path) -> None:
+    """Each answer says to come back at once, for ever: after a while the push goes without having looked."""
+    with serving(faults=lambda call, _: "maintenance" if call == "list" else None) as service:
+        push = begin(tmp_path, service).wait()
+    assert push.status == "completed"
+    assert service.calls["list"] < 200
+
+
 def test_the_look_ahead_keeps_a_retry_after(tmp_path: Path) -> None:
     """What is asked for ahead of time is asked for no sooner than the service allows."""
     with serving(faults=once("list", 2, "busy"), seconds_a_job=0.4) as service:
