@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analytex_pandas.frame.document import PlanDocument
+    from analytex_pandas.planning import Watched
     from analytex_pandas.push.bindings import Bindings
     from analytex_pandas.push.changes import Recall
     from analytex_pandas.push.journal import Journal
@@ -214,10 +215,20 @@ def presented(push: Push, wait: bool | None, progress: bool | None) -> Push:
     return push
 
 
-def plan(data: Any, kind: Kind, given: dict[str, Any]) -> Plan:
+def plan(data: Any, kind: Kind, given: dict[str, Any], *, progress: bool | None = None) -> Plan:
     """Return the plan of a push."""
+    watched = watching(progress)
     client, memory = compared_with(kind, given)
-    return make_plan(data, kind, given, Effects(client, memory), memory=memory)
+    return make_plan(data, kind, given, Effects(client, memory), memory=memory, watched=watched)
+
+
+def watching(progress: bool | None) -> Watched | None:
+    """Return what shows how far the reading of a source is; None where nothing is to be shown."""
+    if progress is False or (progress is None and settings.is_silent()):
+        return None
+    from analytex_pandas.show.reading import watched  # light until used
+
+    return watched
 
 
 def compared_with(kind: Kind, given: dict[str, Any]) -> tuple[Client | None, Recall | None]:
@@ -241,7 +252,7 @@ def compared_with(kind: Kind, given: dict[str, Any]) -> tuple[Client | None, Rec
 def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: dict[str, Any]) -> list[Path]:
     """Write records as NDJSON files."""
     client, memory = compared_with(kind, given)
-    return write_ndjson(data, directory, kind, given, Effects(client), memory=memory)
+    return write_ndjson(data, directory, kind, given, Effects(client), memory=memory, watched=watching(None))
 
 
 def forget(kind: Kind | None, client: Client | None) -> None:
@@ -261,7 +272,7 @@ def push(data: Any, kind: Kind, given: Mapping[str, Any]) -> Push:
     wait, progress = options.pop("wait", None), options.pop("progress", None)
     if options.get("client") is None:
         options["client"] = default_client()  # a missing key is said before a long plan, not after
-    return plan(data, kind, options).push(wait=wait, progress=progress)
+    return plan(data, kind, options, progress=progress).push(wait=wait, progress=progress)
 
 
 def resume(

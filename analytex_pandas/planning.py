@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,9 @@ from analytex_pandas.push.spool import Scratch, Spool, private
 from analytex_pandas.readers import read_source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from analytex_pandas.frame.columns import RawBatch
     from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.frame.fingerprints import Memory
     from analytex_pandas.frame.ndjson import ChunkSize
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from analytex_pandas.push.locks import DriverLock
     from analytex_pandas.settings import Kind
 
+Watched = Callable[["Iterator[RawBatch]", "int | None"], "Iterator[RawBatch]"]
+"""Yields batches of so many rows in all, if that is known, and shows how far it is."""
 BYTES_A_CELL = 24
 """Bytes of NDJSON that a cell takes, name and all, where nothing better is known."""
 
@@ -47,14 +51,18 @@ def make_plan(
     *,
     memory: Memory | None = None,
     place: Path | None = None,
+    watched: Watched | None = None,
 ) -> Plan:
     """Return the plan of a push of `data`; see :func:`analytex_pandas.plan_users`.
 
     Its records wait in the state directory, or below `place`. `memory` is what the account has acknowledged, where
-    that is known.
+    that is known; `watched` shows how far the reading is.
     """
     options = checked_options(kind, given)
     source = read_source(data)
+    if watched is not None:
+        every, show = source.batches, watched
+        source = dataclasses.replace(source, batches=lambda: show(every(), source.rows))
     plan_id = new_id()
     state = settings.private_directory(settings.state_directory())
     sweep(state)
@@ -144,12 +152,13 @@ def write_ndjson(
     effects: Effects,
     *,
     memory: Memory | None = None,
+    watched: Watched | None = None,
 ) -> list[Path]:
     """Write the records of `data` as NDJSON files into a directory and return their paths.
 
     The chunks are spooled beside where they go and then moved, so that each byte is written once.
     """
-    plan = make_plan(data, kind, given, effects, memory=memory, place=Path(directory))
+    plan = make_plan(data, kind, given, effects, memory=memory, place=Path(directory), watched=watched)
     spool = Spool(Path(directory) / f".{plan.id}")
     try:
         plan.check()

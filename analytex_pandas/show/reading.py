@@ -1,0 +1,127 @@
+"""How far a plan is while it reads its source: shown once that takes a while, gone when it is done."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from analytex_pandas.show import words
+from analytex_pandas.show.display import on_kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from analytex_pandas.frame.columns import RawBatch
+
+PATIENCE: Final = 2.0
+"""Seconds that a plan may take without a word."""
+INTERVAL: Final = 0.25
+"""Seconds between two pictures."""
+
+logger = logging.getLogger("analytex_pandas.show")
+
+
+class View(Protocol):
+    """What shows how far it is."""
+
+    def draw(self, done: int, total: int | None) -> None:
+        """Show that so many rows of so many are read."""
+
+    def end(self) -> None:
+        """Take the picture away."""
+
+
+class TerminalBar:
+    """A tqdm bar on a terminal; none where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def draw(self, done: int, total: int | None) -> None:
+        """Show that so many rows of so many are read."""
+        from tqdm import tqdm  # only a plan that takes long needs it
+
+        if self._bar is None:
+            self._bar = tqdm(
+                desc="planning",
+                total=total,
+                unit=" rows",
+                unit_scale=True,
+                leave=False,
+                disable=None,
+                dynamic_ncols=True,
+                file=sys.stderr,
+            )
+        self._bar.update(done - self._bar.n)
+
+    def end(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+class NotebookLine:
+    """A line below the cell, renewed in place."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def draw(self, done: int, total: int | None) -> None:
+        """Show that so many rows of so many are read."""
+        of = "" if total is None else f" of {words.number(total)}"
+        self._show(f"Planning: {words.number(done)}{of} rows read. Nothing is sent yet.")
+
+    def end(self) -> None:
+        """Leave nothing to be seen."""
+        if self._handle is not None:
+            self._show("")
+
+    def _show(self, text: str) -> None:
+        from IPython.display import display  # there only where this is called
+
+        bundle = {"text/plain": text}
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._handle.update(bundle, raw=True)
+
+
+class Safe:
+    """A view that harms nobody."""
+
+    def __init__(self, view: View) -> None:
+        self._view: View | None = view
+
+    def draw(self, done: int, total: int | None) -> None:
+        """Show it, if that was possible so far."""
+        self._try("draw", done, total)
+
+    def end(self) -> None:
+        """Take it away."""
+        self._try("end")
+
+    def _try(self, name: str, *values: Any) -> None:
+        if self._view is None:
+            return
+        try:
+            getattr(self._view, name)(*values)
+        except Exception:  # no display may stop a plan
+            logger.warning("The display of a plan failed; the plan goes on.", exc_info=True)
+            self._view = None
+
+
+def watched(batches: Iterable[RawBatch], total: int | None) -> Iterator[RawBatch]:
+    """Yield batches, and show how far they are once that takes a while; a display that fails stops nothing."""
+    view = Safe(NotebookLine() if on_kernel() else TerminalBar())
+    done, due = 0, time.monotonic() + PATIENCE
+    try:
+        for batch in batches:
+            yield batch
+            done += batch.rows
+            if time.monotonic() >= due:
+                due = time.monotonic() + INTERVAL
+                view.draw(done, total)
+    finally:
+        view.end()
