@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import ipywidgets
 
 from analytex_pandas.show import words
+from analytex_pandas.show.bundle import widget_bundle
 from analytex_pandas.show.details import scrolling
 from analytex_pandas.show.jobs_picture import (
     COLUMNS,
@@ -57,8 +58,7 @@ class Live(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Return the widget with the HTML that is shown where the widget cannot be."""
-        bundle = super()._repr_mimebundle_(**options) or {}
-        return bundle | {"text/plain": repr(self), "text/html": self._repr_html_()}
+        return widget_bundle(self, **options) | {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def _repr_html_(self) -> str:
         raise NotImplementedError

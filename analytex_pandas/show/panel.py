@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import ipywidgets
 
 from analytex_pandas.show import pieces
+from analytex_pandas.show.bundle import widget_bundle
 from analytex_pandas.show.controls import Controls
 from analytex_pandas.show.details import Errors, Jobs
 from analytex_pandas.show.feed import Feed
@@ -129,7 +130,7 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Return the widget with the HTML that is shown where the widget cannot be."""
-        bundle = super()._repr_mimebundle_(**options) or {}
+        bundle = widget_bundle(self, **options)
         return bundle | {"text/plain": push_text(self.push), "text/html": push_html(self.push)}
 
     def _ipython_display_(self) -> None:

@@ -59,18 +59,21 @@ def test_a_short_plan_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
 
 
-def test_a_display_that_fails_stops_no_plan(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_display_that_fails_stops_no_plan(caplog: pytest.LogCaptureFixture) -> None:
     """It is logged, once."""
 
-    class Broken(Terminal):
-        def write(self, text: str) -> int:
-            raise OSError(f"no room for {len(text)} characters")
+    class Broken:
+        def draw(self, done: int, total: int | None) -> None:
+            raise OSError(f"no room for {done} of {total}")
 
-    monkeypatch.setattr(sys, "stderr", Broken())
+        def end(self) -> None:
+            raise OSError("no room")
+
+    view = reading.Safe(Broken())
     with caplog.at_level(logging.WARNING):
-        assert apd.plan_users(FRAME).rows == len(FRAME)
+        view.draw(1, 2)
+        view.draw(2, 2)
+        view.end()
     assert [record.message for record in caplog.records] == [
         "The display of a plan failed; the plan goes on."
     ]
