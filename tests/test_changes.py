@@ -382,3 +382,22 @@ def test_history_that_is_dropped_leaves_its_doubt(killed: Any) -> None:
     """An upload that was given up without an answer may have changed the account."""
     apd.clean(apd.pushes()["id"][0])
     assert to_send(killed, OLD) == ["u0", "u1", "u2", "u3"]
+
+
+def test_another_push_before_an_answer_that_came_late(killed: Any) -> None:
+    """An answer that is read after another push's was not given after it: who of the two was last, nobody knows."""
+    send(killed, OLD)
+    apd.resume(apd.pushes()["id"][1], client=killed.client, wait=True, progress=False)
+    held = killed.users.set_index("user_id")["plan"]
+    for frame in (NEW, OLD):
+        differ = [
+            name for name, value in zip(frame["user_id"], frame["plan"], strict=True) if held[name] != value
+        ]
+        assert set(differ) <= set(to_send(killed, frame))
+
+
+def test_what_a_rebound_push_had_in_flight_stays_doubtful(killed: Any) -> None:
+    """A push that goes on under another account may have changed the first."""
+    with apd.sandbox(rows_per_minute=FAST) as other:
+        apd.resume(apd.pushes()["id"][0], client=other.client, rebind=True, wait=True, progress=False)
+    assert {"u2", "u3"} <= set(to_send(killed, OLD))

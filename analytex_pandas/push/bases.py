@@ -48,10 +48,13 @@ def base_of(connection: sqlite3.Connection, account: str, kind: Kind) -> str | N
     return None if row is None else row[0]
 
 
-def waiting(connection: sqlite3.Connection, account: str, kind: Kind) -> list[tuple[int, bytes]]:
+def waiting(
+    connection: sqlite3.Connection, account: str, kind: Kind, *, after: int = 0
+) -> list[tuple[int, bytes]]:
     """Return the layers that wait to be laid into the base, the newest last, each with its number."""
     return connection.execute(
-        "SELECT number, digests FROM layer WHERE account = ? AND kind = ? ORDER BY number", [account, kind]
+        "SELECT number, digests FROM layer WHERE account = ? AND kind = ? AND number > ? ORDER BY number",
+        [account, kind, after],
     ).fetchall()
 
 
@@ -88,7 +91,8 @@ def lay_together(journal: Journal, account: str, kind: Kind) -> None:
         if there != len(blobs) or base_of(connection, account, kind) != base:
             return  # forgotten meanwhile
         connection.execute(
-            "UPDATE memory SET base = ? WHERE account = ? AND kind = ?", [written, account, kind]
+            "UPDATE memory SET base = ?, laid = max(laid, ?) WHERE account = ? AND kind = ?",
+            [written, max((number for number, _ in blobs), default=0), account, kind],
         )
         connection.execute("DELETE FROM layer WHERE number IN (SELECT value FROM json_each(?))", [numbers])
 
