@@ -81,7 +81,8 @@ def lay_together(journal: Journal, account: str, kind: Kind) -> None:
     with journal.reading() as connection:
         base = base_of(connection, account, kind)
         blobs = waiting(connection, account, kind)
-    layers = [read_base(journal, base)] if base else []
+    # Only whoever holds the lock replaces a base, so one that is not there was taken away by hand.
+    layers = [read_base(journal, base)] if base and has_base(journal, base) else []
     numbers = json.dumps([number for number, _ in blobs])
     written = write_base(journal, [*layers, merged([from_bytes(blob) for _, blob in blobs])])
     with journal.writing() as connection:
@@ -118,7 +119,18 @@ def write_base(journal: Journal, layers: Sequence[Layer]) -> str:
         json.dump(names, file)
         file.flush()
         os.fsync(file.fileno())
+    for directory in (folder, folder.parent, journal.directory):
+        sync_directory(directory)
     return name
+
+
+def sync_directory(path: Path) -> None:
+    """Wait until the names in a directory are on the disk, so that a power cut does not take them."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_array(path: Path, values: Hashes) -> None:
@@ -127,6 +139,11 @@ def write_array(path: Path, values: Hashes) -> None:
         np.save(file, values, allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
+
+
+def has_base(journal: Journal, name: str) -> bool:
+    """Tell whether the files of a base are there."""
+    return (journal.directory / FOLDER / name / NAMES).exists()
 
 
 def read_base(journal: Journal, name: str) -> Layer:

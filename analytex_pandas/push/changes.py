@@ -89,6 +89,7 @@ def recall(journal: Journal, account: str, kind: Kind, *, types_only: bool = Fal
             )
     with contextlib.suppress(OSError):  # a full disk is no reason not to compare
         bases.compact(journal, account, kind)
+    lost = ""
     for _ in range(TRIES):
         with journal.reading() as connection:
             revision = revision_of(connection, account, kind)
@@ -97,15 +98,22 @@ def recall(journal: Journal, account: str, kind: Kind, *, types_only: bool = Fal
             blobs = bases.waiting(connection, account, kind)
             open_chunks = unanswered(connection, account, kind)
             coming = unsent(connection, account, kind)
+        if base and not bases.has_base(journal, base) and base != lost:
+            lost = base  # laid into another since the journal was read, or else taken away
+            continue
         try:
             # A file that is gone was answered for, or laid into another base, since the journal was read.
-            layers = [bases.read_base(journal, base)] if base else []
+            layers = [bases.read_base(journal, base)] if base and base != lost else []
             fresh = [from_bytes(blob) for _, blob in blobs]
             driven = {push for push in {push for push, _ in coming} if is_driven(journal, push)}
             coming = [chunk for chunk in coming if chunk[0] in driven]
             fresh += [doubt(journal, chunk, kind, salt) for chunk in (*open_chunks, *coming)]
         except FileNotFoundError:
             continue
+        if base and base == lost:
+            logger.warning(
+                "%s is gone: what it remembered counts as changed", journal.directory / bases.FOLDER / base
+            )
         return Recall(account, revision, salt, types, [*layers, *([merged(fresh)] if fresh else [])])
     logger.warning("what was acknowledged cannot be read whole, so everything counts as changed")
     return Recall(account, revision, salt, types)
