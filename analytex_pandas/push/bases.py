@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from analytex_pandas.push.layers import Layer, from_bytes, merged
+from analytex_pandas.push.layers import Layer, from_bytes, merged, overlaid
 from analytex_pandas.push.locks import DriverLock
 from analytex_pandas.push.spool import private
 from analytex_pandas.settings import private_directory
@@ -104,17 +104,12 @@ def write_base(journal: Journal, layers: Sequence[Layer]) -> str:
     folder = private_directory(private_directory(journal.directory / FOLDER) / name)
     ids = np.unique(np.concatenate([layer.ids for layer in layers]))
     names = list(dict.fromkeys(name for layer in layers for name in layer.cells))
+    places = [np.searchsorted(ids, layer.ids) for layer in layers]
     write_array(folder / "ids.npy", ids)
-    bare = [Layer(layer.ids, layer.exists) for layer in layers]
-    write_array(folder / "exists.npy", merged(bare).exists)
+    write_array(folder / "exists.npy", overlaid([layer.exists for layer in layers], places, len(ids)))
     for number, column in enumerate(names):
-        parts = [
-            Layer(layer.ids, layer.exists, {column: layer.cells[column]})
-            for layer in layers
-            if column in layer.cells
-        ]
-        whole = merged([Layer(ids, np.zeros(len(ids), np.uint64)), *parts])
-        write_array(folder / f"{number}.npy", whole.cells[column])
+        cells = [layer.cells.get(column) for layer in layers]
+        write_array(folder / f"{number}.npy", overlaid(cells, places, len(ids)))
     with open(folder / NAMES, "w", opener=private, encoding="utf-8") as file:  # needs an opener
         json.dump(names, file)
         file.flush()
