@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from analytex_pandas.push.layers import Layer, from_bytes, merged, overlaid
+from analytex_pandas.push.layers import Layer, distinct, from_bytes, merged, overlaid
 from analytex_pandas.push.locks import DriverLock
 from analytex_pandas.push.spool import private
 from analytex_pandas.settings import private_directory
@@ -102,7 +102,7 @@ def write_base(journal: Journal, layers: Sequence[Layer]) -> str:
     """Write layers as one base, a file a column, so that one column at a time is in memory; return its folder."""
     name = secrets.token_hex(8)
     folder = private_directory(private_directory(journal.directory / FOLDER) / name)
-    ids = np.unique(np.concatenate([layer.ids for layer in layers]))
+    ids = distinct([layer.ids for layer in layers])
     names = list(dict.fromkeys(name for layer in layers for name in layer.cells))
     places = [np.searchsorted(ids, layer.ids) for layer in layers]
     write_array(folder / "ids.npy", ids)
