@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -329,6 +330,25 @@ def bases_folder() -> Path:
     return Path(os.environ["ANALYTEX_STATE_DIR"]) / "memory"
 
 
+def test_a_base_that_is_gone_is_built_anew(
+    service: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it remembered is sent again, with a warning; what came later is not, and the next base heals it."""
+    send(service, FRAME)
+    with monkeypatch.context() as few:
+        few.setattr(bases, "MAX_LAYERS", 0)
+        assert to_send(service, FRAME) == []
+    shutil.rmtree(bases_folder())
+    send(service, FRAME.head(1))
+    assert to_send(service, FRAME) == ["b", "c", "d"]
+    assert "is gone" in caplog.text
+    caplog.clear()
+    monkeypatch.setattr(bases, "MAX_LAYERS", 0)
+    send(service, FRAME, only_changed=True)
+    assert to_send(service, FRAME) == []
+    assert not caplog.text
+
+
 def test_no_value_and_no_id_is_kept(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a push, what is remembered holds digests and the names of properties only."""
     monkeypatch.setattr(bases, "MAX_LAYERS", 0)
@@ -382,3 +402,30 @@ def test_history_that_is_dropped_leaves_its_doubt(killed: Any) -> None:
     """An upload that was given up without an answer may have changed the account."""
     apd.clean(apd.pushes()["id"][0])
     assert to_send(killed, OLD) == ["u0", "u1", "u2", "u3"]
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "laid together", "forgotten"])
+def test_another_push_before_an_answer_that_came_late(
+    killed: Any, meanwhile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that is read after another push's was not given after it: who of the two was last, nobody knows."""
+    send(killed, OLD.iloc[2:4])
+    if meanwhile == "laid together":
+        monkeypatch.setattr(bases, "MAX_LAYERS", 0)
+        to_send(killed, OLD)
+    elif meanwhile == "forgotten":
+        apd.forget(client=killed.client)
+    apd.resume(apd.pushes()["id"][1], client=killed.client, wait=True, progress=False)
+    held = killed.users.set_index("user_id")["plan"]
+    for frame in (NEW, OLD):
+        differ = [
+            name for name, value in zip(frame["user_id"], frame["plan"], strict=True) if held[name] != value
+        ]
+        assert set(differ) <= set(to_send(killed, frame))
+
+
+def test_what_a_rebound_push_had_in_flight_stays_doubtful(killed: Any) -> None:
+    """A push that goes on under another account may have changed the first."""
+    with apd.sandbox(rows_per_minute=FAST) as other:
+        apd.resume(apd.pushes()["id"][0], client=other.client, rebind=True, wait=True, progress=False)
+    assert {"u2", "u3"} <= set(to_send(killed, OLD))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from analytex_pandas.push.layers import Layer, from_bytes, merged
+from analytex_pandas.push.layers import Layer, distinct, from_bytes, merged, overlaid
 from analytex_pandas.push.locks import DriverLock
 from analytex_pandas.push.spool import private
 from analytex_pandas.settings import private_directory
@@ -48,10 +48,13 @@ def base_of(connection: sqlite3.Connection, account: str, kind: Kind) -> str | N
     return None if row is None else row[0]
 
 
-def waiting(connection: sqlite3.Connection, account: str, kind: Kind) -> list[tuple[int, bytes]]:
+def waiting(
+    connection: sqlite3.Connection, account: str, kind: Kind, *, after: int = 0
+) -> list[tuple[int, bytes]]:
     """Return the layers that wait to be laid into the base, the newest last, each with its number."""
     return connection.execute(
-        "SELECT number, digests FROM layer WHERE account = ? AND kind = ? ORDER BY number", [account, kind]
+        "SELECT number, digests FROM layer WHERE account = ? AND kind = ? AND number > ? ORDER BY number",
+        [account, kind, after],
     ).fetchall()
 
 
@@ -78,7 +81,8 @@ def lay_together(journal: Journal, account: str, kind: Kind) -> None:
     with journal.reading() as connection:
         base = base_of(connection, account, kind)
         blobs = waiting(connection, account, kind)
-    layers = [read_base(journal, base)] if base else []
+    # Only whoever holds the lock replaces a base, so one that is not there was taken away by hand.
+    layers = [read_base(journal, base)] if base and has_base(journal, base) else []
     numbers = json.dumps([number for number, _ in blobs])
     written = write_base(journal, [*layers, merged([from_bytes(blob) for _, blob in blobs])])
     with journal.writing() as connection:
@@ -88,7 +92,8 @@ def lay_together(journal: Journal, account: str, kind: Kind) -> None:
         if there != len(blobs) or base_of(connection, account, kind) != base:
             return  # forgotten meanwhile
         connection.execute(
-            "UPDATE memory SET base = ? WHERE account = ? AND kind = ?", [written, account, kind]
+            "UPDATE memory SET base = ?, laid = max(laid, ?) WHERE account = ? AND kind = ?",
+            [written, max((number for number, _ in blobs), default=0), account, kind],
         )
         connection.execute("DELETE FROM layer WHERE number IN (SELECT value FROM json_each(?))", [numbers])
 
@@ -97,24 +102,30 @@ def write_base(journal: Journal, layers: Sequence[Layer]) -> str:
     """Write layers as one base, a file a column, so that one column at a time is in memory; return its folder."""
     name = secrets.token_hex(8)
     folder = private_directory(private_directory(journal.directory / FOLDER) / name)
-    ids = np.unique(np.concatenate([layer.ids for layer in layers]))
+    ids = distinct([layer.ids for layer in layers])
     names = list(dict.fromkeys(name for layer in layers for name in layer.cells))
+    places = [np.searchsorted(ids, layer.ids) for layer in layers]
     write_array(folder / "ids.npy", ids)
-    bare = [Layer(layer.ids, layer.exists) for layer in layers]
-    write_array(folder / "exists.npy", merged(bare).exists)
+    write_array(folder / "exists.npy", overlaid([layer.exists for layer in layers], places, len(ids)))
     for number, column in enumerate(names):
-        parts = [
-            Layer(layer.ids, layer.exists, {column: layer.cells[column]})
-            for layer in layers
-            if column in layer.cells
-        ]
-        whole = merged([Layer(ids, np.zeros(len(ids), np.uint64)), *parts])
-        write_array(folder / f"{number}.npy", whole.cells[column])
+        cells = [layer.cells.get(column) for layer in layers]
+        write_array(folder / f"{number}.npy", overlaid(cells, places, len(ids)))
     with open(folder / NAMES, "w", opener=private, encoding="utf-8") as file:  # needs an opener
         json.dump(names, file)
         file.flush()
         os.fsync(file.fileno())
+    for directory in (folder, folder.parent, journal.directory):
+        sync_directory(directory)
     return name
+
+
+def sync_directory(path: Path) -> None:
+    """Wait until the names in a directory are on the disk, so that a power cut does not take them."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_array(path: Path, values: Hashes) -> None:
@@ -123,6 +134,11 @@ def write_array(path: Path, values: Hashes) -> None:
         np.save(file, values, allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
+
+
+def has_base(journal: Journal, name: str) -> bool:
+    """Tell whether the files of a base are there."""
+    return (journal.directory / FOLDER / name / NAMES).exists()
 
 
 def read_base(journal: Journal, name: str) -> Layer:

@@ -19,7 +19,16 @@ import numpy as np
 from analytex_pandas.errors import AnalytexError
 from analytex_pandas.frame.fingerprints import COMPANY, Comparison, Fingerprints, Tally, of_lines
 from analytex_pandas.push import bases
-from analytex_pandas.push.layers import Layer, compare, from_bytes, layer_of, merged, to_bytes
+from analytex_pandas.push.layers import (
+    Layer,
+    compare,
+    contested,
+    from_bytes,
+    layer_of,
+    merged,
+    to_bytes,
+)
+from analytex_pandas.push.layers import doubted as all_doubted
 from analytex_pandas.push.locks import DriverLock
 from analytex_pandas.push.spool import Spool
 from analytex_pandas.push.state import SETTLED, UNSENT
@@ -80,6 +89,7 @@ def recall(journal: Journal, account: str, kind: Kind, *, types_only: bool = Fal
             )
     with contextlib.suppress(OSError):  # a full disk is no reason not to compare
         bases.compact(journal, account, kind)
+    lost = ""
     for _ in range(TRIES):
         with journal.reading() as connection:
             revision = revision_of(connection, account, kind)
@@ -88,15 +98,22 @@ def recall(journal: Journal, account: str, kind: Kind, *, types_only: bool = Fal
             blobs = bases.waiting(connection, account, kind)
             open_chunks = unanswered(connection, account, kind)
             coming = unsent(connection, account, kind)
+        if base and not bases.has_base(journal, base) and base != lost:
+            lost = base  # laid into another since the journal was read, or else taken away
+            continue
         try:
             # A file that is gone was answered for, or laid into another base, since the journal was read.
-            layers = [bases.read_base(journal, base)] if base else []
+            layers = [bases.read_base(journal, base)] if base and base != lost else []
             fresh = [from_bytes(blob) for _, blob in blobs]
             driven = {push for push in {push for push, _ in coming} if is_driven(journal, push)}
             coming = [chunk for chunk in coming if chunk[0] in driven]
             fresh += [doubt(journal, chunk, kind, salt) for chunk in (*open_chunks, *coming)]
         except FileNotFoundError:
             continue
+        if base and base == lost:
+            logger.warning(
+                "%s is gone: what it remembered counts as changed", journal.directory / bases.FOLDER / base
+            )
         return Recall(account, revision, salt, types, [*layers, *([merged(fresh)] if fresh else [])])
     logger.warning("what was acknowledged cannot be read whole, so everything counts as changed")
     return Recall(account, revision, salt, types)
@@ -136,8 +153,13 @@ class Remembrance:
         self._ready: tuple[tuple[str, int], Layered] | None = None
 
     def sending(self, connection: sqlite3.Connection, chunk: SendingChunk, /) -> None:
-        """Note that what is remembered of the account is in motion."""
+        """Note that what is remembered of the account is in motion, and what was remembered before the chunk."""
         moved(connection, chunk.account, chunk.kind)
+        connection.execute(
+            "UPDATE chunk SET mark = (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'layer') "
+            "WHERE push = ? AND number = ?",
+            [chunk.push_id, chunk.number],
+        )
 
     def accepted(self, chunk: SendingChunk, /) -> None:
         """Do, while the chunk's job runs, what would keep the next chunk waiting once it has ended."""
@@ -168,6 +190,7 @@ class Remembrance:
             erased(connection, chunk.account, chunk.kind)
             return
         layer = ready.layer(chunk.verdict.refused, chunk.verdict.doubtful)
+        layer = unsettled(connection, chunk, layer)
         remembered(connection, chunk.account, chunk.kind, layer, ready.found.types)
 
     def _layered(self, connection: sqlite3.Connection, chunk: SettledChunk) -> Layered:
@@ -198,6 +221,23 @@ class Layered:
             [int(place[line]) for line in refused if self.held[line]],
             [int(place[line]) for line in doubtful if self.held[line]],
         )
+
+
+def unsettled(connection: sqlite3.Connection, chunk: SettledChunk, layer: Layer) -> Layer:
+    """Return what a chunk leaves behind, with doubt where others were answered for since it was sent.
+
+    The answer to a chunk may be read long after it was given, by another process. Which of the two the service took
+    last is then not known from the order of the answers, nor, while uploads take their time, from that of sending.
+    """
+    mark, laid = connection.execute(
+        "SELECT coalesce(chunk.mark, 0), memory.laid FROM chunk, memory WHERE chunk.push = ? AND chunk.number = ? "
+        "AND memory.account = ? AND memory.kind = ?",
+        [chunk.push_id, chunk.number, chunk.account, chunk.kind],
+    ).fetchone()
+    if laid > mark:
+        return all_doubted(layer)  # what the others said cannot be told apart any more
+    since = [blob for number, blob in bases.waiting(connection, chunk.account, chunk.kind, after=mark)]
+    return contested(layer, merged([from_bytes(blob) for blob in since])) if since else layer
 
 
 def remembered(
@@ -275,12 +315,14 @@ def is_driven(journal: Journal, push_id: str) -> bool:
 
 def erased(connection: sqlite3.Connection, account: str, kind: Kind) -> None:
     """Forget what an account has acknowledged of a kind; the files of its base go with the next sweep."""
-    for table in ("layer", "property"):
-        connection.execute(f"DELETE FROM {table} WHERE account = ? AND kind = ?", [account, kind])  # noqa: S608  # names
     connection.execute(
-        "UPDATE memory SET base = NULL, revision = revision + 1 WHERE account = ? AND kind = ?",
+        "UPDATE memory SET base = NULL, revision = revision + 1, laid = max(laid, (SELECT coalesce(max(number), 0) "
+        "FROM layer WHERE layer.account = memory.account AND layer.kind = memory.kind)) "
+        "WHERE account = ? AND kind = ?",
         [account, kind],
     )
+    for table in ("layer", "property"):
+        connection.execute(f"DELETE FROM {table} WHERE account = ? AND kind = ?", [account, kind])  # noqa: S608  # names
 
 
 def forget(journal: Journal, account: str, kinds: Sequence[Kind]) -> None:

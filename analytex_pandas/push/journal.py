@@ -60,6 +60,7 @@ CREATE TABLE chunk (
     refused INTEGER NOT NULL DEFAULT 0,
     unknown INTEGER NOT NULL DEFAULT 0,
     known_jobs TEXT,                   -- ids of all jobs listed before its submit, JSON; while in doubt
+    mark INTEGER,                      -- the newest layer, below, when it was last about to be sent
     submitted_at REAL,
     ended_at REAL,
     PRIMARY KEY (push, number)
@@ -91,6 +92,7 @@ CREATE TABLE memory (                  -- what an account has acknowledged; see 
     kind TEXT NOT NULL,
     revision INTEGER NOT NULL,         -- grows with whatever is sent, acknowledged or forgotten
     base TEXT,                         -- the folder of its older part
+    laid INTEGER NOT NULL DEFAULT 0,   -- the newest layer that is no layer any more: in the base, or forgotten
     PRIMARY KEY (account, kind)
 ) WITHOUT ROWID;
 CREATE TABLE layer (                   -- its newer part: digests of the cells of a chunk, as Arrow IPC

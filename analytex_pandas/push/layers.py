@@ -51,21 +51,55 @@ def layer_of(found: Fingerprints, refused: Sequence[int] = (), doubtful: Sequenc
     doubt = np.zeros(len(found.ids), bool)
     doubt[list(doubtful)] = True
     exists = np.where(doubt, ABSENT, found.exists)[kept]
-    cells = {
-        name: np.where(doubt & (values != ABSENT), DOUBT, values)[kept]
-        for name, values in found.cells.items()
-    }
+    cells = {name: doubt_where(values, doubt)[kept] for name, values in found.cells.items()}
     return merged([Layer(found.ids[kept], exists, cells)])
+
+
+def doubted(layer: Layer) -> Layer:
+    """Return a layer with doubt on all of its cells; its profiles exist as they did."""
+    return Layer(
+        layer.ids, layer.exists, {name: doubt_where(cells, True) for name, cells in layer.cells.items()}
+    )
+
+
+def contested(layer: Layer, others: Layer) -> Layer:
+    """Return a layer with doubt on the cells of which others, given to the service about then, say otherwise."""
+    places, there = others.find(layer.ids)
+
+    def settled(name: str, cells: Hashes) -> Hashes:
+        theirs = others.cells.get(name)
+        if theirs is None or not len(theirs):
+            return cells
+        said = np.where(there, theirs[places], ABSENT)
+        return doubt_where(cells, (said != ABSENT) & (said != cells))
+
+    return Layer(layer.ids, layer.exists, {name: settled(name, cells) for name, cells in layer.cells.items()})
+
+
+def doubt_where(cells: Hashes, mask: Mask | bool) -> Hashes:
+    """Return cells with doubt in place of some values; what is absent stays so."""
+    found: Hashes = np.where((cells != ABSENT) & mask, DOUBT, cells)
+    return found
 
 
 def merged(layers: Sequence[Layer]) -> Layer:
     """Return layers as one; the last is the newest. Rows of one layer need not be sorted, later ones count."""
-    ids = np.unique(np.concatenate([layer.ids for layer in layers])) if layers else np.zeros(0, np.uint64)
+    ids = distinct([layer.ids for layer in layers])
     places = [np.searchsorted(ids, layer.ids) for layer in layers]
     names = dict.fromkeys(name for layer in layers for name in layer.cells)
     exists = overlaid([layer.exists for layer in layers], places, len(ids))
     cells = {name: overlaid([layer.cells.get(name) for layer in layers], places, len(ids)) for name in names}
     return Layer(ids, exists, cells)
+
+
+def distinct(ids: Sequence[Hashes]) -> Hashes:
+    """Return the ids of several arrays, sorted, each once; in less room than ``np.unique`` takes."""
+    whole = np.concatenate([np.zeros(0, np.uint64), *ids])
+    whole.sort()
+    first = np.ones(len(whole), bool)
+    np.not_equal(whole[1:], whole[:-1], out=first[1:])
+    found: Hashes = whole[first]
+    return found
 
 
 def overlaid(

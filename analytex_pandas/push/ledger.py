@@ -170,9 +170,9 @@ class Ledger:
         """Write down that the user lets a push go on that its own terms had stopped at these counts."""
         self._set_push(forgiven_refused=refused, forgiven_answered=answered)
 
-    def rebound(self, account: str, base_url: str) -> None:
-        """Write down that the push goes on under another account."""
-        self._set_push(account=account, base_url=base_url)
+    def rebound(self, account: str, base_url: str, hook: Hook | None = None) -> None:
+        """Write down that the push goes on under another account; `hook` writes along."""
+        self._set_push(hook, account=account, base_url=base_url)
 
     def intended(
         self,
@@ -268,13 +268,15 @@ class Ledger:
             ).fetchall()
         return [bytes(blob) for (blob,) in rows]
 
-    def _set_push(self, **values: object) -> None:
+    def _set_push(self, hook: Hook | None = None, /, **values: object) -> None:
         with self.journal.writing() as connection:
             changed = connection.execute(
                 f"UPDATE push SET {assignments(values)} WHERE id = ?",  # noqa: S608  # names of columns written here
                 [*values.values(), self.push_id],
             )
             self._check(changed)
+            if hook is not None:
+                hook(connection)
 
     def _set_chunk(self, number: int, hook: Hook | None = None, /, **values: object) -> None:
         with self.journal.writing() as connection:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from analytex_pandas import settings
 from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError, PushError
 from analytex_pandas.frame.document import PlanDocument
+from analytex_pandas.push import changes
 from analytex_pandas.push import ledger as ledgers
 from analytex_pandas.push.bindings import Bindings
 from analytex_pandas.push.board import Board
@@ -198,7 +199,10 @@ class Opening:
                 f"than this client's ({self.client.base_url}). Connect to that one; or, if it is the same "
                 f"account under a new key, apd.resume({record.id!r}, rebind=True)."
             )
-        ledger.rebound(self.account, self.client.base_url)
+        left = changes.doubted(self.journal, record.id)
+        ledger.rebound(
+            self.account, self.client.base_url, lambda connection: changes.keep_doubt(connection, left)
+        )
 
     def driven(self, document: PlanDocument, ledger: Ledger, spool: Spool, lock: DriverLock) -> Push:
         """Return a push of the journal, driven from now on; its lock is held."""
