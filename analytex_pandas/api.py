@@ -311,7 +311,8 @@ def resume(
     client : Client, optional
         Else the connected one.
     rebind : bool, default False
-        Whether to go on under another key or environment than it was started with.
+        Whether to go on under another key or environment than it was started with. What its plan left out as
+        unchanged (``only_changed``) was compared with the first.
     wait, progress : bool, optional
         As in :func:`push_users`.
 

@@ -261,8 +261,9 @@ def forget(kind: Kind | None, client: Client | None) -> None:
 
     if kind is not None and kind not in get_args(Kind):
         raise ValidationError(f"kind={kind!r}: 'users' or 'companies' is needed, or None for both.")
+    client = client or default_client()
     if journal().exists():
-        account = (client or default_client()).account_digest(journal().salt())
+        account = client.account_digest(journal().salt())
         changes.forget(journal(), account, get_args(Kind) if kind is None else [kind])
 
 

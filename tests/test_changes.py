@@ -398,10 +398,14 @@ def test_kill_between_acknowledgement_and_end(killed: Any) -> None:
     assert to_send(killed, NEW) == []
 
 
-def test_history_that_is_dropped_leaves_its_doubt(killed: Any) -> None:
-    """An upload that was given up without an answer may have changed the account."""
-    apd.clean(apd.pushes()["id"][0])
-    assert to_send(killed, OLD) == ["u0", "u1", "u2", "u3"]
+@pytest.mark.parametrize("files_are_there", [True, False])
+def test_history_that_is_dropped_leaves_its_doubt(killed: Any, files_are_there: bool) -> None:
+    """An upload that was given up without an answer may have changed the account; all of it, if its files are gone."""
+    push_id = apd.pushes()["id"][0]
+    if not files_are_there:
+        shutil.rmtree(bases_folder().parent / "spool" / push_id)
+    apd.clean(push_id)
+    assert to_send(killed, OLD) == [f"u{number}" for number in range(4 if files_are_there else 6)]
 
 
 @pytest.mark.parametrize("meanwhile", ["nothing", "laid together", "forgotten"])

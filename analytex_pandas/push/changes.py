@@ -137,11 +137,14 @@ def doubt(journal: Journal, chunk: tuple[str, int], kind: Kind, salt: bytes) -> 
     return layer_of(found, doubtful=range(len(found.ids)))
 
 
-def keep_doubt(connection: sqlite3.Connection, left: Mapping[tuple[str, Kind], Layer]) -> None:
-    """Write down the doubt that a push leaves behind."""
+def keep_doubt(connection: sqlite3.Connection, left: Mapping[tuple[str, Kind], Layer | None]) -> None:
+    """Write down the doubt that a push leaves behind; where it is not known what it sent, all is in doubt."""
     for (account, kind), layer in left.items():
         moved(connection, account, kind)
-        remembered(connection, account, kind, layer, {})
+        if layer is None:
+            erased(connection, account, kind)
+        else:
+            remembered(connection, account, kind, layer, {})
 
 
 class Remembrance:
@@ -335,16 +338,20 @@ def forget(journal: Journal, account: str, kinds: Sequence[Kind]) -> None:
     bases.swept(journal)
 
 
-def doubted(journal: Journal, push_id: str) -> Mapping[tuple[str, Kind], Layer]:
-    """Return the doubt that a push leaves behind if it is removed without having been answered for."""
+def doubted(journal: Journal, push_id: str) -> Mapping[tuple[str, Kind], Layer | None]:
+    """Return the doubt that a push leaves behind if it is removed without having been answered for.
+
+    None stands for a chunk whose files are gone, so that nobody can tell which cells it held.
+    """
     with journal.reading() as connection:
         account, kind = connection.execute(
             "SELECT account, kind FROM push WHERE id = ?", [push_id]
         ).fetchone()
         chunks = [chunk for chunk in unanswered(connection, account, kind) if chunk[0] == push_id]
+    if not chunks:
+        return {}
     salt = journal.salt()
-    layers = []
-    for chunk in chunks:
-        with contextlib.suppress(FileNotFoundError):
-            layers.append(doubt(journal, chunk, kind, salt))
-    return {(account, kind): merged(layers)} if layers else {}
+    try:
+        return {(account, kind): merged([doubt(journal, chunk, kind, salt) for chunk in chunks])}
+    except FileNotFoundError:
+        return {(account, kind): None}
