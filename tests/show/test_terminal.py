@@ -38,8 +38,12 @@ def running(state: Callable[..., PushState], make_chunk: Callable[..., ChunkStat
     return state(chunks, rate=20.0, activity="chunk 2 of 3: processing\x1b[2J")
 
 
-def test_the_bar_shows_the_snapshots_numbers(running: PushState, now: dt.datetime) -> None:
+def test_the_bar_shows_the_snapshots_numbers(
+    running: PushState, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not tqdm's own pace, which would differ from the panel's."""
+    monkeypatch.setenv("COLUMNS", "200")  # older tqdm asks these where the stream has no size
+    monkeypatch.setenv("LINES", "50")
     stream = Terminal()
     view = Bar(stream)
     view.draw(running, take(running, now))
