@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 LINE_INTERVAL: Final = 30.0
 """Seconds between two lines in a log."""
-BAR_FORMAT: Final = "{desc} {percentage:3.0f}%|{bar:20}| {postfix}"
+BAR_FORMAT: Final = "{desc} {percentage:3.0f}%|{bar:20}| {unit}"
+"""The line stands where tqdm has the unit: before its postfix it would put a comma."""
 
 
 class Bar:
@@ -45,7 +46,8 @@ class Bar:
         done = snapshot.total - snapshot.to_go + snapshot.processed
         bar.total, bar.n = (snapshot.total, done) if snapshot.total else (1, int(snapshot.done))
         bar.set_description_str(f"{snapshot.mark}", refresh=False)
-        bar.set_postfix_str(line(snapshot), refresh=True)
+        bar.unit = line(snapshot)
+        bar.refresh()
 
     def end(self) -> None:
         """Leave the last picture on the terminal and go on to the next line."""

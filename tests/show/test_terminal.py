@@ -50,7 +50,7 @@ def test_the_bar_shows_the_snapshots_numbers(
     view.end()
     shown = stream.getvalue()
     assert "47%" in shown
-    assert "98 acknowledged, 2 refused, 200 to go · 1,200 rows/min" in shown
+    assert "| 98 acknowledged, 2 refused, 200 to go · 1,200 rows/min" in shown
     assert "\x1b[2J" not in shown
 
 
