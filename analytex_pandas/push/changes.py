@@ -169,7 +169,7 @@ class Remembrance:
         with contextlib.suppress(AnalytexError):  # said when the chunk is answered for
             self._ready = (
                 (chunk.push_id, chunk.number),
-                Layered.of(chunk.content, chunk.kind, self.journal.salt()),
+                Layered.of(chunk.content, chunk.kind, self.salt),
             )
         try:
             bases.compact(self.journal, chunk.account, chunk.kind)
