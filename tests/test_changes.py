@@ -298,10 +298,11 @@ def test_every_push_keeps_the_memory(service: Any) -> None:
     send(service, FRAME, transport="json")
     assert to_send(service, FRAME) == []
     service.fault("fail_job")
-    failed = send(service, FRAME.assign(plan="team"))
+    failed = send(service, FRAME.assign(plan="team"), only_changed=True)
     assert failed.counts["refused"] == len(FRAME)
     assert len(to_send(service, FRAME.assign(plan="team"))) == len(FRAME)
-    failed.retry(client=service.client, wait=True, progress=False)
+    again = failed.retry(client=service.client, wait=True, progress=False)
+    assert again.plan.changes.empty
     assert to_send(service, FRAME.assign(plan="team")) == []
 
 

@@ -38,6 +38,11 @@ CHANGE_DTYPES = {
 ID_ROLES = ("user_id", "company_id")
 
 
+def no_changes() -> pd.DataFrame:
+    """Return ``Plan.changes`` of a plan that was compared with nothing."""
+    return typed_table([], CHANGE_DTYPES)
+
+
 @dataclass(frozen=True)
 class PlanDocument:
     """Everything of a plan but its chunk files.
@@ -76,7 +81,7 @@ class PlanDocument:
     index_names: tuple[Hashable, ...]
     id_columns: Mapping[str, Hashable]
     blocked: bool = False
-    changes: pd.DataFrame = field(default_factory=lambda: typed_table([], CHANGE_DTYPES))
+    changes: pd.DataFrame = field(default_factory=no_changes)
 
     def to_bytes(self) -> bytes:
         """Return the document as bytes, for the journal."""

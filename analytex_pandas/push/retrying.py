@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from analytex_pandas.errors import AnalytexError, empty_report
+from analytex_pandas.frame.document import no_changes
 from analytex_pandas.frame.ndjson import ChunkSize
 from analytex_pandas.push.ledger import Ledger
 from analytex_pandas.push.locks import plan_lock
@@ -78,6 +79,7 @@ def as_they_were(
         chunks=tuple(chunks),
         invalid=empty_report(),
         blocked=False,
+        changes=no_changes(),
     )
 
 
