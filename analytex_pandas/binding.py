@@ -55,6 +55,16 @@ def default_client() -> Client:
     return DEFAULT[0]
 
 
+def connected() -> Client | None:
+    """Return the connected client, if there is one, without connecting."""
+    return DEFAULT[0] if DEFAULT else None
+
+
+def account_of(client: Client) -> str:
+    """Return the digest by which the journal knows a client's account."""
+    return client.account_digest(journal().salt())
+
+
 def can_ask() -> bool:
     """Tell whether somebody is there to be asked for a key."""
     from analytex_pandas.show.display import in_notebook  # light until used
@@ -105,10 +115,10 @@ class Effects:
         """Compare a plan with what its account has acknowledged."""
         from analytex_pandas.push.changes import compared_lines, recall  # light until used
 
-        account = self.client or (DEFAULT[0] if DEFAULT else None)
-        if account is None:
+        client = self.client or connected()
+        if client is None:
             return plan.document.changes.copy()
-        known = recall(journal(), account.account_digest(journal().salt()), plan.kind)
+        known = recall(journal(), account_of(client), plan.kind)
         chunks = (plan.store.read_chunk(size.number) for size in plan.document.chunks)
         return changes_table(compared_lines(chunks, known, plan.kind), plan.document.columns["property"])
 
@@ -139,10 +149,9 @@ def check_current(compared: Recall, kind: Kind) -> None:
 
 def is_pushed(plan_id: str) -> bool:
     """Tell whether a plan has become a push."""
-    from analytex_pandas.push.journal import Journal  # light until used
     from analytex_pandas.push.ledger import Ledger  # light until used
 
-    return Ledger(Journal(settings.state_directory()), plan_id).record() is not None
+    return Ledger(journal(), plan_id).record() is not None
 
 
 class Displays:
@@ -176,11 +185,10 @@ class Displays:
 def bindings() -> Bindings:
     """Return what a push is handed of rooms that it must not know."""
     from analytex_pandas.push.bindings import Bindings  # light until used
+    from analytex_pandas.push.changes import Remembrance  # light until used
     from analytex_pandas.push.push import Push  # light until used
 
     Push.displays = Displays()
-    from analytex_pandas.push.changes import Remembrance  # light until used
-
     return Bindings(plan=plan_of, replan=remake_plan, present=presented, observer=Remembrance(journal()))
 
 
@@ -242,11 +250,10 @@ def compared_with(kind: Kind, given: dict[str, Any]) -> tuple[Client | None, Rec
     client = given.pop("client", None)
     if given.get("only_changed") or given.get("strict"):
         client = client or default_client()
-    account = client or (DEFAULT[0] if DEFAULT else None)
-    if account is None or not (journal().exists() or client):
+    whose = client or connected()
+    if whose is None or not (journal().exists() or client):
         return client, None
-    digest = account.account_digest(journal().salt())
-    return client, recall(journal(), digest, kind, types_only=not given.get("only_changed"))
+    return client, recall(journal(), account_of(whose), kind, types_only=not given.get("only_changed"))
 
 
 def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: dict[str, Any]) -> list[Path]:
@@ -263,8 +270,7 @@ def forget(kind: Kind | None, client: Client | None) -> None:
         raise ValidationError(f"kind={kind!r}: 'users' or 'companies' is needed, or None for both.")
     client = client or default_client()
     if journal().exists():
-        account = client.account_digest(journal().salt())
-        changes.forget(journal(), account, get_args(Kind) if kind is None else [kind])
+        changes.forget(journal(), account_of(client), get_args(Kind) if kind is None else [kind])
 
 
 def push(data: Any, kind: Kind, given: Mapping[str, Any]) -> Push:

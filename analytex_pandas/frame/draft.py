@@ -15,7 +15,7 @@ import pyarrow as pa
 from analytex_pandas import settings
 from analytex_pandas.frame import duplicates
 from analytex_pandas.frame.columns import Coerced, Field, RawBatch, Traits
-from analytex_pandas.frame.fingerprints import Tally, of_lines
+from analytex_pandas.frame.fingerprints import Tally, add_tallies, of_lines
 from analytex_pandas.frame.labels import POSITION, labels
 from analytex_pandas.frame.layout import Layout, layout, same, unsendable, wrong_names
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
@@ -101,8 +101,7 @@ class Draft:
         if comparison is None:
             return
         self.same.append(comparison.unchanged)
-        for name, tally in comparison.tallies.items():
-            self.tallies[name] = self.tallies.get(name, Tally()) + tally
+        add_tallies(self.tallies, comparison.tallies)
 
     def heed(self, memory: Memory | None, *, strict: bool) -> None:
         """Note, or if `strict` refuse, properties that the account has not seen, or saw with another type."""
@@ -361,10 +360,10 @@ def settle_lines(  # noqa: PLR0917  # all that the road handed down
         if conflicting.any():
             mask = pa.array(conflicting)
             outcome.reports.append(conflict_report(lines.filter(mask), rows.filter(mask), kind))
+        repeated = duplicates.within(gone, start, size.rows)
         if same is not None and memory is not None:
-            repeated = pa.array(duplicates.within(gone, start, size.rows))
-            uncounted(outcome, lines.filter(repeated), kind, memory)
-        keep = ~duplicates.within(gone, start, size.rows)
+            uncounted(outcome, lines.filter(pa.array(repeated)), kind, memory)
+        keep = ~repeated
         if same is not None:
             keep &= ~same[start : start + size.rows]
         chunker.add(lines.filter(pa.array(keep)), rows.filter(pa.array(keep)))

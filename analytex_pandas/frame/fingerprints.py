@@ -85,6 +85,12 @@ class Tally:
         return Tally(self.new - other.new, self.changed - other.changed, self.unchanged - other.unchanged)
 
 
+def add_tallies(total: dict[str, Tally], more: Mapping[str, Tally]) -> None:
+    """Add the tallies of some records to those of others."""
+    for name, tally in more.items():
+        total[name] = total.get(name, Tally()) + tally
+
+
 @dataclass(frozen=True)
 class Comparison:
     """What of some records has changed: a mask of those with nothing new, and a tally of each property."""

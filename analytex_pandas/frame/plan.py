@@ -10,7 +10,7 @@ import pandas as pd
 
 from analytex_pandas import settings
 from analytex_pandas.errors import AnalytexError, ValidationError
-from analytex_pandas.frame.document import CHANGE_DTYPES, COLUMN_DTYPES, PlanDocument
+from analytex_pandas.frame.document import CHANGE_DTYPES, COLUMN_DTYPES, PlanDocument, typed_table
 from analytex_pandas.frame.fingerprints import COMPANY
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.notes import id_note, property_note
@@ -301,14 +301,8 @@ def changes_table(tallies: Mapping[str, Tally], names: Iterable[str]) -> pd.Data
     """Return ``Plan.changes``: the company first, then the properties in the order of `names`."""
     rows = [("company_id", tallies[COMPANY])] if COMPANY in tallies else []
     rows += [(name, tallies[name]) for name in names if name in tallies]
-    columns = zip(*((name, tally.new, tally.changed, tally.unchanged) for name, tally in rows), strict=True)
-    values = list(columns) or [()] * len(CHANGE_DTYPES)
-    return pd.DataFrame(
-        {
-            name: pd.Series(list(column), dtype=dtype)
-            for (name, dtype), column in zip(CHANGE_DTYPES.items(), values, strict=True)
-        }
-    )
+    lines = ((name, tally.new, tally.changed, tally.unchanged) for name, tally in rows)
+    return typed_table([dict(zip(CHANGE_DTYPES, line, strict=True)) for line in lines], CHANGE_DTYPES)
 
 
 def id_row(label: Any, name: str, dtype: str, traits: Traits, more: str = "") -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from analytex_pandas.push.layers import Layer, distinct, from_bytes, merged, overlaid
 from analytex_pandas.push.locks import DriverLock
-from analytex_pandas.push.spool import private
+from analytex_pandas.push.spool import private, sync
 from analytex_pandas.settings import private_directory
 
 if TYPE_CHECKING:
@@ -115,17 +115,8 @@ def write_base(journal: Journal, layers: Sequence[Layer]) -> str:
         file.flush()
         os.fsync(file.fileno())
     for directory in (folder, folder.parent, journal.directory):
-        sync_directory(directory)
+        sync(directory)  # else a power cut may take its names
     return name
-
-
-def sync_directory(path: Path) -> None:
-    """Wait until the names in a directory are on the disk, so that a power cut does not take them."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def write_array(path: Path, values: Hashes) -> None:

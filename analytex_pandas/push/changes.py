@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.frame.fingerprints import COMPANY, Comparison, Fingerprints, Tally, of_lines
+from analytex_pandas.frame.fingerprints import COMPANY, Comparison, Fingerprints, Tally, add_tallies, of_lines
 from analytex_pandas.push import bases
 from analytex_pandas.push.layers import (
     Layer,
@@ -124,8 +124,7 @@ def compared_lines(chunks: Iterable[bytes], known: Recall, kind: Kind) -> dict[s
     tallies: dict[str, Tally] = {}
     for chunk in chunks:
         found, _ = of_lines(chunk.split(b"\n")[:-1], kind, known.salt)
-        for name, tally in known.compare(found).tallies.items():
-            tallies[name] = tallies.get(name, Tally()) + tally
+        add_tallies(tallies, known.compare(found).tallies)
     return tallies
 
 
@@ -200,6 +199,7 @@ class Remembrance:
         ready, self._ready = self._ready, None
         if ready is not None and ready[0] == (chunk.push_id, chunk.number):
             return ready[1]
+        # The journal's own salt() would wait for the transaction that this runs in.
         (salt,) = connection.execute("SELECT value FROM setting WHERE name = 'salt'").fetchone()
         return Layered.of(chunk.content, chunk.kind, bytes(salt))
 

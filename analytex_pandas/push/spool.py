@@ -96,11 +96,7 @@ class Spool:
         if not self.directory.is_dir():
             return
         for path in (*self.directory.iterdir(), self.directory):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync(path)
 
     def delete_chunk(self, number: int) -> None:
         """Delete a chunk's files, if they are there."""
@@ -111,6 +107,15 @@ class Spool:
         """Delete the whole spool, if it is there."""
         if self.directory.is_dir():
             shutil.rmtree(self.directory)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a directory, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def private(path: str, flags: int) -> int:
