@@ -51,6 +51,30 @@ def rows_table(
     return pa.Table.from_arrays([pa.array(positions), *arrays], schema=schema)
 
 
+@dataclass(frozen=True)
+class Run:
+    """Rows that follow each other without a gap, with labels that follow from their positions."""
+
+    first: int
+    count: int
+    labels: RangeLabels
+
+    def table(self) -> pa.Table:
+        """Return the rows table."""
+        return rows_table(np.arange(self.first, self.first + self.count, dtype=np.int64), self.labels)
+
+
+def run_of(rows: pa.Table) -> Run | None:
+    """Return the rows of a rows table as a run; None where they are none, or have labels of their own."""
+    description = json.loads(rows.schema.metadata[METADATA_KEY])
+    if "levels" in description or not len(rows):
+        return None
+    positions = rows[POSITION].to_numpy()
+    if (np.diff(positions) != 1).any():
+        return None
+    return Run(int(positions[0]), len(positions), RangeLabels(description["start"], description["step"]))
+
+
 def index_arrays(index: pd.Index[Any]) -> RangeLabels | list[pa.Array]:
     """Return an index as labels: a range where it is one that starts at the first row, else arrays."""
     if isinstance(index, pd.RangeIndex):

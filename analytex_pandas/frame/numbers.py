@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import decimal
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, Coerced, Problem, Traits, mask_of
+from analytex_pandas.frame.columns import TEXT, Coerced, Mask, Problem, Traits, mask_of
+from analytex_pandas.frame.views import INLINE, texts_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 EXACT_WHOLE = 2.0**53
 """Whole numbers below it in magnitude are exact as a double; JSON readers in JavaScript keep no more."""
-ARROW_EXPONENT_FROM = 1e10
-"""From here up Arrow writes whole floats with an exponent."""
-NARROW_EXPONENT_FROM = 1e4
-"""The same of 16- and 32-bit floats."""
-HALF_ROUNDED_FROM = 2_048
-"""From here up the shortest digits of a whole 16-bit float are those of another whole number."""
+EXACT_DIGITS_BELOW = {"float64": EXACT_WHOLE, "float32": 2.0**24, "float16": 2.0**11}
+"""From here up the shortest digits of a whole float are those of another whole number."""
 SMALLEST_WRITABLE = 128
 """Bits of the decimals that Arrow writes as text; narrower ones are widened."""
 NARROW = 4_096
@@ -29,7 +28,11 @@ NARROW = 4_096
 FIXED_POINT_DIGITS = 400
 """Decimals whose exponent is further from zero than this keep it, so that no value becomes a megabyte of zeros."""
 
+EXPONENT = re.compile(rb"e(?=[0-9])")
+
 NOT_FINITE = "not_finite"
+
+Floats = np.ndarray[Any, Any]
 
 
 def integers(array: pa.Array) -> Coerced:
@@ -61,42 +64,54 @@ def beyond_double(array: pa.Array) -> int:
 def floats(array: pa.Array) -> Coerced:
     """Return floats as the shortest text that reads back the same at their own width; whole ones without ``.0``."""
     values = array.to_numpy(zero_copy_only=False)
-    narrow = values.dtype != np.float64
-    if narrow:
-        values = values.astype(np.float64)
-    finite = np.isfinite(values)
-    problems: tuple[Problem, ...] = ()
-    if not finite.all():
-        infinite = np.flatnonzero(np.isinf(values))
-        if len(infinite):
-            problems = (
-                Problem(infinite, NOT_FINITE, "An infinite number has no JSON; make it missing or finite."),
-            )
-        array = pc.if_else(pa.array(finite), array, None)
-    text = half_floats(array) if pa.types.is_float16(array.type) else pc.cast(array, TEXT)
     with np.errstate(invalid="ignore"):
+        finite = np.isfinite(values)
         whole = finite & (values == np.trunc(values))
-        odd = whole & (np.abs(values) < EXACT_WHOLE)
-        odd &= (np.abs(values) >= ARROW_EXPONENT_FROM) | ((values == 0) & np.signbit(values))
-        if narrow:
-            first = HALF_ROUNDED_FROM if pa.types.is_float16(array.type) else NARROW_EXPONENT_FROM
-            odd |= whole & (np.abs(values) >= first) & (np.abs(values) < EXACT_WHOLE)
-    if odd.any():
-        digits = pc.cast(pa.array(values[odd].astype(np.int64)), TEXT)
-        text = pc.replace_with_mask(text, pa.array(odd), digits)
+    text = half_floats(values, finite) if values.dtype == np.float16 else float_texts(values, finite, whole)
+    with np.errstate(invalid="ignore"):
+        unlike = whole & (np.abs(values) >= EXACT_DIGITS_BELOW[values.dtype.name])
+    if values.dtype != np.float16:  # which has none as large
+        unlike &= np.abs(values) < EXACT_WHOLE
+    unlike |= (values == 0) & np.signbit(values)
+    if unlike.any():
+        digits = pc.cast(pa.array(values[unlike].astype(np.int64)), TEXT)
+        text = pc.replace_with_mask(text, pa.array(unlike), digits)
+    infinite = np.flatnonzero(np.isinf(values))
+    message = "An infinite number has no JSON; make it missing or finite."
+    problems = (Problem(infinite, NOT_FINITE, message),) if len(infinite) else ()
     traits = Traits(floats=int(np.count_nonzero(finite)), whole_floats=int(np.count_nonzero(whole)))
     return Coerced(text, frozenset({"number"}), plain=True, problems=problems, traits=traits)
 
 
-def half_floats(array: pa.Array) -> pa.Array:
-    """Return 16-bit floats as text: Arrow would write the digits of a double, so NumPy's shortest form it is."""
-    values = array.to_numpy(zero_copy_only=False).astype(np.float16)
+def float_texts(values: Floats, finite: Mask, whole: Mask) -> pa.Array:
+    """Return floats as the shortest text that reads back the same, missing where not `finite`.
+
+    orjson writes them all at once, ``[1.5,3.0,null]``, in a quarter of the time that Arrow takes.
+    """
+    if not len(values):
+        return pa.array([], TEXT)
+    written = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
+    if b"e" in written:
+        written = EXPONENT.sub(b"e+", written)  # some versions leave the plus away
+    data = np.frombuffer(written + bytes(INLINE), np.uint8)
+    edges = np.empty(len(values) + 1, np.int64)
+    edges[0], edges[-1] = 0, len(written) - 1
+    edges[1:-1] = np.flatnonzero(data == ord(","))
+    starts, ends = edges[:-1] + 1, edges[1:]
+    rows = np.flatnonzero(whole)
+    pointed = rows[data[ends[rows] - len(".0")] == ord(".")]
+    sizes = ends - starts
+    sizes[pointed] -= len(".0")
+    return texts_at(data, starts, sizes, finite)
+
+
+def half_floats(values: Floats, finite: Mask) -> pa.Array:
+    """Return 16-bit floats as text in NumPy's shortest form, missing where not `finite`; orjson's is that of a double."""
     distinct, codes = np.unique(values.view(np.uint16), return_inverse=True)
     shortest = [
         np.format_float_positional(value, unique=True, trim="-") for value in distinct.view(np.float16)
     ]
-    text = pa.array(shortest, TEXT).take(pa.array(codes.astype(np.int32)))
-    return pc.if_else(array.is_valid(), text, None)
+    return pa.array(shortest, TEXT).take(pa.array(codes.astype(np.int32), mask=~finite))
 
 
 def decimals(array: pa.Array) -> Coerced:

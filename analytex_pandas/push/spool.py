@@ -1,11 +1,13 @@
 """Chunk files of one push on disk: written by its plan, sent by its push, deleted when answered for.
 
-A chunk is two files: ``00001.ndjson``, the records as they go over the wire, and ``00001.rows.arrow``, where each
-line came from (see ``frame.labels``). They are personal data: private to the user and short-lived.
+A chunk is a file ``00001.ndjson``, the records as they go over the wire. Where its lines came from (see
+``frame.labels``) stands in ``runs``, a few bytes a chunk, as long as no row between was left out and the labels follow
+from the positions, else in ``00001.rows.arrow``. They are personal data: private to the user and short-lived.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -14,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from analytex_pandas.errors import AnalytexError
+from analytex_pandas.frame.labels import RangeLabels, Run, run_of
 from analytex_pandas.settings import private_directory
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 ROOM_TO_SPARE = 64 * 1024 * 1024
 """Bytes that a spool leaves free on its disk, for the journal and everybody else."""
 
+
+RUN = np.dtype([(name, "<i8") for name in ("chunk", "first", "count", "start", "step")])
+"""An entry of the file of runs; of several for one chunk the last counts."""
 
 HASH_BLOCK = 8 * 1024 * 1024
 """Bytes of hashes read at once."""
@@ -48,8 +54,13 @@ class Spool:
         return self.directory / f"{number:05d}.ndjson"
 
     def rows_path(self, number: int) -> Path:
-        """Return the path of the file that tells where a chunk's lines came from."""
+        """Return the path of the file that tells where a chunk's lines came from, if they are no run."""
         return self.directory / f"{number:05d}.rows.arrow"
+
+    @property
+    def runs_path(self) -> Path:
+        """Return the path of the file of runs."""
+        return self.directory / "runs"
 
     def write_chunk(self, number: int, lines: Iterable[pa.Buffer | bytes], rows: pa.Table) -> None:
         """Write one chunk; `rows` has one row a line."""
@@ -57,21 +68,46 @@ class Spool:
         try:
             with open(self.chunk_path(number), "wb", opener=private) as file:  # needs an opener
                 file.writelines(lines)
-            with (
-                open(self.rows_path(number), "wb", opener=private) as file,  # needs an opener
-                pa.ipc.new_file(file, rows.schema) as writer,
-            ):
-                writer.write_table(rows)
+            self.write_rows(number, rows)
         except OSError as error:
             raise AnalytexError(
                 f"Chunk {number} cannot be written to {self.directory}: {error}. Make room there, or set "
                 "ANALYTEX_STATE_DIR to a directory with more, and plan again. Nothing was sent."
             ) from error
 
+    def write_rows(self, number: int, rows: pa.Table) -> None:
+        """Write where the lines of a chunk came from."""
+        run = run_of(rows)
+        if run is None:
+            with (
+                open(self.rows_path(number), "wb", opener=private) as file,  # needs an opener
+                pa.ipc.new_file(file, rows.schema) as writer,
+            ):
+                writer.write_table(rows)
+            return
+        entry = (number, run.first, run.count, run.labels.start, run.labels.step)
+        with open(self.runs_path, "ab", opener=private) as file:
+            file.write(np.array([entry], RUN).tobytes())
+        self.rows_path(number).unlink(missing_ok=True)
+
     def rows(self, number: int) -> pa.Table:
-        """Return one row a line of the chunk: its position in the input and its index label."""
-        with pa.OSFile(str(self.rows_path(number))) as file:
-            return pa.ipc.open_file(file).read_all()
+        """Return one row a line of the chunk: its position in the input and its index label.
+
+        Raises
+        ------
+        OSError
+            If its file is gone.
+        """
+        path = self.rows_path(number)
+        if path.exists():
+            with pa.OSFile(str(path)) as file:
+                return pa.ipc.open_file(file).read_all()
+        runs = np.fromfile(self.runs_path, RUN)
+        entries = runs[runs["chunk"] == number].tolist()
+        if not entries:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        _, first, count, start, step = entries[-1]
+        return Run(first, count, RangeLabels(start, step)).table()
 
     def read_chunk(self, number: int) -> bytes:
         """Return a chunk's NDJSON."""
