@@ -126,14 +126,17 @@ def runs(array: pa.Array) -> Coded:
 
 def only_used(column: Coded) -> Coded:
     """Return a coded column without the values that no row has: a category that does not occur is no value."""
-    codes = column.codes.cast(pa.int64())
-    codes = pc.if_else(pc.less(codes, 0), None, codes)
-    used = np.sort(codes.drop_null().unique().to_numpy())
+    codes = column.codes.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+    missing = codes < 0
+    if len(column.values) <= len(codes):
+        used = np.flatnonzero(np.bincount(np.maximum(codes + 1, 0), minlength=len(column.values) + 1)[1:])
+    else:
+        used = np.unique(codes[~missing])
     if len(used) == len(column.values):
-        return Coded(codes, column.values)
+        return Coded(pa.array(codes, mask=missing), column.values)
     places = np.full(int(used[-1]) + 1 if len(used) else 1, -1, np.int64)
     places[used] = np.arange(len(used))
-    return Coded(pa.array(places).take(codes), taken(column.values, used))
+    return Coded(pa.array(places.take(np.maximum(codes, 0)), mask=missing), taken(column.values, used))
 
 
 def taken(values: RawColumn, places: Rows) -> RawColumn:
@@ -147,15 +150,16 @@ def spread(coerced: Coerced, codes: pa.Array) -> Coerced:
     """Return the coerced distinct values as a column again, their problems and traits at every row that has them."""
     if pa.types.is_dictionary(coerced.text.type):
         coerced = dataclasses.replace(coerced, text=coerced.text.cast(TEXT))
-    used = codes.drop_null().unique()
-    if not len(used):
+    if codes.null_count == len(codes):
         return Coerced(pa.nulls(len(codes), TEXT), frozenset(), plain=True)
-    at = codes.fill_null(-1).to_numpy(zero_copy_only=False)
-    problems = tuple(
-        Problem(rows, problem.code, problem.message)
-        for problem in coerced.problems
-        if len(rows := np.flatnonzero(np.isin(at, problem.rows)))
-    )
+    problems: tuple[Problem, ...] = ()
+    if coerced.problems:
+        at = codes.fill_null(-1).to_numpy(zero_copy_only=False)
+        problems = tuple(
+            Problem(rows, problem.code, problem.message)
+            for problem in coerced.problems
+            if len(rows := np.flatnonzero(np.isin(at, problem.rows)))
+        )
     if coerced.text.null_count:
         codes = pc.if_else(pc.fill_null(coerced.text.is_valid().take(codes), fill_value=False), codes, None)
     text = pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), coerced.text)

@@ -179,7 +179,8 @@ def draft(  # noqa: PLR0917  # the two readings have one signature
             outcome.reports += encoded.reports
             outcome.invalid += encoded.total - len(encoded.lines)
             if not outcome.wrong:
-                chunker.add(encoded.lines, encoded.rows)
+                for lines, rows in encoded.parts():
+                    chunker.add(lines, rows)
                 scratch.add_hashes(encoded.hashes)
                 outcome.compared(encoded.comparison)
     outcome.heed(memory, strict=options.strict)

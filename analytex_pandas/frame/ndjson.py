@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT
+from analytex_pandas.frame.columns import TEXT, validity
 from analytex_pandas.frame.ids import text_buffers
 from analytex_pandas.frame.labels import concat_rows
 from analytex_pandas.frame.mosaic import Mosaic
+from analytex_pandas.frame.views import with_replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 BACKSLASH = 0x5C
 QUOTE = 0x22
 FIRST_PRINTABLE = 0x20
-ESCAPES = {byte: json.dumps(chr(byte))[1:-1].encode() for byte in (BACKSLASH, QUOTE, *range(FIRST_PRINTABLE))}
-GROWTH = np.zeros(256, np.int64)
-GROWTH[list(ESCAPES)] = [len(escaped) - 1 for escaped in ESCAPES.values()]
+ESCAPES = [
+    json.dumps(chr(byte))[1:-1].encode() if byte in (QUOTE, BACKSLASH) or byte < FIRST_PRINTABLE else b""
+    for byte in range(256)
+]
+GROWTH = np.array([len(escape) - 1 for escape in ESCAPES])
 EMPTY = pa.scalar("", TEXT)
 
 
@@ -81,7 +84,7 @@ class Lines:
             self.mosaic.column(text)
             self.rest = after
             return
-        valid = text.is_valid().to_numpy(zero_copy_only=False)
+        valid = validity(text)
         self.gap(np.where(valid, self.rest, ABSENT).astype(np.uint8), gaps)
         self.mosaic.column(text)
         rest = np.where(valid, after, self.rest).astype(np.uint8)
@@ -94,7 +97,7 @@ class Lines:
         else:
             self.mosaic.lookup(rest, texts)
 
-    def joined(self) -> pa.Array:
+    def joined(self) -> pa.ChunkedArray:
         """End each line and return them all."""
         self.gap(self.rest, [rest.before_end for rest in RESTS])
         return self.mosaic.joined()
@@ -102,7 +105,7 @@ class Lines:
 
 def encode(
     kind: Kind, ids: pa.Array, companies: pa.Array | None, properties: Sequence[PropertyText], nulls: Nulls
-) -> pa.Array:
+) -> pa.ChunkedArray:
     """Return one record a row as a line of NDJSON, line end included.
 
     Properties stand in the order given. A row without properties has no ``metadata``; a row without an id gives a line
@@ -112,7 +115,7 @@ def encode(
     lines.mosaic.literal('{"user_id":"' if kind == "users" else '{"company_id":"')
     lines.mosaic.column(escaped(ids))
     if companies is not None and companies.null_count < len(companies):
-        there = companies.is_valid().to_numpy(zero_copy_only=False).astype(np.uint8)
+        there = validity(companies).view(np.uint8)
         lines.mosaic.lookup(there, ["", '","company_id":"'])
         lines.mosaic.column(escaped(companies))
     if nulls == "send":
@@ -145,15 +148,13 @@ def escaped(text: pa.Array) -> pa.Array:
     at = np.flatnonzero((used < FIRST_PRINTABLE) | (used == QUOTE) | (used == BACKSLASH))
     if not len(at):
         return text
-    special = used[at]
-    raw = used.tobytes()
-    for byte in sorted(np.flatnonzero(np.bincount(special)).tolist(), key=lambda byte: byte != BACKSLASH):
-        raw = raw.replace(bytes([byte]), ESCAPES[byte])
-    growth = np.concatenate([[0], np.cumsum(GROWTH[special])])
+    growth = np.concatenate([[0], np.cumsum(GROWTH.take(used[at]))])
     relative = offsets - offsets[0]
-    moved = relative + growth[np.searchsorted(at, relative)]
-    bitmap = pa.array(text.is_valid()).buffers()[1] if text.null_count else None
-    return pa.Array.from_buffers(TEXT, len(text), [bitmap, pa.py_buffer(moved), pa.py_buffer(raw)])
+    moved = relative + growth.take(np.searchsorted(at, relative))
+    bitmap = pa.py_buffer(np.packbits(validity(text), bitorder="little")) if text.null_count else None
+    return pa.Array.from_buffers(
+        TEXT, len(text), [bitmap, pa.py_buffer(moved), with_replaced(used, at, ESCAPES)]
+    )
 
 
 @dataclass(frozen=True)

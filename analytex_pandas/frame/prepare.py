@@ -68,12 +68,19 @@ class Encoded:
     of the lines has changed, where that was asked for.
     """
 
-    lines: pa.Array
+    lines: pa.ChunkedArray
     rows: pa.Table
     hashes: np.ndarray[Any, np.dtype[np.uint64]]
     reports: Sequence[Report]
     total: int
     comparison: Comparison | None = None
+
+    def parts(self) -> Iterator[tuple[pa.Array, pa.Table]]:
+        """Yield the lines as they lie in memory, with their rows."""
+        start = 0
+        for lines in self.lines.chunks:
+            yield lines, self.rows.slice(start, len(lines))
+            start += len(lines)
 
 
 @dataclass(frozen=True)
@@ -225,11 +232,10 @@ def named_problems(name: str, coerced: Coerced) -> list[tuple[str, Problem]]:
     return [(name, problem) for problem in coerced.problems]
 
 
-def too_large(lines: pa.Array, limit: int) -> tuple[Problem, ...]:
+def too_large(lines: pa.ChunkedArray, limit: int) -> tuple[Problem, ...]:
     """Return the problem of records that do not fit into a request."""
-    _, offsets = text_buffers(lines)
-    sizes = np.diff(offsets)
-    rows: Rows = np.flatnonzero(sizes > limit)
+    sizes = [np.diff(text_buffers(part)[1]) for part in lines.chunks]
+    rows: Rows = np.flatnonzero(np.concatenate([np.zeros(0, np.int64), *sizes]) > limit)
     message = f"The record alone is larger than a request may be ({limit:,} bytes)."
     return (Problem(rows, "record_too_large", message),) if len(rows) else ()
 

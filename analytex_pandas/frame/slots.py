@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from analytex_pandas.frame.views import Bytes, Integers, Words, texts_at
+from analytex_pandas.frame.views import Bytes, Integers, texts_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +31,8 @@ CLOCK: Final = 11
 """Where the time of day begins in a slot, behind the date and the T."""
 WHOLE, MILLI, MICRO, NANO = 19, 23, 26, 29
 """Where it ends, by the digits of its fraction."""
+
+Words = np.ndarray[Any, np.dtype[np.uint64]]
 
 EPOCH = dt.date(1970, 1, 1)
 COMMON_DAYS = range((dt.date(1900, 1, 1) - EPOCH).days, (dt.date(2100, 1, 1) - EPOCH).days)

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import STRING, Coerced, Mask, Problem, Rows
+from analytex_pandas.frame.columns import STRING, Coerced, Mask, Problem, Rows, validity
 from analytex_pandas.frame.slots import EPOCH, clock_texts, date_texts, divided, stamp_texts
 from analytex_pandas.frame.views import Integers
 
@@ -45,7 +45,7 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
     seconds, fractions = divided(values, UNITS[array.type.unit])
     problems: tuple[Problem, ...] = ()
     if array.type.tz is None and timezone != "UTC":
-        present = counts.is_valid().to_numpy(zero_copy_only=False)
+        present = validity(counts)
         seconds, problems = to_utc(seconds, present, timezone)
     days, clock = divided(seconds, SECONDS_A_DAY)
     outside = np.flatnonzero((days < FIRST_DAY) | (days > LAST_DAY))
@@ -71,10 +71,8 @@ def times(array: pa.Array) -> Coerced:
 
 def valid_but(array: pa.Array, rows: Rows) -> Mask:
     """Return which rows of an array have a value, `rows` excepted."""
-    valid = array.is_valid().to_numpy(zero_copy_only=False)
-    if len(rows):
-        valid = valid.copy()
-        valid[rows] = False
+    valid = validity(array)
+    valid[rows] = False
     return valid
 
 

@@ -1,30 +1,38 @@
-"""Texts that stand anywhere in some bytes → an Arrow array of text, all copied once, in one go.
+"""Texts that stand anywhere in some bytes, put together: views of 16 bytes, and Arrow copies all texts in one go.
 
-Arrow's string view is 16 bytes: a length with either the text itself (12 bytes at most) or its first four bytes, a
-buffer's number and an offset in it. Views are made with NumPy, a few steps for all of them; Arrow casts them to plain
-text at a few nanoseconds each.
+Arrow's string view is a length with either the text itself (12 bytes at most) or its first four bytes, a buffer's
+number and an offset in it. Views are made with NumPy, a few steps for all of them, and casting them to plain text lays
+the texts one behind the other, at a few nanoseconds each.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, Mask
+from analytex_pandas.frame.columns import TEXT, Mask, validity
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WHOLE: Final = np.dtype("V16")
+"""A view as one item: NumPy moves these fastest."""
 INLINE: Final = 12
 """Bytes that a view holds itself; a longer text it refers to."""
 PREFIX: Final = 4
 """Bytes of a text that stand beside its length."""
 WORD: Final = 8
 HALF: Final = np.uint64(32)
+SIZE: Final = np.uint64(0xFFFFFFFF)
+"""The half of a view's first word that is its length."""
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Integers = np.ndarray[Any, np.dtype[np.int64]]
-Words = np.ndarray[Any, np.dtype[np.uint64]]
+Views = np.ndarray[Any, np.dtype[np.uint64]]
+"""One view a row, two words each."""
 
 
 def texts_at(data: Bytes, starts: Integers, sizes: Integers, valid: Mask | None = None) -> pa.Array:
@@ -37,13 +45,19 @@ def texts_at(data: Bytes, starts: Integers, sizes: Integers, valid: Mask | None 
     valid : array of bool, optional
         False where a text is missing.
     """
+    return plain_text(views_at(data, starts, sizes), [pa.py_buffer(data)], valid)
+
+
+def plain_text(views: Views, buffers: Sequence[pa.Buffer], valid: Mask | None = None) -> pa.Array:
+    """Return views into some buffers as ``large_string``: the texts are copied, one behind the other."""
     bitmap = None if valid is None or valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
-    buffers = [bitmap, pa.py_buffer(views_at(data, starts, sizes)), pa.py_buffer(data)]
-    return pc.cast(pa.Array.from_buffers(pa.string_view(), len(starts), buffers), TEXT)
+    count = views.nbytes // WHOLE.itemsize
+    array = pa.Array.from_buffers(pa.string_view(), count, [bitmap, pa.py_buffer(views), *buffers])
+    return pc.cast(array, TEXT)
 
 
-def views_at(data: Bytes, starts: Integers, sizes: Integers) -> Words:
-    """Return the views of texts in `data`, which is their buffer 0: two words each.
+def views_at(data: Bytes, starts: Integers, sizes: Integers) -> Views:
+    """Return the views of texts in `data`, which is their buffer 0.
 
     What a view holds beyond its size is not zero, as comparing views would need; a cast does not look at it.
     """
@@ -54,3 +68,40 @@ def views_at(data: Bytes, starts: Integers, sizes: Integers) -> Words:
     inline = sizes <= INLINE
     views[:, 1] = np.where(inline, words[starts + PREFIX], places) if inline.any() else places
     return views
+
+
+def views_of(text: pa.Array, first_buffer: int) -> tuple[Views, list[pa.Buffer]]:
+    """Return the views of a text column, empty where it is null, and the buffers they refer to.
+
+    `first_buffer` is the number that the first of the buffers will have.
+    """
+    viewed = pc.cast(text, pa.string_view())
+    _, buffer, *buffers = viewed.buffers()
+    views = np.frombuffer(buffer, np.uint64, 2 * len(viewed), viewed.offset * WHOLE.itemsize).reshape(-1, 2)
+    if buffers and first_buffer:
+        views = views.copy()
+        views[:, 1] += ((views[:, 0] & SIZE) > INLINE) * np.uint64(first_buffer)
+    if text.null_count:
+        views = views if views.flags.writeable else views.copy()
+        views[:, 0] *= validity(text)
+    return views, buffers
+
+
+def with_replaced(data: Bytes, at: Integers, replacements: Sequence[bytes | None]) -> pa.Buffer:
+    """Return bytes with those at some places, which are in order, replaced by the `replacements` of their value.
+
+    A replacement has at most 12 bytes.
+    """
+    padded = np.concatenate([data, np.zeros(INLINE, np.uint8)])
+    edges = np.concatenate([[-1], at, [len(data)]])
+    starts = edges[:-1] + 1
+    views = np.empty((2 * len(at) + 1, 2), np.uint64)
+    views[0::2] = views_at(padded, starts, edges[1:] - starts)
+    inline = b"".join(inline_view(text or b"") for text in replacements)
+    views[1::2] = np.frombuffer(inline, np.uint64).reshape(-1, 2).take(data[at], axis=0)
+    return plain_text(views, [pa.py_buffer(padded)]).buffers()[2]
+
+
+def inline_view(text: bytes) -> bytes:
+    """Return the view of a short text."""
+    return len(text).to_bytes(PREFIX, "little") + text.ljust(INLINE, b"\0")
