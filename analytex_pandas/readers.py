@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from analytex_pandas.errors import AnalytexError
 from analytex_pandas.frame.pandas_columns import bytes_of
 from analytex_pandas.frame.sources import (
-    BATCH_BYTES,
-    BATCH_ROWS,
+    STREAMED,
     Source,
     arrow_source,
     frames_source,
@@ -151,7 +150,7 @@ def rows_at_once(file: pq.ParquetFile) -> int:
     """Return how many rows of a Parquet file make a batch: few where they are wide, in the file or in memory."""
     described = file.metadata
     if not described.num_rows:
-        return BATCH_ROWS
+        return STREAMED.rows
     first = next(file.iter_batches(batch_size=PROBED_ROWS, use_threads=False))
     width = max(stored_bytes(described) / described.num_rows, bytes_of(first) / len(first))
-    return max(1, min(BATCH_ROWS, int(BATCH_BYTES / width)))
+    return max(1, min(STREAMED.rows, int(STREAMED.bytes / width)))

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from analytex_pandas.frame.options import Duplicates
     from analytex_pandas.settings import Kind
 
-ROWS_AT_ONCE = 500_000
+ROWS_AT_ONCE = 1_000_000
 """Hashes that are sorted at once; more are looked at in several passes, so that memory does not grow with them."""
 Ordinals = np.ndarray[Any, np.dtype[np.int64]]
+NOWHERE: Ordinals = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -38,40 +39,42 @@ class Verdict:
     conflicting: Ordinals
 
 
-NOWHERE: Ordinals = np.zeros(0, np.int64)
-
-
 def suspects(blocks: Callable[[], Iterator[Hashes]], total: int) -> Iterator[Ordinals]:
     """Yield the places of all hashes that occur more than once, in parts whose hashes differ.
 
     `blocks` starts reading them from the first.
     """
     passes = max(-(-total // ROWS_AT_ONCE), 1)
-    found: list[Ordinals] = []
+    found = [NOWHERE]
     for part in range(passes):
-        kept_hashes, kept_places, start = [], [], 0
-        for block in blocks():
-            mask = block % np.uint64(passes) == part if passes > 1 else np.ones(len(block), bool)
-            kept_hashes.append(block[mask])
-            kept_places.append(np.flatnonzero(mask) + start if passes > 1 else np.zeros(0, np.int64))
-            start += len(block)
-        found.append(repeated(kept_hashes, kept_places, whole=passes == 1))
+        again = repeated([block if passes == 1 else share(block, part, passes) for block in blocks()])
+        if len(again):
+            found.append(places(again, blocks()))
         if sum(map(len, found)) >= ROWS_AT_ONCE / 2 or part == passes - 1:  # few are judged together
             yield np.sort(np.concatenate(found))
-            found = []
+            found = [NOWHERE]
 
 
-def repeated(kept: Sequence[Hashes], places: Sequence[Ordinals], *, whole: bool) -> Ordinals:
-    """Return the places of the hashes that occur more than once among those kept."""
-    values = np.concatenate(kept) if kept else np.zeros(0, np.uint64)
-    if len(values) <= 1:  # one alone is no duplicate
-        return np.zeros(0, np.int64)
-    ordered = np.sort(values)
-    again = ordered[1:][ordered[1:] == ordered[:-1]]
-    if not len(again):
-        return np.zeros(0, np.int64)
-    rows = np.flatnonzero(np.isin(values, again))
-    return rows if whole else np.concatenate(places)[rows]
+def share(block: Hashes, part: int, parts: int) -> Hashes:
+    """Return the hashes of a block that are in one of some equal parts of their range."""
+    half = np.uint64(32)
+    return block[((block >> half) * np.uint64(parts)) >> half == part]
+
+
+def repeated(blocks: Sequence[Hashes]) -> Hashes:
+    """Return the hashes that occur more than once."""
+    ordered = np.concatenate(blocks) if blocks else np.zeros(0, np.uint64)
+    ordered.sort()
+    return ordered[1:][ordered[1:] == ordered[:-1]]
+
+
+def places(hashes: Hashes, blocks: Iterable[Hashes]) -> Ordinals:
+    """Return where some hashes stand among all of them."""
+    found, start = [NOWHERE], 0
+    for block in blocks:
+        found.append(np.flatnonzero(np.isin(block, hashes)) + start)
+        start += len(block)
+    return np.concatenate(found)
 
 
 def judge(

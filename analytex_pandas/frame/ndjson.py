@@ -17,7 +17,7 @@ from analytex_pandas.frame.columns import TEXT, validity
 from analytex_pandas.frame.ids import text_buffers
 from analytex_pandas.frame.labels import concat_rows
 from analytex_pandas.frame.mosaic import Mosaic
-from analytex_pandas.frame.views import with_replaced
+from analytex_pandas.frame.views import inline_views, with_replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +32,7 @@ ESCAPES = [
     json.dumps(chr(byte))[1:-1].encode() if byte in (QUOTE, BACKSLASH) or byte < FIRST_PRINTABLE else b""
     for byte in range(256)
 ]
+ESCAPE_VIEWS = inline_views(ESCAPES)
 GROWTH = np.array([len(escape) - 1 for escape in ESCAPES])
 EMPTY = pa.scalar("", TEXT)
 
@@ -148,12 +149,13 @@ def escaped(text: pa.Array) -> pa.Array:
     at = np.flatnonzero((used < FIRST_PRINTABLE) | (used == QUOTE) | (used == BACKSLASH))
     if not len(at):
         return text
-    growth = np.concatenate([[0], np.cumsum(GROWTH.take(used[at]))])
-    relative = offsets - offsets[0]
-    moved = relative + growth.take(np.searchsorted(at, relative))
+    moved = offsets - offsets[0]
+    rows = np.searchsorted(moved[1:], at, side="right")
+    growth = np.bincount(rows, GROWTH.take(used[at]), len(text)).astype(np.int64)
+    moved[1:] += np.cumsum(growth)
     bitmap = pa.py_buffer(np.packbits(validity(text), bitorder="little")) if text.null_count else None
     return pa.Array.from_buffers(
-        TEXT, len(text), [bitmap, pa.py_buffer(moved), with_replaced(used, at, ESCAPES)]
+        TEXT, len(text), [bitmap, pa.py_buffer(moved), with_replaced(used, at, ESCAPE_VIEWS)]
     )
 
 

@@ -29,11 +29,22 @@ from analytex_pandas.frame.pandas_columns import (
     memory_of,
     one_array,
 )
+from analytex_pandas.settings import MAX_REQUEST_RECORDS
 
-BATCH_ROWS = 20_000
-"""Rows coerced and encoded at once: a multiple of 10,000, so that most chunks are one buffer's slice."""
-BATCH_BYTES = 4 * 1024 * 1024
-"""Bytes of Arrow data coerced and encoded at once; wide rows make smaller batches. Memory is thirty times that."""
+@dataclass(frozen=True)
+class BatchSize:
+    """How much is coerced and encoded at once: so many rows, or fewer where they take more than so many bytes."""
+
+    rows: int
+    bytes: int
+
+
+STREAMED = BatchSize(20_000, 4 * 1024 * 1024)
+"""Of what is streamed. Memory is some thirty times the bytes, as three or four batches are under way."""
+IN_MEMORY = BatchSize(80_000, 16 * 1024 * 1024)
+"""Of what is in memory anyhow: threads stand less in each other's way when the steps are longer."""
+BATCHES_AT_LEAST = 8
+"""Batches that a frame makes where it has the rows for it, so that every core has work."""
 UNNAMED_LEVEL = re.compile(r"__index_level_\d+__")
 
 
@@ -72,7 +83,7 @@ class Source:
     settled: bool
     rows: int | None = None
     bytes_hint: int = 0
-    workers: int = 8
+    workers: int = 4
 
 
 def source_of(data: Any) -> Source:
@@ -93,7 +104,11 @@ def source_of(data: Any) -> Source:
         reader = opened(data)
         rows = len(data) if isinstance(data, pa.Table) else None
         return arrow_source(
-            reader.schema, reader, rows=rows, bytes_hint=0 if rows is None else bytes_of(data)
+            reader.schema,
+            reader,
+            rows=rows,
+            bytes_hint=0 if rows is None else bytes_of(data),
+            size=size_in_memory(len(data)) if is_in_memory(data) else STREAMED,
         )
     if isinstance(data, Iterable) and not isinstance(data, str | bytes | dict):
         return frames_source(data)
@@ -140,6 +155,17 @@ def unread_columns(data: Any) -> str:
     return f"Column {', '.join(unread)}" if unread else "A column"
 
 
+def is_in_memory(data: Any) -> bool:
+    """Tell whether all rows of an Arrow stream are in memory: then what holds them tells how many bytes they take."""
+    return hasattr(data, "__len__") and (hasattr(data, "nbytes") or hasattr(data, "estimated_size"))
+
+
+def size_in_memory(rows: int) -> BatchSize:
+    """Return the size of the batches of so many rows that are in memory: a multiple of 10,000 rows, as chunks have."""
+    even = -(-rows // (BATCHES_AT_LEAST * MAX_REQUEST_RECORDS)) * MAX_REQUEST_RECORDS
+    return BatchSize(min(max(even, STREAMED.rows), IN_MEMORY.rows), IN_MEMORY.bytes)
+
+
 def frame_source(frame: pd.DataFrame) -> Source:
     """Return a pandas DataFrame as a source."""
     if isinstance(frame.columns, pd.MultiIndex):
@@ -155,7 +181,7 @@ def frame_source(frame: pd.DataFrame) -> Source:
     return Source(
         fields=(*columns, *levels),
         index_names=tuple(frame.index.names),
-        batches=lambda: frame_batches(frame, columns, levels, 0),
+        batches=lambda: frame_batches(frame, columns, levels, 0, size_in_memory(len(frame))),
         settled=all(is_settled(frame.iloc[:, number]) for number in range(len(columns)))
         and all(is_settled(as_column(level)) for level in index_levels(frame.index)),
         rows=len(frame),
@@ -164,20 +190,19 @@ def frame_source(frame: pd.DataFrame) -> Source:
 
 
 def frame_batches(
-    frame: pd.DataFrame, columns: Sequence[Field], levels: Sequence[Field], start: int
+    frame: pd.DataFrame, columns: Sequence[Field], levels: Sequence[Field], start: int, size: BatchSize
 ) -> Iterator[RawBatch]:
     """Yield a DataFrame's rows; `start` is the position of its first."""
     readers = [(field, column_reader(frame.iloc[:, number])) for number, field in enumerate(columns)]
     named = [number for number, name in enumerate(frame.index.names) if name is not None]
-    for first in range(0, max(len(frame), 1), BATCH_ROWS):  # an empty frame shows its columns, too
-        stop = min(first + BATCH_ROWS, len(frame))
+    for first in range(0, max(len(frame), 1), size.rows):  # an empty frame shows its columns, too
+        stop = min(first + size.rows, len(frame))
         index = frame.index[first:stop]
         read: dict[Field, RawColumn] = {field: reader(first, stop) for field, reader in readers}
         for field, number in zip(levels, named, strict=True):
             read[field] = column_reader(as_column(index.get_level_values(number)))(0, stop - first)
-        yield from slices(
-            RawBatch(start + first, stop - first, read, frame_labels(frame.index, index, start))
-        )
+        labels = frame_labels(frame.index, index, start)
+        yield from slices(RawBatch(start + first, stop - first, read, labels), size.bytes)
 
 
 def frame_labels(whole: pd.Index[Any], part: pd.Index[Any], start: int) -> RangeLabels | Sequence[pa.Array]:
@@ -190,10 +215,10 @@ def frame_labels(whole: pd.Index[Any], part: pd.Index[Any], start: int) -> Range
     return labels
 
 
-def slices(batch: RawBatch) -> Iterator[RawBatch]:
+def slices(batch: RawBatch, most_bytes: int) -> Iterator[RawBatch]:
     """Yield a batch whole, or in parts where its rows are wide."""
     size = sum(bytes_of(column) for column in batch.columns.values() if isinstance(column, pa.Array))
-    parts = -(-size // BATCH_BYTES)
+    parts = -(-size // most_bytes)
     if parts <= 1:
         yield batch
         return
@@ -220,7 +245,12 @@ def cut(column: RawColumn, first: int, rows: int) -> RawColumn:
 
 
 def arrow_source(
-    schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, rows: int | None = None, bytes_hint: int = 0
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    *,
+    rows: int | None = None,
+    bytes_hint: int = 0,
+    size: BatchSize | None = None,
 ) -> Source:
     """Return a stream of Arrow batches as a source; the index that pandas left in its schema is an index still."""
     fields, levels, ranged = arrow_fields(schema)
@@ -230,7 +260,7 @@ def arrow_source(
         index_names=tuple(
             None if isinstance(name, str) and UNNAMED_LEVEL.fullmatch(name) else name for name in names
         ),
-        batches=lambda: arrow_batches(schema, batches, (fields, levels, ranged), 0),
+        batches=lambda: arrow_batches(schema, batches, (fields, levels, ranged), 0, size or STREAMED),
         settled=not any(map(holds_map, schema.types)),
         rows=rows,
         bytes_hint=bytes_hint,
@@ -266,11 +296,12 @@ def arrow_batches(
     batches: Iterable[pa.RecordBatch],
     parts: tuple[Sequence[Field], Sequence[Field], RangeLabels],
     start: int,
+    size: BatchSize,
 ) -> Iterator[RawBatch]:
-    """Yield Arrow batches in parts of at most ``BATCH_ROWS`` rows; `parts` is what ``arrow_fields`` tells of them."""
+    """Yield Arrow batches in parts of some size; `parts` is what ``arrow_fields`` tells of them."""
     fields, levels, ranged = parts
     position = start
-    for whole in regrouped(batches, schema):
+    for whole in regrouped(batches, schema, size):
         columns: dict[Field, RawColumn] = {
             field: one_array(whole.column(schema.names.index(field.name))) for field in (*fields, *levels)
         }
@@ -279,22 +310,21 @@ def arrow_batches(
             if levels
             else ranged
         )
-        yield from slices(RawBatch(position, len(whole), columns, labels))
+        yield from slices(RawBatch(position, len(whole), columns, labels), size.bytes)
         position += len(whole)
 
 
-def regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield tables of ``BATCH_ROWS`` rows, whatever the sizes that the batches come in; one without rows if all are.
-
-    Of wide rows there are fewer, so that a table has about ``BATCH_BYTES`` at most.
-    """
+def regrouped(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: BatchSize
+) -> Iterator[pa.Table]:
+    """Yield tables of some size, whatever that of the batches; one without rows if all are without."""
     waiting: list[pa.RecordBatch] = []
     total, room = 0, 1.0  # of a table, the share that is free
     for batch in batches:
         rest = batch
         total += len(batch)
         share = max(
-            1 / BATCH_ROWS, bytes_of(batch) / max(len(batch), 1) / BATCH_BYTES
+            1 / size.rows, bytes_of(batch) / max(len(batch), 1) / size.bytes
         )  # of a table, that a row takes
         while len(rest):
             part = rest.slice(0, max(round(room / share), 0 if waiting else 1))
@@ -321,12 +351,12 @@ def frames_batches(frames: Iterable[Any]) -> Iterator[RawBatch]:
             data = pa.Table.from_batches([data])  # noqa: PLW2901  # the same rows in the form that has a stream
         if isinstance(data, pd.DataFrame):
             part = frame_source(data)
-            batches = frame_batches(data, *split(part), start)
+            batches = frame_batches(data, *split(part), start, STREAMED)
         elif isinstance(data, ArrowStream):
             reader = opened(data)
             fields, levels, ranged = arrow_fields(reader.schema)
             shifted = RangeLabels(ranged.start - ranged.step * start, ranged.step)
-            batches = arrow_batches(reader.schema, reader, (fields, levels, shifted), start)
+            batches = arrow_batches(reader.schema, reader, (fields, levels, shifted), start, STREAMED)
         else:
             raise ValidationError(
                 f"Item {number} of the iterable is a {type(data).__name__}; each has to be a DataFrame or something "

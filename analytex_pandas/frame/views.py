@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from analytex_pandas.frame.columns import TEXT, Mask, validity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 WHOLE: Final = np.dtype("V16")
 """A view as one item: NumPy moves these fastest."""
@@ -87,21 +87,22 @@ def views_of(text: pa.Array, first_buffer: int) -> tuple[Views, list[pa.Buffer]]
     return views, buffers
 
 
-def with_replaced(data: Bytes, at: Integers, replacements: Sequence[bytes | None]) -> pa.Buffer:
-    """Return bytes with those at some places, which are in order, replaced by the `replacements` of their value.
-
-    A replacement has at most 12 bytes.
-    """
+def with_replaced(data: Bytes, at: Integers, replacements: Views) -> pa.Buffer:
+    """Return bytes with those at some places, which are in order, replaced by the text that their value has a view of."""
     padded = np.concatenate([data, np.zeros(INLINE, np.uint8)])
     edges = np.concatenate([[-1], at, [len(data)]])
     starts = edges[:-1] + 1
     views = np.empty((2 * len(at) + 1, 2), np.uint64)
     views[0::2] = views_at(padded, starts, edges[1:] - starts)
-    inline = b"".join(inline_view(text or b"") for text in replacements)
-    views[1::2] = np.frombuffer(inline, np.uint64).reshape(-1, 2).take(data[at], axis=0)
+    views[1::2] = replacements.take(data[at], axis=0)
     return plain_text(views, [pa.py_buffer(padded)]).buffers()[2]
 
 
+def inline_views(texts: Iterable[bytes]) -> Views:
+    """Return the views of some texts of at most 12 bytes."""
+    return np.frombuffer(b"".join(map(inline_view, texts)), np.uint64).reshape(-1, 2)
+
+
 def inline_view(text: bytes) -> bytes:
-    """Return the view of a short text."""
+    """Return the view of a text of at most 12 bytes."""
     return len(text).to_bytes(PREFIX, "little") + text.ljust(INLINE, b"\0")

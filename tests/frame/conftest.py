@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -45,5 +46,7 @@ def make_input(
 @pytest.fixture(params=[1, 3, 20_000], ids="batches of {}".format)
 def batch_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Return how many rows are coerced at once; each test that asks runs over several."""
-    monkeypatch.setattr(sources, "BATCH_ROWS", request.param)
+    for name in ("STREAMED", "IN_MEMORY"):
+        size = dataclasses.replace(getattr(sources, name), rows=request.param)
+        monkeypatch.setattr(sources, name, size)
     return int(request.param)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -282,11 +283,11 @@ def test_wide_rows_are_read_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(sources, "regrouped", watched)
     assert plan_of(tmp_path / "f.parquet").rows == rows
-    assert max(seen) < 1.1 * sources.BATCH_BYTES
-    assert len(seen) < 1.2 * sum(seen) / sources.BATCH_BYTES + 1, "and not fewer rows than need be"
+    assert max(seen) < 1.1 * sources.STREAMED.bytes
+    assert len(seen) < 1.2 * sum(seen) / sources.STREAMED.bytes + 1, "and not fewer rows than need be"
     seen.clear()
     assert plan_of(pq.read_table(tmp_path / "f.parquet")).rows == rows
-    assert max(seen) < 1.1 * sources.BATCH_BYTES
+    assert max(seen) < 1.1 * sources.IN_MEMORY.bytes
 
 
 @pytest.mark.parametrize("batch_bytes", [1, 100, 1_000])
@@ -305,7 +306,8 @@ def test_batches_of_few_bytes_say_the_same(batch_bytes: int, monkeypatch: pytest
     )
     table = pa.Table.from_pandas(frame.drop(columns="o"))
     wanted = [plan_of(data, invalid="skip") for data in (frame, table, [table, frame])]
-    monkeypatch.setattr(sources, "BATCH_BYTES", batch_bytes)
+    for name in ("STREAMED", "IN_MEMORY"):
+        monkeypatch.setattr(sources, name, dataclasses.replace(getattr(sources, name), bytes=batch_bytes))
     for plan, data in zip(wanted, (frame, table, [table, frame]), strict=True):
         found = plan_of(data, invalid="skip")
         assert lines_of(found) == lines_of(plan)
