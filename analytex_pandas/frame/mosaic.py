@@ -17,7 +17,7 @@ from analytex_pandas.frame.views import INLINE, PREFIX, WHOLE, inline_view, plai
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-GRID_BYTES = 4 * 1024 * 1024
+GRID_BYTES = 2 * 1024 * 1024
 """Bytes of views that are laid out before their texts are copied: little enough to stay in a cache."""
 
 Pieces = np.ndarray[Any, Any]

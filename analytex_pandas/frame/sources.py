@@ -5,6 +5,7 @@ A source is read once, from its first row to its last; a batch's rows stand in t
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -29,7 +30,6 @@ from analytex_pandas.frame.pandas_columns import (
     memory_of,
     one_array,
 )
-from analytex_pandas.settings import MAX_REQUEST_RECORDS
 
 @dataclass(frozen=True)
 class BatchSize:
@@ -43,8 +43,8 @@ STREAMED = BatchSize(20_000, 4 * 1024 * 1024)
 """Of what is streamed. Memory is some thirty times the bytes, as three or four batches are under way."""
 IN_MEMORY = BatchSize(80_000, 16 * 1024 * 1024)
 """Of what is in memory anyhow: threads stand less in each other's way when the steps are longer."""
-BATCHES_AT_LEAST = 8
-"""Batches that a frame makes where it has the rows for it, so that every core has work."""
+BATCHES_LEFT = 4
+"""Batches that are left to come, if the rows do for it: towards the end they are smaller, so that no core idles."""
 UNNAMED_LEVEL = re.compile(r"__index_level_\d+__")
 
 
@@ -108,7 +108,9 @@ def source_of(data: Any) -> Source:
             reader,
             rows=rows,
             bytes_hint=0 if rows is None else bytes_of(data),
-            size=size_in_memory(len(data)) if is_in_memory(data) else STREAMED,
+            size=dataclasses.replace(IN_MEMORY, rows=rows_at_once(len(data), IN_MEMORY))
+            if is_in_memory(data)
+            else STREAMED,
         )
     if isinstance(data, Iterable) and not isinstance(data, str | bytes | dict):
         return frames_source(data)
@@ -160,10 +162,9 @@ def is_in_memory(data: Any) -> bool:
     return hasattr(data, "__len__") and (hasattr(data, "nbytes") or hasattr(data, "estimated_size"))
 
 
-def size_in_memory(rows: int) -> BatchSize:
-    """Return the size of the batches of so many rows that are in memory: a multiple of 10,000 rows, as chunks have."""
-    even = -(-rows // (BATCHES_AT_LEAST * MAX_REQUEST_RECORDS)) * MAX_REQUEST_RECORDS
-    return BatchSize(min(max(even, STREAMED.rows), IN_MEMORY.rows), IN_MEMORY.bytes)
+def rows_at_once(left: int, size: BatchSize) -> int:
+    """Return how many rows make the next batch when so many are left."""
+    return max(min(left // BATCHES_LEFT, size.rows), min(STREAMED.rows, size.rows))
 
 
 def frame_source(frame: pd.DataFrame) -> Source:
@@ -181,7 +182,7 @@ def frame_source(frame: pd.DataFrame) -> Source:
     return Source(
         fields=(*columns, *levels),
         index_names=tuple(frame.index.names),
-        batches=lambda: frame_batches(frame, columns, levels, 0, size_in_memory(len(frame))),
+        batches=lambda: frame_batches(frame, columns, levels, 0, IN_MEMORY),
         settled=all(is_settled(frame.iloc[:, number]) for number in range(len(columns)))
         and all(is_settled(as_column(level)) for level in index_levels(frame.index)),
         rows=len(frame),
@@ -195,14 +196,23 @@ def frame_batches(
     """Yield a DataFrame's rows; `start` is the position of its first."""
     readers = [(field, column_reader(frame.iloc[:, number])) for number, field in enumerate(columns)]
     named = [number for number, name in enumerate(frame.index.names) if name is not None]
-    for first in range(0, max(len(frame), 1), size.rows):  # an empty frame shows its columns, too
-        stop = min(first + size.rows, len(frame))
+    for first, stop in spans(len(frame), size):
         index = frame.index[first:stop]
         read: dict[Field, RawColumn] = {field: reader(first, stop) for field, reader in readers}
         for field, number in zip(levels, named, strict=True):
             read[field] = column_reader(as_column(index.get_level_values(number)))(0, stop - first)
         labels = frame_labels(frame.index, index, start)
         yield from slices(RawBatch(start + first, stop - first, read, labels), size.bytes)
+
+
+def spans(rows: int, size: BatchSize) -> Iterator[tuple[int, int]]:
+    """Yield where each batch of so many rows begins and ends; an empty frame has one, too, which shows its columns."""
+    stop = 0
+    while not stop or stop < rows:
+        first, stop = stop, min(stop + rows_at_once(rows - stop, size), rows)
+        yield first, stop
+        if not rows:
+            return
 
 
 def frame_labels(whole: pd.Index[Any], part: pd.Index[Any], start: int) -> RangeLabels | Sequence[pa.Array]:

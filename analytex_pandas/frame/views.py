@@ -59,14 +59,17 @@ def plain_text(views: Views, buffers: Sequence[pa.Buffer], valid: Mask | None = 
 def views_at(data: Bytes, starts: Integers, sizes: Integers) -> Views:
     """Return the views of texts in `data`, which is their buffer 0.
 
-    What a view holds beyond its size is not zero, as comparing views would need; a cast does not look at it.
+    They can be cast, but not compared: long ones lack their first bytes, short ones have more than their size.
     """
-    words = np.ndarray(max(len(data) - WORD + 1, 0), "<u8", data.data, strides=(1,))
     views = np.empty((len(starts), 2), np.uint64)
-    views[:, 0] = (words[starts] << HALF) | sizes.astype(np.uint64)
-    places = starts.astype(np.uint64) << HALF
+    views[:, 0] = sizes
+    views[:, 1] = starts
+    views[:, 1] <<= HALF
     inline = sizes <= INLINE
-    views[:, 1] = np.where(inline, words[starts + PREFIX], places) if inline.any() else places
+    if inline.any():
+        words = np.ndarray(len(data) - WORD + 1, "<u8", data.data, strides=(1,))
+        views[:, 0] |= words[starts] << HALF
+        views[:, 1] = np.where(inline, words[starts + PREFIX], views[:, 1])
     return views
 
 
