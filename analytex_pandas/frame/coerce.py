@@ -25,6 +25,8 @@ from analytex_pandas.frame.columns import (
     RawColumn,
     Rows,
     UnsendableError,
+    integers_of,
+    text_buffers,
     together,
 )
 from analytex_pandas.frame.nested import add_flattened, nested_arrow
@@ -126,17 +128,17 @@ def runs(array: pa.Array) -> Coded:
 
 def only_used(column: Coded) -> Coded:
     """Return a coded column without the values that no row has: a category that does not occur is no value."""
-    codes = column.codes.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+    codes = np.maximum(integers_of(column.codes, -1), -1)
     missing = codes < 0
     if len(column.values) <= len(codes):
-        used = np.flatnonzero(np.bincount(np.maximum(codes + 1, 0), minlength=len(column.values) + 1)[1:])
+        used = np.flatnonzero(np.bincount(codes + 1, minlength=len(column.values) + 1)[1:])
     else:
         used = np.unique(codes[~missing])
     if len(used) == len(column.values):
         return Coded(pa.array(codes, mask=missing), column.values)
     places = np.full(int(used[-1]) + 1 if len(used) else 1, -1, np.int64)
     places[used] = np.arange(len(used))
-    return Coded(pa.array(places.take(np.maximum(codes, 0)), mask=missing), taken(column.values, used))
+    return Coded(pa.array(places.take(codes, mode="clip"), mask=missing), taken(column.values, used))
 
 
 def taken(values: RawColumn, places: Rows) -> RawColumn:
@@ -328,10 +330,10 @@ def as_wanted(coerced: Coerced, policy: Policy, what: str = "") -> Coerced:
 def checked_length(coerced: Coerced) -> Coerced:
     """Return the column with a problem for each string that the service does not take for its length."""
     text = coerced.text.dictionary if pa.types.is_dictionary(coerced.text.type) else coerced.text
-    if coerced.plain or not len(text) or text.nbytes <= settings.MAX_STRING_CHARACTERS:
+    if coerced.plain or not len(text):
         return coerced
     # a character is at least a byte, so the cheap count of bytes clears nearly every batch
-    if (pc.max(pc.binary_length(text)).as_py() or 0) <= settings.MAX_STRING_CHARACTERS:
+    if np.diff(text_buffers(text)[1]).max() <= settings.MAX_STRING_CHARACTERS:
         return coerced
     too_long = pc.fill_null(
         pc.greater(pc.utf8_length(text), settings.MAX_STRING_CHARACTERS), fill_value=False

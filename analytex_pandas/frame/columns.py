@@ -180,6 +180,29 @@ def validity(array: pa.Array) -> Mask:
     return np.unpackbits(bits, count=array.offset + len(array), bitorder="little")[array.offset :].view(bool)
 
 
+def text_buffers(
+    text: pa.Array,
+) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Rows]:
+    """Return the bytes of a ``large_string`` array and where each of its texts begins and ends in them."""
+    _, offset_buffer, data_buffer = text.buffers()
+    offsets = np.frombuffer(offset_buffer, np.int64, len(text) + 1, text.offset * 8)
+    data = np.frombuffer(data_buffer, np.uint8) if data_buffer is not None else np.zeros(0, np.uint8)
+    return data, offsets
+
+
+def integers_of(array: pa.Array, missing: int) -> Rows:
+    """Return an Arrow array of integers, or of what is stored as such, with a number where a value is missing."""
+    kind = array.type
+    dtype = kind.to_pandas_dtype() if pa.types.is_integer(kind) else f"i{kind.bit_width // 8}"
+    width = np.dtype(dtype).itemsize
+    if not len(array):
+        return np.zeros(0, np.int64)
+    values = np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * width)
+    if array.null_count:
+        return np.where(validity(array), values, np.int64(missing))
+    return values.astype(np.int64, copy=False)
+
+
 def mask_of(rows: Rows, length: int) -> Mask:
     """Return a mask of `length` that is True at `rows`."""
     mask = np.zeros(length, dtype=bool)

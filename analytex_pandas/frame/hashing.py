@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 
-from analytex_pandas.frame.ids import text_buffers
+from analytex_pandas.frame.columns import text_buffers
 
 if TYPE_CHECKING:
     from analytex_pandas.frame.columns import Rows

@@ -31,6 +31,7 @@ from analytex_pandas.frame.columns import (
     Problem,
     RawColumn,
     Traits,
+    text_buffers,
     without,
 )
 from analytex_pandas.frame.numbers import EXACT_WHOLE
@@ -65,7 +66,8 @@ def ids(column: RawColumn, name: str, *, optional: bool = False) -> Coerced:
     problems = tuple(named(problem, name) for problem in found.problems)
     if not optional:
         reported = {row for problem in problems for row in problem.rows.tolist()}
-        missing = [row for row in np.flatnonzero(text.is_null()).tolist() if row not in reported]
+        empty = np.flatnonzero(text.is_null()).tolist() if text.null_count else []
+        missing = [row for row in empty if row not in reported]
         if missing:
             problems = (*problems, Problem(np.array(missing), "missing_id", f"There is no {name}."))
     return dataclasses.replace(found, text=text, kinds=STRING, problems=problems)
@@ -263,19 +265,9 @@ def bytes_at(text: pa.Array, which: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     data, offsets = text_buffers(text)
     if not len(data):
         return np.zeros(len(text), np.uint8)
-    starts, ends = offsets[:-1], offsets[1:]
-    at = starts if which == 0 else ends - 1
-    return np.where(ends > starts, data[np.clip(at, 0, len(data) - 1)], 0).astype(np.uint8)
-
-
-def text_buffers(
-    text: pa.Array,
-) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.int64]]]:
-    """Return the bytes of a ``large_string`` array and where each of its texts begins and ends in them."""
-    _, offset_buffer, data_buffer = text.buffers()
-    offsets = np.frombuffer(offset_buffer, np.int64, len(text) + 1, text.offset * 8)
-    data = np.frombuffer(data_buffer, np.uint8) if data_buffer is not None else np.zeros(0, np.uint8)
-    return data, offsets
+    found = data.take(offsets[:-1] if which == 0 else offsets[1:] - 1, mode="clip")
+    found[offsets[1:] == offsets[:-1]] = 0
+    return found
 
 
 def problem(mask: np.ndarray[Any, np.dtype[np.bool_]], code: str, message: str) -> tuple[Problem, ...]:

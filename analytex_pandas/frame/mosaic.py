@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from analytex_pandas.frame.columns import TEXT, validity
+from analytex_pandas.frame.columns import TEXT, integers_of
 from analytex_pandas.frame.views import INLINE, PREFIX, WHOLE, inline_view, plain_text, views_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-GRID_BYTES = 2 * 1024 * 1024
-"""Bytes of views that are laid out before their texts are copied: little enough to stay in a cache."""
+GRID_BYTES = 6 * 1024 * 1024
+"""Bytes of views that are laid out before their texts are copied: enough for long steps, few enough for the memory."""
 
 Pieces = np.ndarray[Any, Any]
 Codes = np.ndarray[Any, Any]
@@ -35,7 +35,7 @@ class Mosaic:
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
-        self.pieces: list[Pieces | tuple[Pieces, Codes]] = []
+        self.pieces: list[Pieces] = []
         self.buffers: list[pa.Buffer] = []
         self.literals = bytearray()
         self.pending = ""
@@ -47,7 +47,7 @@ class Mosaic:
     def lookup(self, codes: Codes, texts: Sequence[str]) -> None:
         """Append to each row the text that its code is the place of."""
         self.flush()
-        self.pieces.append((self.table(texts), codes))
+        self.pieces.append(self.table(texts).take(codes))
 
     def column(self, text: pa.Array) -> None:
         """Append each row's own text, nothing where it is null."""
@@ -55,12 +55,8 @@ class Mosaic:
         if not pa.types.is_dictionary(text.type):
             self.pieces.append(self.views(text))
             return
-        codes = text.indices
-        values = self.views(text.dictionary)
-        if text.null_count:
-            codes = codes.fill_null(len(values))
-            values = np.concatenate([values, np.zeros(1, WHOLE)])
-        self.pieces.append((values, codes.to_numpy(zero_copy_only=False)))
+        values = np.concatenate([self.views(text.dictionary), np.zeros(1, WHOLE)])
+        self.pieces.append(values.take(integers_of(text.indices, len(values) - 1)))
 
     def flush(self) -> None:
         """Append the literal text that is pending."""
@@ -102,10 +98,7 @@ class Mosaic:
             part = grid[: min(height, self.rows - first)]
             rows = slice(first, first + len(part))
             for place, piece in enumerate(self.pieces):
-                if isinstance(piece, tuple):
-                    table, codes = piece
-                    part[:, place] = table.take(codes[rows])
-                elif len(piece) == self.rows:
+                if len(piece) == self.rows:
                     part[:, place] = piece[rows]
                 elif not first:  # one for all rows, and there still in the next grid
                     part[:, place] = piece

@@ -13,8 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, validity
-from analytex_pandas.frame.ids import text_buffers
+from analytex_pandas.frame.columns import TEXT, text_buffers, validity
 from analytex_pandas.frame.labels import concat_rows
 from analytex_pandas.frame.mosaic import Mosaic
 from analytex_pandas.frame.views import inline_views, with_replaced
@@ -86,9 +85,10 @@ class Lines:
             self.rest = after
             return
         valid = validity(text)
-        self.gap(np.where(valid, self.rest, ABSENT).astype(np.uint8), gaps)
+        before = self.rest if isinstance(self.rest, np.ndarray) else np.uint8(self.rest)
+        self.gap(np.where(valid, before, np.uint8(ABSENT)), gaps)
         self.mosaic.column(text)
-        rest = np.where(valid, after, self.rest).astype(np.uint8)
+        rest = np.where(valid, np.uint8(after), before)
         self.rest = int(rest[0]) if (rest == rest[0]).all() else rest
 
     def gap(self, rest: int | np.ndarray[Any, np.dtype[np.uint8]], texts: Sequence[str]) -> None:

@@ -29,8 +29,8 @@ def traits_of(coerced: Coerced) -> Traits:
     text = coerced.text
     present = len(text) - text.null_count
     kinds = coerced.traits.kinds or {kind: present for kind in coerced.kinds if present}
-    sample = first_present(text)
     is_text = coerced.kinds == frozenset({"string"}) and not coerced.plain
+    sample = first_present(text, SAMPLE if is_text else 1)
     return dataclasses.replace(
         coerced.traits,
         present=present,
@@ -42,15 +42,12 @@ def traits_of(coerced: Coerced) -> Traits:
     )
 
 
-def first_present(text: pa.Array) -> list[str]:
-    """Return the first values that are there."""
-    head = text.slice(0, 2 * SAMPLE).drop_null()
-    if not len(head) and text.null_count < len(text):
-        head = text.drop_null()
-    if pa.types.is_dictionary(head.type):
-        head = head.slice(0, SAMPLE)
-        return [head.dictionary[code].as_py() for code in head.indices.to_pylist()]
-    return list(head.slice(0, SAMPLE).to_pylist())
+def first_present(text: pa.Array, count: int) -> list[str]:
+    """Return the first values that are there, `count` at most."""
+    head = [value for value in text.slice(0, 2 * count).to_pylist() if value is not None]
+    if not head and text.null_count < len(text):
+        return list(text.drop_null().slice(0, count).to_pylist())
+    return head[:count]
 
 
 def property_note(name: str, json_type: str, traits: Traits) -> str:

@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, Coerced, Mask, Problem, Traits, mask_of
+from analytex_pandas.frame.columns import TEXT, Coerced, Mask, Problem, Rows, Traits, mask_of
 from analytex_pandas.frame.views import INLINE, texts_at
 
 if TYPE_CHECKING:
@@ -64,23 +64,35 @@ def beyond_double(array: pa.Array) -> int:
 def floats(array: pa.Array) -> Coerced:
     """Return floats as the shortest text that reads back the same at their own width; whole ones without ``.0``."""
     values = array.to_numpy(zero_copy_only=False)
-    with np.errstate(invalid="ignore"):
-        finite = np.isfinite(values)
-        whole = finite & (values == np.trunc(values))
+    finite = np.isfinite(values)
+    whole = values == np.trunc(values)
+    whole &= finite
     text = half_floats(values, finite) if values.dtype == np.float16 else float_texts(values, finite, whole)
-    with np.errstate(invalid="ignore"):
-        unlike = whole & (np.abs(values) >= EXACT_DIGITS_BELOW[values.dtype.name])
-    if values.dtype != np.float16:  # which has none as large
-        unlike &= np.abs(values) < EXACT_WHOLE
-    unlike |= (values == 0) & np.signbit(values)
-    if unlike.any():
-        digits = pc.cast(pa.array(values[unlike].astype(np.int64)), TEXT)
-        text = pc.replace_with_mask(text, pa.array(unlike), digits)
-    infinite = np.flatnonzero(np.isinf(values))
-    message = "An infinite number has no JSON; make it missing or finite."
-    problems = (Problem(infinite, NOT_FINITE, message),) if len(infinite) else ()
-    traits = Traits(floats=int(np.count_nonzero(finite)), whole_floats=int(np.count_nonzero(whole)))
+    counted = int(np.count_nonzero(finite))
+    whole_floats = int(np.count_nonzero(whole))
+    if whole_floats:
+        text = with_exact_digits(text, values, np.flatnonzero(whole))
+    problems: tuple[Problem, ...] = ()
+    if counted < len(values) - array.null_count and len(infinite := np.flatnonzero(np.isinf(values))):
+        message = "An infinite number has no JSON; make it missing or finite."
+        problems = (Problem(infinite, NOT_FINITE, message),)
+    traits = Traits(floats=counted, whole_floats=whole_floats)
     return Coerced(text, frozenset({"number"}), plain=True, problems=problems, traits=traits)
+
+
+def with_exact_digits(text: pa.Array, values: Floats, whole: Rows) -> pa.Array:
+    """Return the text of floats with the digits of an integer where the shortest ones say less, or give a zero a sign.
+
+    `whole` has the rows that have no fraction.
+    """
+    numbers = values[whole].astype(np.float64)
+    size = np.abs(numbers)
+    unlike = (size >= EXACT_DIGITS_BELOW[values.dtype.name]) & (size < EXACT_WHOLE)
+    unlike |= (size == 0) & np.signbit(numbers)
+    if not unlike.any():
+        return text
+    digits = pc.cast(pa.array(numbers[unlike].astype(np.int64)), TEXT)
+    return pc.replace_with_mask(text, pa.array(mask_of(whole[unlike], len(values))), digits)
 
 
 def float_texts(values: Floats, finite: Mask, whole: Mask) -> pa.Array:

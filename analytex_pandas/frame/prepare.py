@@ -19,12 +19,13 @@ from analytex_pandas.frame.columns import (
     RawBatch,
     RawColumn,
     UnsendableError,
+    text_buffers,
     without,
 )
 from analytex_pandas.frame.fingerprints import COMPANY as NO_NAME
 from analytex_pandas.frame.fingerprints import Column, of_columns
 from analytex_pandas.frame.hashing import hashes
-from analytex_pandas.frame.ids import ids, spaces_around, text_buffers
+from analytex_pandas.frame.ids import ids, spaces_around
 from analytex_pandas.frame.labels import labels, rows_table
 from analytex_pandas.frame.layout import wrong_names
 from analytex_pandas.frame.ndjson import PropertyText, encode
@@ -234,8 +235,10 @@ def named_problems(name: str, coerced: Coerced) -> list[tuple[str, Problem]]:
 
 def too_large(lines: pa.ChunkedArray, limit: int) -> tuple[Problem, ...]:
     """Return the problem of records that do not fit into a request."""
-    sizes = [np.diff(text_buffers(part)[1]) for part in lines.chunks]
-    rows: Rows = np.flatnonzero(np.concatenate([np.zeros(0, np.int64), *sizes]) > limit)
+    offsets = [text_buffers(part)[1] for part in lines.chunks]
+    if all(part[-1] - part[0] <= limit for part in offsets):
+        return ()
+    rows: Rows = np.flatnonzero(np.concatenate([np.diff(part) for part in offsets]) > limit)
     message = f"The record alone is larger than a request may be ({limit:,} bytes)."
     return (Problem(rows, "record_too_large", message),) if len(rows) else ()
 

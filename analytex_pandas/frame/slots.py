@@ -39,27 +39,27 @@ COMMON_DAYS = range((dt.date(1900, 1, 1) - EPOCH).days, (dt.date(2100, 1, 1) - E
 """Days whose text is written once and kept (1.2 MB)."""
 
 
-def date_texts(days: Integers, valid: Mask) -> pa.Array:
+def date_texts(days: Integers, valid: Mask | None) -> pa.Array:
     """Return days since 1970 as ``2024-01-15``, missing where not `valid`."""
     words = np.stack(day_words(days), axis=1)
     return texts_at(bytes_of(words), starts(words), np.full(len(days), DATE), valid)
 
 
-def clock_texts(clock: Integers, nanoseconds: Integers, valid: Mask) -> pa.Array:
+def clock_texts(clock: Integers, nanoseconds: Integers, valid: Mask | None) -> pa.Array:
     """Return seconds of a day, and nanoseconds of a second, as ``08:00:00``; of the fraction the digits it needs."""
     slots, ends = written(clock, nanoseconds)
     return texts_at(bytes_of(slots), starts(slots) + CLOCK, ends - CLOCK, valid)
 
 
-def stamp_texts(days: Integers, clock: Integers, nanoseconds: Integers, valid: Mask) -> pa.Array:
+def stamp_texts(days: Integers, clock: Integers, nanoseconds: Integers, valid: Mask | None) -> pa.Array:
     """Return days since 1970 and times of day as ``2024-01-15T08:00:00Z``; of the fraction the digits it needs."""
     slots, ends = written(clock, nanoseconds)
     date, rest_of_date = day_words(days)
     slots[:, 0] = date
     slots[:, 1] |= rest_of_date
-    text = bytes_of(slots)
-    text[starts(slots) + ends] = ord("Z")
-    return texts_at(text, starts(slots), ends + 1, valid)
+    text, places = bytes_of(slots), starts(slots)
+    text[places + ends] = ord("Z")
+    return texts_at(text, places, ends + 1, valid)
 
 
 def written(clock: Integers, nanoseconds: Integers) -> tuple[Words, Integers]:
@@ -151,4 +151,4 @@ def bytes_of(words: Words) -> Bytes:
 
 def starts(words: Words) -> Integers:
     """Return where each row of words begins among their bytes."""
-    return np.arange(len(words)) * words.shape[1] * 8
+    return np.arange(0, words.nbytes, words.shape[1] * 8)

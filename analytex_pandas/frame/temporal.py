@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import STRING, Coerced, Mask, Problem, Rows, validity
+from analytex_pandas.frame.columns import STRING, Coerced, Mask, Problem, Rows, integers_of, validity
 from analytex_pandas.frame.slots import EPOCH, clock_texts, date_texts, divided, stamp_texts
 from analytex_pandas.frame.views import Integers
 
@@ -18,7 +18,6 @@ UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 SECONDS_A_DAY = 86_400
 FIRST_DAY = (dt.date.min - EPOCH).days
 LAST_DAY = (dt.date.max - EPOCH).days
-LONG = 64
 
 PYTZ_DAYS = range((dt.date(1902, 1, 1) - EPOCH).days, (dt.date(2037, 1, 1) - EPOCH).days)
 
@@ -27,10 +26,9 @@ NO_ROWS: Rows = np.array([], np.int64)
 
 def dates(array: pa.Array) -> Coerced:
     """Return dates as ``2024-01-15``."""
-    days = pc.cast(pc.cast(array, pa.date32(), safe=False), pa.int32())
-    values = days.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-    outside = np.flatnonzero((values < FIRST_DAY) | (values > LAST_DAY))
-    text = date_texts(np.clip(values, FIRST_DAY, LAST_DAY), valid_but(days, outside))
+    array = pc.cast(array, pa.date32(), safe=False)
+    days, outside = written_days(integers_of(array, 0))
+    text = date_texts(days, valid_but(array, outside))
     return Coerced(text, STRING, plain=True, problems=out_of_range(outside))
 
 
@@ -40,37 +38,40 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
     Naive ones are local times of `timezone`; a local time that a change of clocks skips or repeats is undecidable, so
     its row is invalid.
     """
-    counts = pc.cast(array, pa.int64())
-    values = counts.fill_null(0).to_numpy(zero_copy_only=False)
-    seconds, fractions = divided(values, UNITS[array.type.unit])
+    seconds, fractions = divided(integers_of(array, 0), UNITS[array.type.unit])
     problems: tuple[Problem, ...] = ()
     if array.type.tz is None and timezone != "UTC":
-        present = validity(counts)
+        present = validity(array)
         seconds, problems = to_utc(seconds, present, timezone)
     days, clock = divided(seconds, SECONDS_A_DAY)
-    outside = np.flatnonzero((days < FIRST_DAY) | (days > LAST_DAY))
-    if len(outside):
-        days = np.clip(days, FIRST_DAY, LAST_DAY)
+    days, outside = written_days(days)
     problems = (*out_of_range(outside), *problems)
     nanoseconds = fractions * np.int64(10**9 // UNITS[array.type.unit])
     without_text = np.concatenate([problem.rows for problem in problems]) if problems else NO_ROWS
-    text = stamp_texts(days, clock, nanoseconds, valid_but(counts, without_text))
+    text = stamp_texts(days, clock, nanoseconds, valid_but(array, without_text))
     return Coerced(text, STRING, plain=True, problems=problems)
 
 
 def times(array: pa.Array) -> Coerced:
     """Return times of day as ``08:00:00``, with a fraction where a value has one."""
-    values = pc.cast(array, pa.int64() if array.type.bit_width == LONG else pa.int32())
-    counts = values.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
     per_second = UNITS[array.type.unit]
-    seconds, fractions = divided(counts, per_second)
+    seconds, fractions = divided(integers_of(array, 0), per_second)
     nanoseconds = fractions * np.int64(10**9 // per_second)
-    text = clock_texts(seconds % SECONDS_A_DAY, nanoseconds, valid_but(values, NO_ROWS))
+    text = clock_texts(seconds % SECONDS_A_DAY, nanoseconds, valid_but(array, NO_ROWS))
     return Coerced(text, STRING, plain=True)
 
 
-def valid_but(array: pa.Array, rows: Rows) -> Mask:
-    """Return which rows of an array have a value, `rows` excepted."""
+def written_days(days: Integers) -> tuple[Integers, Rows]:
+    """Return days with those that ISO 8601 cannot write replaced by one that it can, and where they are."""
+    if not len(days) or (days.min() >= FIRST_DAY and days.max() <= LAST_DAY):
+        return days, NO_ROWS
+    return np.clip(days, FIRST_DAY, LAST_DAY), np.flatnonzero((days < FIRST_DAY) | (days > LAST_DAY))
+
+
+def valid_but(array: pa.Array, rows: Rows) -> Mask | None:
+    """Return which rows of an array have a value, `rows` excepted; None for all of them."""
+    if not array.null_count and not len(rows):
+        return None
     valid = validity(array)
     valid[rows] = False
     return valid
@@ -132,8 +133,7 @@ def moments(seconds: Integers) -> pd.DatetimeIndex:
 
 def seconds_of(array: pa.Array) -> Integers:
     """Return timestamps as whole seconds since 1970; 0 where missing."""
-    counts: Integers = pc.cast(array, pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-    return counts // np.int64(UNITS[array.type.unit])
+    return integers_of(array, 0) // np.int64(UNITS[array.type.unit])
 
 
 def zone_of(timezone: str) -> dt.tzinfo:
