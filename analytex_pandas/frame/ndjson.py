@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, text_buffers, validity
+from analytex_pandas.frame.columns import TEXT, integers_of, text_buffers, validity
 from analytex_pandas.frame.labels import concat_rows
 from analytex_pandas.frame.mosaic import Mosaic
 from analytex_pandas.frame.views import inline_views, with_replaced
@@ -59,6 +59,10 @@ AFTER_TEXT = Rest('",', '"}}\n')
 AFTER_BARE = Rest(",", "}}\n")
 RESTS = (UNOPENED, AFTER_TEXT, AFTER_BARE)
 ABSENT = len(RESTS)
+RestNumbers: TypeAlias = "int | np.ndarray[Any, np.dtype[np.uint8]]"
+"""The place in ``RESTS`` of what all rows owe, or of what each row does."""
+ROWS_A_WORD = 1_000
+"""Rows for each value of a column from which its few values are joined with what stands before them."""
 
 
 class Lines:
@@ -71,27 +75,41 @@ class Lines:
 
     def __init__(self, rows: int) -> None:
         self.mosaic = Mosaic(rows)
-        self.rest: int | np.ndarray[Any, np.dtype[np.uint8]] = RESTS.index(UNOPENED)
+        self.rest: RestNumbers = RESTS.index(UNOPENED)
 
     def value(self, part: PropertyText) -> None:
         """Append a property where it is there."""
         text = part.text if part.plain or not part.quoted else escaped(part.text)
         key = json.dumps(part.name, ensure_ascii=False) + (':"' if part.quoted else ":")
-        after = RESTS.index(AFTER_TEXT if part.quoted else AFTER_BARE)
         gaps = [*(rest.before_next + key for rest in RESTS), ""]
-        if not text.null_count:
-            self.gap(self.rest, gaps)
+        here, self.rest = self.rests(text, RESTS.index(AFTER_TEXT if part.quoted else AFTER_BARE))
+        if pa.types.is_dictionary(text.type) and len(text.dictionary) * ROWS_A_WORD <= len(text):
+            self.word(here, gaps, text)
+        else:
+            self.gap(here, gaps)
             self.mosaic.column(text)
-            self.rest = after
-            return
+
+    def rests(self, text: pa.Array, after: int) -> tuple[RestNumbers, RestNumbers]:
+        """Return what each row owes before a value, ``ABSENT`` where it has none, and what it owes then."""
+        if not text.null_count:
+            return self.rest, after
         valid = validity(text)
         before = self.rest if isinstance(self.rest, np.ndarray) else np.uint8(self.rest)
-        self.gap(np.where(valid, before, np.uint8(ABSENT)), gaps)
-        self.mosaic.column(text)
         rest = np.where(valid, np.uint8(after), before)
-        self.rest = int(rest[0]) if (rest == rest[0]).all() else rest
+        alike = bool((rest == rest[0]).all())
+        return np.where(valid, before, np.uint8(ABSENT)), int(rest[0]) if alike else rest
 
-    def gap(self, rest: int | np.ndarray[Any, np.dtype[np.uint8]], texts: Sequence[str]) -> None:
+    def word(self, rest: RestNumbers, gaps: Sequence[str], text: pa.Array) -> None:
+        """Append one of a few values together with what stands before it, one piece instead of two."""
+        words = [word or "" for word in text.dictionary.to_pylist()]
+        codes = integers_of(text.indices, 0)
+        if isinstance(rest, int):
+            self.mosaic.lookup(codes, [gaps[rest] + word for word in words])
+        else:
+            codes = rest * np.int64(len(words)) + codes
+            self.mosaic.lookup(codes, [gap + word if gap else "" for gap in gaps for word in words])
+
+    def gap(self, rest: RestNumbers, texts: Sequence[str]) -> None:
         """Append what stands between one value and the next: the text at the number of each row's rest."""
         if isinstance(rest, int):
             self.mosaic.literal(texts[rest])

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas.frame.columns import TEXT, Coerced, Mask, Problem, Rows, Traits, mask_of
-from analytex_pandas.frame.views import INLINE, texts_at
+from analytex_pandas.frame.views import texts_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +105,7 @@ def float_texts(values: Floats, finite: Mask, whole: Mask) -> pa.Array:
     written = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
     if b"e" in written:
         written = EXPONENT.sub(b"e+", written)  # some versions leave the plus away
-    data = np.frombuffer(written + bytes(INLINE), np.uint8)
+    data = np.frombuffer(written, np.uint8)
     edges = np.empty(len(values) + 1, np.int64)
     edges[0], edges[-1] = 0, len(written) - 1
     edges[1:-1] = np.flatnonzero(data == ord(","))

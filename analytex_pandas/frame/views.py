@@ -24,10 +24,8 @@ INLINE: Final = 12
 """Bytes that a view holds itself; a longer text it refers to."""
 PREFIX: Final = 4
 """Bytes of a text that stand beside its length."""
-WORD: Final = 8
-HALF: Final = np.uint64(32)
-SIZE: Final = np.uint64(0xFFFFFFFF)
-"""The half of a view's first word that is its length."""
+HALF: Final = 32
+"""Bits of half a word."""
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Integers = np.ndarray[Any, np.dtype[np.int64]]
@@ -41,7 +39,7 @@ def texts_at(data: Bytes, starts: Integers, sizes: Integers, valid: Mask | None 
     Parameters
     ----------
     data : array of uint8
-        UTF-8, less than 2 GB, with at least 12 bytes behind every start.
+        UTF-8, less than 2 GB.
     valid : array of bool, optional
         False where a text is missing.
     """
@@ -59,18 +57,26 @@ def plain_text(views: Views, buffers: Sequence[pa.Buffer], valid: Mask | None = 
 def views_at(data: Bytes, starts: Integers, sizes: Integers) -> Views:
     """Return the views of texts in `data`, which is their buffer 0.
 
-    They can be cast, but not compared: long ones lack their first bytes, short ones have more than their size.
+    They can be cast, but not compared: a short one does not end in zeros.
     """
-    views = np.empty((len(starts), 2), np.uint64)
-    views[:, 0] = sizes
-    views[:, 1] = starts
-    views[:, 1] <<= HALF
-    inline = sizes <= INLINE
-    if inline.any():
-        words = np.ndarray(len(data) - WORD + 1, "<u8", data.data, strides=(1,))
-        views[:, 0] |= words[starts] << HALF
-        views[:, 1] = np.where(inline, words[starts + PREFIX], views[:, 1])
+    long = sizes > INLINE
+    if long.all():
+        views = np.empty((len(starts), 2), np.uint64)
+        views[:, 0] = sizes
+        np.left_shift(starts, HALF, out=views[:, 1].view(np.int64))
+        return views
+    # the 16 bytes of a view at once: what is before the text makes room for its size
+    padded = np.concatenate([np.zeros(PREFIX, np.uint8), data, np.zeros(INLINE, np.uint8)])
+    windows = np.ndarray(len(data) + 1, WHOLE, padded.data, strides=(1,))
+    views = windows[starts].view(np.uint64).reshape(-1, 2)
+    halves(views)[:, 0] = sizes
+    np.copyto(views[:, 1], starts.view(np.uint64) << np.uint64(HALF), where=long)
     return views
+
+
+def halves(views: Views) -> np.ndarray[Any, np.dtype[np.uint32]]:
+    """Return views as four numbers each: size, first bytes, and for a long text buffer and offset."""
+    return views.view(np.uint32).reshape(-1, 4)
 
 
 def views_of(text: pa.Array, first_buffer: int) -> tuple[Views, list[pa.Buffer]]:
@@ -81,24 +87,24 @@ def views_of(text: pa.Array, first_buffer: int) -> tuple[Views, list[pa.Buffer]]
     viewed = pc.cast(text, pa.string_view())
     _, buffer, *buffers = viewed.buffers()
     views = np.frombuffer(buffer, np.uint64, 2 * len(viewed), viewed.offset * WHOLE.itemsize).reshape(-1, 2)
-    if buffers and first_buffer:
+    if text.null_count or (buffers and first_buffer):
         views = views.copy()
-        views[:, 1] += ((views[:, 0] & SIZE) > INLINE) * np.uint64(first_buffer)
+    parts = halves(views)
+    if buffers and first_buffer:
+        parts[:, 2] += (parts[:, 0] > INLINE) * np.uint32(first_buffer)
     if text.null_count:
-        views = views if views.flags.writeable else views.copy()
-        views[:, 0] *= validity(text)
+        parts[:, 0] *= validity(text)
     return views, buffers
 
 
 def with_replaced(data: Bytes, at: Integers, replacements: Views) -> pa.Buffer:
     """Return bytes with those at some places, which are in order, replaced by the text that their value has a view of."""
-    padded = np.concatenate([data, np.zeros(INLINE, np.uint8)])
     edges = np.concatenate([[-1], at, [len(data)]])
     starts = edges[:-1] + 1
     views = np.empty((2 * len(at) + 1, 2), np.uint64)
-    views[0::2] = views_at(padded, starts, edges[1:] - starts)
+    views[0::2] = views_at(data, starts, edges[1:] - starts)
     views[1::2] = replacements.take(data[at], axis=0)
-    return plain_text(views, [pa.py_buffer(padded)]).buffers()[2]
+    return plain_text(views, [pa.py_buffer(data)]).buffers()[2]
 
 
 def inline_views(texts: Iterable[bytes]) -> Views:

@@ -86,7 +86,7 @@ class Spool:
                 writer.write_table(rows)
             return
         entry = (number, run.first, run.count, run.labels.start, run.labels.step)
-        with open(self.runs_path, "ab", opener=private) as file:
+        with open(self.runs_path, "ab", buffering=0, opener=private) as file:
             file.write(np.array([entry], RUN).tobytes())
         self.rows_path(number).unlink(missing_ok=True)
 
