@@ -95,9 +95,10 @@ class Lines:
             return self.rest, after
         valid = validity(text)
         before = self.rest if isinstance(self.rest, np.ndarray) else np.uint8(self.rest)
-        rest = np.where(valid, np.uint8(after), before)
-        alike = bool((rest == rest[0]).all())
-        return np.where(valid, before, np.uint8(ABSENT)), int(rest[0]) if alike else rest
+        here = np.where(valid, before, np.uint8(ABSENT))
+        if np.ndim(before) == 0 and before == after:
+            return here, after
+        return here, np.where(valid, np.uint8(after), before)
 
     def word(self, rest: RestNumbers, gaps: Sequence[str], text: pa.Array) -> None:
         """Append one of a few values together with what stands before it, one piece instead of two."""
@@ -169,8 +170,12 @@ def escaped(text: pa.Array) -> pa.Array:
         return text
     moved = offsets - offsets[0]
     rows = np.searchsorted(moved[1:], at, side="right")
-    growth = np.bincount(rows, GROWTH.take(used[at]), len(text)).astype(np.int64)
-    moved[1:] += np.cumsum(growth)
+    growth = GROWTH.take(used[at])
+    if growth.max() == 1:  # nearly always: only rare control characters take more than a backslash
+        grown = np.bincount(rows, minlength=len(text))
+    else:
+        grown = np.bincount(rows, growth, len(text)).astype(np.int64)
+    moved[1:] += np.cumsum(grown)
     bitmap = pa.py_buffer(np.packbits(validity(text), bitorder="little")) if text.null_count else None
     return pa.Array.from_buffers(
         TEXT, len(text), [bitmap, pa.py_buffer(moved), with_replaced(used, at, ESCAPE_VIEWS)]

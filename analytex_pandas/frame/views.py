@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, Mask, validity
+from analytex_pandas.frame.columns import TEXT, Mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,16 +84,13 @@ def views_of(text: pa.Array, first_buffer: int) -> tuple[Views, list[pa.Buffer]]
 
     `first_buffer` is the number that the first of the buffers will have.
     """
-    viewed = pc.cast(text, pa.string_view())
+    viewed = pc.cast(text, pa.string_view())  # which leaves zeros where there is no value
     _, buffer, *buffers = viewed.buffers()
     views = np.frombuffer(buffer, np.uint64, 2 * len(viewed), viewed.offset * WHOLE.itemsize).reshape(-1, 2)
-    if text.null_count or (buffers and first_buffer):
-        views = views.copy()
-    parts = halves(views)
     if buffers and first_buffer:
+        views = views.copy()
+        parts = halves(views)
         parts[:, 2] += (parts[:, 0] > INLINE) * np.uint32(first_buffer)
-    if text.null_count:
-        parts[:, 0] *= validity(text)
     return views, buffers
 
 
