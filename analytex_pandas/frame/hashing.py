@@ -1,7 +1,7 @@
 """A 64-bit hash of each text of an array: vectorised, the same in every batch, on every machine.
 
-Texts are taken eight bytes at a time, each step of the chain being murmur3's: equal texts have equal hashes, and
-others differ but for a chance of one in 2^64. It withstands chance, not an adversary.
+Texts are taken a word at a time, each step of the chain being murmur3's: equal texts have equal hashes, and others
+differ but for a chance of one in 2^64. It withstands chance, not an adversary.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from analytex_pandas.frame.columns import text_buffers
+from analytex_pandas.frame.views import INLINE, views_of
 
 if TYPE_CHECKING:
     from analytex_pandas.frame.columns import Rows
@@ -45,23 +46,39 @@ def hashes(text: pa.Array, seed: int = 0) -> Hashes:
         return found
     data, offsets = text_buffers(text)
     starts, sizes = offsets[:-1] - offsets[0], np.diff(offsets)
-    bytes_ = data[offsets[0] : offsets[-1]]
+    short = sizes <= INLINE
+    if short.all():
+        return of_short(text, seed)
+    found = of_short(text, seed) if short.any() else np.zeros(len(text), np.uint64)
+    rows = np.flatnonzero(~short)
+    found[rows] = of_long(data[offsets[0] : offsets[-1]], starts[rows], sizes[rows], seed)
+    return found
+
+
+def of_short(text: pa.Array, seed: int) -> Hashes:
+    """Return hashes of the texts of at most 12 bytes: Arrow's views of them are their size and all they are."""
+    views, _ = views_of(text, 0)
+    return mixed(mixed(views[:, 0] ^ np.uint64(seed)) ^ views[:, 1])
+
+
+def of_long(
+    data: np.ndarray[Any, np.dtype[np.uint8]], starts: Rows, sizes: Rows, seed: int
+) -> Hashes:
+    """Return hashes of longer texts, which begin at some places of `data`."""
     # the length is part of it: else texts that differ in zero bytes at their end were one
     found = mixed(sizes.astype(np.uint64) ^ np.uint64(seed))
-    long = np.flatnonzero(sizes > LONG)
-    if len(long):
-        found[long] = mixed(found[long] ^ digests(bytes_, starts[long], sizes[long]))
-    words = words_of(bytes_)
-    rows = np.flatnonzero((sizes > 0) & (sizes <= LONG))
+    very_long = np.flatnonzero(sizes > LONG)
+    if len(very_long):
+        found[very_long] = mixed(found[very_long] ^ digests(data, starts[very_long], sizes[very_long]))
+    words = words_of(data)
+    rows = np.flatnonzero(sizes <= LONG)
     done = 0
     while len(rows):
-        whole = len(rows) == len(text)
-        chosen: Rows | slice = slice(None) if whole else rows
-        left = sizes[chosen] - done
-        word = words[starts[chosen] + done]
+        left = sizes[rows] - done
+        word = words[starts[rows] + done]
         if left.min() < WORD:
             word &= MASKS[np.minimum(left, WORD)]
-        found[chosen] = mixed(found[chosen] ^ word)
+        found[rows] = mixed(found[rows] ^ word)
         done += WORD
         rows = rows[left > WORD]
     return found

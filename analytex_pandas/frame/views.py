@@ -80,11 +80,12 @@ def halves(views: Views) -> np.ndarray[Any, np.dtype[np.uint32]]:
 
 
 def views_of(text: pa.Array, first_buffer: int) -> tuple[Views, list[pa.Buffer]]:
-    """Return the views of a text column, empty where it is null, and the buffers they refer to.
+    """Return the views of a column of text or bytes, empty where it is null, and the buffers they refer to.
 
     `first_buffer` is the number that the first of the buffers will have.
     """
-    viewed = pc.cast(text, pa.string_view())  # which leaves zeros where there is no value
+    kind = pa.binary_view() if pa.types.is_large_binary(text.type) else pa.string_view()
+    viewed = pc.cast(text, kind)  # which leaves zeros where there is no value
     _, buffer, *buffers = viewed.buffers()
     views = np.frombuffer(buffer, np.uint64, 2 * len(viewed), viewed.offset * WHOLE.itemsize).reshape(-1, 2)
     if buffers and first_buffer:
