@@ -164,7 +164,7 @@ def is_in_memory(data: Any) -> bool:
 
 def rows_at_once(left: int, size: BatchSize) -> int:
     """Return how many rows make the next batch when so many are left."""
-    return max(min(left // BATCHES_LEFT, size.rows), min(STREAMED.rows, size.rows))
+    return max(min(left // BATCHES_LEFT, size.rows), min(2 * STREAMED.rows, size.rows))
 
 
 def frame_source(frame: pd.DataFrame) -> Source:

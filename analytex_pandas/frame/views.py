@@ -27,6 +27,8 @@ PREFIX: Final = 4
 HALF: Final = 32
 """Bits of half a word."""
 
+CAST: Final = pc.get_function("cast")
+
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 Views = np.ndarray[Any, np.dtype[np.uint64]]
@@ -51,7 +53,12 @@ def plain_text(views: Views, buffers: Sequence[pa.Buffer], valid: Mask | None = 
     bitmap = None if valid is None or valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
     count = views.nbytes // WHOLE.itemsize
     array = pa.Array.from_buffers(pa.string_view(), count, [bitmap, pa.py_buffer(views), *buffers])
-    return pc.cast(array, TEXT)
+    return cast(array, TEXT)
+
+
+def cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return an array as one of another type; ``pc.cast`` looks its function up each time, giving up the GIL for it."""
+    return CAST.call([array], pc.CastOptions.safe(kind))
 
 
 def views_at(data: Bytes, starts: Integers, sizes: Integers) -> Views:
@@ -85,7 +92,7 @@ def views_of(text: pa.Array, first_buffer: int) -> tuple[Views, list[pa.Buffer]]
     `first_buffer` is the number that the first of the buffers will have.
     """
     kind = pa.binary_view() if pa.types.is_large_binary(text.type) else pa.string_view()
-    viewed = pc.cast(text, kind)  # which leaves zeros where there is no value
+    viewed = cast(text, kind)  # which leaves zeros where there is no value
     _, buffer, *buffers = viewed.buffers()
     views = np.frombuffer(buffer, np.uint64, 2 * len(viewed), viewed.offset * WHOLE.itemsize).reshape(-1, 2)
     if buffers and first_buffer:
