@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from analytex_pandas.frame.columns import TEXT, integers_of, text_buffers, validity
 from analytex_pandas.frame.labels import concat_rows
 from analytex_pandas.frame.mosaic import Mosaic
-from analytex_pandas.frame.views import inline_views, with_replaced
+from analytex_pandas.frame.views import Bytes, Integers, inline_views, with_replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -168,18 +168,32 @@ def escaped(text: pa.Array) -> pa.Array:
     at = np.flatnonzero((used < FIRST_PRINTABLE) | (used == QUOTE) | (used == BACKSLASH))
     if not len(at):
         return text
-    moved = offsets - offsets[0]
-    rows = np.searchsorted(moved[1:], at, side="right")
-    growth = GROWTH.take(used[at])
-    if growth.max() == 1:  # nearly always: only rare control characters take more than a backslash
-        grown = np.bincount(rows, minlength=len(text))
-    else:
-        grown = np.bincount(rows, growth, len(text)).astype(np.int64)
-    moved[1:] += np.cumsum(grown)
+    escape = escape_few if len(at) < len(text) else escape_many
+    escaped_data, moved = escape(used, at, offsets - offsets[0])
     bitmap = pa.py_buffer(np.packbits(validity(text), bitorder="little")) if text.null_count else None
-    return pa.Array.from_buffers(
-        TEXT, len(text), [bitmap, pa.py_buffer(moved), with_replaced(used, at, ESCAPE_VIEWS)]
-    )
+    return pa.Array.from_buffers(TEXT, len(text), [bitmap, pa.py_buffer(moved), escaped_data])
+
+
+def escape_few(data: Bytes, at: Integers, offsets: Integers) -> tuple[pa.Buffer, Integers]:
+    """Return bytes with those at some places escaped, and where each text begins and ends then: place by place."""
+    rows = np.searchsorted(offsets[1:], at, side="right")
+    growth = GROWTH.take(data[at])
+    if growth.max() == 1:  # nearly always: only rare control characters take more than a backslash
+        grown = np.bincount(rows, minlength=len(offsets) - 1)
+    else:
+        grown = np.bincount(rows, growth, len(offsets) - 1).astype(np.int64)
+    offsets[1:] += np.cumsum(grown)
+    return with_replaced(data, at, ESCAPE_VIEWS), offsets
+
+
+def escape_many(data: Bytes, at: Integers, offsets: Integers) -> tuple[pa.Buffer, Integers]:
+    """Return the same as ``escape_few``: character by character, which is faster when there are many places."""
+    special = data[at]
+    raw = data.tobytes()
+    for byte in sorted(np.flatnonzero(np.bincount(special)).tolist(), key=lambda byte: byte != BACKSLASH):
+        raw = raw.replace(bytes([byte]), ESCAPES[byte])
+    growth = np.concatenate([[0], np.cumsum(GROWTH.take(special))])
+    return pa.py_buffer(raw), offsets + growth.take(np.searchsorted(at, offsets))
 
 
 @dataclass(frozen=True)
