@@ -174,7 +174,9 @@ def validity(array: pa.Array) -> Mask:
     """Return which rows of an array have a value; much faster than ``is_valid`` where that takes NumPy's form."""
     bitmap = array.buffers()[0]
     if not array.null_count or bitmap is None:  # types without a bitmap keep their gaps elsewhere
-        valid: Mask = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else np.ones(len(array), bool)
+        valid: Mask = (
+            array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else np.ones(len(array), bool)
+        )
         return valid
     bits = np.frombuffer(bitmap, np.uint8)
     return np.unpackbits(bits, count=array.offset + len(array), bitorder="little")[array.offset :].view(bool)

@@ -49,7 +49,7 @@ def suspects(blocks: Callable[[], Iterator[Hashes]], total: int) -> Iterator[Ord
     for part in range(passes):
         again = repeated([block if passes == 1 else share(block, part, passes) for block in blocks()])
         if len(again):
-            found.append(places(again, blocks()))
+            found.append(places_of(again, blocks()))
         if sum(map(len, found)) >= ROWS_AT_ONCE / 2 or part == passes - 1:  # few are judged together
             yield np.sort(np.concatenate(found))
             found = [NOWHERE]
@@ -58,17 +58,19 @@ def suspects(blocks: Callable[[], Iterator[Hashes]], total: int) -> Iterator[Ord
 def share(block: Hashes, part: int, parts: int) -> Hashes:
     """Return the hashes of a block that are in one of some equal parts of their range."""
     half = np.uint64(32)
-    return block[((block >> half) * np.uint64(parts)) >> half == part]
+    chosen: Hashes = block[((block >> half) * np.uint64(parts)) >> half == part]
+    return chosen
 
 
 def repeated(blocks: Sequence[Hashes]) -> Hashes:
     """Return the hashes that occur more than once."""
     ordered = np.concatenate(blocks) if blocks else np.zeros(0, np.uint64)
     ordered.sort()
-    return ordered[1:][ordered[1:] == ordered[:-1]]
+    again: Hashes = ordered[1:][ordered[1:] == ordered[:-1]]
+    return again
 
 
-def places(hashes: Hashes, blocks: Iterable[Hashes]) -> Ordinals:
+def places_of(hashes: Hashes, blocks: Iterable[Hashes]) -> Ordinals:
     """Return where some hashes stand among all of them."""
     found, start = [NOWHERE], 0
     for block in blocks:

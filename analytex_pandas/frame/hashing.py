@@ -61,9 +61,7 @@ def of_short(text: pa.Array, seed: int) -> Hashes:
     return mixed(mixed(views[:, 0] ^ np.uint64(seed)) ^ views[:, 1])
 
 
-def of_long(
-    data: np.ndarray[Any, np.dtype[np.uint8]], starts: Rows, sizes: Rows, seed: int
-) -> Hashes:
+def of_long(data: np.ndarray[Any, np.dtype[np.uint8]], starts: Rows, sizes: Rows, seed: int) -> Hashes:
     """Return hashes of longer texts, which begin at some places of `data`."""
     # the length is part of it: else texts that differ in zero bytes at their end were one
     found = mixed(sizes.astype(np.uint64) ^ np.uint64(seed))

@@ -69,12 +69,12 @@ class Mosaic:
         views = []
         for text in texts:
             encoded = text.encode()
-            if len(encoded) > INLINE:
-                place = len(self.literals).to_bytes(PREFIX, "little")
-                views.append(len(encoded).to_bytes(PREFIX, "little") + encoded[:PREFIX] + bytes(PREFIX) + place)
-                self.literals += encoded
-            else:
+            if len(encoded) <= INLINE:
                 views.append(inline_view(encoded))
+                continue
+            size, place = (number.to_bytes(4, "little") for number in (len(encoded), len(self.literals)))
+            views.append(size + encoded[:PREFIX] + bytes(4) + place)
+            self.literals += encoded
         return np.frombuffer(b"".join(views), WHOLE)
 
     def views(self, text: pa.Array) -> Pieces:

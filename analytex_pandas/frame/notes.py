@@ -7,10 +7,10 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pyarrow as pa
 
     from analytex_pandas.frame.columns import Coerced, JsonKind, Traits
 

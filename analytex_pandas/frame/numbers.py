@@ -118,7 +118,7 @@ def float_texts(values: Floats, finite: Mask, whole: Mask) -> pa.Array:
 
 
 def half_floats(values: Floats, finite: Mask) -> pa.Array:
-    """Return 16-bit floats as text in NumPy's shortest form, missing where not `finite`; orjson's is that of a double."""
+    """Return 16-bit floats as text in NumPy's shortest form, missing where not `finite`; orjson writes doubles."""
     distinct, codes = np.unique(values.view(np.uint16), return_inverse=True)
     shortest = [
         np.format_float_positional(value, unique=True, trim="-") for value in distinct.view(np.float16)

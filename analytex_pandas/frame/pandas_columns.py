@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from analytex_pandas.frame.arrow_types import without_views
 from analytex_pandas.frame.columns import Cells, Coded, RawColumn
 
 PLAIN_FAMILIES = frozenset({"string", "boolean", "integer", "date", "empty"})
@@ -30,7 +31,7 @@ def column_reader(column: pd.Series[Any]) -> Reader:  # a table of dtypes reads 
     if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype):
         return lambda first, stop: factorised(column.iloc[first:stop])
     if isinstance(dtype, pd.ArrowDtype | pd.StringDtype) and (whole := arrow_values(column)) is not None:
-        return lambda first, stop: one_array(whole.slice(first, stop - first))
+        return lambda first, stop: without_views(one_array(whole.slice(first, stop - first)))
     if dtype == object or (isinstance(dtype, np.dtype) and dtype.kind in "cSVU"):  # noqa: E721  # dtypes compare by value
         cells = column.to_numpy(dtype=object)
         return lambda first, stop: cells[first:stop]

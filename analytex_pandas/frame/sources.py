@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analytex_pandas.errors import ValidationError
+from analytex_pandas.frame.arrow_types import without_views
 from analytex_pandas.frame.columns import Coded, Field, RawBatch, RawColumn
 from analytex_pandas.frame.labels import RangeLabels, decoded, index_arrays
 from analytex_pandas.frame.pandas_columns import (
@@ -30,6 +31,7 @@ from analytex_pandas.frame.pandas_columns import (
     memory_of,
     one_array,
 )
+
 
 @dataclass(frozen=True)
 class BatchSize:
@@ -108,9 +110,7 @@ def source_of(data: Any) -> Source:
             reader,
             rows=rows,
             bytes_hint=0 if rows is None else bytes_of(data),
-            size=dataclasses.replace(IN_MEMORY, rows=rows_at_once(len(data), IN_MEMORY))
-            if is_in_memory(data)
-            else STREAMED,
+            size=arrow_batch_size(data),
         )
     if isinstance(data, Iterable) and not isinstance(data, str | bytes | dict):
         return frames_source(data)
@@ -157,9 +157,17 @@ def unread_columns(data: Any) -> str:
     return f"Column {', '.join(unread)}" if unread else "A column"
 
 
+def arrow_batch_size(data: Any) -> BatchSize:
+    """Return the size of the batches of an Arrow stream."""
+    if not is_in_memory(data):
+        return STREAMED
+    return dataclasses.replace(IN_MEMORY, rows=rows_at_once(len(data), IN_MEMORY))
+
+
 def is_in_memory(data: Any) -> bool:
     """Tell whether all rows of an Arrow stream are in memory: then what holds them tells how many bytes they take."""
-    return hasattr(data, "__len__") and (hasattr(data, "nbytes") or hasattr(data, "estimated_size"))
+    kind = type(data)  # to ask the data themselves would count them
+    return hasattr(kind, "__len__") and (hasattr(kind, "nbytes") or hasattr(kind, "estimated_size"))
 
 
 def rows_at_once(left: int, size: BatchSize) -> int:
@@ -313,7 +321,8 @@ def arrow_batches(
     position = start
     for whole in regrouped(batches, schema, size):
         columns: dict[Field, RawColumn] = {
-            field: one_array(whole.column(schema.names.index(field.name))) for field in (*fields, *levels)
+            field: without_views(one_array(whole.column(schema.names.index(field.name))))
+            for field in (*fields, *levels)
         }
         labels = (
             [decoded(label) for field in levels if isinstance(label := columns[field], pa.Array)]
@@ -324,9 +333,7 @@ def arrow_batches(
         position += len(whole)
 
 
-def regrouped(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: BatchSize
-) -> Iterator[pa.Table]:
+def regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: BatchSize) -> Iterator[pa.Table]:
     """Yield tables of some size, whatever that of the batches; one without rows if all are without."""
     waiting: list[pa.RecordBatch] = []
     total, room = 0, 1.0  # of a table, the share that is free

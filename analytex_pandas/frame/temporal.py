@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,9 @@ import pyarrow.compute as pc
 
 from analytex_pandas.frame.columns import STRING, Coerced, Mask, Problem, Rows, integers_of, validity
 from analytex_pandas.frame.slots import EPOCH, clock_texts, date_texts, divided, stamp_texts
-from analytex_pandas.frame.views import Integers
+
+if TYPE_CHECKING:
+    from analytex_pandas.frame.views import Integers
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 SECONDS_A_DAY = 86_400

@@ -103,7 +103,7 @@ def views_of(text: pa.Array, first_buffer: int) -> tuple[Views, list[pa.Buffer]]
 
 
 def with_replaced(data: Bytes, at: Integers, replacements: Views) -> pa.Buffer:
-    """Return bytes with those at some places, which are in order, replaced by the text that their value has a view of."""
+    """Return bytes with those at some places, which are in order, replaced by the view that their value has."""
     edges = np.concatenate([[-1], at, [len(data)]])
     starts = edges[:-1] + 1
     views = np.empty((2 * len(at) + 1, 2), np.uint64)

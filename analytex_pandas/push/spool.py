@@ -80,13 +80,13 @@ class Spool:
         run = run_of(rows)
         if run is None:
             with (
-                open(self.rows_path(number), "wb", opener=private) as file,  # needs an opener
-                pa.ipc.new_file(file, rows.schema) as writer,
+                open(self.rows_path(number), "wb", opener=private) as table,  # needs an opener
+                pa.ipc.new_file(table, rows.schema) as writer,
             ):
                 writer.write_table(rows)
             return
         entry = (number, run.first, run.count, run.labels.start, run.labels.step)
-        with open(self.runs_path, "ab", buffering=0, opener=private) as file:
+        with open(self.runs_path, "ab", opener=private) as file:  # needs an opener
             file.write(np.array([entry], RUN).tobytes())
         self.rows_path(number).unlink(missing_ok=True)
 

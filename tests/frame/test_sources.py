@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -288,6 +289,28 @@ def test_wide_rows_are_read_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.
     seen.clear()
     assert plan_of(pq.read_table(tmp_path / "f.parquet")).rows == rows
     assert max(seen) < 1.1 * sources.IN_MEMORY.bytes
+
+
+@pytest.mark.parametrize("rows", [0, 1, 39_999, 40_001, 200_000, 1_234_567])
+def test_batches_cover_a_frame_and_get_smaller_towards_its_end(rows: int) -> None:
+    """Every row is in one batch, none is larger than the largest, and an empty frame has a batch of its columns."""
+    spans = list(sources.spans(rows, sources.IN_MEMORY))
+    assert spans[0][0] == 0
+    assert spans[-1][1] == rows
+    assert [stop for _, stop in spans[:-1]] == [first for first, _ in spans[1:]]
+    sizes = [stop - first for first, stop in spans]
+    assert sizes == sorted(sizes, reverse=True)
+    assert max(sizes) <= sources.IN_MEMORY.rows
+
+
+def test_what_is_in_memory_is_known_without_a_look_at_it() -> None:
+    """Before pyarrow 22 the bytes of a table with views cannot even be asked for; a relation would be computed."""
+    views = pa.table({"user_id": ["a"], "x": pa.array(["t"], pa.string_view())})
+    assert sources.is_in_memory(views)
+    assert sources.is_in_memory(pl.DataFrame({"user_id": ["a"]}))
+    assert not sources.is_in_memory(views.to_reader())
+    assert not sources.is_in_memory(duckdb.sql("select 1 as user_id"))
+    assert plan_of(views).records() == [{"user_id": "a", "metadata": {"x": "t"}}]
 
 
 @pytest.mark.parametrize("batch_bytes", [1, 100, 1_000])

@@ -1,0 +1,259 @@
+"""The pieces that lines are made of: views, escapes, numbers and dates as text, whichever way they are put together."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from plans_read import lines_of, plan_of
+
+from analytex_pandas.frame import mosaic, ndjson
+from analytex_pandas.frame.arrow_types import has_views, without_views
+from analytex_pandas.frame.columns import TEXT
+from analytex_pandas.frame.hashing import hashes
+from analytex_pandas.frame.mosaic import Mosaic
+from analytex_pandas.frame.ndjson import escape_few, escape_many, escaped
+from analytex_pandas.frame.numbers import floats
+from analytex_pandas.frame.temporal import timestamps
+from analytex_pandas.frame.views import texts_at
+
+VIEWS = pa.string_view()
+SPECIAL = st.text(st.sampled_from('ab"\\\n\r\t\x00\x1f\x7fé☃𝄞'), max_size=30)
+
+
+def coded(values: pa.Array) -> pa.Array:
+    """Return a dictionary whose second value no row has."""
+    return pa.DictionaryArray.from_arrays(pa.array([0, 2, None], pa.int32()), values)
+
+
+@given(st.lists(st.none() | SPECIAL, max_size=30), st.integers(0, 3))
+def test_text_is_escaped_as_json_escapes_it(texts: list[str | None], first: int) -> None:
+    """Whatever is to be escaped, few characters or many, and wherever in a larger array the texts stand."""
+    found = escaped(pa.array(texts, TEXT).slice(first))
+    wanted = [text if text is None else json.dumps(text, ensure_ascii=False)[1:-1] for text in texts[first:]]
+    assert found.to_pylist() == wanted
+    found.validate(full=True)
+
+
+@given(st.lists(SPECIAL, min_size=1, max_size=20))
+def test_both_ways_to_escape_agree(texts: list[str]) -> None:
+    """Which one is taken hangs on how much there is to escape, and shows in nothing."""
+    data = np.frombuffer("".join(texts).encode(), np.uint8)
+    offsets = np.concatenate([[0], np.cumsum([len(text.encode()) for text in texts])])
+    at = np.flatnonzero((data < ord(" ")) | (data == ord('"')) | (data == ord("\\")))
+    if not len(at):
+        return
+    few, many = (way(data, at, offsets.copy()) for way in (escape_few, escape_many))
+    assert bytes(few[0])[: few[1][-1]] == bytes(many[0])
+    assert few[1].tolist() == many[1].tolist()
+
+
+@given(
+    st.binary(max_size=80),
+    st.lists(st.tuples(st.integers(0, 80), st.integers(0, 80), st.booleans()), max_size=20),
+)
+def test_texts_are_gathered_from_anywhere(data: bytes, spans: list[tuple[int, int, bool]]) -> None:
+    """In any order, overlapping, empty, at either end of the bytes, or missing."""
+    ascii_data = bytes(byte & 0x7F for byte in data)
+    starts = np.array([min(start, len(data)) for start, _, _ in spans], np.int64)
+    sizes = np.array([min(size, len(data) - min(start, len(data))) for start, size, _ in spans], np.int64)
+    valid = np.array([there for *_, there in spans], bool)
+    found = texts_at(np.frombuffer(ascii_data, np.uint8), starts, sizes, valid)
+    wanted = [
+        ascii_data[start : start + size].decode() if there else None
+        for start, size, there in zip(starts, sizes, valid, strict=True)
+    ]
+    assert found.to_pylist() == wanted
+    found.validate(full=True)
+
+
+@given(st.data(), st.integers(1, 40), st.integers(1, 6))
+def test_a_mosaic_is_its_pieces_row_by_row(data: st.DataObject, rows: int, columns: int) -> None:
+    """Literals, columns with gaps, dictionaries and lookups, in grids of any height."""
+    words = st.text(st.sampled_from("abcé"), max_size=20)
+    texts = st.lists(st.none() | words, min_size=rows, max_size=rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mosaic, "GRID_BYTES", data.draw(st.sampled_from([1, 500, 1_000_000])))
+        found = Mosaic(rows)
+        wanted = [""] * rows
+        for _ in range(columns):
+            kind = data.draw(st.sampled_from(["literal", "column", "dictionary", "lookup"]))
+            if kind == "literal":
+                pieces = [data.draw(words)] * rows
+                found.literal(pieces[0])
+            elif kind == "lookup":
+                table = data.draw(st.lists(words, min_size=1, max_size=4))
+                codes = data.draw(st.lists(st.integers(0, len(table) - 1), min_size=rows, max_size=rows))
+                pieces = [table[code] for code in codes]
+                found.lookup(np.array(codes, np.uint8), table)
+            else:
+                given_texts = data.draw(texts)
+                array = pa.array(given_texts, TEXT)
+                found.column(array.dictionary_encode() if kind == "dictionary" else array)
+                pieces = [text or "" for text in given_texts]
+            wanted = [before + piece for before, piece in zip(wanted, pieces, strict=True)]
+        joined = found.joined()
+    assert joined.to_pylist() == (wanted if found.pieces else [])
+    joined.validate(full=True)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@given(st.data())
+def test_floats_read_back_the_same_in_the_fewest_digits(dtype: str, data: st.DataObject) -> None:
+    """At their own width; whole ones below 2^53 with the digits of the integer."""
+    width = 64 if dtype == "float64" else 32
+    values = np.array(data.draw(st.lists(st.floats(width=width), max_size=20)), dtype)
+    coerced = floats(pa.array(values))
+    for value, text in zip(values, coerced.text.to_pylist(), strict=True):
+        if not np.isfinite(value):
+            assert text is None
+            continue
+        assert values.dtype.type(text) == value
+        assert json.loads(text) is not None
+        if value == np.trunc(value) and abs(float(value)) < 2**53:
+            assert text == str(int(value))
+        else:
+            digits = text.lower().partition("e")[0].replace(".", "").lstrip("-0").rstrip("0")
+            shortest = np.format_float_scientific(value, unique=True, trim="-").partition("e")[0]
+            assert len(digits) <= len(shortest.replace(".", "").lstrip("-").rstrip("0"))
+    assert np.flatnonzero(np.isinf(values)).tolist() == [
+        row for problem in coerced.problems for row in problem.rows.tolist()
+    ]
+
+
+def test_exponents_look_the_same_whatever_the_version_of_orjson() -> None:
+    """Some versions of it leave the plus away; a line's bytes are not to hang on that."""
+    values = [1e16, -1e22, 1.5e300, 1e-7, 5e-324, math.pi * 1e-20]
+    text = floats(pa.array(values)).text.to_pylist()
+    assert text == ["1e+16", "-1e+22", "1.5e+300", "1e-7", "5e-324", "3.141592653589793e-20"]
+
+
+@given(
+    st.lists(st.none() | st.integers(-62_135_596_800_000_000_000, 253_402_300_799_999_999_999), max_size=20)
+)
+def test_moments_are_written_as_python_writes_them(counts: list[int | None]) -> None:
+    """Of every fraction the digits it needs, in columns that mix them; in nanoseconds as far as those reach."""
+    within = [count if count is None or abs(count) < 2**63 else count % 2**62 for count in counts]
+    found = timestamps(pa.array(within, pa.timestamp("ns")), "UTC").text.to_pylist()
+    for count, text in zip(within, found, strict=True):
+        if count is None:
+            assert text is None
+            continue
+        seconds, nanoseconds = divmod(count, 10**9)
+        moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)  # noqa: DTZ001  # counted in UTC
+        digits = next(width for width in (0, 3, 6, 9) if not nanoseconds % 10 ** (9 - width))
+        fraction = f".{nanoseconds:09d}"[: digits + 1] if digits else ""
+        assert text == f"{moment:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + fraction + "Z"
+
+
+def test_a_missing_text_may_have_bytes_of_its_own() -> None:
+    """Arrow allows it, and what is missing is not sent all the same."""
+    for word in ("short", "longer than a view holds itself"):
+        offsets = np.arange(4, dtype=np.int64) * len(word)
+        text = pa.Array.from_buffers(
+            TEXT, 3, [pa.py_buffer(b"\x05"), pa.py_buffer(offsets), pa.py_buffer(word.encode() * 3)]
+        )
+        plan = plan_of(pa.table({"user_id": ["a", "b", "c"], "x": text, "y": text}))
+        with_text = f'"metadata":{{"x":"{word}","y":"{word}"}}'
+        assert lines_of(plan) == [
+            f'{{"user_id":"a",{with_text}}}',
+            '{"user_id":"b"}',
+            f'{{"user_id":"c",{with_text}}}',
+        ]
+
+
+@given(st.lists(st.text(max_size=40), max_size=12), st.integers(0, 2**64 - 1))
+def test_a_hash_hangs_on_the_text_and_the_seed_alone(texts: list[str], seed: int) -> None:
+    """Not on what stands beside it, on where it stands, or on text or bytes being asked for."""
+    together = hashes(pa.array(texts, TEXT), seed).tolist()
+    assert together == [int(hashes(pa.array([text], TEXT), seed)[0]) for text in texts]
+    assert together == hashes(pa.array(["x", *texts], TEXT).slice(1), seed).tolist()
+    assert together == hashes(pa.array([text.encode() for text in texts], pa.large_binary()), seed).tolist()
+    assert len(set(together)) == len(set(texts))
+
+
+WITH_VIEWS: dict[str, tuple[pa.Array, dict[str, Any], list[Any]]] = {
+    "a dictionary": (coded(pa.array(["p", "q", "r"], VIEWS)), {}, ["p", "r", None]),
+    "a map": (pa.array([[("k", "v")], None, []], pa.map_(VIEWS, VIEWS)), {"nested": "json"}, ['{"k":"v"}', None, "{}"]),
+    "a struct": (
+        pa.array([{"a": "v"}, None, {"a": None}], pa.struct([("a", VIEWS)])),
+        {"nested": "json"},
+        ['{"a":"v"}', None, '{"a":null}'],
+    ),
+    "a dictionary of structs": (
+        coded(pa.array([{"a": "v"}, None, {"a": "w"}], pa.struct([("a", VIEWS)]))),
+        {"nested": "json"},
+        ['{"a":"v"}', '{"a":"w"}', None],
+    ),
+    "a struct of a dictionary": (
+        pa.StructArray.from_arrays([coded(pa.array(["p", "q", "r"], VIEWS))], ["a"]),
+        {"nested": "json"},
+        ['{"a":"p"}', '{"a":"r"}', '{"a":null}'],
+    ),
+    "a list": (pa.array([["v"], None, [None]], pa.list_(VIEWS)), {"nested": "json"}, ['["v"]', None, "[null]"]),
+    "a list view": (
+        pa.array([["v"], None, [None]], pa.list_view(VIEWS)),
+        {"nested": "json"},
+        ['["v"]', None, "[null]"],
+    ),
+    "a list of fixed size": (
+        pa.array([["v"], None, [None]], pa.list_(VIEWS, 1)),
+        {"nested": "json"},
+        ['["v"]', None, "[null]"],
+    ),
+    "runs": (
+        pa.RunEndEncodedArray.from_arrays(pa.array([1, 3], pa.int32()), pa.array(["p", "q"], VIEWS)),
+        {},
+        ["p", "q", "q"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WITH_VIEWS)
+def test_views_may_be_anywhere_in_a_column(name: str) -> None:
+    """Of Arrow's kernels few know views: those that take or filter rows do not."""
+    array, options, wanted = WITH_VIEWS[name]
+    assert has_views(array.type)
+    assert not has_views(without_views(array).type)
+    plan = plan_of(pa.table({"user_id": ["a", "b", "c"], "x": array}), **options)
+    assert [record.get("metadata", {}).get("x") for record in plan.records()] == wanted
+
+
+def test_views_may_be_flattened_and_may_be_ids() -> None:
+    """A map's keys, the values of an id column, and the labels of rows that are invalid or stand twice."""
+    maps = pa.array([[("k", "v")], None, [("k", None), ("l", "w")]], pa.map_(VIEWS, VIEWS))
+    plan = plan_of(pa.table({"user_id": ["a", "b", "c"], "x": maps}), nested="flatten")
+    assert [record.get("metadata") for record in plan.records()] == [{"x.k": "v"}, None, {"x.l": "w"}]
+    ids = coded(pa.array(["p", "q", "p"], VIEWS))
+    table = pa.table({"user_id": ids, "__index_level_0__": pa.array(["i", "j", "k"], VIEWS)})
+    plan = plan_of(table, invalid="skip")
+    assert plan.invalid[["index", "code"]].to_numpy().tolist() == [["k", "missing_id"]]
+    assert plan.counts[["duplicate", "to_send"]].tolist() == [1, 1]
+
+
+def test_a_column_of_few_values_is_sent_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is joined with what stands before it when there are rows enough, which shows in nothing."""
+    rows = 50
+    table = pa.table(
+        {
+            "user_id": [f"u{row}" for row in range(rows)],
+            "a": pa.array([None if row % 3 == 0 else row % 2 == 0 for row in range(rows)]),
+            "b": pa.array([f'x"{row % 2}' for row in range(rows)]).dictionary_encode(),
+            "c": pa.array(
+                [None if row % 5 == 0 else f"y{row % 4}" for row in range(rows)]
+            ).dictionary_encode(),
+            "d": pa.array([float(row) if row % 2 else None for row in range(rows)]),
+            "e": pa.array([row % 7 for row in range(rows)]),
+        }
+    )
+    wanted = {nulls: lines_of(plan_of(table, nulls=nulls)) for nulls in ("omit", "send")}
+    monkeypatch.setattr(ndjson, "ROWS_A_WORD", 0)
+    assert {nulls: lines_of(plan_of(table, nulls=nulls)) for nulls in ("omit", "send")} == wanted
+    assert json.loads(wanted["omit"][1])["metadata"] == {"a": False, "b": 'x"1', "c": "y1", "d": 1, "e": 1}
