@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def without_views(array: pa.Array) -> pa.Array:
@@ -23,13 +28,16 @@ def without_views(array: pa.Array) -> pa.Array:
 
 def has_views(kind: pa.DataType) -> bool:
     """Tell whether a type is one of views, or has one within it."""
+    return holds(kind, lambda part: pa.types.is_string_view(part) or pa.types.is_binary_view(part))
+
+
+def holds(kind: pa.DataType, sought: Callable[[pa.DataType], bool]) -> bool:
+    """Tell whether a type is one that is sought, or has one within it."""
     if isinstance(kind, pa.BaseExtensionType):
-        return has_views(kind.storage_type)
+        return holds(kind.storage_type, sought)
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
-        return has_views(kind.value_type)
-    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        return True
-    return any(has_views(kind.field(number).type) for number in range(kind.num_fields))
+        return holds(kind.value_type, sought)
+    return sought(kind) or any(holds(kind.field(number).type, sought) for number in range(kind.num_fields))
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:

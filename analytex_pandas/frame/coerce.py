@@ -28,6 +28,7 @@ from analytex_pandas.frame.columns import (
     integers_of,
     text_buffers,
     together,
+    validity,
 )
 from analytex_pandas.frame.nested import add_flattened, nested_arrow
 
@@ -156,7 +157,7 @@ def spread(coerced: Coerced, codes: pa.Array) -> Coerced:
         return Coerced(pa.nulls(len(codes), TEXT), frozenset(), plain=True)
     problems: tuple[Problem, ...] = ()
     if coerced.problems:
-        at = codes.fill_null(-1).to_numpy(zero_copy_only=False)
+        at = integers_of(codes, -1)
         problems = tuple(
             Problem(rows, problem.code, problem.message)
             for problem in coerced.problems
@@ -314,7 +315,7 @@ def as_wanted(coerced: Coerced, policy: Policy, what: str = "") -> Coerced:
     if wanted == "boolean" and coerced.kinds == NUMBER:
         as_booleans = parse.booleans_of_numbers(coerced.text)
         return parse.with_problems(as_booleans, coerced.problems)
-    present = np.flatnonzero(coerced.text.is_valid().to_numpy(zero_copy_only=False))
+    present = np.flatnonzero(validity(coerced.text))
     (kind,) = coerced.kinds
     article = "a date" if wanted in ("date", "datetime") else f"a {wanted}"
     problem = Problem(

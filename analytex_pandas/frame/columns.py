@@ -172,14 +172,19 @@ def together(errors: Sequence[UnsendableError]) -> UnsendableError:
 
 def validity(array: pa.Array) -> Mask:
     """Return which rows of an array have a value; much faster than ``is_valid`` where that takes NumPy's form."""
+    if not array.null_count:
+        return np.ones(len(array), bool)
     bitmap = array.buffers()[0]
-    if not array.null_count or bitmap is None:  # types without a bitmap keep their gaps elsewhere
-        valid: Mask = (
-            array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else np.ones(len(array), bool)
-        )
+    if bitmap is None:  # some types keep their gaps elsewhere
+        valid: Mask = array.is_valid().to_numpy(zero_copy_only=False)
         return valid
     bits = np.frombuffer(bitmap, np.uint8)
     return np.unpackbits(bits, count=array.offset + len(array), bitorder="little")[array.offset :].view(bool)
+
+
+def bitmap_of(valid: Mask) -> pa.Buffer:
+    """Return a mask of the rows that have a value as Arrow keeps it."""
+    return pa.py_buffer(np.packbits(valid, bitorder="little"))
 
 
 def text_buffers(
@@ -228,7 +233,7 @@ def without(text: pa.Array, rows: Rows) -> pa.Array:
         TEXT,
         len(text),
         [
-            pa.py_buffer(np.packbits(valid, bitorder="little")),
+            bitmap_of(valid),
             offsets.slice(text.offset * OFFSET_BYTES, (len(text) + 1) * OFFSET_BYTES),
             pa.py_buffer(b"") if data is None else data,
         ],

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT
+from analytex_pandas.frame.columns import TEXT, validity
 from analytex_pandas.frame.hashing import Hashes, hashes, mixed, seed_of
 from analytex_pandas.frame.numbers import FIXED_POINT_DIGITS
 
@@ -127,7 +127,7 @@ def cell_digests(column: Column, exists: Hashes, salt: bytes) -> Hashes:
     found = salted(hashes(text, seed_of(salt, column.json_type)), exists)
     if not column.text.null_count:
         return found
-    valid = column.text.is_valid().to_numpy(zero_copy_only=False)
+    valid = validity(column.text)
     if column.sends_null:
         return np.where(valid, found, nulls(exists, salt))
     return np.where(valid, found, ABSENT)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 
-from analytex_pandas.frame.columns import text_buffers
+from analytex_pandas.frame.columns import integers_of, text_buffers
 from analytex_pandas.frame.views import INLINE, views_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def hashes(text: pa.Array, seed: int = 0) -> Hashes:
         if not len(text.dictionary):
             return np.zeros(len(text), np.uint64)
         distinct = hashes(text.dictionary, seed)
-        found: Hashes = distinct[text.indices.fill_null(0).to_numpy(zero_copy_only=False)]
+        found: Hashes = distinct[integers_of(text.indices, 0)]
         return found
     data, offsets = text_buffers(text)
     starts, sizes = offsets[:-1] - offsets[0], np.diff(offsets)

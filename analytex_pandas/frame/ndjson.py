@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, integers_of, text_buffers, validity
+from analytex_pandas.frame.columns import TEXT, bitmap_of, integers_of, text_buffers, validity
 from analytex_pandas.frame.labels import concat_rows
 from analytex_pandas.frame.mosaic import Mosaic
 from analytex_pandas.frame.views import Bytes, Integers, inline_views, with_replaced
@@ -170,7 +170,7 @@ def escaped(text: pa.Array) -> pa.Array:
         return text
     escape = escape_few if len(at) < len(text) else escape_many
     escaped_data, moved = escape(used, at, offsets - offsets[0])
-    bitmap = pa.py_buffer(np.packbits(validity(text), bitorder="little")) if text.null_count else None
+    bitmap = bitmap_of(validity(text)) if text.null_count else None
     return pa.Array.from_buffers(TEXT, len(text), [bitmap, pa.py_buffer(moved), escaped_data])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.frame.arrow_types import without_views
+from analytex_pandas.frame.arrow_types import holds, without_views
 from analytex_pandas.frame.columns import Cells, Coded, RawColumn
 
 PLAIN_FAMILIES = frozenset({"string", "boolean", "integer", "date", "empty"})
@@ -157,10 +157,4 @@ def is_settled(column: pd.Series[Any]) -> bool:
 
 def holds_map(type_: pa.DataType) -> bool:
     """Tell whether a type has maps in it; flattened they are other properties in each batch."""
-    if isinstance(type_, pa.BaseExtensionType):
-        return holds_map(type_.storage_type)
-    if pa.types.is_dictionary(type_) or pa.types.is_run_end_encoded(type_):
-        return holds_map(type_.value_type)
-    return pa.types.is_map(type_) or any(
-        holds_map(type_.field(number).type) for number in range(type_.num_fields)
-    )
+    return holds(type_, pa.types.is_map)

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, Coerced, Problem
+from analytex_pandas.frame.columns import TEXT, Coerced, Problem, integers_of
 from analytex_pandas.frame.numbers import fixed_point
 from analytex_pandas.frame.temporal import dates, timestamps
 
@@ -54,7 +54,7 @@ def by_distinct(
 ) -> tuple[list[Any], np.ndarray[Any, Any], tuple[Problem, ...]]:
     """Return what `read` makes of each distinct text, each row's place in that (-1: none), and the unreadable rows."""
     encoded = text if isinstance(text.type, pa.DictionaryType) else text.dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    codes = integers_of(encoded.indices, -1)
     values: list[Any] = []
     failures: dict[tuple[str, str], list[int]] = {}
     for code, distinct in enumerate(encoded.dictionary.to_pylist()):

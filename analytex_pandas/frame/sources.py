@@ -216,10 +216,10 @@ def frame_batches(
 def spans(rows: int, size: BatchSize) -> Iterator[tuple[int, int]]:
     """Yield where each batch of so many rows begins and ends; an empty frame has one, too, which shows its columns."""
     stop = 0
-    while not stop or stop < rows:
+    while True:
         first, stop = stop, min(stop + rows_at_once(rows - stop, size), rows)
         yield first, stop
-        if not rows:
+        if stop == rows:
             return
 
 

@@ -30,7 +30,7 @@ NO_ROWS: Rows = np.array([], np.int64)
 def dates(array: pa.Array) -> Coerced:
     """Return dates as ``2024-01-15``."""
     array = pc.cast(array, pa.date32(), safe=False)
-    days, outside = written_days(integers_of(array, 0))
+    days, outside = writable_days(integers_of(array, 0))
     text = date_texts(days, valid_but(array, outside))
     return Coerced(text, STRING, plain=True, problems=out_of_range(outside))
 
@@ -47,7 +47,7 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
         present = validity(array)
         seconds, problems = to_utc(seconds, present, timezone)
     days, clock = divided(seconds, SECONDS_A_DAY)
-    days, outside = written_days(days)
+    days, outside = writable_days(days)
     problems = (*out_of_range(outside), *problems)
     nanoseconds = fractions * np.int64(10**9 // UNITS[array.type.unit])
     without_text = np.concatenate([problem.rows for problem in problems]) if problems else NO_ROWS
@@ -64,7 +64,7 @@ def times(array: pa.Array) -> Coerced:
     return Coerced(text, STRING, plain=True)
 
 
-def written_days(days: Integers) -> tuple[Integers, Rows]:
+def writable_days(days: Integers) -> tuple[Integers, Rows]:
     """Return days with those that ISO 8601 cannot write replaced by one that it can, and where they are."""
     if not len(days) or (days.min() >= FIRST_DAY and days.max() <= LAST_DAY):
         return days, NO_ROWS

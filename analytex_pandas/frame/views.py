@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, Mask
+from analytex_pandas.frame.columns import TEXT, Mask, bitmap_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ def texts_at(data: Bytes, starts: Integers, sizes: Integers, valid: Mask | None 
 
 def plain_text(views: Views, buffers: Sequence[pa.Buffer], valid: Mask | None = None) -> pa.Array:
     """Return views into some buffers as ``large_string``: the texts are copied, one behind the other."""
-    bitmap = None if valid is None or valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    bitmap = None if valid is None or valid.all() else bitmap_of(valid)
     count = views.nbytes // WHOLE.itemsize
     array = pa.Array.from_buffers(pa.string_view(), count, [bitmap, pa.py_buffer(views), *buffers])
     return cast(array, TEXT)

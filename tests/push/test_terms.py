@@ -148,9 +148,11 @@ def test_ctrl_c_leaves_the_push_running_and_says_how_to_come_back(
     wait_until(lambda: push.counts["in_flight"])
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     threading.Timer(0.05, _thread.interrupt_main).start()
-    with pytest.raises(KeyboardInterrupt) as caught:
-        push.wait()
-    signal.signal(signal.SIGINT, before)
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            push.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
     (note,) = caught.value.__notes__
     assert push.id in note
     assert "apd.resume" in note
