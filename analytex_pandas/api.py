@@ -110,8 +110,9 @@ def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
         Column or index level that holds the user's company. The default is used if it is there; None turns it off.
     properties : list of labels, or dict of label to str, optional
         The columns that are sent, or column → property name. By default all others, under their own names.
-    types : dict of label to {"string", "number", "boolean", "date", "datetime"}, optional
-        What columns are to become. A cell that has no such meaning makes its row invalid.
+    types : dict of label to {"string", "number", "boolean", "date", "datetime"}, or "string", optional
+        What columns are to become; ``"string"`` alone sends all properties as text. A cell that has no such meaning
+        makes its row invalid. Ids are always text.
     nulls : {"omit", "send"}, default "omit"
         ``"omit"`` leaves a missing value out, so that nothing in the profile is overwritten; ``"send"`` sends null.
     nested : {"raise", "json", "flatten"}, default "raise"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from analytex_pandas import settings
 from analytex_pandas.errors import AnalytexError, AuthenticationError, ValidationError
+from analytex_pandas.frame.options import Rule, checked, checked_options
 from analytex_pandas.frame.plan import Plan, changes_table
 from analytex_pandas.planning import export, make_plan, remake_plan, write_ndjson
 from analytex_pandas.settings import Kind
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analytex_pandas.frame.document import PlanDocument
+    from analytex_pandas.frame.options import Options
     from analytex_pandas.planning import Watched
     from analytex_pandas.push.bindings import Bindings
     from analytex_pandas.push.changes import Recall
@@ -94,6 +96,7 @@ class Effects:
         spool = plan.store
         if not isinstance(spool, Spool):
             raise TypeError("Only a plan with records on disk can be pushed.")
+        wait, progress = checked("wait", wait), checked("progress", progress)
         client = self.client or default_client()
         if self.compared is not None and plan.options.only_changed:
             check_current(self.compared, plan.kind)
@@ -225,9 +228,25 @@ def presented(push: Push, wait: bool | None, progress: bool | None) -> Push:
 
 def plan(data: Any, kind: Kind, given: dict[str, Any], *, progress: bool | None = None) -> Plan:
     """Return the plan of a push."""
+    client = checked_client(given.pop("client", None))
+    options = checked_options(kind, given)
     watched = watching(progress)
-    client, memory = compared_with(kind, given)
-    return make_plan(data, kind, given, Effects(client, memory), memory=memory, watched=watched)
+    client, memory = compared_with(kind, options, client)
+    return make_plan(data, kind, options, Effects(client, memory), memory=memory, watched=watched)
+
+
+def checked_client(client: Any) -> Client | None:
+    """Return the client that was given, if it is one."""
+    from analytex_pandas.service.client import Client  # light until used
+
+    def check(value: Any) -> Client | None:
+        if not isinstance(value, Client | None):
+            raise TypeError
+        return value
+
+    takes = "an apd.Client, as apd.connect() returns it, or None for the connected one,"
+    found: Client | None = checked("client", client, Rule(takes, check))
+    return found
 
 
 def watching(progress: bool | None) -> Watched | None:
@@ -239,27 +258,29 @@ def watching(progress: bool | None) -> Watched | None:
     return watched
 
 
-def compared_with(kind: Kind, given: dict[str, Any]) -> tuple[Client | None, Recall | None]:
-    """Return the client that was given, and what its account has acknowledged where that matters to a plan.
+def compared_with(kind: Kind, options: Options, client: Client | None) -> tuple[Client | None, Recall | None]:
+    """Return the client of a plan, and what its account has acknowledged where that matters to a plan.
 
     The account has to be known where only what changed is sent, and for ``strict``; else what is remembered of the
     connected one makes notes.
     """
     from analytex_pandas.push.changes import recall  # light until used
 
-    client = given.pop("client", None)
-    if given.get("only_changed") or given.get("strict"):
+    if options.only_changed or options.strict:
         client = client or default_client()
     whose = client or connected()
     if whose is None or not (journal().exists() or client):
         return client, None
-    return client, recall(journal(), account_of(whose), kind, types_only=not given.get("only_changed"))
+    return client, recall(journal(), account_of(whose), kind, types_only=not options.only_changed)
 
 
 def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: dict[str, Any]) -> list[Path]:
     """Write records as NDJSON files."""
-    client, memory = compared_with(kind, given)
-    return write_ndjson(data, directory, kind, given, Effects(client), memory=memory, watched=watching(None))
+    kind, target = checked("kind", kind), checked("directory", directory)
+    client = checked_client(given.pop("client", None))
+    options = checked_options(kind, given)
+    client, memory = compared_with(kind, options, client)
+    return write_ndjson(data, target, kind, options, Effects(client), memory=memory, watched=watching(None))
 
 
 def forget(kind: Kind | None, client: Client | None) -> None:
@@ -276,7 +297,7 @@ def forget(kind: Kind | None, client: Client | None) -> None:
 def push(data: Any, kind: Kind, given: Mapping[str, Any]) -> Push:
     """Plan and push in one go."""
     options = dict(given)
-    wait, progress = options.pop("wait", None), options.pop("progress", None)
+    wait, progress = (checked(name, options.pop(name, None)) for name in ("wait", "progress"))
     if options.get("client") is None:
         options["client"] = default_client()  # a missing key is said before a long plan, not after
     return plan(data, kind, options, progress=progress).push(wait=wait, progress=progress)

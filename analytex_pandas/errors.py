@@ -16,12 +16,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import difflib
+import enum
+import reprlib
+import unicodedata
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from analytex_pandas.push.push import Push
+
+LINE = 200
+"""Characters of a foreign value that a message repeats."""
+LIMITED = reprlib.Repr()
+LIMITED.maxstring = LIMITED.maxother = LIMITED.maxlong = 2 * LINE
 
 INVALID_COLUMNS = {
     "position": "int64",
@@ -144,3 +157,86 @@ class PushError(AnalytexError):
     push : Push
         The push; its ``errors``, ``counts`` and ``retry()`` tell and mend what happened.
     """
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Make an error of ours of whatever foreign data raise when they are looked at; `what` begins its message."""
+    try:
+        yield
+    except (AnalytexError, MemoryError):
+        raise
+    except Exception as error:
+        raise ValidationError(f"{what}: {reason(error)}.") from error
+
+
+def reason(error: Exception) -> str:
+    """Return an exception as part of a message."""
+    return f"{type(error).__name__}: {one_line(lambda: str(error))}".rstrip(".: ")
+
+
+def one_line(text: Callable[[], str], width: int = LINE) -> str:
+    """Return a foreign object's text on one line that can be printed, or why it has none."""
+    try:
+        line = " ".join(part.strip() for part in text().splitlines())
+    except Exception as error:  # noqa: BLE001  # a foreign object may raise whatever it likes
+        return f"<it raises {type(error).__name__}>"
+    line = line.encode("utf-8", "backslashreplace").decode("utf-8")
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def code(value: Any, width: int = LINE) -> str:
+    """Return a value as code that gives it back when it is typed, on one line."""
+    return one_line(lambda: written(value), width)
+
+
+def written(value: Any) -> str:
+    """Return a value as code: NumPy's scalars as Python's, those of pandas with ``pd.``."""
+    if isinstance(value, np.generic) and value.dtype.kind in "biufSU":
+        value = value.item()
+    if type(value) is tuple:
+        return f"({', '.join(map(written, value))}{',' * (len(value) == 1)})"
+    if value is pd.NA or value is pd.NaT:
+        return "pd.NA" if value is pd.NA else "pd.NaT"
+    if isinstance(value, float) and not np.isfinite(value):
+        return f"float('{value}')"
+    if isinstance(value, enum.Enum):
+        return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, pd.Interval):
+        return f"pd.Interval({written(value.left)}, {written(value.right)}, closed={value.closed!r})"
+    text = LIMITED.repr(value)
+    return f"pd.{text}" if isinstance(value, pd.Timestamp | pd.Timedelta | pd.Period) else text
+
+
+def did_you_mean(wanted: Any, known: Iterable[Any], most: int = 1) -> str:
+    """Return a hint at what may have been meant, as code; empty where nothing is near.
+
+    What reads the same and is another (``0`` and ``"0"``, ``é`` in one character and in two) comes first, and is shown
+    so that the difference is seen.
+    """
+    text = folded(wanted)
+    by_text: dict[str, list[Any]] = {}
+    for one in known:
+        for name in (
+            one,
+            *(one if isinstance(one, tuple) else ()),
+        ):  # a column of a MultiIndex by one of its levels
+            by_text.setdefault(folded(name), []).append(one)
+    near = difflib.get_close_matches(text, by_text, most)
+    shown = dict.fromkeys(shown_beside(wanted, one) for match in near for one in by_text[match])
+    names = [name for name in shown if name != code(wanted)]
+    return f" Did you mean {' or '.join(names[:most])}?" if names else ""
+
+
+def folded(value: Any) -> str:
+    """Return how a value reads, whatever its case and the spaces around it."""
+    return unicodedata.normalize("NFKC", one_line(lambda: str(value))).casefold().strip()
+
+
+def shown_beside(wanted: Any, one: Any) -> str:
+    """Return a near match as code, with what tells it from `wanted` where the two read the same."""
+    if folded(one) != folded(wanted):
+        return code(one)
+    if isinstance(one, str) == isinstance(wanted, str):
+        return ascii(one) if isinstance(one, str) else code(one)
+    return f"{code(one)} ({'text' if isinstance(one, str) else 'not text'})"

@@ -10,28 +10,30 @@ import secrets
 import shutil
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from analytex_pandas import settings
-from analytex_pandas.errors import AnalytexError, ValidationError, empty_report
+from analytex_pandas.errors import AnalytexError, ValidationError, empty_report, translated
 from analytex_pandas.frame.draft import draft
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
-from analytex_pandas.frame.options import checked_options
+from analytex_pandas.frame.options import checked
 from analytex_pandas.frame.plan import Plan, document_of
+from analytex_pandas.frame.strangers import named
 from analytex_pandas.push.locks import plan_lock
 from analytex_pandas.push.spool import Scratch, Spool, private
 from analytex_pandas.readers import read_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from analytex_pandas.frame.columns import RawBatch
     from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.frame.fingerprints import Memory
     from analytex_pandas.frame.ndjson import ChunkSize
+    from analytex_pandas.frame.options import Options
     from analytex_pandas.frame.plan import Effects
     from analytex_pandas.frame.sources import Source
     from analytex_pandas.push.locks import DriverLock
@@ -46,7 +48,7 @@ BYTES_A_CELL = 24
 def make_plan(
     data: Any,
     kind: Kind,
-    given: Mapping[str, Any],
+    options: Options,
     effects: Effects,
     *,
     memory: Memory | None = None,
@@ -58,26 +60,26 @@ def make_plan(
     Its records wait in the state directory, or below `place`. `memory` is what the account has acknowledged, where
     that is known; `watched` shows how far the reading is.
     """
-    options = checked_options(kind, given)
-    source = read_source(data)
-    if watched is not None:
-        every, show = source.batches, watched
-        source = dataclasses.replace(source, batches=lambda: show(every(), source.rows))
-    plan_id = new_id()
-    state = settings.private_directory(settings.state_directory())
-    sweep(state)
-    owner = plan_lock(state, plan_id)
-    owner.acquire()
-    spool = spool_of(plan_id) if place is None else Spool(place / f".{plan_id}")
-    scratch = Scratch(spool.directory)
-    try:
-        spool.check_room(expected_bytes(source))
-        outcome = draft(source, options, kind, spool, scratch, workers(source), memory)
-        document = document_of(outcome, plan_id, kind, options)
-    except BaseException:
-        scratch.delete()
-        drop(spool, owner)
-        raise
+    with translated(f"This input ({named(data)}) cannot be planned"):
+        source = read_source(data)
+        if watched is not None:
+            every, show = source.batches, watched
+            source = dataclasses.replace(source, batches=lambda: show(every(), source.rows))
+        plan_id = new_id()
+        state = settings.private_directory(settings.state_directory())
+        sweep(state)
+        owner = plan_lock(state, plan_id)
+        owner.acquire()
+        spool = spool_of(plan_id) if place is None else Spool(place / f".{plan_id}")
+        scratch = Scratch(spool.directory)
+        try:
+            spool.check_room(expected_bytes(source))
+            outcome = draft(source, options, kind, spool, scratch, workers(source), memory)
+            document = document_of(outcome, plan_id, kind, options)
+        except BaseException:
+            scratch.delete()
+            drop(spool, owner)
+            raise
     scratch.delete()
     plan = Plan(document, spool, effects)
     weakref.finalize(plan, drop_unpushed, spool, owner, plan.taken)
@@ -146,9 +148,9 @@ def export(plan: Plan, directory: str | Path) -> list[Path]:
 
 def write_ndjson(
     data: Any,
-    directory: str | Path,
+    directory: Path,
     kind: Kind,
-    given: Mapping[str, Any],
+    options: Options,
     effects: Effects,
     *,
     memory: Memory | None = None,
@@ -158,8 +160,8 @@ def write_ndjson(
 
     The chunks are spooled beside where they go and then moved, so that each byte is written once.
     """
-    plan = make_plan(data, kind, given, effects, memory=memory, place=Path(directory), watched=watched)
-    spool = Spool(Path(directory) / f".{plan.id}")
+    plan = make_plan(data, kind, options, effects, memory=memory, place=directory, watched=watched)
+    spool = Spool(directory / f".{plan.id}")
     try:
         plan.check()
         paths = free_paths(plan, directory)
@@ -172,8 +174,7 @@ def write_ndjson(
 
 def free_paths(plan: Plan, directory: str | Path) -> list[Path]:
     """Return where the chunks of a plan go, if nothing stands there yet."""
-    target = Path(directory)
-    target.mkdir(parents=True, exist_ok=True)
+    target: Path = checked("directory", directory)
     paths = [target / f"{plan.kind}-{size.number:05d}.ndjson" for size in plan.document.chunks]
     there = [path for path in paths if path.exists()]
     if there:
@@ -209,8 +210,9 @@ def remake_plan(
     scratch = Scratch(spool.directory)
     options = dataclasses.replace(parent.options, canary=0, invalid="raise", only_changed=False, strict=False)
     try:
-        source = read_source(fixed)
-        outcome = draft(source, options, parent.kind, spool, scratch, workers(source))
+        with translated(f"What is in fixed ({named(fixed)}) cannot be planned"):
+            source = read_source(fixed)
+            outcome = draft(source, options, parent.kind, spool, scratch, workers(source))
         document = document_of(outcome, spool.directory.name, parent.kind, options)
         unsendable = document.invalid[document.invalid["id"].isin(places)]
         if len(unsendable):

@@ -1,13 +1,80 @@
-"""Arrow arrays of views → arrays of the types that every kernel knows: views can be neither taken nor filtered."""
+"""Arrow arrays → arrays that every kernel knows: views can be neither taken nor filtered, nor all chunks joined."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+
+def joined(chunks: Sequence[pa.Array]) -> pa.Array:
+    """Return arrays of one type as one array of the same values, whatever dictionaries they have."""
+    kind = chunks[0].type
+    if len(chunks) == 1:
+        return chunks[0]
+    if not holds(kind, pa.types.is_dictionary):
+        return pa.concat_arrays(chunks)
+    if isinstance(kind, pa.BaseExtensionType):
+        return joined([chunk.storage for chunk in chunks])
+    if pa.types.is_dictionary(kind):
+        return joined_codes([(chunk.indices, chunk.dictionary) for chunk in chunks])
+    if pa.types.is_run_end_encoded(kind):
+        return joined_codes([(run_numbers(chunk), chunk.values) for chunk in chunks])
+    if pa.types.is_union(kind):  # is refused for its type
+        return pa.nulls(sum(map(len, chunks)), kind)
+    missing = pa.concat_arrays([chunk.is_null() for chunk in chunks])
+    if pa.types.is_struct(kind):
+        children = [joined(parts) for parts in zip(*(chunk.flatten() for chunk in chunks), strict=True)]
+        fields = [field.with_type(child.type) for field, child in zip(kind, children, strict=True)]
+        return pa.StructArray.from_arrays(children, fields=fields, mask=missing)
+    lengths = np.concatenate([item_counts(chunk) for chunk in chunks])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    if pa.types.is_map(kind):
+        spans = [(int(chunk.offsets[0].as_py()), int(chunk.offsets[-1].as_py())) for chunk in chunks]
+        keys, items = (
+            joined(
+                [part.slice(first, stop - first) for part, (first, stop) in zip(parts, spans, strict=True)]
+            )
+            for parts in ([chunk.keys for chunk in chunks], [chunk.items for chunk in chunks])
+        )
+        return pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, items, mask=missing)
+    items = joined([chunk.flatten() for chunk in chunks])
+    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), items, mask=missing)
+
+
+def joined_codes(chunks: Sequence[tuple[pa.Array, pa.Array]]) -> pa.DictionaryArray:
+    """Return codes into values, each chunk with its own, as codes into the values of all; one may be there twice.
+
+    Arrow unifies dictionaries of some types only, without nulls and as far as the indices reach, and takes the bits
+    of half floats for numbers. Equal floats are not always the same: one zero has a sign.
+    """
+    alike = not holds(chunks[0][1].type, pa.types.is_floating)
+    codes, dictionaries, start = [], [chunks[0][1]], 0
+    for indices, values in chunks:
+        if values is not dictionaries[-1] and not (alike and values.equals(dictionaries[-1])):
+            start += len(dictionaries[-1])
+            dictionaries.append(values)
+        codes.append(pc.add(indices.cast(pa.int64()), start))
+    return pa.DictionaryArray.from_arrays(pa.concat_arrays(codes), joined(dictionaries))
+
+
+def run_numbers(array: pa.Array) -> pa.Array:
+    """Return which of its runs each row of an array of runs of equal values is of."""
+    ends = array.run_ends.to_numpy(zero_copy_only=False)
+    return pa.array(np.searchsorted(ends, np.arange(array.offset, array.offset + len(array)), side="right"))
+
+
+def item_counts(array: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return how many items each list, or map, of an array takes of what lies behind them."""
+    if pa.types.is_map(array.type):  # a missing one may take some, too
+        counts: np.ndarray[Any, np.dtype[np.int64]] = np.diff(array.offsets.to_numpy().astype(np.int64))
+        return counts
+    return np.asarray(pc.fill_null(pc.list_value_length(array), 0), np.int64)
 
 
 def without_views(array: pa.Array) -> pa.Array:
@@ -33,11 +100,13 @@ def has_views(kind: pa.DataType) -> bool:
 
 def holds(kind: pa.DataType, sought: Callable[[pa.DataType], bool]) -> bool:
     """Tell whether a type is one that is sought, or has one within it."""
+    if sought(kind):
+        return True
     if isinstance(kind, pa.BaseExtensionType):
         return holds(kind.storage_type, sought)
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return holds(kind.value_type, sought)
-    return sought(kind) or any(holds(kind.field(number).type, sought) for number in range(kind.num_fields))
+    return any(holds(kind.field(number).type, sought) for number in range(kind.num_fields))
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:

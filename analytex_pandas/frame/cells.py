@@ -14,6 +14,7 @@ import enum
 import ipaddress
 import pathlib
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -22,16 +23,21 @@ import pandas as pd
 import pyarrow as pa
 
 from analytex_pandas.frame.columns import (
+    DURATION,
+    NUMBER,
     STRING,
     TEXT,
     Cells,
     Coerced,
+    Kinds,
     Problem,
     RawColumn,
     Traits,
     UnsendableError,
+    json_type_of,
     together,
 )
+from analytex_pandas.frame.mends import HALF_A_PAIR, INFINITE, TOO_MANY_DIGITS, column_mended
 from analytex_pandas.frame.moments import TICKS, is_calendrical, nanoseconds, seconds, wall_day, within
 from analytex_pandas.frame.nested import NotEncodable, add_flattened, is_nested, nested_texts
 from analytex_pandas.frame.numbers import NOT_FINITE, fixed_point
@@ -50,6 +56,7 @@ if TYPE_CHECKING:
 
 
 INVALID_TEXT = "invalid_text"
+NESTED = "list or dict"
 PLAIN_FAMILIES = {
     "string": TEXT,
     "boolean": pa.bool_(),
@@ -119,7 +126,8 @@ def assembled(parts: Sequence[tuple[np.ndarray[Any, Any], Coerced]], length: int
     for at, part in parts:
         text[at] = np.array(part.text.to_pylist() or [None], dtype=object)[: len(at)]
         problems += [Problem(at[problem.rows], problem.code, problem.message) for problem in part.problems]
-        kinds = part.traits.kinds or dict.fromkeys(part.kinds, len(at) - part.text.null_count)
+        present = len(at) - part.text.null_count
+        kinds = part.traits.kinds or dict.fromkeys([part.family] if part.family else part.kinds, present)
         traits += Traits(**{**vars(part.traits), "kinds": kinds})
     kinds_found = frozenset(kind for _, part in parts for kind in part.kinds)
     plain = all(part.plain for _, part in parts)
@@ -189,10 +197,7 @@ def strings(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
         return coerce(pa.array([str.__str__(cell) for cell in cells], TEXT), policy)
     clean = cells.copy()
     clean[bad] = None
-    message = (
-        "The text holds half a surrogate pair, which no encoding can write; mend it with "
-        ".str.encode('utf-16', 'surrogatepass').str.decode('utf-16', 'replace')."
-    )
+    message = column_mended("The text holds half a surrogate pair, which no encoding can write", HALF_A_PAIR)
     sound = pa.array([None if cell is None else str.__str__(cell) for cell in clean], TEXT)
     coerced = coerce(sound, policy)[""]
     if policy.wanted is None:
@@ -211,7 +216,11 @@ def is_unicode(cell: str) -> bool:
 
 def texts(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
     """Return objects whose usual string is what is sent."""
-    return coerce(pa.array([str(cell) for cell in cells], TEXT), policy)
+    columns = coerce(pa.array([str(cell) for cell in cells], TEXT), policy)
+    kinds = Counter(type(cell).__name__ for cell in cells)
+    return (
+        {"": dataclasses.replace(columns[""], traits=Traits(kinds=kinds))} if not policy.wanted else columns
+    )
 
 
 def enums(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
@@ -244,7 +253,7 @@ def decimals(
 def finite_decimal(number: decimal.Decimal) -> str:
     """Return the digits of a Decimal that has some."""
     if not number.is_finite():
-        raise NotEncodable(NOT_FINITE, "An infinite number has no JSON; make it missing or finite.")
+        raise NotEncodable(NOT_FINITE, INFINITE)
     return fixed_point(number)
 
 
@@ -256,12 +265,12 @@ def longs(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:  
 def long_double(number: Any) -> str:
     """Return the shortest digits of a long double."""
     if not np.isfinite(number):
-        raise NotEncodable(NOT_FINITE, "An infinite number has no JSON; make it missing or finite.")
+        raise NotEncodable(NOT_FINITE, INFINITE)
     return fixed_point(decimal.Decimal(np.format_float_scientific(number, unique=True)))
 
 
 def digits(
-    numbers: Sequence[Any], text: Callable[[Any], str], policy: Policy, traits: Traits
+    numbers: Sequence[Any], text: Callable[[Any], str], policy: Policy, traits: Traits, kinds: Kinds = NUMBER
 ) -> dict[str, Coerced]:
     """Return numbers that Arrow has no type for as their digits."""
     from analytex_pandas.frame.coerce import as_wanted  # the two know each other
@@ -276,11 +285,9 @@ def digits(
             failures.setdefault((error.code, error.message), []).append(row)
         except ValueError:  # Python refuses to write integers of more than some thousand digits
             written.append(None)
-            failures.setdefault(("number_too_long", "The number has too many digits."), []).append(row)
+            failures.setdefault(("number_too_long", TOO_MANY_DIGITS), []).append(row)
     problems = tuple(Problem(np.array(rows), code, message) for (code, message), rows in failures.items())
-    coerced = Coerced(
-        pa.array(written, TEXT), frozenset({"number"}), plain=True, problems=problems, traits=traits
-    )
+    coerced = Coerced(pa.array(written, TEXT), kinds, plain=True, problems=problems, traits=traits)
     return {"": as_wanted(coerced, policy)}
 
 
@@ -313,7 +320,7 @@ def timedeltas(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerce
     try:
         counts = pa.array([span // TICKS[unit] for span in spans], pa.int64())
     except (OverflowError, pa.ArrowInvalid):
-        return digits(spans, seconds, policy, Traits())
+        return digits(spans, seconds, policy, Traits(), DURATION)
     return coerce(counts.cast(pa.duration(unit)), policy)
 
 
@@ -332,14 +339,17 @@ def nested(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
     if policy.nested == "raise":
         raise UnsendableError(
             f"holds values of type {', '.join(kinds)}, which are no JSON primitives",
-            'nested="json" sends JSON text, nested="flatten" makes properties of dicts',
+            'nested="json" sends JSON text'
+            + ', nested="flatten" makes properties of dicts'
+            * all(isinstance(cell, Mapping) for cell in cells),
             range(min(len(cells), 3)),
         )
     if policy.nested == "json":
         from analytex_pandas.frame.coerce import as_wanted  # the two know each other
 
         found = nested_texts(cells, lambda value: scalar_text(value, policy, coerce))
-        coerced = dataclasses.replace(coerce(found.text, policy_inside(policy))[""], kinds=STRING)
+        coerced = coerce(found.text, policy_inside(policy))[""]
+        coerced = dataclasses.replace(coerced, kinds=STRING, family=NESTED)
         return {"": as_wanted(with_problems(coerced, found.problems), policy, "A list or dict")}
     others = [row for row, cell in enumerate(cells) if not isinstance(cell, Mapping)]
     if others:
@@ -417,8 +427,7 @@ def scalar_text(value: Any, policy: Policy, coerce: Coerce) -> tuple[str, str] |
     text = coerced.text[0].as_py()
     if text is None:
         return None
-    (kind,) = coerced.kinds
-    return kind, text
+    return json_type_of(coerced.kinds), text
 
 
 def policy_inside(policy: Policy) -> Policy:

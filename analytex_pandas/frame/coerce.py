@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas import settings
-from analytex_pandas.frame import numbers, parse, temporal
-from analytex_pandas.frame.cells import coerce_cells, policy_inside
+from analytex_pandas.frame import mends, numbers, parse, temporal
+from analytex_pandas.frame.arrow_types import run_numbers
+from analytex_pandas.frame.cells import NESTED, coerce_cells, policy_inside
 from analytex_pandas.frame.columns import (
     BOOLEAN,
+    DURATION,
     NUMBER,
     STRING,
     TEXT,
@@ -93,8 +95,18 @@ def coerce_arrow(array: pa.Array, policy: Policy) -> Coerced:
         return nothing(len(array))
     for holds, convert in CONVERSIONS:
         if holds(array.type):
-            return convert(array, policy)
+            coerced = convert(array, policy)
+            return coerced if policy.wanted else dataclasses.replace(coerced, family=family_of(array.type))
     raise refusal(array.type)
+
+
+def family_of(type_: pa.DataType) -> str:
+    """Return what the values of a type are, where that says more than their JSON type."""
+    if pa.types.is_timestamp(type_):
+        return "naive datetime" if type_.tz is None else "aware datetime"
+    if pa.types.is_nested(type_):
+        return NESTED
+    return "date" if pa.types.is_date(type_) else "time" if pa.types.is_time(type_) else ""
 
 
 def nothing(rows: int) -> Coerced:
@@ -109,7 +121,20 @@ def coerce_coded(column: Coded, policy: Policy) -> dict[str, Coerced]:
         distinct = coerce(column.values, policy)
     except UnsendableError as error:
         raise together([at_rows(one, column.codes) for one in error.every]) from None
+    if any(len(one.traits.kinds) > 1 or one.traits.beyond_double for one in distinct.values()):
+        return coerce(decoded(column), policy)  # notes count rows
     return {suffix: spread(coerced, column.codes) for suffix, coerced in distinct.items()}
+
+
+def decoded(column: Coded) -> RawColumn:
+    """Return a coded column with the value of each row in its place."""
+    if isinstance(column.values, pa.Array):
+        return column.values.take(column.codes)
+    if isinstance(column.values, Coded):
+        return Coded(column.values.codes.take(column.codes), column.values.values)
+    cells = np.empty(len(column.values) + 1, dtype=object)  # the last is what a missing code of -1 finds
+    cells[:-1] = column.values
+    return cells[integers_of(column.codes, -1)]
 
 
 def at_rows(error: UnsendableError, codes: pa.Array) -> UnsendableError:
@@ -122,9 +147,7 @@ def at_rows(error: UnsendableError, codes: pa.Array) -> UnsendableError:
 
 def runs(array: pa.Array) -> Coded:
     """Return an array of runs of equal values as a coded column; Arrow decodes few types of them itself."""
-    ends = array.run_ends.to_numpy(zero_copy_only=False)
-    places = np.arange(array.offset, array.offset + len(array))
-    return Coded(pa.array(np.searchsorted(ends, places, side="right")), array.values)
+    return Coded(run_numbers(array), array.values)
 
 
 def only_used(column: Coded) -> Coded:
@@ -144,6 +167,8 @@ def only_used(column: Coded) -> Coded:
 
 def taken(values: RawColumn, places: Rows) -> RawColumn:
     """Return the values at some places."""
+    if isinstance(values, pa.RunEndEncodedArray):
+        values = runs(values)
     if isinstance(values, Coded):
         return Coded(values.codes.take(pa.array(places)), values.values)
     return values[places] if isinstance(values, np.ndarray) else values.take(pa.array(places))
@@ -222,6 +247,13 @@ def storage(array: pa.Array) -> RawColumn:
         )
     if name == "arrow.bool8":
         return pc.not_equal(array.storage, pa.scalar(0, pa.int8()))
+    if name == "arrow.fixed_shape_tensor":
+        return tensors(array)
+    if name == "arrow.opaque":
+        kind = array.type
+        raise UnsendableError(
+            f"holds {kind.vendor_name}'s {kind.type_name.upper()}, which Arrow cannot read", OPAQUE
+        )
     if name in (PERIOD, INTERVAL):
         distinct = array.storage.cast(pa.int64()).dictionary_encode() if name == PERIOD else None
         if distinct is None:
@@ -229,6 +261,18 @@ def storage(array: pa.Array) -> RawColumn:
         periods = pa.ExtensionArray.from_storage(array.type, distinct.dictionary).to_pandas().astype(object)
         return Coded(distinct.indices, np.array(periods, dtype=object))
     return array.storage
+
+
+def tensors(array: pa.Array) -> pa.Array:
+    """Return tensors of one shape as lists of lists, which is how JSON has them."""
+    shape, size = array.type.shape, array.storage.type.list_size
+    axes = array.type.permutation or range(len(shape))
+    order = np.arange(size).reshape(shape).transpose(axes)
+    places = (array.offset + np.arange(len(array)))[:, None] * size + order.ravel()
+    nested = array.storage.values.take(pa.array(places.ravel()))
+    for length in order.shape[:0:-1]:
+        nested = pa.FixedSizeListArray.from_arrays(nested, length)
+    return pa.FixedSizeListArray.from_arrays(nested, order.shape[0], mask=array.is_null())
 
 
 def strings(array: pa.Array, policy: Policy) -> Coerced:
@@ -274,16 +318,16 @@ def booleans(array: pa.Array, policy: Policy) -> Coerced:
 
 def times(array: pa.Array, policy: Policy) -> Coerced:
     """Return times of day as text."""
-    return as_wanted(temporal.times(array), policy)
+    return as_wanted(temporal.times(array), policy, "A time of day")
 
 
 def dates(array: pa.Array, policy: Policy) -> Coerced:
     """Return dates as text; as datetimes they are their midnight."""
     if policy.wanted == "datetime":
-        return temporal.timestamps(pc.cast(pc.cast(array, pa.date32()), pa.timestamp("s")), policy.timezone)
+        return temporal.midnights(array, policy.timezone)
     if policy.wanted == "date":
         return temporal.dates(array)
-    return as_wanted(temporal.dates(array), policy)
+    return as_wanted(temporal.dates(array), policy, "A date")
 
 
 def timestamps(array: pa.Array, policy: Policy) -> Coerced:
@@ -292,7 +336,7 @@ def timestamps(array: pa.Array, policy: Policy) -> Coerced:
         return temporal.dates(temporal.wall_dates(array))
     if policy.wanted == "datetime":
         return temporal.timestamps(array, policy.timezone)
-    return as_wanted(temporal.timestamps(array, policy.timezone), policy)
+    return as_wanted(temporal.timestamps(array, policy.timezone), policy, "A datetime")
 
 
 def nested(array: pa.Array, policy: Policy) -> Coerced:
@@ -312,20 +356,23 @@ def as_wanted(coerced: Coerced, policy: Policy, what: str = "") -> Coerced:
         return coerced
     if wanted == "string":
         return dataclasses.replace(coerced, kinds=STRING)
-    if wanted == "boolean" and coerced.kinds == NUMBER:
+    if wanted == "number" and coerced.kinds == DURATION:
+        return dataclasses.replace(coerced, kinds=NUMBER)
+    if wanted == "boolean" and coerced.kinds in (NUMBER, DURATION):
         as_booleans = parse.booleans_of_numbers(coerced.text)
         return parse.with_problems(as_booleans, coerced.problems)
-    present = np.flatnonzero(validity(coerced.text))
-    (kind,) = coerced.kinds
-    article = "a date" if wanted in ("date", "datetime") else f"a {wanted}"
-    problem = Problem(
-        present,
-        f"not_a_{wanted}".removesuffix("time"),
-        f"{what or f'A {kind}'} is not {article}; nothing says how to read it as one.",
-    )
+    present = validity(coerced.text)
+    code = f"not_a_{wanted}".removesuffix("time")
+    if wanted in ("date", "datetime") and coerced.kinds == NUMBER:
+        problems = parse.dates_of_numbers(coerced.text.cast(TEXT), present, code)
+    else:
+        (kind,) = coerced.kinds
+        article = "a date" if wanted in ("date", "datetime") else f"a {wanted}"
+        message = mends.of_another_type(what or f"A {kind}", article, is_flag=coerced.kinds == BOOLEAN)
+        problems = (Problem(np.flatnonzero(present), code, message),)
     kinds = NUMBER if wanted == "number" else BOOLEAN if wanted == "boolean" else STRING
     text = pa.nulls(len(coerced.text), TEXT)
-    return Coerced(text, kinds, plain=True, problems=(*coerced.problems, problem))
+    return Coerced(text, kinds, plain=True, problems=(*coerced.problems, *problems))
 
 
 def checked_length(coerced: Coerced) -> Coerced:
@@ -344,8 +391,10 @@ def checked_length(coerced: Coerced) -> Coerced:
     rows = np.flatnonzero(too_long.to_numpy(zero_copy_only=False))
     if not len(rows):
         return coerced
-    message = (
-        f"The text is longer than the {settings.MAX_STRING_CHARACTERS:,} characters that the service takes."
+    message = mends.column_mended(
+        f"The text is longer than the {settings.MAX_STRING_CHARACTERS:,} characters that the service takes; "
+        "to cut it",
+        mends.cut(settings.MAX_STRING_CHARACTERS),
     )
     return parse.with_problems(coerced, (Problem(rows, "string_too_long", message),))
 
@@ -358,9 +407,10 @@ def check_type(type_: pa.DataType, policy: Policy) -> None:
         if policy.nested == "raise":
             raise UnsendableError(
                 f"holds {type_}, which is no JSON primitive",
-                'nested="json" sends JSON text, nested="flatten" makes properties of structs',
+                'nested="json" sends JSON text'
+                + ', nested="flatten" makes properties of it' * has_fields(type_),
             )
-        if policy.nested == "flatten" and not (pa.types.is_struct(type_) or pa.types.is_map(type_)):
+        if policy.nested == "flatten" and not has_fields(type_):
             raise UnsendableError(
                 f"holds {type_}, which has no fields to flatten", 'nested="json" sends JSON text'
             )
@@ -368,11 +418,18 @@ def check_type(type_: pa.DataType, policy: Policy) -> None:
         raise refusal(type_)
 
 
+def has_fields(type_: pa.DataType) -> bool:
+    """Tell whether a type can be flattened."""
+    return bool(pa.types.is_struct(type_) or pa.types.is_map(type_))
+
+
 def refusal(type_: pa.DataType) -> UnsendableError:
     """Return the error for a type that has no JSON."""
-    return UnsendableError(f"holds {type_}, which has no JSON form", WAYS_OUT)
+    alias = " (a column of polars' type Object comes so, too)" * pa.types.is_fixed_size_binary(type_)
+    return UnsendableError(f"holds {type_}{alias}, which has no JSON form", WAYS_OUT)
 
 
+OPAQUE = "cast it where it comes from (a number to DECIMAL or VARCHAR), or leave it out with properties=[…]"
 WAYS_OUT = "convert it (to text or numbers), or leave it out with properties=[…]"
 
 CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array, Policy], Coerced]], ...] = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +22,14 @@ TEXT = pa.large_string()
 OFFSET_BYTES = 8
 
 JsonKind = Literal["string", "number", "boolean"]
-Kinds = frozenset[JsonKind]
+ValueKind = Literal["string", "number", "boolean", "duration"]
+"""A duration is a number of seconds, but beside plain numbers another family of values."""
+Kinds = frozenset[ValueKind]
 
 STRING: Kinds = frozenset({"string"})
 NUMBER: Kinds = frozenset({"number"})
 BOOLEAN: Kinds = frozenset({"boolean"})
+DURATION: Kinds = frozenset({"duration"})
 NOTHING: Kinds = frozenset()
 
 
@@ -77,9 +80,39 @@ class Problem:
     message: str
 
 
+KEPT = 50
+"""Different texts of a kind that a note remembers."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """Cells worth a note: how many, and the first different ones."""
+
+    count: int
+    texts: tuple[str, ...]
+
+    def __add__(self, other: Sighting) -> Sighting:
+        texts = dict.fromkeys((*self.texts, *other.texts))
+        return Sighting(self.count + other.count, tuple(texts)[:KEPT])
+
+
+Countable = TypeVar("Countable", int, Sighting)
+
+
+def added(one: Mapping[str, Countable], other: Mapping[str, Countable]) -> Mapping[str, Countable]:
+    """Return two mappings as one, with the sum of what both have."""
+    both = dict(one)
+    for key, value in other.items():
+        both[key] = both[key] + value if key in both else value
+    return both
+
+
 @dataclass(frozen=True)
 class Traits:
-    """What a careful colleague would point out about a column; counts of cells, to be added up over batches."""
+    """What a careful colleague would point out about a column; counts of cells, to be added up over batches.
+
+    `kinds` counts the values by their family, `seen` has what looks odd by what is odd about it.
+    """
 
     present: int = 0
     missing: int = 0
@@ -88,14 +121,11 @@ class Traits:
     beyond_double: int = 0
     dates_as_text: int = 0
     looked_at: int = 0
-    spaces_around: int = 0
     kinds: Mapping[str, int] = field(default_factory=dict)
+    seen: Mapping[str, Sighting] = field(default_factory=dict)
     example: str | None = None
 
     def __add__(self, other: Traits) -> Traits:
-        kinds = dict(self.kinds)
-        for kind, count in other.kinds.items():
-            kinds[kind] = kinds.get(kind, 0) + count
         return Traits(
             self.present + other.present,
             self.missing + other.missing,
@@ -104,8 +134,8 @@ class Traits:
             self.beyond_double + other.beyond_double,
             self.dates_as_text + other.dates_as_text,
             self.looked_at + other.looked_at,
-            self.spaces_around + other.spaces_around,
-            kinds,
+            added(self.kinds, other.kinds),
+            added(self.seen, other.seen),
             self.example if self.example is not None else other.example,
         )
 
@@ -124,6 +154,8 @@ class Coerced:
         The JSON types of the values; with more than one the column is sent as strings.
     plain : bool
         True when no character of `text` needs escaping in a JSON string.
+    family : str
+        What the values were, where that says more than their JSON type, such as ``date``.
     """
 
     text: pa.Array
@@ -131,6 +163,15 @@ class Coerced:
     plain: bool = False
     problems: tuple[Problem, ...] = ()
     traits: Traits = Traits()
+    family: str = ""
+
+
+def json_type_of(kinds: Kinds) -> JsonKind:
+    """Return the JSON type of a column that has values of these kinds: text where there are several, or none."""
+    if len(kinds) != 1:
+        return "string"
+    (kind,) = kinds
+    return "number" if kind == "duration" else kind
 
 
 class UnsendableError(Exception):

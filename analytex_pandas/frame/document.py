@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analytex_pandas.errors import INVALID_COLUMNS
-from analytex_pandas.frame.labels import restored_index, tag, untag
+from analytex_pandas.frame.labels import Escaped, index_of, restored_index, tag, untag
 from analytex_pandas.frame.ndjson import ChunkSize
 from analytex_pandas.frame.options import Options
 
@@ -143,7 +143,8 @@ class PlanDocument:
             values = [value_of(record, sent["property"], self.id_columns) for record in records]
             label = sent["column"] if sent["column"] not in columns else sent["property"]
             columns[label] = restored(values, sent["dtype"], index)
-        frame = pd.DataFrame(columns, index=index)
+        odd = any(isinstance(label, Escaped) for label in columns)
+        frame = pd.DataFrame(columns, index=index, columns=index_of(list(columns)) if odd else None)
         if not records:
             frame.index = pd.Index(
                 [], dtype=object, name=self.index_names[0] if len(self.index_names) == 1 else None

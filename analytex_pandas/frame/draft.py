@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from analytex_pandas import settings
+from analytex_pandas.errors import code
 from analytex_pandas.frame import duplicates
 from analytex_pandas.frame.columns import Coerced, Field, RawBatch, Traits
 from analytex_pandas.frame.fingerprints import Tally, add_tallies, of_lines
@@ -26,7 +27,7 @@ from analytex_pandas.frame.reports import invalid_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
-    from analytex_pandas.frame.columns import JsonKind, Mask
+    from analytex_pandas.frame.columns import Kinds, Mask
     from analytex_pandas.frame.fingerprints import Comparison, Memory
     from analytex_pandas.frame.hashing import Hashes
     from analytex_pandas.frame.options import Options
@@ -78,7 +79,7 @@ class Draft:
 
     fields: dict[str, Field] = field(default_factory=dict)
     traits: dict[str, Traits] = field(default_factory=dict)
-    kinds: dict[str, frozenset[JsonKind]] = field(default_factory=dict)
+    kinds: dict[str, Kinds] = field(default_factory=dict)
     id_traits: Traits = Traits()  # noqa: RUF009  # frozen
     company_traits: Traits | None = None
     reports: list[Report] = field(default_factory=list)
@@ -125,7 +126,7 @@ class Draft:
             other = self.fields.get(name, batch.origins[name])
             if not same(other.label, batch.origins[name].label):
                 self.wrong += wrong_names(
-                    [(repr(other.label), name), (repr(batch.origins[name].label), name)]
+                    [(code(other.label), name), (code(batch.origins[name].label), name)]
                 )
             behind = Traits(missing=self.rows) if name not in self.traits else self.traits[name]
             self.fields.setdefault(name, batch.origins[name])
@@ -251,7 +252,7 @@ def encoded_when_settled(  # the two readings have one signature  # noqa: PLR091
         outcome.wrong += wrong
     outcome.drop_hollow()
     if len(outcome.fields) > settings.MAX_PROPERTIES:
-        outcome.wrong += wrong_names([(repr(origin.label), name) for name, origin in outcome.fields.items()])
+        outcome.wrong += wrong_names([(code(origin.label), name) for name, origin in outcome.fields.items()])
     if outcome.wrong and (outcome.layout is None or outcome.layout.id is None):
         return
     types = merged_types(outcome.kinds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import uuid
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytex_pandas import settings
 from analytex_pandas.frame import cells as cell_families
 from analytex_pandas.frame.coerce import (
     Policy,
@@ -23,6 +25,7 @@ from analytex_pandas.frame.coerce import (
     storage,
 )
 from analytex_pandas.frame.columns import (
+    KEPT,
     STRING,
     TEXT,
     Cells,
@@ -30,20 +33,62 @@ from analytex_pandas.frame.columns import (
     Coerced,
     Problem,
     RawColumn,
+    Sighting,
     Traits,
     text_buffers,
     without,
 )
-from analytex_pandas.frame.numbers import EXACT_WHOLE
+from analytex_pandas.frame.mends import (
+    EXPONENT,
+    HALF_A_PAIR,
+    LABEL,
+    MEND,
+    UNSEEN,
+    VALUES,
+    WRITTEN_BY_TOOLS,
+    column_mended,
+    mended,
+)
+from analytex_pandas.frame.numbers import EXACT_DIGITS_BELOW, EXACT_WHOLE, Floats
 from analytex_pandas.frame.parse import with_problems
 
 PLAIN = Policy()
-UTF8_FROM = 0x80
 SPACE = 0x20
+DELETE = 0x7F
+"""From here up a byte is no character that one sees, or the first or last of one outside ASCII."""
 MAX_DIGITS = 4_000
 """Python refuses to write integers of a few more digits than this."""
 TOO_LONG = ("invalid_id", "This {id} is a number of thousands of digits, which is no id.")
 NOT_WHOLE = ("invalid_id", "This {id} is no whole number; an id is text or a whole number.")
+MISSING = mended("There is no {id}; to leave such rows out", f"df = df.dropna(subset=[{LABEL}])")
+BLANK = "This {id} is blank"
+UNSEEN_ONLY = "This {id} has only characters that no one sees"
+TOO_MANY_CHARACTERS = "This {id} is longer than the service takes"
+FIT = {
+    BLANK: f"{VALUES}.astype(str).str.strip() != ''",
+    UNSEEN_ONLY: f"~{VALUES}.astype(str).str.fullmatch(r'[{UNSEEN}]*')",
+    NOT_WHOLE[1]: f"{VALUES}.map(lambda cell: not pd.api.types.is_number(cell) or float(cell).is_integer())",
+    TOO_LONG[
+        1
+    ]: f"{VALUES}.map(lambda cell: not pd.api.types.is_number(cell) or abs(cell) < 10**{MAX_DIGITS})",
+    "id_too_large": f"{VALUES}.map(lambda cell: not pd.api.types.is_float(cell) or abs(cell) < 2**{{bits}})",
+    "string_too_long": f"{VALUES}.astype(str).str.len() <= {settings.MAX_STRING_CHARACTERS:_}",
+}
+"""Message or code of an invalid id → the code that finds the others."""
+BITS = re.compile(r"2\^(\d+)")
+AS_TEXT = {"invalid_id": f"{VALUES}.astype(str)", cell_families.INVALID_TEXT: HALF_A_PAIR}
+"""Code of an invalid id → the code that makes an id of it."""
+
+UNSEEN_RE2 = re.sub(r"\\u(....)", r"\\x{\1}", UNSEEN)
+INSIDE = f"(?s)[^{UNSEEN_RE2}].*[{UNSEEN_RE2.replace('x20', 'x1f')}].*[^{UNSEEN_RE2}]"
+LONGEST_FLOAT = 40
+LONGEST_MISSING = max(map(len, WRITTEN_BY_TOOLS))
+MISSING_TEXTS = pa.array(sorted(WRITTEN_BY_TOOLS), TEXT)
+LOOKS_MISSING = np.zeros((256, LONGEST_MISSING + 1), bool)
+LOOKS_MISSING[[ord(text[0]) for text in WRITTEN_BY_TOOLS], [len(text) for text in WRITTEN_BY_TOOLS]] = True
+"""By first byte and length, so that few texts have to be compared."""
+STARTS_NUMBER = np.isin(np.arange(256), list(b"+-0123456789"))
+OUTSIDE = (np.arange(256) <= SPACE) | (np.arange(256) >= DELETE)
 
 
 def ids(column: RawColumn, name: str, *, optional: bool = False) -> Coerced:
@@ -59,23 +104,41 @@ def ids(column: RawColumn, name: str, *, optional: bool = False) -> Coerced:
         True when a missing id leaves its row valid.
     """
     found = id_texts(column)
-    found = checked_length(with_problems(found, blanks(found.text, name)))
+    found = checked_length(with_problems(found, blanks(found.text)))
     text = without(
         found.text, np.concatenate([np.array([], np.int64), *(problem.rows for problem in found.problems)])
     )
-    problems = tuple(named(problem, name) for problem in found.problems)
+    problems = tuple(named(problem, name, optional=optional) for problem in found.problems)
     if not optional:
         reported = {row for problem in problems for row in problem.rows.tolist()}
         empty = np.flatnonzero(text.is_null()).tolist() if text.null_count else []
         missing = [row for row in empty if row not in reported]
         if missing:
-            problems = (*problems, Problem(np.array(missing), "missing_id", f"There is no {name}."))
-    return dataclasses.replace(found, text=text, kinds=STRING, problems=problems)
+            problems = (*problems, named(Problem(np.array(missing), "missing_id", MISSING), name))
+    traits = dataclasses.replace(found.traits, seen={} if found.plain else oddities(text))
+    return dataclasses.replace(found, text=text, kinds=STRING, problems=problems, traits=traits)
 
 
-def named(problem: Problem, name: str) -> Problem:
-    """Return the problem with the id's name in its message."""
-    return dataclasses.replace(problem, message=problem.message.replace("{id}", name))
+def named(problem: Problem, name: str, *, optional: bool = False) -> Problem:
+    """Return the problem with the id's name, and the way out, in its message.
+
+    Where the id is optional a row may do without; else the row is left out.
+    """
+    message = TOO_MANY_CHARACTERS if problem.code == "string_too_long" else problem.message
+    if MEND not in message:
+        fit = FIT.get(message) or FIT.get(problem.code)
+        message = message.removesuffix(".")
+        if fit is None:
+            message = column_mended(f"{message}. To make ids of them", AS_TEXT[problem.code])
+        else:
+            bits = BITS.search(message)
+            fit = fit.replace("{bits}", bits[1] if bits else "")
+            message = (
+                column_mended(f"{message}; to leave such ids out", f"{VALUES}.where({fit})")
+                if optional
+                else mended(f"{message}; to leave such rows out", f"df = df[{fit}]")
+            )
+    return dataclasses.replace(problem, message=message.replace("{id}", name))
 
 
 def id_texts(column: RawColumn) -> Coerced:
@@ -108,19 +171,22 @@ def arrow_ids(array: pa.Array) -> Coerced:
     if pa.types.is_integer(kind):
         return Coerced(pc.cast(array, TEXT), STRING, plain=True)
     if pa.types.is_floating(kind):
-        return float_ids(array)
+        return float_ids(array.to_numpy(zero_copy_only=False))
     if pa.types.is_decimal(kind):
         return decimal_ids(array)
     return wrong_type(array, str(kind))
 
 
-def float_ids(array: pa.Array) -> Coerced:
-    """Return whole floats as their digits: an integer column with gaps is one of floats in pandas."""
-    values = array.to_numpy(zero_copy_only=False).astype(np.float64)
+def float_ids(values: Floats) -> Coerced:
+    """Return whole floats as their digits: an integer column with gaps is one of floats in pandas.
+
+    They are judged at their own width, since a narrow one has rounded whole numbers much sooner.
+    """
+    bound = EXACT_DIGITS_BELOW.get(values.dtype.name, EXACT_WHOLE)
     present = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         whole = present & (values == np.trunc(values)) & np.isfinite(values)
-    small = whole & (np.abs(values) < EXACT_WHOLE)
+    small = whole & (np.abs(values) < bound)
     digits = np.zeros(len(values), np.int64)
     digits[small] = values[small].astype(np.int64)
     text = pc.cast(pa.array(digits, mask=~small), TEXT)
@@ -137,7 +203,8 @@ def float_ids(array: pa.Array) -> Coerced:
             *problem(
                 whole & ~small,
                 "id_too_large",
-                "This {id} is a float from 2^53 up, whose last digits may be lost; read the column as text or Int64.",
+                f"This {{id}} is a {values.dtype.name} from 2^{int(bound).bit_length() - 1} up, whose last digits may "
+                "be lost; read the column as text or Int64.",
             ),
         ),
         traits=Traits(floats=int(present.sum()), whole_floats=int(small.sum())),
@@ -205,7 +272,7 @@ def cell_id(cell: Any, family: str) -> str | tuple[str, str]:
     if family == "integer" or (family == "enum" and isinstance(cell, int)):
         return whole_number(int(cell))
     if family in ("half", "single", "long", "float"):
-        return first_of(float_ids(pa.array([float(cell)])))
+        return first_of(float_ids(np.array([cell])))
     if family == "decimal" and cell.is_finite():
         if cell.adjusted() >= MAX_DIGITS:
             return TOO_LONG
@@ -230,24 +297,67 @@ def first_of(coerced: Coerced) -> str | tuple[str, str]:
     return str(coerced.text[0].as_py())
 
 
-def blanks(text: pa.Array, name: str) -> tuple[Problem, ...]:
-    """Return the problem of ids that are empty or nothing but white space."""
+def blanks(text: pa.Array) -> tuple[Problem, ...]:
+    """Return the problem of ids that are empty, or nothing but what no one sees."""
     edges = first_bytes(text)
     # only a text that begins with a space, or outside ASCII, or not at all can be blank
-    suspects = np.flatnonzero((edges <= SPACE) | (edges >= UTF8_FROM))
+    suspects = np.flatnonzero((edges <= SPACE) | (edges >= DELETE))
     if not len(suspects):
         return ()
     those = text.take(pa.array(suspects))
-    blank = pc.fill_null(pc.equal(pc.binary_length(pc.utf8_trim_whitespace(those)), 0), fill_value=False)
-    rows = suspects[blank.to_numpy(zero_copy_only=False)]
-    return (Problem(rows, "blank_id", f"This {name} is blank."),) if len(rows) else ()
+    blank = flags(pc.match_substring_regex(those, f"^[{UNSEEN_RE2}]*$"))
+    white = flags(pc.equal(pc.binary_length(pc.utf8_trim_whitespace(those)), 0))
+    return (*problem_at(suspects[blank & white], BLANK), *problem_at(suspects[blank & ~white], UNSEEN_ONLY))
 
 
-def spaces_around(text: pa.Array) -> int:
-    """Return how many ids begin or end with white space."""
-    suspects = np.flatnonzero((first_bytes(text) <= SPACE) | (last_bytes(text) <= SPACE))
-    those = text.take(pa.array(suspects)).drop_null()
-    return int(pc.sum(pc.not_equal(those, pc.utf8_trim_whitespace(those))).as_py() or 0) if len(those) else 0
+def oddities(text: pa.Array) -> dict[str, Sighting]:
+    """Return what of ids that are text is likely not meant: see `notes.ID_NOTES`."""
+    first, last = first_bytes(text), last_bytes(text)
+    sizes = np.diff(text_buffers(text)[1])
+    found = {}
+    rows = np.flatnonzero(sizes <= LONGEST_MISSING)
+    rows = rows[LOOKS_MISSING.take(first[rows].astype(np.int64) * (LONGEST_MISSING + 1) + sizes[rows])]
+    if len(rows):
+        those = text.take(pa.array(rows))
+        found["missing"] = sighting(those, pc.is_in(those, MISSING_TEXTS))
+    rows = np.flatnonzero(STARTS_NUMBER.take(first))
+    rows = rows[STARTS_NUMBER.take(last[rows]) & (sizes[rows] <= LONGEST_FLOAT)]
+    if len(rows):
+        those = text.take(pa.array(rows))
+        found["floats"] = sighting(those, pc.match_substring_regex(those, r"^[+-]?[0-9]+[.]0+$"))
+        found["exponents"] = sighting(those, pc.match_substring_regex(those, rf"^{EXPONENT}$"))
+    rows = np.flatnonzero(OUTSIDE.take(first) | OUTSIDE.take(last))
+    if len(rows):
+        those = text.take(pa.array(rows))
+        trimmed = pc.utf8_trim_whitespace(those)
+        unseen = pc.match_substring_regex(trimmed, f"^[{UNSEEN_RE2}]|[{UNSEEN_RE2}]$")
+        found["spaces"] = sighting(those, pc.and_(pc.not_equal(those, trimmed), pc.invert(unseen)))
+        found["unseen"] = sighting(those, unseen)
+    data, offsets = text_buffers(text)
+    characters = data[offsets[0] : offsets[-1]].view(np.int8)
+    # as signed bytes those outside ASCII are below zero
+    if len(characters) and (characters.min() < SPACE or characters.max() == DELETE):
+        found["inside"] = sighting(text, pc.match_substring_regex(text, INSIDE))
+    return {what: seen for what, seen in found.items() if seen.count}
+
+
+def sighting(text: pa.Array, which: pa.Array) -> Sighting:
+    """Return the texts of a mask as a sighting."""
+    those = text.filter(which).drop_null()
+    return Sighting(len(those), tuple(those.unique()[:KEPT].to_pylist()))
+
+
+def flags(which: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return an Arrow mask as NumPy's, False where it is null."""
+    mask: np.ndarray[Any, np.dtype[np.bool_]] = pc.fill_null(which, fill_value=False).to_numpy(
+        zero_copy_only=False
+    )
+    return mask
+
+
+def problem_at(rows: np.ndarray[Any, np.dtype[np.int64]], message: str) -> tuple[Problem, ...]:
+    """Return the problem of blank ids at some rows, if there are any."""
+    return (Problem(rows, "blank_id", message),) if len(rows) else ()
 
 
 def first_bytes(text: pa.Array) -> np.ndarray[Any, np.dtype[np.uint8]]:

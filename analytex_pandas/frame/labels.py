@@ -17,12 +17,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from analytex_pandas.frame.arrow_types import run_numbers, without_views
+from analytex_pandas.frame.cells import is_unicode
+from analytex_pandas.frame.pandas_columns import one_array
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
 POSITION = "position"
 METADATA_KEY = b"analytex.labels"
 TAGGED = "tagged"
+WRITABLE_BITS = 13_000
+"""Bits of the integers that Python writes as digits: it refuses those of more than 4,300 digits."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,9 @@ def index_arrays(index: pd.Index[Any]) -> RangeLabels | list[pa.Array]:
 
 def level_array(level: pd.Index[Any]) -> pa.Array:
     """Return one index level as an Arrow array; values of several types become tagged text."""
-    if level.dtype != object:
+    if forgets_missing(level):
+        pass  # tagged text remembers what a missing label was
+    elif level.dtype != object:
         try:
             array = decoded(pa.array(level, from_pandas=True))
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError):
@@ -99,12 +107,23 @@ def level_array(level: pd.Index[Any]) -> pa.Array:
     return pa.array([tagged(value) for value in level], pa.large_string()).dictionary_encode()
 
 
+def forgets_missing(level: pd.Index[Any]) -> bool:
+    """Tell whether a level has missing labels that Arrow's null would give back as others: NA, or NaN beside text."""
+    dtype = level.dtype
+    return (
+        isinstance(dtype, pd.api.extensions.ExtensionDtype) and dtype.na_value is not pd.NaT and level.hasnans
+    )
+
+
 def decoded(labels: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return labels as one array, each with its own value: a dictionary of text stands for tagged text alone."""
-    array = labels.combine_chunks() if isinstance(labels, pa.ChunkedArray) else labels
-    if pa.types.is_run_end_encoded(array.type):
-        array = pa.array(array.to_pylist(), array.type.value_type)
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    array = one_array(labels) if isinstance(labels, pa.ChunkedArray) else labels
+    while pa.types.is_run_end_encoded(array.type) or pa.types.is_dictionary(array.type):
+        if pa.types.is_dictionary(array.type):
+            array = without_views(array.dictionary).take(array.indices)
+        else:
+            array = without_views(array.values).take(run_numbers(array))
+    return array
 
 
 def storable(label: pa.Array) -> tuple[pa.Array, str]:
@@ -152,9 +171,31 @@ def restored_index(rows: pa.Table, names: Sequence[Hashable]) -> pd.Index[Any]:
     """Return the index of the rows of a rows table, under the names it had in the input."""
     values = labels(rows)
     if len(names) > 1:
-        return pd.MultiIndex.from_tuples(values, names=list(names))
-    index: pd.Index[Any] = pd.Index(values, name=names[0] if names else None, tupleize_cols=False)
+        levels = [index_of(level) for level in zip(*values, strict=True)]
+        return pd.MultiIndex.from_arrays(levels, names=list(names))
+    return index_of(values, names[0] if names else None)
+
+
+def index_of(values: Sequence[Any], name: Hashable = None) -> pd.Index[Any]:
+    """Return labels as an index; of text that is no Unicode, which pandas' own dtype for text does not take, too."""
+    if any(isinstance(value, Escaped) for value in values):
+        return pd.Index(values, dtype=object, name=name, tupleize_cols=False)
+    index: pd.Index[Any] = pd.Index(values, name=name, tupleize_cols=False)
     return index
+
+
+class Escaped(str):
+    """Text with half a surrogate pair: equal to the text that it is of, but shown as what can be printed."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self.encode(errors="backslashreplace").decode()
+
+
+def printable(label: Any) -> Any:
+    """Return a label, or whatever else, as one that can be printed and is equal to it."""
+    return Escaped(label) if isinstance(label, str) and not is_unicode(label) else label
 
 
 def tagged(value: Any) -> str:
@@ -165,9 +206,14 @@ def tagged(value: Any) -> str:
 def tag(value: Any) -> Any:
     """Return a scalar as what JSON can hold, its type told where JSON would not tell it."""
     if (
-        value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and value == value)  # noqa: PLR0124  # only NaN differs from itself
-    ):  # NaN
+        value is None
+        or isinstance(value, str | bool)
+        or (isinstance(value, int) and value.bit_length() < WRITABLE_BITS)
+        or (isinstance(value, float) and value == value)  # noqa: PLR0124  # only NaN differs from itself
+    ):
         return value
+    if isinstance(value, int):  # of more digits than Python writes
+        return {"int": hex(value)}
     if isinstance(value, tuple):
         return {"tuple": [tag(item) for item in value]}
     if isinstance(value, np.generic) and not isinstance(value, np.datetime64 | np.timedelta64):
@@ -196,6 +242,7 @@ TAGS: tuple[tuple[str, Any, Any], ...] = (
     ("Period", pd.Period, lambda value: [str(value), value.freqstr]),
     ("Decimal", decimal.Decimal, str),
     ("UUID", uuid.UUID, str),
+    ("bytes", bytes, bytes.hex),
     ("Interval", pd.Interval, lambda value: [tag(value.left), tag(value.right), value.closed]),
 )
 
@@ -204,6 +251,7 @@ UNTAGS: dict[str, Any] = {
     "NaT": lambda _: pd.NaT,
     "NA": lambda _: pd.NA,
     "float": float,
+    "int": lambda text: int(text, 16),
     "Timestamp": pd.Timestamp,
     "date": dt.date.fromisoformat,
     "time": dt.time.fromisoformat,
@@ -211,6 +259,7 @@ UNTAGS: dict[str, Any] = {
     "Period": lambda parts: pd.Period(parts[0], freq=parts[1]),
     "Decimal": decimal.Decimal,
     "UUID": uuid.UUID,
+    "bytes": bytes.fromhex,
     "Interval": lambda parts: pd.Interval(untag(parts[0]), untag(parts[1]), closed=parts[2]),
 }
 
@@ -225,4 +274,4 @@ def untag(document: Any) -> Any:
     if isinstance(document, dict):
         ((name, content),) = document.items()
         return UNTAGS[name](content)
-    return document
+    return printable(document)

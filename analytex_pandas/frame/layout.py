@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
+import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analytex_pandas import settings
-from analytex_pandas.errors import ValidationError
+from analytex_pandas.errors import ValidationError, code, did_you_mean
 from analytex_pandas.frame.cells import is_unicode
 from analytex_pandas.frame.coerce import Policy
-from analytex_pandas.frame.parse import shown
+from analytex_pandas.frame.mends import UNSEEN
 from analytex_pandas.frame.reports import said
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def unsendable(wrong: Sequence[str], invalid: pd.DataFrame) -> ValidationError:
     if len(invalid):
         lines.append(
             f"Rows cannot be sent either, {invalid['position'].nunique():,} of those that were read; the first is "
-            f"{said(invalid.to_dict('records')[0])} All are in this error's .report."
+            f"{said(invalid.to_dict('records')[0])}\n  All are in this error's .report."
         )
     return ValidationError("\n- ".join(["The frame cannot be sent as it is:", *lines]), invalid)
 
@@ -91,43 +92,69 @@ def layout(
         company = found(fields, options.company_id)
         if company is None and options.company_id_named and not partial:
             wrong.append(
-                f"There is no column or index level {options.company_id!r} for company_id."
+                f"There is no column or index level {code(options.company_id)} for company_id."
                 f"{near(fields, options.company_id)} company_id=None sends users without their company."
             )
     taken = {field for field in (id_field, company) if field is not None}
     chosen, unknown = choose(fields, options, taken)
-    types = dict(options.types)
+    whole = options.types if isinstance(options.types, str) else None
+    types = {} if isinstance(options.types, str) else {key(label): wanted for label, wanted in options.types}
     if not partial:
-        wrong += [f"properties: there is no column {label!r}.{near(fields, label)}" for label in unknown]
-        columns = {field.label for field in fields}
-        wrong += [
-            f"types: there is no column {label!r}.{near(fields, label)}"
-            for label in types
-            if label not in columns
-        ]
+        wrong += [f"properties: there is no column {code(label)}.{near(fields, label)}" for label in unknown]
+        wrong += wrong_types(fields, options, taken - {field for field, _ in chosen})
     properties = tuple(
-        Property(field, name, Policy(types.get(field.label), options.timezone, options.nested))
+        Property(field, name, Policy(types.get(key(field.label), whole), options.timezone, options.nested))
         for field, name in chosen
     )
-    wrong += wrong_names([(repr(part.field.label), part.name) for part in properties])
+    wrong += wrong_names([(code(part.field.label), part.name) for part in properties])
     return Layout(id_field, company, tuple(part for part in properties if is_unicode(part.name))), wrong
+
+
+def wrong_types(fields: Sequence[Field], options: Options, ids: AbstractSet[Field]) -> list[str]:
+    """Return what to say of types that are asked of no column, or of one whose values are ids and nothing else."""
+    if isinstance(options.types, str):
+        return []
+    columns = {key(field.label) for field in fields}
+    only_ids = {key(field.label) for field in ids}
+    return [
+        f"types: {code(label)} holds ids, and they are always sent as text; leave it out of types."
+        if key(label) in only_ids
+        else f"types: there is no column {code(label)}.{near(fields, label)}"
+        for label, _ in options.types
+        if key(label) in only_ids or key(label) not in columns
+    ]
 
 
 def ambiguous(fields: Sequence[Field], labels: AbstractSet[Hashable | None]) -> list[str]:
     """Return what to say of columns that share the name of one that holds ids."""
     counts = Counter(
-        field.name for field in fields if not field.is_index for label in labels if same(field.label, label)
+        code(field.label)
+        for field in fields
+        if not field.is_index
+        for label in labels
+        if same(field.label, label)
     )
     return [
-        f"{count} columns have the name {name!r}, which holds ids; rename the others, or drop them."
+        f"{count} columns have the name {name}, which holds ids; rename the others, or drop them."
         for name, count in counts.items()
         if count > 1
     ]
 
 
 def same(one: Hashable, other: Hashable) -> bool:
-    """Tell whether two labels are one; ``pd.NA`` compares to neither True nor False."""
-    return one is other or (one is not pd.NA and other is not pd.NA and bool(one == other))
+    """Tell whether two labels are one; ``pd.NA`` compares to neither True nor False, NaN equals not even itself."""
+    if one is other or key(one) is key(other):
+        return True
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one is not pd.NA and other is not pd.NA and bool(one == other)
+
+
+def key(label: Hashable) -> Hashable:
+    """Return a label as one that finds itself in a dict: every NaN as the same."""
+    if isinstance(label, tuple):
+        return tuple(map(key, label))
+    return math.nan if isinstance(label, float) and math.isnan(label) else label
 
 
 def choose(
@@ -156,22 +183,20 @@ def missing_id(fields: Sequence[Field], label: Hashable, kind: Kind) -> str:
     """Return what to say when the id column does not exist."""
     name = "user_id" if kind == "users" else "company_id"
     return (
-        f"There is no column or index level {label!r} for {name}.{near(fields, label)} "
+        f"There is no column or index level {code(label)} for {name}.{near(fields, label)} "
         f"Name the one that holds the id: {name}=…; an index without a name gets one by df.rename_axis(…)."
     )
 
 
 def near(fields: Iterable[Field], label: Hashable) -> str:
     """Return a hint at the columns that a label may have meant, else at those there are."""
-    names = [field.name for field in fields]
-    folded = {name.casefold().strip(): name for name in names}
-    matches = difflib.get_close_matches(str(label).casefold().strip(), folded, 3, cutoff=0.6)
-    if matches:
-        return f" Did you mean {' or '.join(repr(folded[match]) for match in matches)}?"
-    if not names:
+    there = [field.label for field in fields]
+    if hint := did_you_mean(label, there, 3):
+        return hint
+    if not there:
         return " The frame has no columns."
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f" Its columns: {', '.join(shown(name) for name in names[:SHOWN])}{more}."
+    more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+    return f" Its columns: {', '.join(code(one) for one in there[:SHOWN])}{more}."
 
 
 def wrong_names(named: Sequence[tuple[str, str]]) -> list[str]:
@@ -194,7 +219,7 @@ def wrong_names(named: Sequence[tuple[str, str]]) -> list[str]:
                 f"The property of column {column[:60]} has a name of {len(name)} characters; the service takes "
                 f"{settings.MAX_PROPERTY_NAME_CHARACTERS}. Rename it with properties={{column: name}}."
             )
-        if not name.strip():
+        if re.fullmatch(f"[{UNSEEN}]*", name):
             wrong.append(
                 f"The property of column {column} has no name; give it one with properties={{column: name}}."
             )

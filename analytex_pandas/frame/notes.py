@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from typing import TYPE_CHECKING
 
+from analytex_pandas.errors import did_you_mean
+from analytex_pandas.frame.columns import json_type_of
+from analytex_pandas.frame.mends import (
+    EXPONENT,
+    LABEL,
+    UNSEEN,
+    UNSEEN_BUT_SPACE,
+    VALUES,
+    WRITTEN_BY_TOOLS,
+    column_mended,
+    filled,
+    mended,
+    replaced,
+    shown,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
-    from analytex_pandas.frame.columns import Coerced, JsonKind, Traits
+    from analytex_pandas.frame.columns import Coerced, Field, Kinds, Traits
 
 SAMPLE = 20
 """Present values of a batch that are looked at for dates kept as text."""
@@ -21,14 +36,57 @@ DATE_LIKE = re.compile(
 )
 MOSTLY = 0.9
 SERVICE_SET = frozenset({"first_seen_at", "last_seen_at"})
-KIND_WORDS = {"string": "text", "number": "numbers", "boolean": "booleans"}
+KIND_WORDS = {"string": "text", "number": "numbers", "boolean": "booleans", "list or dict": "lists or dicts"}
+DATE_WORDS = frozenset({"naive datetime", "aware datetime", "date"})
+LEFTOVER = re.compile(r"Unnamed: \d+(_level_\d+)?|index|level_\d+|__index_level_\d+__")
+AROUND = re.compile(f"^[{UNSEEN}]+|[{UNSEEN}]+$")
+UNSEEN_ONE = re.compile(f"[{UNSEEN}]")
+ID_NOTES = {
+    "missing": "{count} {are} text of a missing value (first {first})",
+    "floats": "{count} {are} text of a float (first {first})",
+    "exponents": (
+        "{count} {are} text of a float that may have lost digits (first {first}); read it as text, or at least"
+    ),
+    "spaces": "spaces around {count}, which make other ids of them (first {first})",
+    "unseen": "spaces that no one sees around {count}, which make other ids of them (first {first})",
+    "inside": "characters that no one sees inside {count}, which make other ids of them (first {first})",
+}
+"""What is odd about ids → how it is said."""
+
+
+def id_mend(what: str, texts: Sequence[str]) -> str:
+    """Return the code for an id column without what is odd about some of its texts."""
+    if what == "missing":
+        return f"{VALUES}.mask({VALUES}.isin({list(texts)!r}))"
+    if what == "floats":
+        return VALUES + replaced(r"^([+-]?\d+)\.0+$", r"\1")
+    if what == "exponents":
+        return (
+            f'{VALUES}.map(lambda cell: f\'{{float(cell.replace(",", ".")):.0f}}\' if isinstance(cell, str) '
+            f"and pd.Series([cell]).str.fullmatch(r'{EXPONENT}').item() else cell)"
+        )
+    found = sorted({character for text in texts for character in UNSEEN_ONE.findall(text)} - {" "})
+    listed = "".join(
+        character.encode("unicode_escape").decode() for character in found if not character.isspace()
+    )
+    if what == "inside":
+        blank = "".join(
+            character.encode("unicode_escape").decode() for character in found if character.isspace()
+        )
+        return (
+            VALUES
+            + (replaced(f"[{blank}]", " ") if blank else "")
+            + (replaced(f"[{listed}]", "") if listed else "")
+        )
+    return VALUES + replaced(rf"^[\s{listed}]+|[\s{listed}]+$" if listed else r"^\s+|\s+$", "")
 
 
 def traits_of(coerced: Coerced) -> Traits:
     """Return a coerced column's traits, with its counts, an example and a look at some of its text."""
     text = coerced.text
     present = len(text) - text.null_count
-    kinds = coerced.traits.kinds or {kind: present for kind in coerced.kinds if present}
+    families = [coerced.family] if coerced.family else coerced.kinds
+    kinds = coerced.traits.kinds or (dict.fromkeys(families, present) if present else {})
     is_text = coerced.kinds == frozenset({"string"}) and not coerced.plain
     sample = first_present(text, SAMPLE if is_text else 1)
     return dataclasses.replace(
@@ -50,12 +108,17 @@ def first_present(text: pa.Array, count: int) -> list[str]:
     return head[:count]
 
 
-def property_note(name: str, json_type: str, traits: Traits) -> str:
-    """Return what to say of a property's column; empty where there is nothing to say."""
+def property_note(name: str, json_type: str, traits: Traits, origin: Field) -> str:
+    """Return what to say of the column of a property; empty where there is nothing to say."""
     notes = []
     if len(traits.kinds) > 1:
-        counts = ", ".join(f"{count:,} {KIND_WORDS[kind]}" for kind, count in sorted(traits.kinds.items()))
-        notes.append(f"mixed types ({counts}): all sent as text")
+        counts = ", ".join(
+            f"{count:,} {KIND_WORDS[kind]}" if kind in KIND_WORDS else counted(count, kind)
+            for kind, count in sorted(traits.kinds.items())
+        )
+        dates = DATE_WORDS & traits.kinds.keys() and traits.kinds.keys() <= DATE_WORDS | {"string"}
+        way_out = f"; types={{{LABEL}: 'datetime'}} or 'date' makes them one" if dates else ""
+        notes.append(f"mixed types ({counts}): all sent as {json_type.replace('string', 'text')}{way_out}")
     if not traits.present:
         notes.append("no value in any row")
     if traits.floats and traits.whole_floats == traits.floats and json_type == "number":
@@ -63,16 +126,38 @@ def property_note(name: str, json_type: str, traits: Traits) -> str:
     if traits.beyond_double:
         notes.append(
             f"{counted(traits.beyond_double, 'integer')} beyond 2^53, which most readers of JSON round; send ids "
-            "as text (types=…)"
+            f"as text: types={{{LABEL}: 'string'}}"
         )
     if traits.looked_at and traits.dates_as_text >= MOSTLY * traits.looked_at:
-        notes.append('dates kept as text: types={…: "date"} or "datetime" makes them dates')
+        notes.append(f"dates kept as text: types={{{LABEL}: 'date'}} or 'datetime' makes them dates")
     if name in SERVICE_SET:
         notes.append("set by the service itself, which may ignore or overwrite it")
-    return "; ".join(notes)
+    notes += name_notes(name)
+    return "; ".join(filled(note, origin) for note in notes)
 
 
-def changes_of_type(kinds: Mapping[str, frozenset[JsonKind]], before: Mapping[str, str]) -> dict[str, str]:
+def name_notes(name: str) -> list[str]:
+    """Return what to say of the name of a property."""
+    notes = []
+    bare = AROUND.sub("", name)
+    if bare != name:
+        renamed = f"df = df.rename(columns={{{LABEL}: {bare!r}}})"
+        notes.append(mended(f"spaces, or what no one sees, around its name {name!r}", renamed))
+    inside = re.sub(f"[{UNSEEN_BUT_SPACE}]", "", bare)
+    if inside != bare:
+        renamed = f"df = df.rename(columns={{{LABEL}: {inside!r}}})"
+        notes.append(mended(f"characters that no one sees inside its name {name!r}", renamed))
+    if LEFTOVER.fullmatch(bare):
+        what = "an index that was written or reset along, or a column without a name? To leave it out"
+        notes.append(mended(what, f"df = df.drop(columns=[{LABEL}])"))
+    elif bare in WRITTEN_BY_TOOLS:
+        notes.append(
+            mended("its name says that there is none", f"df = df.rename(columns={{{LABEL}: 'name'}})")
+        )
+    return notes
+
+
+def changes_of_type(kinds: Mapping[str, Kinds], before: Mapping[str, str]) -> dict[str, str]:
     """Return what to say of properties that the account has not seen, or saw with another JSON type.
 
     `before` has the type that each property was last acknowledged with; empty when nothing is remembered.
@@ -81,10 +166,10 @@ def changes_of_type(kinds: Mapping[str, frozenset[JsonKind]], before: Mapping[st
     for name, found in kinds.items():
         if not before or not found:
             continue
-        json_type = next(iter(found)) if len(found) == 1 else "string"
+        json_type = json_type_of(found)
         if name not in before:
-            near = difflib.get_close_matches(name, before, 1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            near = did_you_mean(name, before)
+            hint = f" ({near.strip().replace('Did', 'did', 1)})" if near else ""
             notes[name] = f"new: this machine has not sent it to the account before{hint}"
         elif json_type != before[name]:
             notes[name] = (
@@ -94,13 +179,16 @@ def changes_of_type(kinds: Mapping[str, frozenset[JsonKind]], before: Mapping[st
     return notes
 
 
-def id_note(traits: Traits) -> str:
+def id_note(traits: Traits, origin: Field) -> str:
     """Return what to say of an id column; empty where there is nothing to say."""
-    notes = []
-    if traits.whole_floats:
-        notes.append("whole floats, sent as digits without .0")
-    if traits.spaces_around:
-        notes.append(f"spaces around {counted(traits.spaces_around, 'id')}, which make other ids of them")
+    notes = ["whole floats, sent as digits without .0"] if traits.whole_floats else []
+    for what, seen in traits.seen.items():
+        said = ID_NOTES[what].format(
+            count=counted(seen.count, "id"),
+            are="is" if seen.count == 1 else "are",
+            first=shown(seen.texts[0]),
+        )
+        notes.append(filled(column_mended(said, id_mend(what, seen.texts)), origin))
     return "; ".join(notes)
 
 

@@ -11,7 +11,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, Coerced, Mask, Problem, Rows, Traits, mask_of
+from analytex_pandas.frame.columns import DURATION, TEXT, Coerced, Mask, Problem, Rows, Traits, mask_of
+from analytex_pandas.frame.mends import INFINITE
 from analytex_pandas.frame.views import texts_at
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ def floats(array: pa.Array) -> Coerced:
         text = with_exact_digits(text, values, np.flatnonzero(whole))
     problems: tuple[Problem, ...] = ()
     if counted < len(values) - array.null_count and len(infinite := np.flatnonzero(np.isinf(values))):
-        message = "An infinite number has no JSON; make it missing or finite."
-        problems = (Problem(infinite, NOT_FINITE, message),)
+        problems = (Problem(infinite, NOT_FINITE, INFINITE),)
     traits = Traits(floats=counted, whole_floats=whole_floats)
     return Coerced(text, frozenset({"number"}), plain=True, problems=problems, traits=traits)
 
@@ -150,7 +150,7 @@ def durations(array: pa.Array) -> Coerced:
     digits = {"s": 0, "ms": 3, "us": 6, "ns": 9}[array.type.unit]
     counts = array.cast(pa.int64())
     if not digits:
-        return Coerced(pc.cast(counts, TEXT), frozenset({"number"}), plain=True)
+        return Coerced(pc.cast(counts, TEXT), DURATION, plain=True)
     values = counts.fill_null(0).to_numpy(zero_copy_only=False)
     magnitude = np.abs(values).astype(np.uint64)
     seconds, rest = np.divmod(magnitude, np.uint64(10**digits))
@@ -166,7 +166,7 @@ def durations(array: pa.Array) -> Coerced:
     if negative.any():
         signed = pc.binary_join_element_wise(large("-"), text, large(""))
         text = pc.if_else(pa.array(negative), signed, text)
-    return Coerced(pc.if_else(counts.is_valid(), text, None), frozenset({"number"}), plain=True)
+    return Coerced(pc.if_else(counts.is_valid(), text, None), DURATION, plain=True)
 
 
 def large(text: str) -> pa.Scalar[Any]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import datetime as dt
+import operator
+import os
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypedDict, get_args
+
+import numpy as np
+import pandas as pd
 
 from analytex_pandas import settings
-from analytex_pandas.errors import ValidationError
+from analytex_pandas.errors import ValidationError, code, did_you_mean
 from analytex_pandas.frame.labels import tagged, untagged
-
-if TYPE_CHECKING:
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import Kind
 
 JsonType = Literal["string", "number", "boolean", "date", "datetime"]
 Nulls = Literal["omit", "send"]
@@ -25,13 +29,17 @@ Transport = Literal["file", "json"]
 
 MULTIPART_OVERHEAD = 320
 """Bytes set apart in each request for what surrounds the file: boundaries, part headers, JSON envelope."""
+OFFSET = re.compile(r"(?:UTC|GMT)?([+-])([01][0-9]|2[0-3]):?([0-5][0-9])")
+INT64_MAX = 2**63 - 1
+GOT = 100
+"""Characters of a refused value that a message repeats."""
 
 
 class CommonOptions(TypedDict, total=False):
     """Keyword arguments of every ``plan_*`` and ``push_*``."""
 
     properties: Sequence[Hashable] | Mapping[Hashable, str] | None
-    types: Mapping[Hashable, JsonType] | None
+    types: Mapping[Hashable, JsonType] | Literal["string"] | None
     nulls: Nulls
     nested: Nested
     invalid: Invalid
@@ -67,7 +75,7 @@ class Options:
     company_id: Hashable | None = "company_id"
     company_id_named: bool = False
     properties: tuple[tuple[Hashable, str | None], ...] | None = None
-    types: tuple[tuple[Hashable, JsonType], ...] = ()
+    types: tuple[tuple[Hashable, JsonType], ...] | Literal["string"] = ()
     nulls: Nulls = "omit"
     nested: Nested = "raise"
     invalid: Invalid = "raise"
@@ -109,101 +117,190 @@ def checked_options(kind: Kind, given: Mapping[str, Any]) -> Options:
     known = set(UserOptions.__annotations__ if kind == "users" else CompanyOptions.__annotations__)
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f" Did you mean {near[0]}=?" if near else f" There are: {', '.join(sorted(known))}."
+            near = did_you_mean(name, known | {"client"}).replace("'", "").replace("?", "=?")
+            hint = near or f" There are: {', '.join(sorted(known))}."
             raise TypeError(f"plan_{kind}() and push_{kind}() have no argument {name!r}.{hint}")
-    values = dict(given)
-    values["company_id_named"] = kind == "companies" or given.get("company_id") is not None
-    values["properties"] = checked_properties(values.get("properties"))
-    values["types"] = checked_types(values.get("types"))
-    options = Options(**values)
-    for name, choices in CHOICES.items():
-        check_choice(name, getattr(options, name), choices)
+    options = Options(**{name: checked(name, value) for name, value in given.items()})
     if kind == "companies" and options.company_id is None:
         raise ValidationError("company_id=None: companies need the column that holds their id.")
-    check_numbers(options)
     return dataclasses.replace(
-        options,
-        timezone=checked_timezone(options.timezone),
-        chunk_rows=min(options.chunk_rows, settings.MAX_REQUEST_RECORDS),
-        chunk_bytes=min(options.chunk_bytes, settings.MAX_REQUEST_BYTES),
+        options, company_id_named=kind == "companies" or given.get("company_id") is not None
     )
 
 
-CHOICES: dict[str, tuple[str, ...]] = {
-    "nulls": get_args(Nulls),
-    "nested": get_args(Nested),
-    "invalid": get_args(Invalid),
-    "duplicates": get_args(Duplicates),
-    "transport": get_args(Transport),
-}
+class Rule(NamedTuple):
+    """What an option takes: in words, as a function that returns it checked or raises, and a hint at what was meant."""
+
+    takes: str
+    check: Callable[[Any], Any]
+    hint: Callable[[Any], str] = lambda _: ""
 
 
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Raise ValidationError when `value` is not one of `choices`."""
-    if value not in choices:
-        near = difflib.get_close_matches(str(value), choices, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValidationError(f"{name}={value!r} is not one of {', '.join(map(repr, choices))}.{hint}")
+def checked(name: str, value: Any, rule: Rule | None = None) -> Any:
+    """Return the value of an option as it is meant.
+
+    Raises
+    ------
+    ValidationError
+        If it is none that the option takes; it names the option, what it got and what it takes.
+    """
+    takes, check, hint = rule or RULES[name]
+    try:
+        return check(value)
+    except ValidationError:  # it says which part of the value is wrong
+        raise
+    except Exception:  # noqa: BLE001  # whatever a foreign object raises when it is looked at, it is no such value
+        raise ValidationError(f"{name}={code(value, GOT)}: {takes} is needed.{hint(value)}") from None
 
 
-def checked_properties(properties: Any) -> tuple[tuple[Hashable, str | None], ...] | None:
+def one_of(choices: Sequence[str]) -> Rule:
+    """Return the rule of an option that takes one of some words."""
+    words = f"one of {', '.join(map(repr, choices))}"
+    return Rule(
+        words,
+        lambda value: choices[choices.index(str.__str__(value))],
+        lambda value: did_you_mean(value, choices),
+    )
+
+
+def whole(least: int, most: int = INT64_MAX) -> Rule:
+    """Return the rule of an option that takes a whole number; what is more than `most` is that."""
+
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or (number := operator.index(value)) < least:
+            raise ValueError
+        return min(number, most)
+
+    return Rule(f"a whole number of at least {least:,}", check)
+
+
+def flag(value: Any) -> bool:
+    """Return True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError
+    return bool(value)
+
+
+def or_none(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a check that takes None, too."""
+    return lambda value: None if value is None else check(value)
+
+
+def label(value: Any) -> Hashable:
+    """Return what can be a label: a plan finds a column by it, and writes it down."""
+    hash(value)
+    tagged(value)
+    return value  # type: ignore[no-any-return]  # it has a hash
+
+
+def properties(value: Any) -> tuple[tuple[Hashable, str | None], ...] | None:
     """Return the columns asked for, each with the property's name where one was given."""
-    if properties is None:
-        return None
-    if isinstance(properties, Mapping):
-        for column, name in properties.items():
-            if not isinstance(name, str):
-                raise ValidationError(f"properties: {column!r} is to be named {name!r}, which is no string.")
-        return tuple(properties.items())
-    if isinstance(properties, str) or not hasattr(properties, "__iter__"):
-        raise ValidationError(
-            f"properties={properties!r}: a list of columns, or a dict of column → property name, is needed."
+    if isinstance(value, Mapping):
+        return tuple(
+            (
+                checked("properties: a column", column, LABEL),
+                checked(f"properties[{code(column)}]", name, NAME),
+            )
+            for column, name in value.items()
         )
-    return tuple((column, None) for column in properties)
+    if isinstance(value, str | bytes):
+        raise TypeError
+    return tuple(
+        (column, None)
+        for column in dict.fromkeys(checked("properties: a column", one, LABEL) for one in value)
+    )
 
 
-def checked_types(types: Any) -> tuple[tuple[Hashable, JsonType], ...]:
-    """Return the types asked for, each checked."""
-    for column, name in (types or {}).items():
-        check_choice(f"types[{column!r}]", name, get_args(JsonType))
-    return tuple((types or {}).items())
+def types(value: Any) -> tuple[tuple[Hashable, JsonType], ...] | Literal["string"]:
+    """Return the types asked for, by column, or the one of all."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        one_of(("string",)).check(value)
+        return "string"
+    if not isinstance(value, Mapping):
+        raise TypeError
+    return tuple(
+        (
+            checked("types: a column", column, LABEL),
+            checked(f"types[{code(column)}]", name, one_of(get_args(JsonType))),
+        )
+        for column, name in value.items()
+    )
 
 
-def check_numbers(options: Options) -> None:
-    """Raise ValidationError for a number that is out of its range."""
-    for name, least in (("chunk_rows", 1), ("chunk_bytes", MULTIPART_OVERHEAD + 2), ("canary", 0)):
-        value: object = getattr(options, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValidationError(f"{name}={value!r}: a whole number of at least {least:,} is needed.")
-    for name in ("only_changed", "strict"):
-        if not isinstance(getattr(options, name), bool):
-            raise ValidationError(f"{name}={getattr(options, name)!r}: True or False is needed.")
-    limit: object = options.max_errors  # as it was given, whatever its type
-    if limit is None:
-        return
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 0:
-        raise ValidationError(f"max_errors={limit!r}: a number of rows (int) or a share (float) is needed.")
-    if isinstance(limit, float) and limit > 1:
-        raise ValidationError(f"max_errors={limit!r}: as a float it is a share of the rows, from 0.0 to 1.0.")
+def errors_limit(value: Any) -> int | float:
+    """Return a number of rows, or a share of them."""
+    if not isinstance(value, float | np.floating):
+        number: int = whole(0).check(value)
+        return number
+    if not 0 <= value <= 1:
+        raise ValueError
+    return float(value)
 
 
-OFFSET = re.compile(r"(?:UTC|GMT)?([+-])([01][0-9]|2[0-3]):?([0-5][0-9])")
-
-
-def checked_timezone(name: Any) -> str:
+def timezone(value: Any) -> str:
     """Return the name of a time zone that exists, or an offset such as ``+05:30``."""
-    import zoneinfo  # needed for other zones than the default alone
-
-    name = str(name)
+    name = str(value) if isinstance(value, dt.tzinfo) else str.__str__(value)
     if name == "UTC":
-        return "UTC"
+        return name
     if offset := OFFSET.fullmatch(name):
         return "{}{}:{}".format(*offset.groups())
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
-        near = difflib.get_close_matches(name, zoneinfo.available_timezones(), 1)
-        hint = f" Did you mean {near[0]!r}?" if near else " Names are like 'Europe/Berlin' or '+05:30'."
-        raise ValidationError(f"timezone={name!r} is no time zone that is known here.{hint}") from error
-    return str(name)
+    import zoneinfo  # needed for other zones than the default alone
+
+    pd.Timestamp(0, tz=zoneinfo.ZoneInfo(name).key)  # not all that the system has is known to pandas
+    return name
+
+
+def near_timezone(value: Any) -> str:
+    """Return the time zone that a name may have meant."""
+    import zoneinfo  # needed for other zones than the default alone
+
+    return did_you_mean(value, zoneinfo.available_timezones())
+
+
+def directory(value: Any) -> Path:
+    """Return a directory that files can be written to; it is made if it is not there."""
+    path = Path(os.fsdecode(os.fspath(value)))
+    if not str(value):
+        raise ValueError
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+LABEL = Rule("the label of a column (one, not a list)", label)
+NAME = Rule("a property name, which is text,", str.__str__)
+FLAG = Rule("True or False", flag)
+MAYBE = Rule("True, False or None", or_none(flag))
+RULES: dict[str, Rule] = {
+    "user_id": Rule("the label of one column or index level", label),
+    "company_id": Rule("the label of one column or index level, or None,", or_none(label)),
+    "properties": Rule(
+        "a list of columns, or a dict of column → property name,",
+        or_none(properties),
+        lambda value: f" Did you mean properties=[{code(value)}]?" if isinstance(value, str) else "",
+    ),
+    "types": Rule(
+        "a dict of column → 'string', 'number', 'boolean', 'date' or 'datetime', or the one word 'string' for all,",
+        types,
+    ),
+    "nulls": one_of(get_args(Nulls)),
+    "nested": one_of(get_args(Nested)),
+    "invalid": one_of(get_args(Invalid)),
+    "duplicates": one_of(get_args(Duplicates)),
+    "timezone": Rule("a time zone known here, such as 'Europe/Berlin' or '+05:30',", timezone, near_timezone),
+    "only_changed": FLAG,
+    "strict": FLAG,
+    "canary": whole(0),
+    "max_errors": Rule(
+        "a number of rows (int), a share of them from 0.0 to 1.0 (float), or None", or_none(errors_limit)
+    ),
+    "transport": one_of(get_args(Transport)),
+    "chunk_rows": whole(1, settings.MAX_REQUEST_RECORDS),
+    "chunk_bytes": whole(MULTIPART_OVERHEAD + 2, settings.MAX_REQUEST_BYTES),
+    "wait": MAYBE,
+    "progress": MAYBE,
+    "kind": one_of(get_args(Kind)),
+    "directory": Rule("the path of a directory that can be written to", directory),
+}
+"""What each keyword argument takes."""

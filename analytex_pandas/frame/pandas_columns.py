@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.frame.arrow_types import holds, without_views
+from analytex_pandas.frame.arrow_types import holds, joined, without_views
 from analytex_pandas.frame.columns import Cells, Coded, RawColumn
 
 PLAIN_FAMILIES = frozenset({"string", "boolean", "integer", "date", "empty"})
@@ -64,7 +64,7 @@ def extension_values(column: pd.Series[Any]) -> RawColumn:
         return zoned(column)
     try:
         return one_array(pa.chunked_array([pa.array(column.array, from_pandas=True)]))
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError, UnicodeEncodeError):
         return column.to_numpy(dtype=object)
 
 
@@ -98,12 +98,9 @@ def objects(values: np.ndarray[Any, Any]) -> Cells:
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:
     """Return a chunked array as one."""
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    if column.num_chunks == 0:
-        return pa.nulls(0, column.type)  # pa.array knows fewer types
-    combined = column.combine_chunks()
-    return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
+    return (
+        joined(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
+    )  # pa.array knows fewer types
 
 
 def bytes_of(data: pa.Array | pa.RecordBatch | pa.Table) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import decimal
 import re
@@ -11,18 +12,39 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, Coerced, Problem, integers_of
+from analytex_pandas.frame.columns import TEXT, Coerced, Mask, Problem, integers_of
+from analytex_pandas.frame.mends import (
+    NO_DATE_AT_ALL,
+    NUMBERS_FOR_DATES,
+    VALUES,
+    column_mended,
+    made_missing,
+    no_boolean,
+    no_boolean_number,
+    no_date,
+    no_number,
+    replaced,
+    shown,
+    two_dates,
+)
+from analytex_pandas.frame.moments import TICKS, nanoseconds
 from analytex_pandas.frame.numbers import fixed_point
-from analytex_pandas.frame.temporal import dates, timestamps
+from analytex_pandas.frame.temporal import dates, instants
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-OTHER_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-LONG_FRACTION = re.compile(r"\.[0-9]{7,}")
+OTHER_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+LONG_FRACTION = re.compile(r"(?<=\d)[.,](\d{6})(\d+)")
+PART_OF_A_SECOND = re.compile(r"(?::\d\d:\d\d|\D\d{6})[.,]\d")
+PART_OF_MORE = re.compile(
+    r"(?i)(?<![\d:])\d{1,2}:\d{1,2}[.,]\d|(?<![\d:.,])\d{1,2}[.,]\d+\s*(?:h|m|hours?|minutes?|[ap]\.?m\.?)(?![a-z])"
+)
+"""Such as 10:30.5 or 10.30 pm: Python reads it as a part of a second, dateutil as one of a minute, or not at all."""
+NANOSECOND_DIGITS = 3
+"""Digits of a fraction beyond the six that Python keeps."""
 TRUE = frozenset({"true", "t", "yes", "y", "1"})
 FALSE = frozenset({"false", "f", "no", "n", "0"})
 YEAR_FIRST = re.compile(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![-/.0-9])")
@@ -35,8 +57,6 @@ NAMED_OFFSET = re.compile(
 LONG_NUMBER = re.compile(r"[0-9]{4,}")
 ONLY_DIGITS = re.compile(r"[0-9.]+")
 DOTS_OF_A_DATE = 2
-SHOWN = 40
-"""Characters of a text that a message shows."""
 DEFAULTS = (dt.datetime(2000, 1, 1), dt.datetime(2001, 2, 2))  # they stand in for what a text leaves out  # noqa: DTZ001  # they stand in for what a text leaves out
 
 
@@ -56,17 +76,19 @@ def by_distinct(
     encoded = text if isinstance(text.type, pa.DictionaryType) else text.dictionary_encode()
     codes = integers_of(encoded.indices, -1)
     values: list[Any] = []
-    failures: dict[tuple[str, str], list[int]] = {}
+    failures: dict[int, Unreadable] = {}
     for code, distinct in enumerate(encoded.dictionary.to_pylist()):
         try:
             values.append(None if distinct is None else read(distinct))
         except Unreadable as error:
             values.append(None)
-            failures.setdefault((error.code, error.message), []).append(code)
+            failures[code] = error
+    order = np.argsort(codes, kind="stable") if failures else codes
+    bounds = np.searchsorted(codes, np.arange(len(values) + 1), sorter=order) if failures else codes
     problems = tuple(
-        Problem(rows, code, message)
-        for (code, message), those in failures.items()
-        if len(rows := np.flatnonzero(np.isin(codes, those)))
+        Problem(order[bounds[code] : bounds[code + 1]], error.code, error.message)
+        for code, error in failures.items()
+        if bounds[code] < bounds[code + 1]
     )
     return values, codes, problems
 
@@ -85,13 +107,22 @@ def numbers(text: pa.Array) -> Coerced:
 def number(text: str) -> str:
     """Return the JSON number that a text holds."""
     stripped = text.strip()
-    if not JSON_NUMBER.fullmatch(stripped):
-        if not OTHER_NUMBER.fullmatch(stripped):
-            raise Unreadable("not_a_number", f"{shown(text)} is no number.")
-        stripped = fixed_point(decimal.Decimal(stripped))
+    if not OTHER_NUMBER.fullmatch(stripped):
+        raise Unreadable("not_a_number", no_number(text, is_number))
     if np.isinf(float(stripped)):
-        raise Unreadable("not_finite", f"{shown(text)} is larger than a number can be.")
-    return stripped
+        raise Unreadable("not_finite", made_missing(f"{shown(text)} is larger than a number can be", [text]))
+    if not JSON_NUMBER.fullmatch(stripped):
+        try:
+            stripped = fixed_point(decimal.Decimal(stripped))
+        except decimal.InvalidOperation as error:
+            reason = made_missing(f"{shown(text)} has an exponent beyond all measure", [text])
+            raise Unreadable("not_a_number", reason) from error
+    return stripped if stripped.lower().partition("e")[0].strip("-0.") else stripped.removeprefix("-")
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is read as a number."""
+    return bool(OTHER_NUMBER.fullmatch(text))
 
 
 def booleans(text: pa.Array) -> Coerced:
@@ -106,7 +137,7 @@ def boolean(text: str) -> str:
     """Return the JSON boolean that a text means."""
     word = text.strip().lower()
     if word not in TRUE and word not in FALSE:
-        raise Unreadable("not_a_boolean", f"{shown(text)} is neither true nor false.")
+        raise Unreadable("not_a_boolean", no_boolean(text, is_number))
     return "true" if word in TRUE else "false"
 
 
@@ -121,51 +152,75 @@ def booleans_of_numbers(text: pa.Array) -> Coerced:
 def boolean_of_number(digits: str) -> str:
     """Return the JSON boolean that a number means."""
     value = decimal.Decimal(digits)
-    return boolean(str(int(value)) if value in (0, 1) else digits)
+    if value not in (0, 1):
+        raise Unreadable("not_a_boolean", no_boolean_number(digits))
+    return "true" if value else "false"
+
+
+def dates_of_numbers(text: pa.Array, present: Mask, code: str) -> tuple[Problem, ...]:
+    """Return the problems of numbers where dates should be, by what they may count."""
+    values = np.asarray(pd.to_numeric(pd.Series(text.to_pylist(), dtype=object), errors="coerce"), np.float64)
+    left = present.copy()
+    problems = []
+    for least, most, message in NUMBERS_FOR_DATES:
+        rows = np.flatnonzero(left & (values >= least) & (values < most))
+        left[rows] = False
+        if len(rows):
+            problems.append(Problem(rows, code, message))
+    return (*problems, *([Problem(np.flatnonzero(left), code, NO_DATE_AT_ALL)] if left.any() else []))
 
 
 def date_texts(text: pa.Array) -> Coerced:
     """Return text as dates; of a text with a time, its own calendar date."""
-    values, codes, problems = by_distinct(text, lambda cell: moment(cell)[0].date())
+    values, codes, problems = by_distinct(text, lambda cell: moment(cell).date())
     return with_problems(dates(taken(pa.array(values, pa.date32()), codes)), problems)
 
 
 def datetime_texts(text: pa.Array, timezone: str) -> Coerced:
     """Return text as datetimes; without an offset of its own a text is local time of `timezone`."""
-    values, codes, problems = by_distinct(text, moment)
-    read = [value or (None, 0) for value in values]
-    nanoseconds = any(nanosecond for _, nanosecond in read)
-    aware = [stamp for stamp, _ in read if stamp is not None and stamp.tzinfo is not None]
-    naive = timestamps(taken(stamps(read, False, nanoseconds), codes), timezone)
-    if not aware:
-        return with_problems(naive, problems)
-    zoned = timestamps(taken(stamps(read, True, nanoseconds), codes), timezone)
-    text = pc.coalesce(naive.text, zoned.text)
-    return Coerced(text, naive.kinds, plain=True, problems=(*naive.problems, *zoned.problems, *problems))
+    values, codes, problems = by_distinct(text, instant)
+    read = np.array([value or (0, 0, 0) for value in values] or [(0, 0, 0)], np.int64)
+    seconds, fractions, naive = read.take(np.maximum(codes, 0), axis=0).T
+    there = np.array([value is not None for value in values] or [False]).take(np.maximum(codes, 0))
+    found = instants(seconds, fractions, there & (codes >= 0), naive.astype(bool), timezone)
+    return with_problems(found, problems)
 
 
-def stamps(read: list[tuple[dt.datetime | None, int]], aware: bool, nanoseconds: bool) -> pa.Array:
-    """Return those of the datetimes that are (or are not) aware as Arrow timestamps."""
-    zone = "UTC" if aware else None
-    those = [(stamp if stamp and (stamp.tzinfo is not None) == aware else None, rest) for stamp, rest in read]
-    array = pa.array([stamp for stamp, _ in those], pa.timestamp("us", zone))
-    if not nanoseconds:
-        return array
-    counts = array.cast(pa.timestamp("ns", zone), safe=True).cast(pa.int64())
-    rests = pa.array([rest for _, rest in those], pa.int64())
-    return pc.add(counts, rests).cast(pa.timestamp("ns", zone))
-
-
-def moment(text: str) -> tuple[dt.datetime, int]:
-    """Return the moment that a text names, and its nanoseconds beyond the microsecond."""
-    stripped = text.strip()
+def instant(text: str) -> tuple[int, int, bool]:
+    """Return the moment that a text names, as seconds since 1970 and nanoseconds, and whether it is a local time."""
+    stamp = moment(text)
     nanosecond = 0
+    fine = [part for part in LONG_FRACTION.findall(text) if part[1].strip("0")]
+    offset = stamp.utcoffset()
+    if fine:
+        kept, digits = fine[0][0], fine[0][1].rstrip("0")
+        of_the_time = (
+            len(fine) == 1 and int(kept) == stamp.microsecond and not (offset and offset.microseconds)
+        )
+        if not of_the_time or len(digits) > NANOSECOND_DIGITS:
+            raise Unreadable(
+                "date_too_fine", f"{shown(text)} is finer than a nanosecond; round it to nine digits."
+            )
+        nanosecond = int(digits.ljust(NANOSECOND_DIGITS, "0"))
+    seconds, rest = divmod(nanoseconds(stamp), TICKS["s"])
+    return seconds, rest + nanosecond, offset is None
+
+
+def moment(text: str) -> dt.datetime:
+    """Return the moment that a text names, to the microsecond."""
+    stripped = text.strip()
     try:
-        if LONG_FRACTION.search(stripped):
-            nanosecond = pd.Timestamp(stripped).nanosecond
-        return dt.datetime.fromisoformat(stripped), nanosecond
+        stamp = dt.datetime.fromisoformat(stripped)
     except ValueError:
-        return other_moment(text, stripped), 0
+        stamp = None
+    if PART_OF_MORE.search(stripped) or (
+        stamp and ("." in stripped or "," in stripped) and not PART_OF_A_SECOND.search(stripped)
+    ):
+        raise Unreadable(
+            "ambiguous_date",
+            f"{shown(text)} has a fraction of a minute or an hour, which is read in several ways; write the seconds.",
+        )
+    return stamp or other_moment(text, stripped)
 
 
 def other_moment(text: str, stripped: str) -> dt.datetime:
@@ -173,18 +228,23 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
     from dateutil import parser  # comes with pandas; needed for unusual dates alone
 
     if not stripped:
-        raise Unreadable("not_a_date", "The text is blank, which is no date.")
+        raise Unreadable("not_a_date", no_date(text))
     years = LONG_NUMBER.findall(END_OF_TIME.sub(r"\1", stripped))
     if len(years) > 1 or (  # dateutil takes the second date of a range for an offset
         ONLY_DIGITS.fullmatch(stripped)
         and not COMPACT_DATE.fullmatch(stripped)
         and stripped.count(".") != DOTS_OF_A_DATE
     ):
-        raise Unreadable("not_a_date", f"{shown(text)} is no date.")
+        raise Unreadable("not_a_date", no_date(text))
     if NAMED_OFFSET.search(stripped):
         raise Unreadable(
             "ambiguous_date",
-            f"{shown(text)} names a zone and an offset, which is read in two ways; write +02:00 alone.",
+            column_mended(
+                f"{shown(text)} names a zone and an offset, which is read in two ways; as most people mean it",
+                VALUES
+                + replaced(r"(?i)\s*\b[a-z]{3,}\s*([-+])(\d)(?!\d)(?=:|$)", r" \g<1>0\2")
+                + replaced(r"(?i)\s*\b[a-z]{3,}\s*([-+]\d\d)", r" \1"),
+            ),
         )
     readings: set[dt.datetime] = set()
     # the orders in which people write dates; one that begins with the year goes on with the month
@@ -206,13 +266,9 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
                         )
                     )
                 except (ValueError, OverflowError, Warning) as error:
-                    raise Unreadable("not_a_date", f"{shown(text)} is no date.") from error
+                    raise Unreadable("not_a_date", no_date(text)) from error
     if len(readings) > 1:
-        raise Unreadable(
-            "ambiguous_date",
-            f"{shown(text)} can mean more than one date; write it as 2024-04-03, or parse the column yourself "
-            "with pd.to_datetime(…, format=…).",
-        )
+        raise Unreadable("ambiguous_date", two_dates(text))
     (reading,) = readings
     return reading
 
@@ -234,9 +290,4 @@ def written_zone(name: str | None, offset: int | None) -> dt.tzinfo | None:
 
 def with_problems(coerced: Coerced, problems: tuple[Problem, ...]) -> Coerced:
     """Return the column with more problems."""
-    return Coerced(coerced.text, coerced.kinds, coerced.plain, (*coerced.problems, *problems), coerced.traits)
-
-
-def shown(text: str) -> str:
-    """Return a text as a message shows it: quoted, and not longer than a line."""
-    return repr(text) if len(text) <= SHOWN else repr(text[:SHOWN])[:-1] + "…'"
+    return dataclasses.replace(coerced, problems=(*coerced.problems, *problems))

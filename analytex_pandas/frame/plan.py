@@ -10,8 +10,10 @@ import pandas as pd
 
 from analytex_pandas import settings
 from analytex_pandas.errors import AnalytexError, ValidationError
+from analytex_pandas.frame.columns import json_type_of
 from analytex_pandas.frame.document import CHANGE_DTYPES, COLUMN_DTYPES, PlanDocument, typed_table
 from analytex_pandas.frame.fingerprints import COMPANY
+from analytex_pandas.frame.labels import printable
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.notes import id_note, property_note
 from analytex_pandas.frame.reports import invalid_table, said
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from analytex_pandas.frame.columns import Traits
+    from analytex_pandas.frame.columns import Field, Traits
     from analytex_pandas.frame.draft import ChunkStore, Draft
     from analytex_pandas.frame.fingerprints import Tally
     from analytex_pandas.frame.options import Options
@@ -277,21 +279,22 @@ def columns_table(draft: Draft, id_name: str) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     found = draft.layout
     if found is not None and found.id is not None:
-        rows.append(id_row(found.id.label, id_name, found.id.dtype, draft.id_traits, draft.memory_note))
+        rows.append(id_row(found.id, id_name, draft.id_traits, draft.memory_note))
     if found is not None and found.company is not None and draft.company_traits is not None:
-        rows.append(id_row(found.company.label, "company_id", found.company.dtype, draft.company_traits))
+        rows.append(id_row(found.company, "company_id", draft.company_traits))
     for name, traits in draft.traits.items():
         kinds = draft.kinds[name]
-        json_type = next(iter(kinds)) if len(kinds) == 1 else "string" if kinds else "null"
+        json_type = json_type_of(kinds) if kinds else "null"
         origin = draft.fields[name]
-        note = "; ".join(filter(None, [property_note(name, json_type, traits), draft.change_notes.get(name)]))
+        said = property_note(name, json_type, traits, origin)
+        note = "; ".join(filter(None, [said, draft.change_notes.get(name)]))
         rows.append(
             (origin.label, name, origin.dtype, json_type, traits.missing, example(traits, json_type), note)
         )
     names = list(COLUMN_DTYPES)
     return pd.DataFrame(
         {
-            name: pd.Series([row[at] for row in rows], dtype=COLUMN_DTYPES[name])
+            name: pd.Series([printable(row[at]) for row in rows], dtype=COLUMN_DTYPES[name])
             for at, name in enumerate(names)
         }
     )
@@ -305,10 +308,10 @@ def changes_table(tallies: Mapping[str, Tally], names: Iterable[str]) -> pd.Data
     return typed_table([dict(zip(CHANGE_DTYPES, line, strict=True)) for line in lines], CHANGE_DTYPES)
 
 
-def id_row(label: Any, name: str, dtype: str, traits: Traits, more: str = "") -> tuple[Any, ...]:
+def id_row(origin: Field, name: str, traits: Traits, more: str = "") -> tuple[Any, ...]:
     """Return what becomes of an id column; `more` is added to its note."""
-    note = "; ".join(filter(None, [id_note(traits), more]))
-    return (label, name, dtype, "string", traits.missing, traits.example, note)
+    note = "; ".join(filter(None, [id_note(traits, origin), more]))
+    return (origin.label, name, origin.dtype, "string", traits.missing, traits.example, note)
 
 
 def example(traits: Traits, json_type: str) -> Any:

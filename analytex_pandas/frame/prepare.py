@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
+from analytex_pandas.errors import code, empty_report, reason
 from analytex_pandas.frame.cells import is_unicode
 from analytex_pandas.frame.coerce import coerce
 from analytex_pandas.frame.columns import (
@@ -19,27 +21,30 @@ from analytex_pandas.frame.columns import (
     RawBatch,
     RawColumn,
     UnsendableError,
+    json_type_of,
     text_buffers,
     without,
 )
 from analytex_pandas.frame.fingerprints import COMPANY as NO_NAME
 from analytex_pandas.frame.fingerprints import Column, of_columns
 from analytex_pandas.frame.hashing import hashes
-from analytex_pandas.frame.ids import ids, spaces_around
+from analytex_pandas.frame.ids import ids
 from analytex_pandas.frame.labels import labels, rows_table
-from analytex_pandas.frame.layout import wrong_names
+from analytex_pandas.frame.layout import unsendable, wrong_names
+from analytex_pandas.frame.mends import cut_long, filled
 from analytex_pandas.frame.ndjson import PropertyText, encode
 from analytex_pandas.frame.notes import traits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from analytex_pandas.frame.columns import Field, JsonKind, Rows
+    from analytex_pandas.frame.columns import Cells, Field, JsonKind, Kinds, Rows
     from analytex_pandas.frame.fingerprints import Comparison, Memory
-    from analytex_pandas.frame.layout import Layout, Property
+    from analytex_pandas.frame.layout import Layout
     from analytex_pandas.frame.options import Options
     from analytex_pandas.settings import Kind
 
+Result = TypeVar("Result")
 ID = "user_id"
 COMPANY = "company_id"
 JsonTypes = Mapping[str, "JsonKind"]
@@ -106,28 +111,67 @@ def prepare(batch: RawBatch, layout: Layout, kind: Kind) -> Prepared:
     origins: dict[str, Field] = {}
     for part in layout.properties:
         try:
-            columns = coerce(batch.columns[part.field], part.policy)
+            columns = read_as(partial(coerce, policy=part.policy), batch.columns[part.field])
         except UnsendableError as error:
-            wrong += [refusal(part, one, rows) for one in error.every]
+            wrong += [refusal(part.field, one, rows, part.name) for one in error.every]
             continue
         for suffix, coerced in columns.items():
             name = part.name + suffix
-            names.append((repr(part.field.label), name))
+            names.append((code(part.field.label), name))
             if is_unicode(name):  # else it is wrong, and said so below
-                properties[name] = described(coerced)
+                properties[name] = described(addressed(coerced, part.field, suffix))
                 origins[name] = part.field
     if len(names) != len(layout.properties) or any(
         name != part.name for (_, name), part in zip(names, layout.properties, strict=True)
     ):
         wrong += wrong_names(names)  # flattening made names of its own
     id_name = ID if kind == "users" else COMPANY
-    id_column = ids(column_of(batch, layout.id), id_name)
-    company = (
-        None if layout.company is None else ids(column_of(batch, layout.company), COMPANY, optional=True)
-    )
+    id_column = ids_of(batch, layout.id, id_name, rows)
+    company = None if layout.company is None else ids_of(batch, layout.company, COMPANY, rows, optional=True)
     return Prepared(
         rows, id_described(id_column), id_described(company) if company else None, properties, origins, wrong
     )
+
+
+def ids_of(
+    batch: RawBatch, field: Field | None, name: str, rows: pa.Table, *, optional: bool = False
+) -> Coerced:
+    """Return a batch's column as ids."""
+    try:
+        found = read_as(partial(ids, name=name, optional=optional), column_of(batch, field))
+    except UnsendableError as error:
+        if field is None:
+            raise
+        raise unsendable([refusal(field, error, rows)], empty_report()) from error
+    return addressed(found, field)
+
+
+def read_as(read: Callable[[RawColumn], Result], column: RawColumn) -> Result:
+    """Return what `read` makes of a column; objects may raise whatever they like, and the first that does is named."""
+    try:
+        return read(column)
+    except UnsendableError:
+        raise
+    except Exception as error:
+        raise UnsendableError(
+            f"cannot be read ({reason(error)})",
+            "convert it to text or numbers, or leave it out with properties=[…]",
+            culprit(read, column) if isinstance(column, np.ndarray) else (),
+        ) from error
+
+
+def culprit(read: Callable[[RawColumn], object], cells: Cells) -> list[int]:
+    """Return the first cell that cannot be read, found by halves."""
+    first, stop = 0, len(cells)
+    while stop - first > 1:
+        middle = (first + stop) // 2
+        try:
+            read(cells[first:middle])
+        except Exception:  # noqa: BLE001  # as above: what it is is known already
+            stop = middle
+        else:
+            first = middle
+    return [first]
 
 
 def column_of(batch: RawBatch, field: Field | None) -> RawColumn:
@@ -135,14 +179,23 @@ def column_of(batch: RawBatch, field: Field | None) -> RawColumn:
     return pa.nulls(batch.rows) if field is None else batch.columns[field]
 
 
-def refusal(part: Property, error: UnsendableError, rows: pa.Table) -> str:
+def refusal(field: Field, error: UnsendableError, rows: pa.Table, name: str = "") -> str:
     """Return what to say of a column that cannot be sent."""
     where = ""
     if len(error.rows):
-        first = ", ".join(repr(label) for label in labels(rows.take(pa.array(list(error.rows), pa.int64()))))
+        first = ", ".join(code(label) for label in labels(rows.take(pa.array(list(error.rows), pa.int64()))))
         where = f" (first at row {first})"
-    what = f"Column {part.field.label!r}" + (f", field {part.name + error.field!r}," if error.field else "")
+    what = f"Column {code(field.label)}" + (f", field {name + error.field!r}," if error.field else "")
     return f"{what} {error.why}{where}: {error.way_out}."
+
+
+def addressed(coerced: Coerced, field: Field | None, suffix: str = "") -> Coerced:
+    """Return a column whose problems say how this very column is mended."""
+    problems = (
+        dataclasses.replace(problem, message=filled(problem.message, field, suffix))
+        for problem in coerced.problems
+    )
+    return dataclasses.replace(coerced, problems=tuple(problems)) if coerced.problems else coerced
 
 
 def described(coerced: Coerced) -> Coerced:
@@ -162,7 +215,6 @@ def id_described(coerced: Coerced) -> Coerced:
         coerced.traits,
         present=present,
         missing=coerced.text.null_count,
-        spaces_around=spaces_around(coerced.text),
         example=example,
         kinds={"string": present},
     )
@@ -184,7 +236,7 @@ def encode_prepared(
         problems += named_problems(COMPANY, batch.company)
     for name, coerced in batch.properties.items():
         problems += named_problems(name, coerced)
-    problems += [("", problem) for problem in too_large(lines, options.file_bytes)]
+    problems += [("", problem) for problem in too_large(lines, options.file_bytes, batch)]
     reports = [report(name, problem, batch) for name, problem in problems]
     valid_ids = batch.id.text
     rows = batch.rows
@@ -233,14 +285,25 @@ def named_problems(name: str, coerced: Coerced) -> list[tuple[str, Problem]]:
     return [(name, problem) for problem in coerced.problems]
 
 
-def too_large(lines: pa.ChunkedArray, limit: int) -> tuple[Problem, ...]:
-    """Return the problem of records that do not fit into a request."""
+def too_large(lines: pa.ChunkedArray, limit: int, batch: Prepared) -> tuple[Problem, ...]:
+    """Return the problems of records that do not fit into a request."""
     offsets = [text_buffers(part)[1] for part in lines.chunks]
     if all(part[-1] - part[0] <= limit for part in offsets):
         return ()
     rows: Rows = np.flatnonzero(np.concatenate([np.diff(part) for part in offsets]) > limit)
-    message = f"The record alone is larger than a request may be ({limit:,} bytes)."
-    return (Problem(rows, "record_too_large", message),) if len(rows) else ()
+    return tuple(
+        Problem(rows[at : at + 1], "record_too_large", longest(row, limit, batch))
+        for at, row in enumerate(rows)
+    )
+
+
+def longest(row: int, limit: int, batch: Prepared) -> str:
+    """Return the message for a record that is too large: which property is the longest in it."""
+    sizes = {name: len(str(coerced.text[row].as_py() or "")) for name, coerced in batch.properties.items()}
+    name = max(sizes, key=sizes.__getitem__, default=None)
+    if name is None:
+        return f"The record alone is larger than a request may be ({limit:,} bytes)."
+    return filled(cut_long(name, limit), batch.origins[name])
 
 
 def report(name: str, problem: Problem, batch: Prepared) -> Report:
@@ -251,6 +314,6 @@ def report(name: str, problem: Problem, batch: Prepared) -> Report:
     return Report(rows["position"].to_pylist(), labels(rows), ids_there, name, problem.code, problem.message)
 
 
-def merged_types(found: Mapping[str, frozenset[JsonKind]]) -> dict[str, JsonKind]:
+def merged_types(found: Mapping[str, Kinds]) -> dict[str, JsonKind]:
     """Return each property's JSON type from the kinds found in its column; a column without values is text."""
-    return {name: next(iter(kinds)) if len(kinds) == 1 else "string" for name, kinds in found.items()}
+    return {name: json_type_of(kinds) for name, kinds in found.items()}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from analytex_pandas.errors import code
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 def said(row: Mapping[Any, Any]) -> str:
     """Return a row of ``Plan.invalid`` as a message says it: where it is, and why."""
     where = f", {row['property']!r}" if row["property"] else ""
-    return f"row {row['index']!r}{where}: {row['message']}"
+    return f"row {code(row['index'])}{where}: {row['message']}"
 
 
 def invalid_table(reports: Sequence[Report]) -> pd.DataFrame:

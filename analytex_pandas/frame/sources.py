@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import operator
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from itertools import count
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.errors import ValidationError
+from analytex_pandas.errors import ValidationError, code, translated
 from analytex_pandas.frame.arrow_types import without_views
 from analytex_pandas.frame.columns import Coded, Field, RawBatch, RawColumn
 from analytex_pandas.frame.labels import RangeLabels, decoded, index_arrays
@@ -31,6 +33,9 @@ from analytex_pandas.frame.pandas_columns import (
     memory_of,
     one_array,
 )
+from analytex_pandas.frame.strangers import line_of, named, no_frame, no_frame_within
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -93,16 +98,16 @@ def source_of(data: Any) -> Source:
 
     Raises
     ------
-    TypeError
+    ValidationError
         If the input is none that can be read.
     """
     if isinstance(data, pd.DataFrame):
         return frame_source(data)
-    if isinstance(data, pd.Series):
-        raise TypeError("A Series is one column; a DataFrame is needed: series.to_frame().")
+    if isinstance(data, pd.Series):  # it has a stream, too, as a column
+        raise no_frame(data)
     if isinstance(data, pa.RecordBatch):
         data = pa.Table.from_batches([data])
-    if isinstance(data, ArrowStream):
+    if isinstance(data, ArrowStream) and not isinstance(data, type):
         reader = opened(data)
         rows = len(data) if isinstance(data, pa.Table) else None
         return arrow_source(
@@ -112,17 +117,9 @@ def source_of(data: Any) -> Source:
             bytes_hint=0 if rows is None else bytes_of(data),
             size=arrow_batch_size(data),
         )
-    if isinstance(data, Iterable) and not isinstance(data, str | bytes | dict):
+    if isinstance(data, Iterable) and not line_of(data):
         return frames_source(data)
-    lazy = ""
-    if hasattr(data, "scanner"):
-        lazy = " Its .scanner().to_reader() is a stream of it."
-    elif hasattr(data, "collect"):
-        lazy = " It is lazy: its .collect() gives a frame, and written to Parquet it is streamed from there."
-    raise TypeError(
-        f"A {type(data).__name__} cannot be read as a frame.{lazy} There can be: a pandas DataFrame, anything with an "
-        "Arrow stream (pyarrow, polars, DuckDB), an iterable of those, or the path of a Parquet file."
-    )
+    raise no_frame(data)
 
 
 def opened(data: ArrowStream) -> pa.RecordBatchReader:
@@ -140,6 +137,8 @@ def opened(data: ArrowStream) -> pa.RecordBatchReader:
     try:
         return pa.RecordBatchReader.from_stream(data)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        if line_of(data):
+            raise no_frame(data) from error
         raise ValidationError(
             f"{unread_columns(data)} of this {type(data).__name__} cannot be read: {error}. Cast what is "
             "of a type that pyarrow does not know (such as Int128 to a decimal), or leave it out."
@@ -181,9 +180,9 @@ def frame_source(frame: pd.DataFrame) -> Source:
         names: list[Hashable] = [tuple(label) for label in frame.columns]
     else:
         names = list(frame.columns)
-    columns = [Field(label, str(label), str(dtype)) for label, dtype in zip(names, frame.dtypes, strict=True)]
+    columns = [column_field(number, label, frame.dtypes.iloc[number]) for number, label in enumerate(names)]
     levels = [
-        Field(name, str(name), str(level_dtype(frame.index, number)), is_index=True)
+        dataclasses.replace(column_field(number, name, level_dtype(frame.index, number)), is_index=True)
         for number, name in enumerate(frame.index.names)
         if name is not None
     ]
@@ -191,25 +190,45 @@ def frame_source(frame: pd.DataFrame) -> Source:
         fields=(*columns, *levels),
         index_names=tuple(frame.index.names),
         batches=lambda: frame_batches(frame, columns, levels, 0, IN_MEMORY),
-        settled=all(is_settled(frame.iloc[:, number]) for number in range(len(columns)))
+        settled=all(
+            read_of(column, is_settled, frame.iloc[:, number]) for number, column in enumerate(columns)
+        )
         and all(is_settled(as_column(level)) for level in index_levels(frame.index)),
         rows=len(frame),
         bytes_hint=memory_of(frame),
     )
 
 
+def column_field(number: int, label: Hashable, dtype: Any) -> Field:
+    """Return a column or index level; its label may be any object."""
+    with translated(f"The label of column {number} (from 0 on) cannot be read"):
+        hash(label)
+        return Field(label, str(label), str(dtype))
+
+
+def read_of(field: Field, read: Callable[..., Result], *given: Any) -> Result:
+    """Return what `read` makes of a column; what a foreign array raises is said of its column."""
+    with translated(f"Column {code(field.label)} cannot be read"):
+        return read(*given)
+
+
 def frame_batches(
     frame: pd.DataFrame, columns: Sequence[Field], levels: Sequence[Field], start: int, size: BatchSize
 ) -> Iterator[RawBatch]:
     """Yield a DataFrame's rows; `start` is the position of its first."""
-    readers = [(field, column_reader(frame.iloc[:, number])) for number, field in enumerate(columns)]
+    readers = [
+        (field, read_of(field, column_reader, frame.iloc[:, number])) for number, field in enumerate(columns)
+    ]
     named = [number for number, name in enumerate(frame.index.names) if name is not None]
     for first, stop in spans(len(frame), size):
         index = frame.index[first:stop]
-        read: dict[Field, RawColumn] = {field: reader(first, stop) for field, reader in readers}
+        read: dict[Field, RawColumn] = {
+            field: read_of(field, reader, first, stop) for field, reader in readers
+        }
         for field, number in zip(levels, named, strict=True):
             read[field] = column_reader(as_column(index.get_level_values(number)))(0, stop - first)
-        labels = frame_labels(frame.index, index, start)
+        with translated("The labels of the rows cannot be read"):
+            labels = frame_labels(frame.index, index, start)
         yield from slices(RawBatch(start + first, stop - first, read, labels), size.bytes)
 
 
@@ -271,65 +290,97 @@ def arrow_source(
     size: BatchSize | None = None,
 ) -> Source:
     """Return a stream of Arrow batches as a source; the index that pandas left in its schema is an index still."""
-    fields, levels, ranged = arrow_fields(schema)
-    names = tuple(field.label for field in levels) if levels else (None,)
+    fields, index = arrow_fields(schema, rows)
     return Source(
-        fields=(*fields, *levels),
-        index_names=tuple(
-            None if isinstance(name, str) and UNNAMED_LEVEL.fullmatch(name) else name for name in names
-        ),
-        batches=lambda: arrow_batches(schema, batches, (fields, levels, ranged), 0, size or STREAMED),
+        fields=(*fields, *(field for field in index if field.name)),
+        index_names=tuple(None if UNNAMED_LEVEL.fullmatch(field.name) else field.label for field in index)
+        or (None,),
+        batches=lambda: arrow_batches(schema, batches, (fields, index), 0, size or STREAMED),
         settled=not any(map(holds_map, schema.types)),
         rows=rows,
         bytes_hint=bytes_hint,
     )
 
 
-def arrow_fields(schema: pa.Schema) -> tuple[list[Field], list[Field], RangeLabels]:
-    """Return a schema's columns, its index levels, and the range that its labels are where it has no levels."""
-    levels, ranged = pandas_index(schema)
-    fields = [Field(child.name, child.name, str(child.type)) for child in schema if child.name not in levels]
-    named = [Field(name, name, str(schema.field(name).type), is_index=True) for name in levels]
-    return fields, named, ranged
+ArrowIndex = Mapping[Field, "pd.RangeIndex | None"]
+"""The levels of the index that pandas left in a schema; what is no column of it is a range."""
 
 
-def pandas_index(schema: pa.Schema) -> tuple[list[str], RangeLabels]:
-    """Return the index columns, and the range index, that pandas wrote into a schema."""
-    names = [name for name in schema.names if UNNAMED_LEVEL.fullmatch(name)]
-    ranged = RangeLabels()
+def arrow_fields(schema: pa.Schema, rows: int | None) -> tuple[list[Field], ArrowIndex]:
+    """Return a schema's columns, and the levels of its index."""
+    index = pandas_index(schema, rows)
+    levels = {field.name for field, ranged in index.items() if ranged is None}
+    return [
+        Field(child.name, child.name, str(child.type)) for child in schema if child.name not in levels
+    ], index
+
+
+def pandas_index(schema: pa.Schema, rows: int | None) -> ArrowIndex:
+    """Return the index that pandas wrote into a schema: the levels that ``to_pandas`` would give it.
+
+    Of rows that were filtered, or of another table, a range is no index; that shows only where their number is known.
+    """
     try:
-        described = json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
-    except (ValueError, AttributeError):
+        described = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))["index_columns"]
+    except (ValueError, KeyError, TypeError):
         described = []
-    for index in described:
-        if isinstance(index, str) and index in schema.names and index not in names:
-            names.append(index)
-        elif isinstance(index, dict) and index.get("kind") == "range":
-            ranged = RangeLabels(int(index.get("start") or 0), int(index.get("step") or 1))
-    return names, ranged
+    index: dict[Field, pd.RangeIndex | None] = {}
+    for level in described if isinstance(described, list) else []:
+        if isinstance(level, dict):
+            ranged = described_range(level, rows)
+            if ranged is not None:
+                name: Any = ranged.name
+                index[Field(name, name or "", "int64", is_index=True)] = ranged
+        elif level in schema.names:
+            index[stored_level(schema, level)] = None
+    unnamed = [name for name in schema.names if UNNAMED_LEVEL.fullmatch(name)]
+    return index | dict.fromkeys(stored_level(schema, name) for name in unnamed)
+
+
+def stored_level(schema: pa.Schema, name: str) -> Field:
+    """Return an index level that is a column of a schema."""
+    return Field(name, name, str(schema.types[schema.names.index(name)]), is_index=True)
+
+
+def described_range(description: Mapping[str, Any], rows: int | None) -> pd.RangeIndex | None:
+    """Return the range that metadata describe; None where they describe none of so many rows."""
+    name = description.get("name")
+    try:
+        start, stop, step = (
+            int(np.int64(operator.index(description[key]))) for key in ("start", "stop", "step")
+        )
+        ranged = pd.RangeIndex(start, stop, step, name=name if name is None else str(name))
+        return ranged if len(ranged) == rows else None
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
 
 
 def arrow_batches(
     schema: pa.Schema,
     batches: Iterable[pa.RecordBatch],
-    parts: tuple[Sequence[Field], Sequence[Field], RangeLabels],
+    parts: tuple[Sequence[Field], ArrowIndex],
     start: int,
     size: BatchSize,
 ) -> Iterator[RawBatch]:
     """Yield Arrow batches in parts of some size; `parts` is what ``arrow_fields`` tells of them."""
-    fields, levels, ranged = parts
+    fields, index = parts
+    ranges = list(index.values()) or [pd.RangeIndex(0)]
+    only_range = ranges[0] if len(ranges) == 1 else None  # then the labels need no column
     position = start
     for whole in regrouped(batches, schema, size):
-        columns: dict[Field, RawColumn] = {
-            field: without_views(one_array(whole.column(schema.names.index(field.name))))
-            for field in (*fields, *levels)
-        }
+        columns: dict[Field, pa.Array] = {}
+        for field in (*fields, *index):
+            if (ranged := index.get(field)) is None:
+                columns[field] = without_views(one_array(whole.column(schema.names.index(field.name))))
+            else:
+                columns[field] = pa.array(ranged[position - start :][: len(whole)].to_numpy())
         labels = (
-            [decoded(label) for field in levels if isinstance(label := columns[field], pa.Array)]
-            if levels
-            else ranged
+            [decoded(columns[field]) for field in index]
+            if only_range is None
+            else RangeLabels(only_range.start - only_range.step * start, only_range.step)
         )
-        yield from slices(RawBatch(position, len(whole), columns, labels), size.bytes)
+        read = {field: column for field, column in columns.items() if field.name or not field.is_index}
+        yield from slices(RawBatch(position, len(whole), read, labels), size.bytes)
         position += len(whole)
 
 
@@ -355,15 +406,18 @@ def regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: BatchS
         yield pa.Table.from_batches(waiting, schema)
 
 
-def frames_source(frames: Iterable[Any]) -> Source:
-    """Return an iterable of frames as one source; their columns are known only when the last has been read."""
-    return Source(None, (), lambda: frames_batches(frames), settled=False)
+def frames_source(frames: Iterable[Any], rows: Iterable[int] = ()) -> Source:
+    """Return an iterable of frames as one source; their columns are known only when the last has been read.
+
+    `rows` tells how many each of them has, where they are streams of which that is known.
+    """
+    return Source(None, (), lambda: frames_batches(frames, iter(rows)), settled=False)
 
 
-def frames_batches(frames: Iterable[Any]) -> Iterator[RawBatch]:
+def frames_batches(frames: Iterable[Any], rows: Iterator[int]) -> Iterator[RawBatch]:
     """Yield the batches of one frame after the other."""
     start, number = 0, -1
-    for number, data in enumerate(frames):  # the last one's number says whether there were any
+    for number, data in enumerate(items(frames)):  # the last one's number says whether there were any
         if isinstance(data, pa.RecordBatch):
             data = pa.Table.from_batches([data])  # noqa: PLW2901  # the same rows in the form that has a stream
         if isinstance(data, pd.DataFrame):
@@ -371,19 +425,26 @@ def frames_batches(frames: Iterable[Any]) -> Iterator[RawBatch]:
             batches = frame_batches(data, *split(part), start, STREAMED)
         elif isinstance(data, ArrowStream):
             reader = opened(data)
-            fields, levels, ranged = arrow_fields(reader.schema)
-            shifted = RangeLabels(ranged.start - ranged.step * start, ranged.step)
-            batches = arrow_batches(reader.schema, reader, (fields, levels, shifted), start, STREAMED)
+            parts = arrow_fields(reader.schema, len(data) if isinstance(data, pa.Table) else next(rows, None))
+            batches = arrow_batches(reader.schema, reader, parts, start, STREAMED)
         else:
-            raise ValidationError(
-                f"Item {number} of the iterable is a {type(data).__name__}; each has to be a DataFrame or something "
-                "with an Arrow stream."
-            )
+            raise no_frame_within(frames, number, data)
         for batch in batches:
             start = batch.start + batch.rows
             yield batch
     if number < 0:
         raise ValidationError("The iterable has no frames: it is empty, or has been read before.")
+
+
+def items(frames: Iterable[Any]) -> Iterator[Any]:
+    """Yield the items of an iterable that may raise."""
+    iterator = iter(frames)
+    for number in count():
+        with translated(f"Item {number} of the iterable ({named(frames)}) cannot be read"):
+            item = next(iterator, iterator)
+        if item is iterator:
+            return
+        yield item
 
 
 def split(source: Source) -> tuple[list[Field], list[Field]]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from analytex_pandas.frame.columns import STRING, Coerced, Mask, Problem, Rows, integers_of, validity
 from analytex_pandas.frame.slots import EPOCH, clock_texts, date_texts, divided, stamp_texts
@@ -29,10 +28,22 @@ NO_ROWS: Rows = np.array([], np.int64)
 
 def dates(array: pa.Array) -> Coerced:
     """Return dates as ``2024-01-15``."""
-    array = pc.cast(array, pa.date32(), safe=False)
-    days, outside = writable_days(integers_of(array, 0))
+    days, outside = writable_days(days_of(array))
     text = date_texts(days, valid_but(array, outside))
     return Coerced(text, STRING, plain=True, problems=out_of_range(outside))
+
+
+def days_of(array: pa.Array) -> Integers:
+    """Return dates as days since 1970; 0 where missing. Arrow's own cast overflows on what is far off."""
+    counts = integers_of(array, 0)
+    return counts if pa.types.is_date32(array.type) else counts // np.int64(SECONDS_A_DAY * UNITS["ms"])
+
+
+def midnights(array: pa.Array, timezone: str) -> Coerced:
+    """Return dates as the moments at which they begin in `timezone`."""
+    days = days_of(array)
+    present = validity(array) if array.null_count else None
+    return instants(days * SECONDS_A_DAY, np.zeros_like(days), present, True, timezone)
 
 
 def timestamps(array: pa.Array, timezone: str) -> Coerced:
@@ -42,16 +53,30 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
     its row is invalid.
     """
     seconds, fractions = divided(integers_of(array, 0), UNITS[array.type.unit])
+    nanoseconds = fractions * np.int64(10**9 // UNITS[array.type.unit])
+    present = validity(array) if array.null_count else None
+    return instants(seconds, nanoseconds, present, array.type.tz is None, timezone)
+
+
+def instants(
+    seconds: Integers, nanoseconds: Integers, present: Mask | None, local: Mask | bool, timezone: str
+) -> Coerced:
+    """Return seconds since 1970 with nanoseconds as ``timestamps`` does, `local` ones by the clock of `timezone`.
+
+    `present` is None for a column without gaps; missing ones are at 0.
+    """
     problems: tuple[Problem, ...] = ()
-    if array.type.tz is None and timezone != "UTC":
-        present = validity(array)
-        seconds, problems = to_utc(seconds, present, timezone)
+    if timezone != "UTC" and np.any(local):
+        there = np.ones(len(seconds), bool) if present is None else present
+        seconds, problems = to_utc(seconds, there & local, timezone)
     days, clock = divided(seconds, SECONDS_A_DAY)
     days, outside = writable_days(days)
     problems = (*out_of_range(outside), *problems)
-    nanoseconds = fractions * np.int64(10**9 // UNITS[array.type.unit])
-    without_text = np.concatenate([problem.rows for problem in problems]) if problems else NO_ROWS
-    text = stamp_texts(days, clock, nanoseconds, valid_but(array, without_text))
+    valid = present
+    if problems:
+        valid = np.ones(len(seconds), bool) if present is None else present.copy()
+        valid[np.concatenate([problem.rows for problem in problems])] = False
+    text = stamp_texts(days, clock, nanoseconds, valid)
     return Coerced(text, STRING, plain=True, problems=problems)
 
 
@@ -85,21 +110,27 @@ def wall_dates(array: pa.Array) -> pa.Array:
     missing = array.is_null().to_numpy(zero_copy_only=False)
     seconds = seconds_of(array)
     if array.type.tz is not None and array.type.tz not in ("UTC", "+00:00"):
-        zone = zone_for(array.type.tz, seconds)
-        local = moments(seconds).tz_localize("UTC").tz_convert(zone).tz_localize(None)
-        seconds = np.asarray(local).astype(np.int64)
-    return pa.array((seconds // SECONDS_A_DAY).astype(np.int32), mask=missing).cast(pa.date32())
+        # pandas overflows in the first and the last day, where the offset is that of the day beside it
+        inner = np.clip(seconds, (FIRST_DAY + 1) * SECONDS_A_DAY, (LAST_DAY - 1) * SECONDS_A_DAY)
+        zone = zone_for(array.type.tz, inner)
+        local = moments(inner).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+        seconds = seconds + (np.asarray(local).astype(np.int64) - inner)
+    days = np.clip(seconds // SECONDS_A_DAY, FIRST_DAY - 1, LAST_DAY + 1)
+    return pa.array(days.astype(np.int32), mask=missing).cast(pa.date32())
 
 
 def to_utc(seconds: Integers, present: Mask, timezone: str) -> tuple[Integers, tuple[Problem, ...]]:
-    """Return wall times of a zone, in seconds since 1970, as those of UTC; pandas knows the zones on every system."""
+    """Return the wall times of a zone that are `present`, in seconds since 1970, as those of UTC.
+
+    pandas knows the zones on every system.
+    """
     days = seconds // SECONDS_A_DAY
     at_the_edge = present & ((days <= FIRST_DAY) | (days >= LAST_DAY))
-    inner = np.where(at_the_edge, 0, seconds)
+    inner = np.where(present & ~at_the_edge, seconds, 0)
     zone = zone_for(timezone, inner)
     local = moments(inner).tz_localize(zone, ambiguous="NaT", nonexistent="NaT").tz_convert("UTC")
     missing = np.asarray(local.isna())
-    utc = np.where(missing, 0, np.asarray(local.tz_localize(None)).astype(np.int64))
+    utc = np.where(missing | ~present, seconds, np.asarray(local.tz_localize(None)).astype(np.int64))
     unclear = np.flatnonzero(missing & present & ~at_the_edge)
     message = (
         f"This local time is skipped or repeated by a change of clocks in {timezone}; "

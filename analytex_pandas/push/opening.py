@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analytex_pandas import settings
-from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError, PushError
+from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError, PushError, did_you_mean
 from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.push import changes
 from analytex_pandas.push import ledger as ledgers
@@ -269,9 +268,9 @@ def newest_unfinished(journal: Journal, account: str) -> str:
 
 def unheard_of(push_id: str, known: Sequence[str]) -> str:
     """Return what to say of a push that the journal does not have."""
-    near = difflib.get_close_matches(push_id, known, 1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"There is no push {push_id!r} on this machine.{hint} apd.pushes() lists all."
+    return (
+        f"There is no push {push_id!r} on this machine.{did_you_mean(push_id, known)} apd.pushes() lists all."
+    )
 
 
 def driven_elsewhere(push_id: str, record: PushRecord | None) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
 
-from analytex_pandas.errors import ValidationError
+from analytex_pandas.errors import ValidationError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,10 +56,8 @@ def merge_paths(overrides: Mapping[str, str] | None) -> dict[str, str]:
     names = [*PATHS, "job"]
     for name, path in (overrides or {}).items():
         if name not in names:
-            near = difflib.get_close_matches(str(name), names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ValidationError(
-                f"paths: there is no call {name!r}.{hint} The calls are {', '.join(names)}."
+                f"paths: there is no call {name!r}.{did_you_mean(name, names)} The calls are {', '.join(names)}."
             )
         if not str(path).startswith("/"):
             raise ValidationError(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Final
 
+from analytex_pandas.errors import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -63,5 +65,5 @@ def printable(text: str) -> str:
 
 def shortened(value: object, limit: int = 120) -> str:
     """Return a value as one printable line of at most ``limit`` characters."""
-    text = printable(str(value))
+    text = printable(one_line(lambda: str(value)))
     return text if len(text) <= limit else text[: limit - 1] + "…"

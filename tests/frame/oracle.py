@@ -13,6 +13,7 @@ import ipaddress
 import json
 import pathlib
 import re
+import unicodedata
 import uuid
 import zoneinfo
 from collections.abc import Mapping, Sequence
@@ -71,6 +72,7 @@ class Json:
     text: str
     is_float: bool = False
     is_nested: bool = False
+    is_span: bool = False
 
     def same_as(self, token: object) -> bool:
         """Tell whether a parsed token is this value."""
@@ -234,7 +236,7 @@ def judged(cell: Any, timezone: str = "UTC") -> Judged:  # noqa: C901, PLR0912  
     if isinstance(cell, Clock):
         return Json("string", clock_text(cell.nanoseconds))
     if isinstance(cell, Span):
-        return Json("number", seconds_text(cell.nanoseconds))
+        return Json("number", seconds_text(cell.nanoseconds), is_span=True)
     if isinstance(cell, int | np.integer) and not isinstance(cell, np.timedelta64):
         return Json("number", str(int(cell)))
     if isinstance(cell, float | np.floating):
@@ -270,7 +272,7 @@ def float_json(number: Any) -> Json | Bad:
     if number == np.trunc(number) and abs(float(number)) < 2**53:
         return Json("number", str(int(number)), is_float=True)
     wide = isinstance(number, float) and not isinstance(number, np.generic)
-    return Json("number", repr(number) if wide else str(number), is_float=True)
+    return Json("number", (repr(number) if wide else str(number)).removesuffix(".0"), is_float=True)
 
 
 def decimal_text(number: decimal.Decimal) -> str:
@@ -358,7 +360,7 @@ def wanted_of(cell: Any, wanted: str, timezone: str) -> Judged:  # noqa: C901  #
     if (wanted == "date" and isinstance(cell, Day)) or (wanted == "datetime" and isinstance(cell, Moment)):
         return found
     if found.kind == wanted:
-        return found
+        return replace(found, is_span=False)
     if wanted == "number" and found.kind == "string" and NUMBER.fullmatch(found.text):
         return Json("number", found.text)
     if wanted == "boolean" and found.kind == "number" and decimal.Decimal(found.text) in (0, 1):
@@ -470,13 +472,27 @@ def flattened(cell: Any, name: str) -> dict[str, Any]:
 # Ids
 
 
+ZERO_WIDTH = set(
+    "\xad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062"
+    "\u2063\u2064\u2065\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\u2800\u3164\ufeff\uffa0"
+)
+
+
+def shows(text: str) -> bool:
+    """Tell whether one sees anything of a text."""
+    return not all(
+        character.isspace() or unicodedata.category(character) == "Cc" or character in ZERO_WIDTH
+        for character in text
+    )
+
+
 def id_of(cell: Any) -> str | Bad | None:  # a table of types
     """Return the id that a plain value makes; None where it is missing."""
     if cell is None or (isinstance(cell, float | np.floating) and np.isnan(cell)):
         return None
     if isinstance(cell, str):
         text = str.__str__(cell)
-        if isinstance(text_json(text), Bad) or not text.strip():
+        if isinstance(text_json(text), Bad) or not shows(text):
             return Bad("string", "blank or no text")
         return text
     if isinstance(cell, bool | np.bool_ | np.timedelta64):
@@ -486,7 +502,8 @@ def id_of(cell: Any) -> str | Bad | None:  # a table of types
     if isinstance(cell, enum.Enum):
         return Bad("string", "type")
     if isinstance(cell, float | np.floating):
-        whole = np.isfinite(cell) and cell == np.trunc(cell) and abs(float(cell)) < 2**53
+        exact_below = {np.float32: 2**24, np.float16: 2**11}.get(type(cell), 2**53)
+        whole = np.isfinite(cell) and cell == np.trunc(cell) and abs(float(cell)) < exact_below
         return str(int(cell)) if whole else Bad("string", "not whole, or too large")
     if isinstance(cell, decimal.Decimal):
         if cell.is_nan():
@@ -601,7 +618,7 @@ def settle_kinds(rows: Sequence[Row], names: set[str]) -> None:
     """Make strings of the values of each property that has several JSON types."""
     for name in names:
         values = [value for row in rows if (value := row.properties.get(name)) is not None]
-        if len({value.kind for value in values}) < 2:
+        if len({(value.kind, isinstance(value, Json) and value.is_span) for value in values}) < 2:
             continue
         for row in rows:
             value = row.properties.get(name)

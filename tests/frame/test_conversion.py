@@ -8,14 +8,17 @@ import datetime as dt
 import decimal
 import enum
 import ipaddress
+import json
 import pathlib
 import time
 import uuid
 import zoneinfo
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from plans_read import lines_of, plan_of, values_of
@@ -457,3 +460,95 @@ def test_an_invalid_cell_counts_for_the_type_of_its_column(odd: Any) -> None:
     plan = plan_of(frame, nested="json", invalid="skip", timezone="Europe/Berlin")
     assert plan.invalid["position"].tolist() == [1]
     assert plan.records() == [{"user_id": "u0", "metadata": {"x": "true"}}]
+
+
+MOMENTS: dict[str, str | None] = {
+    "0001-01-01T00:00:00": "0001-01-01T00:00:00Z",
+    "0001-01-01T00:00:00.1234567": "0001-01-01T00:00:00.123456700Z",
+    "9999-12-31T23:59:59.999999999": "9999-12-31T23:59:59.999999999Z",
+    "2024-01-15T10:00:00.1234567": "2024-01-15T10:00:00.123456700Z",
+    "2024-01-15T10:00:00,123456789+02:00": "2024-01-15T08:00:00.123456789Z",
+    "1677-09-21T00:12:43.145224192": "1677-09-21T00:12:43.145224192Z",
+    "2262-04-11T23:47:16.854775808": "2262-04-11T23:47:16.854775808Z",
+    "2024-01-15T10:00:00.1234567890000": "2024-01-15T10:00:00.123456789Z",
+    "2024-01-15T10:00:00.1234567891": None,
+    "0001-01-01T00:00:00.5+14:00": None,
+    "9999-12-31T23:59:59.0000001-01:00": None,
+    "Jan 5 2024 10:00:00.1234567": "2024-01-05T10:00:00.123456700Z",
+    "2024-01-15": "2024-01-15T00:00:00Z",
+}
+
+
+@pytest.mark.parametrize("beside", MOMENTS)
+def test_each_moment_is_exact_or_its_row_invalid_whatever_stands_beside_it(beside: str) -> None:
+    """Arrow holds a batch of nanoseconds within 584 years: no batch decides for another row."""
+    for text, wanted in MOMENTS.items():
+        frame = pd.DataFrame({"user_id": ["a", "b"], "t": [beside, text]})
+        plan = plan_of(frame, types={"t": "datetime"}, invalid="skip")
+        found = {record["user_id"]: record["metadata"]["t"] for record in plan.records()}
+        assert found.get("b") == wanted
+        assert found.get("a") == MOMENTS[beside]
+
+
+@pytest.mark.parametrize("text", ["-0", "-0.0", "-0e5", "-.0", "-00"])
+def test_zero_has_no_sign(text: str) -> None:
+    """Also where it is text that is to be a number."""
+    (line,) = lines_of(plan_of(pd.DataFrame({"user_id": ["a"], "x": [text]}), types={"x": "number"}))
+    assert b"-" not in (line if isinstance(line, bytes) else line.encode())
+
+
+@pytest.mark.parametrize(
+    ("column", "fields"),
+    [
+        ([[1, 2]], False),
+        ([{"a": 1}], True),
+        ([{"a": 1}, [2]], False),
+        (pa.array([[1]]), False),
+        (pa.array([[1]], pa.list_(pa.int8(), 1)), False),
+        (pa.array([[1]], pa.large_list(pa.int8())), False),
+        (pa.array([{"a": 1}]), True),
+        (pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int8())), True),
+        (pa.FixedShapeTensorArray.from_numpy_ndarray(np.zeros((1, 2, 2))), False),
+    ],
+)
+def test_flatten_is_offered_to_what_has_fields_alone(column: Any, fields: bool) -> None:
+    """A way out that is refused in turn is none."""
+    ids = [f"u{row}" for row in range(len(column))]
+    is_arrow = isinstance(column, pa.Array)
+    frame: Any = pa.table({"user_id": ids, "x": column}) if is_arrow else frame_of(objects(column))
+    with pytest.raises(apd.ValidationError) as caught:
+        plan_of(frame)
+    assert ("flatten" in str(caught.value)) == fields
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_a_tensor_keeps_its_shape(axes: tuple[int, ...]) -> None:
+    """Also where its axes are stored in another order, one is missing, and it is part of a column."""
+    logical = np.arange(72).reshape(3, 2, 3, 4)
+    stored = np.ascontiguousarray(logical.transpose(0, *(axis + 1 for axis in axes)))
+    kind = pa.fixed_shape_tensor(pa.int64(), stored.shape[1:], permutation=np.argsort(axes).tolist())
+    lists = pa.array([*stored.reshape(3, -1).tolist(), None], pa.list_(pa.int64(), 24))
+    table = pa.table({"user_id": list("abcd"), "x": pa.ExtensionArray.from_storage(kind, lists)})
+    records = plan_of(table.slice(1), nested="json").records()
+    wanted = [logical[row].tolist() for row in (1, 2)]
+    assert [json.loads(record["metadata"]["x"]) for record in records[:2]] == wanted
+    assert "metadata" not in records[2]
+
+
+@pytest.mark.parametrize("name", ["HUGEINT", "UHUGEINT", "BIT", "TIME WITH TIME ZONE"])
+def test_what_only_duckdb_can_read_goes_by_its_name_there(name: str) -> None:
+    """And not by the bytes that Arrow keeps of it."""
+    connection = duckdb.connect()
+    connection.execute("SET arrow_lossless_conversion = true")
+    value = {"BIT": "'101'", "TIME WITH TIME ZONE": "'10:00:00+01'"}.get(name, "5")
+    found = connection.sql(f"SELECT 'a' AS user_id, {value}::{name} AS x")  # written here
+    with pytest.raises(
+        apd.ValidationError, match="DuckDB's " + {"TIME WITH TIME ZONE": "TIME_TZ"}.get(name, name)
+    ):
+        plan_of(found)
+
+
+def test_an_object_of_polars_is_named() -> None:
+    """Arrow has eight bytes of it, which tell nobody anything."""
+    with pytest.raises(apd.ValidationError, match="polars' type Object"):
+        plan_of(pl.DataFrame({"user_id": ["a"], "x": [object()]}))

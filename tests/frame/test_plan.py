@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import gc
 import json
 from typing import TYPE_CHECKING, Any
@@ -262,7 +263,7 @@ def test_a_plan_that_is_refused_leaves_no_file(state_directory: Path) -> None:
         yield FULL
         raise RuntimeError("the source broke")
 
-    with pytest.raises(RuntimeError, match="the source broke"):
+    with pytest.raises(apd.ValidationError, match=r"Item 1 .*RuntimeError: the source broke"):
         plan_of(broken())
     assert list((state_directory / "spool").glob("*")) == []
 
@@ -363,3 +364,15 @@ def test_columns_of_one_name_cannot_be_told_apart_by_properties() -> None:
     frame = pd.DataFrame({"user_id": ["a"], "x": [1], "y": [2]})
     with pytest.raises(apd.ValidationError, match="rename one: properties="):
         plan_of(frame, properties={"x": "z", "y": "z"})
+
+
+def test_a_plan_shows_rows_whose_labels_python_does_not_write() -> None:
+    """Integers of more than 4,300 digits, and decimals that are no numbers and say so."""
+    frame = pd.DataFrame(
+        {"user_id": [None, None]}, index=pd.Index([10**5_000, decimal.Decimal("sNaN")], dtype=object)
+    )
+    plan = plan_of(frame)
+    assert repr(plan)
+    assert plan._repr_html_()  # noqa: SLF001  # as a notebook does
+    with pytest.raises(apd.ValidationError, match="2 of 2 rows"):
+        plan.push()

@@ -1,0 +1,451 @@
+r"""What a cell that cannot be sent may be, and the line of pandas that mends its column.
+
+A message is made where only the cell is known. Until the column's name is, noncharacters stand for it; ``repr``
+writes these as escapes, so no text that a message shows can be taken for them.
+"""
+
+# ruff: noqa: RUF001  # words as they are written
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from analytex_pandas.errors import code as code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from analytex_pandas.frame.columns import Field
+
+LABEL = "\ufdd0"
+VALUES = "\ufdd1"
+MEND = "\ufdd2"
+NUMBERS = "\ufdd3"
+LONGEST_VALUE = 200
+"""Characters of a text up to which it is asked what number or date it may be; a longer one is none."""
+SHOWN = 40
+"""Characters of a text that a message shows."""
+
+UNSEEN = (
+    r"\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u180e\u2000-\u200f\u2028-\u202f"
+    r"\u205f-\u206f\u2800\u3000\u3164\ufeff\uffa0"
+)
+"""White space, control characters and what has no width, as Python's regular expressions write them."""
+UNSEEN_BUT_SPACE = UNSEEN.replace(r"\x00-\x20", r"\x00-\x1f")
+EXPONENT = "[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+"
+"""A number as spreadsheets write long ones."""
+MISSING_TEXTS = frozenset({
+    "nan", "NaN", "NAN", "-nan", "-NaN", "none", "None", "NONE", "null", "Null", "NULL", "nil", "Nil",
+    "NIL", "NaT", "nat", "<NA>", "<na>", "NA", "N/A", "n/a", "N/a", "na", "n.a.", "N.A.", "#N/A", "#NA",
+    "#N/A N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "undefined", "Undefined",
+    "(null)", "(none)", "(not set)", "(blank)", r"\N", "-", "--", "1.#IND", "1.#QNAN", "-1.#IND",
+    "-1.#QNAN", "<null>", "[NULL]", "NoneType", "missing", "unknown", "?", ".", "...", "tbd", "TBD",
+})  # fmt: skip
+"""What tools, and people, write where there is nothing."""
+WRITTEN_BY_TOOLS = MISSING_TEXTS - {"missing", "unknown", "?", ".", "...", "tbd", "TBD"}
+"""Those of them that nobody takes for an id."""
+
+AS_TEXT = ".astype('Int64').astype('string')"
+ENCODED_KINDS = ("category", "dictionary", "Sparse")
+
+
+def shown(text: str) -> str:
+    """Return a text as a message shows it: quoted, and not longer than a line."""
+    return repr(text) if len(text) <= SHOWN else repr(text[:SHOWN])[:-1] + "…'"
+
+
+def mended(what: str, code: str) -> str:
+    """Return a message that ends with the code which mends the frame."""
+    return what + MEND + code
+
+
+def column_mended(what: str, expression: str) -> str:
+    """Return a message that ends with the code which mends the column."""
+    return mended(what, f"df[{LABEL}] = {expression}")
+
+
+def made_missing(what: str, texts: Iterable[str]) -> str:
+    """Return a message that ends with the code which makes some texts missing."""
+    short = [text for text in texts if len(text) <= SHOWN]
+    first = next((text for text in texts if len(text) > SHOWN), "")
+    which = f"astype(str).str.startswith({first[:SHOWN]!r})" if first else f"isin({short!r})"
+    return column_mended(what, f"{VALUES}.mask({VALUES}.{which})")
+
+
+def filled(message: str, field: Field | None, suffix: str = "") -> str:
+    """Return a message with the name of the column it is of.
+
+    `suffix` is what a field of a flattened column adds to its name; code for a column does not reach into it.
+    """
+    what, mark, code = message.partition(MEND)
+    if field is None or (mark and suffix):
+        return f"{what}; mend the field {suffix[1:]!r} inside the column." if suffix else f"{what}."
+    label = code_of(field.label)
+    if not mark:
+        return what.replace(LABEL, label)
+    values = f"df[{label}]" + (".astype(object)" if field.dtype.startswith(ENCODED_KINDS) else "")
+    lead = f"df = df.reset_index({label}); " if field.is_index else ""
+    if NUMBERS in code and field.dtype == "object":  # beside what is no number
+        target, _, expression = code.partition(" = ")
+        one = expression.replace(NUMBERS + AS_TEXT, "str(int(cell))").replace(NUMBERS, "cell")
+        is_number = "pd.api.types.is_number(cell) and pd.notna(cell)"
+        code = f"{target} = {VALUES}.map(lambda cell: {one} if {is_number} else cell)"
+    code = code.replace(NUMBERS, values).replace(VALUES, values)
+    return f"{what}: {lead}{code}".replace(LABEL, label)
+
+
+def replaced(pattern: str, replacement: str) -> str:
+    """Return the code that changes texts of a column by a regular expression; what is no text stays as it is."""
+    mark = "r" if "\\" in replacement else ""
+    return f".replace(r'{pattern}', {mark}'{replacement}', regex=True)"
+
+
+def missing_text(text: str) -> str | None:
+    """Return the message for a text that says there is nothing; None for any other."""
+    if re.fullmatch(f"[{UNSEEN}]*", text):
+        return made_missing(f"{shown(text)} is blank; to leave such cells out", [text])
+    if text.strip() in MISSING_TEXTS:
+        return made_missing(f"{shown(text)} says that there is no value; to leave such cells out", [text])
+    return None
+
+
+def otherwise(text: str, what: str) -> str:
+    """Return the message for a text that nothing can be made of."""
+    return made_missing(
+        f"{what}; mend it, send the column as text (types={{{LABEL}: 'string'}}), or leave it out", [text]
+    )
+
+
+# Numbers
+
+CURRENCIES = "$€£¥₹₽₩₺₴₫฿₪₱₦₡₲₵₸₭¢₿"
+CURRENCY_WORDS = (
+    "USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|CAD|AUD"
+    "|NZD|MXN|RUB|TRY|ZAR|HKD|SGD|kr|Kr|Rs|Fr|Ft|zł|Kč"
+)
+WIDE_DIGITS = (
+    ".map(lambda cell: ''.join(str(int(c)) if c.isdecimal() else c for c in cell) "
+    "if isinstance(cell, str) else cell)"
+)
+NUMBER_STEPS: tuple[tuple[str, str, str], ...] = (
+    (
+        "characters that no one sees",
+        rf"^[{UNSEEN}]+|[{UNSEEN}]+$|[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\xad]",
+        "",
+    ),
+    ("another kind of minus", r"[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]", "-"),
+    ("another kind of plus", r"\uff0b", "+"),
+    ("another kind of point", r"[\uff0e\u066b]", "."),
+    ("another kind of comma", r"[\uff0c\u066c]", ","),
+    ("quotes", r"^=?[\x22\x27\u2018\u201c](.*?)[\x22\x27\u2019\u201d]?$", r"\1"),
+    ("parentheses for less than zero", r"^\((.*)\)$", r"-\1"),
+    ("a currency", rf"\s*(?:\b[A-Z]{{1,3}})?[{CURRENCIES}]\s*", ""),
+    ("a dash for cents", r",[-\u2013]$", ""),
+    ("a currency", rf"^([-+]?)\s*(?:{CURRENCY_WORDS})\.?\s*(?=[-+.\d])", r"\1"),
+    ("a percent sign", r"\s*[%\u2030\uff05]$", ""),
+    ("thousands as k", r"(?<=\d)\s*[kK]$", "e3"),
+    ("millions as M", r"(?<=\d)\s*(?:M|Mio\.?|mn)$", "e6"),
+    ("billions as B", r"(?<=\d)\s*(?:[bB]|bn|Mrd\.?)$", "e9"),
+    ("a unit", r"(?<=\d)\s*(?:\u00b0\s*)?[^\W\d_]+\.?(?:[/ ][^\W\d_]+\.?)*[\u00b2\u00b3]?$", ""),
+    ("gaps between thousands", r"(?<=\d)[\s\x27\u2019\u02bc_](?=\d{3}(?!\d))", ""),
+    ("commas between thousands", r"(?<=\d),(?=(?:\d{2,3},)*\d{3}(?!\d))", ""),
+    (
+        "points between thousands",
+        r"(?<=\d)\.(?=\d{3}\.)|(?<=\.\d{3})\.(?=\d{3}$)|(?<=\d)\.(?=[\d.]*,\d+$)",
+        "",
+    ),
+    ("a decimal comma", r"(?<=\d),(?=\d+(?:[eE][+-]?\d+)?$)", "."),
+)
+"""What people put into numbers, and how it is taken out again; in this order."""
+TRAILING_MINUS = r"^([^-]*\d)\s*-$"
+
+
+def no_number(text: str, is_number: Callable[[str], bool]) -> str:
+    """Return the message for a text that is no number: what it may be, and the way out."""
+    if message := missing_text(text):
+        return message
+    if len(text) > LONGEST_VALUE:
+        return otherwise(text, f"{shown(text)} is no number")
+    if re.fullmatch(r"\s*0[xXoObB][0-9a-fA-F]+\s*", text):
+        return column_mended(
+            f"{shown(text)} is no decimal number; it may be a hexadecimal, octal or binary one",
+            f"{VALUES}.map(lambda cell: int(cell, 0) if isinstance(cell, str) "
+            "and cell.strip()[1:2] in 'xXoObB' else cell)",
+        )
+    if text.strip().casefold() in {"true", "false"}:
+        return column_mended(
+            f"{shown(text)} is no number, but true or false; as 1 and 0",
+            f"{VALUES}" + replaced(r"(?i)^\s*true\s*$", "1") + replaced(r"(?i)^\s*false\s*$", "0"),
+        )
+    cell, words, code = text, [], VALUES
+    if not cell.isascii() and any(c.isdecimal() and not c.isascii() for c in cell):
+        cell = "".join(str(int(c)) if c.isdecimal() else c for c in cell)
+        words.append("digits of another script")
+        code += WIDE_DIGITS
+    for word, pattern, replacement in (("a minus behind it", TRAILING_MINUS, r"-\1"), *NUMBER_STEPS):
+        changed = re.sub(pattern, replacement, cell)
+        if changed != cell:
+            cell = changed
+            words.append(word)
+            code += replaced(pattern, replacement)
+    if is_number(cell.strip()) and words:
+        listed = " and ".join(dict.fromkeys(words))
+        return column_mended(
+            f"{shown(text)} is no number, but may be {cell.strip()}, written with {listed}", code
+        )
+    return otherwise(text, f"{shown(text)} is no number")
+
+
+# Booleans
+
+PAIRS = (
+    "on/off yes/no true/false enabled/disabled active/inactive checked/unchecked x/ ✓/✗ ✔/✘ ☑/☐ ✅/❌ "
+    "√/× ja/nein oui/non si/no sí/no sì/no sim/não sim/nao da/nu да/нет так/ні tak/nie kyllä/ei "
+    "ano/ne áno/nie igen/nem evet/hayır ja/nej ja/nee はい/いいえ 是/否 예/아니요 네/아니요 真/假 有/無 نعم/لا כן/לא "
+    "ναι/όχι हाँ/नहीं vrai/faux wahr/falsch vero/falso verdadero/falso verdadeiro/falso waar/onwaar "
+    "sant/falskt igaz/hamis истина/ложь doğru/yanlış j/n o/n s/n д/н pass/fail ok/nok right/wrong "
+    "allow/deny opted-in/opted-out subscribed/unsubscribed verified/unverified set/unset "
+    "present/absent"
+)
+"""Words for true and false, as exports have them."""
+
+
+def cased(word: str, like: str) -> str:
+    """Return a word in the letters, small or capital, that another is in."""
+    return word.upper() if like.isupper() else word.title() if like.istitle() else word
+
+
+def no_boolean(text: str, is_number: Callable[[str], bool]) -> str:
+    """Return the message for a text that is neither true nor false: what it may be, and the way out."""
+    word = text.strip()
+    what = f"{shown(text)} is neither true nor false"
+    if is_number(word):
+        meaning = "true" if float(word) else "false"
+        return column_mended(
+            f"{what}, but a number, which may stand for {meaning}",
+            f"{VALUES}.replace({{{text!r}: '{meaning}'}})",
+        )
+    pairs = [pair.split("/") for pair in PAIRS.split()]
+    for yes, no in pairs:
+        if word and word.casefold() in (yes.casefold(), no.casefold()):
+            means = word.casefold() == yes.casefold()
+            other = cased(no if means else yes, word)
+            marks = {text: str(means).lower(), other: str(not means).lower()}
+            return column_mended(f"{what}, but may mean {str(means).lower()}", f"{VALUES}.replace({marks!r})")
+    return missing_text(text) or otherwise(text, what)
+
+
+def no_boolean_number(digits: str) -> str:
+    """Return the message for a number that is neither 1 nor 0."""
+    return column_mended(
+        f"{digits} is neither true nor false; if all but 0 is true", f"{VALUES}.replace({{{digits}: 1}})"
+    )
+
+
+# Dates
+
+EPOCHS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
+UNIT_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+QUARTER = r"^(?:(\d{{4}})\W*Q{0}|Q{0}\W*(\d{{4}}))$"
+OTHER_ZONES = {
+    "EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "-05:00", "MST": "-07:00", "MDT":
+    "-06:00", "PST": "-08:00", "PDT": "-07:00", "CET": "+01:00", "CEST": "+02:00", "EET": "+02:00",
+    "EEST": "+03:00", "BST": "+01:00", "IST": "+05:30", "JST": "+09:00", "MSK": "+03:00", "AEST":
+    "+10:00", "AEDT": "+11:00", "WET": "+00:00", "WEST": "+01:00",
+}  # fmt: skip
+DAY_OR_MONTH = re.compile(
+    r"(?P<first>\d{1,2})(?P<mark>[-/. ])(?P<second>\d{1,2})(?P=mark)(?P<year>\d{4}|\d\d)"
+    r"(?P<time>[T ]\d{1,2}:\d\d(?::\d\d(?P<fraction>\.\d+)?)?(?P<half>\s?[AaPp][Mm])?)?"
+)
+MONTHS = 12
+
+
+def from_number(what: str, unit: str, more: str = "") -> str:
+    """Return the message for a column of numbers that count from a day."""
+    return column_mended(what, f"pd.to_datetime({NUMBERS}, unit='{unit}'{more})")
+
+
+def from_digits(what: str, form: str) -> str:
+    """Return the message for a column of numbers whose digits are those of a date."""
+    return column_mended(what, f"pd.to_datetime({NUMBERS}{AS_TEXT}, format='{form}')")
+
+
+THIS_NUMBER = "This number is no date as it stands; it may be"
+NUMBERS_FOR_DATES = (
+    (1_000, 3_000, from_digits(f"{THIS_NUMBER} a year", "%Y")),
+    (3_000, 20_000, from_number(f"{THIS_NUMBER} days since 1970", "D")),
+    (20_000, 80_000, from_number(f"{THIS_NUMBER} a day as Excel counts them", "D", ", origin='1899-12-30'")),
+    (100_001, 300_000, from_digits(f"{THIS_NUMBER} a year and month", "%Y%m")),
+    (10_000_101, 30_000_000, from_digits(f"{THIS_NUMBER} a date of eight digits", "%Y%m%d")),
+    (1e8, 1e11, from_number(f"{THIS_NUMBER} seconds since 1970", "s")),
+    (1e11, 1e14, from_number(f"{THIS_NUMBER} milliseconds since 1970", "ms")),
+    (1e14, 1e17, from_number(f"{THIS_NUMBER} microseconds since 1970", "us")),
+    (1e17, 9.2e18, from_number(f"{THIS_NUMBER} nanoseconds since 1970", "ns")),
+)
+"""Ranges of numbers, each with the message for those in it that stand where a date should."""
+NO_DATE_AT_ALL = column_mended(
+    "This number is no date; leave the column out of types, or make such cells missing",
+    f"{VALUES}.mask({VALUES}.map(pd.api.types.is_number))",
+)
+
+
+def no_date(text: str) -> str:
+    """Return the message for a text that is no date: what it may be, and the way out."""
+    word = text.strip()
+    what = f"{shown(text)} is no date"
+    if message := missing_text(text):
+        return message
+    if len(text) > LONGEST_VALUE:
+        return otherwise(text, what)
+    if not word.strip("0-/.: T"):
+        return made_missing(f"{what}, but zeros for none; to leave such cells out", [text])
+    if re.fullmatch(r"\d+(\.\d+)?", word):
+        return digits_for_date(text, word.partition(".")[0], what)
+    if re.fullmatch(r"(?i)(?:\d{4}\W*)?Q[1-4](?:\W*\d{4})?", word) and len(word) > len("Q1"):
+        firsts = zip((1, 2, 3, 4), ("01", "04", "07", "10"), strict=True)
+        code = "".join(
+            replaced("(?i)" + QUARTER.format(number), rf"\1\2-{month}-01") for number, month in firsts
+        )
+        return column_mended(f"{what}, but a quarter; for its first day", VALUES + code)
+    if match := re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})", word):
+        if int(match[2]) > MONTHS >= int(match[3]) > 0:
+            return column_mended(
+                f"{shown(text)} has no month {match[2]}; if that is the day",
+                VALUES + replaced(r"^(\d{4})-(1[3-9]|[23]\d)-(\d{1,2})$", r"\1-\3-\2"),
+            )
+        return otherwise(text, f"{shown(text)} names a day that no calendar has")
+    if DAY_OR_MONTH.fullmatch(word) or re.match(r"\d{4}-\d\d-\d\d", word):
+        return zone_for_date(text, word) or otherwise(
+            text, f"{shown(text)} names a day or time that there is not"
+        )
+    return zone_for_date(text, word) or otherwise(text, what)
+
+
+def zone_for_date(text: str, word: str) -> str | None:
+    """Return the message for a date with the letters of a zone, which are no zone for certain."""
+    match = re.search(r"\b([A-Z]{2,5})$", word)
+    if match is None or match[1] not in OTHER_ZONES:
+        return None
+    return column_mended(
+        f"{shown(text)} names {match[1]}, which may be several zones; if it is {OTHER_ZONES[match[1]]}",
+        VALUES + replaced(rf"\s*\b{match[1]}\s*$", OTHER_ZONES[match[1]]),
+    )
+
+
+def digits_for_date(text: str, digits: str, what: str) -> str:
+    """Return the message for a text of digits that is no date."""
+    cell = (
+        "str(cell)"
+        if text == digits
+        else "str(cell).strip()"
+        if text.strip() == digits
+        else "str(cell).split('.')[0].strip()"
+    )
+    alike = f"{cell}.isdigit() and len({cell}) == {len(digits)}"
+    if len(digits) == len("2024") and digits.startswith(("1", "2")):
+        return column_mended(
+            f"{what}, but may be a year; for its first day",
+            VALUES + replaced(r"^\s*(\d{4})\s*$", r"\1-01-01"),
+        )
+    if len(digits) == len("202401") and digits.startswith(("1", "2")) and 1 <= int(digits[4:]) <= MONTHS:
+        return column_mended(
+            f"{what}, but may be a year and month; for its first day",
+            VALUES + replaced(r"^\s*(\d{4})(\d\d)\s*$", r"\1-\2-01"),
+        )
+    if len(digits) == len("45000"):
+        return column_mended(
+            f"{what}, but may be a day as Excel counts them",
+            f"{VALUES}.map(lambda cell: pd.to_datetime(float(cell), unit='D', origin='1899-12-30') "
+            f"if {alike} else cell)",
+        )
+    if len(digits) in EPOCHS:
+        unit, whole = EPOCHS[len(digits)], "float" if "." in text else "int"
+        return column_mended(
+            f"{what}, but may be {UNIT_WORDS[unit]} since 1970",
+            f"{VALUES}.map(lambda cell: pd.to_datetime({whole}(cell), unit='{unit}') if {alike} else cell)",
+        )
+    return otherwise(text, what)
+
+
+def two_dates(text: str) -> str:
+    """Return the message for a text that can mean more than one date."""
+    word = text.strip()
+    what = f"{shown(text)} can mean more than one date"
+    if match := DAY_OR_MONTH.fullmatch(word):
+        first, second, year, mark = match["first"], match["second"], match["year"], match["mark"]
+        years = "%Y" if len(year) > len("24") else "%y"
+        hour = "%I" if match["half"] else "%H"
+        time = ""
+        if match["time"]:
+            seconds = match["time"].count(":") - 1
+            time = match["time"][0] + f"{hour}:%M" + ":%S" * seconds + (".%f" if match["fraction"] else "")
+            time += re.sub(r"(?i)[ap]m", "%p", match["half"] or "")
+        of_days, of_months = f"%d{mark}%m{mark}{years}{time}", f"%m{mark}%d{mark}{years}{time}"
+        full = year if years == "%Y" else f"{'20' if int(year) < 69 else '19'}{year}"  # noqa: PLR2004  # as strptime
+        if int(first) <= MONTHS and int(second) <= MONTHS:
+            return column_mended(
+                f"{shown(text)} is {full}-{int(second):02d}-{int(first):02d} or "
+                f"{full}-{int(first):02d}-{int(second):02d}; "
+                "say which comes first, the day or the month",
+                f"pd.to_datetime({VALUES}, format='{of_days}')  # or format='{of_months}'",
+            )
+        form = of_days if int(first) > MONTHS else of_months
+        return column_mended(f"{what}; if its year comes last", f"pd.to_datetime({VALUES}, format='{form}')")
+    if re.fullmatch(r"\d{4}[-/.]\d{1,2}", word):
+        return column_mended(
+            f"{shown(text)} names a month, but no day; for its first",
+            VALUES + replaced(r"^\s*(\d{4})[-/.](\d{1,2})\s*$", r"\1-\2-01"),
+        )
+    if re.fullmatch(r"\d{1,2}[-/.]\d{4}", word):
+        return column_mended(
+            f"{shown(text)} names a month, but no day; for its first",
+            VALUES + replaced(r"^\s*(\d{1,2})[-/.](\d{4})\s*$", r"\2-\1-01"),
+        )
+    if re.fullmatch(r"[^\W\d_]+\.?,?[-/ ]?\d{4}", word):
+        return column_mended(
+            f"{shown(text)} names a month, but no day; for its first",
+            VALUES + replaced(r"^\s*([^\W\d_]+\.?),?[-/ ]?(\d{4})\s*$", r"1 \1 \2"),
+        )
+    if re.match(r"\d{1,2}:\d\d", word):
+        return otherwise(text, f"{shown(text)} is a time without a date")
+    return otherwise(text, what)
+
+
+# Any column
+
+
+def of_another_type(what: str, article: str, *, is_flag: bool) -> str:
+    """Return the message for values that are no such thing as was asked for: `what` they are, `article` what not."""
+    if is_flag and article == "a number":
+        return column_mended(
+            f"{what} is not a number; as 1 and 0",
+            f"{VALUES}.map(lambda cell: int(cell) if isinstance(cell, bool) else cell)",
+        )
+    return (
+        f"{what} is not {article}; nothing says how to read it as one. Leave the column out of types, or "
+        f"send it as text with types={{{LABEL}: 'string'}}."
+    )
+
+
+AS_FINITE = f"{VALUES}.mask({VALUES}.isin([float('inf'), float('-inf')]))"
+INFINITE = column_mended("An infinite number has no JSON; to make it missing", AS_FINITE)
+TOO_MANY_DIGITS = column_mended(
+    "The number has more digits than Python writes; to make such numbers missing",
+    f"{VALUES}.mask({VALUES}.map(lambda cell: isinstance(cell, int) and abs(cell) >= 10**4_000))",
+)
+HALF_A_PAIR = (
+    f"{VALUES}.map(lambda cell: cell.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace') "
+    "if isinstance(cell, str) else cell)"
+)
+
+
+def cut_long(name: str, limit: int) -> str:
+    """Return the message for a record that is larger than a request may be, by its longest property."""
+    what = f"The record alone is larger than a request may be ({limit:,} bytes), most of it {name!r}"
+    return mended(f"{what}; to leave that out", f"df = df.drop(columns=[{LABEL}])")
+
+
+def cut(characters: int) -> str:
+    """Return the code that cuts the texts of a column."""
+    return f"{VALUES}.map(lambda cell: cell[:{characters:_}] if isinstance(cell, str) else cell)"

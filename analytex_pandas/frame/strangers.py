@@ -1,0 +1,117 @@
+"""What is no frame: what it is, and the one line that makes a frame of it. Nothing foreign is imported for that."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from analytex_pandas.errors import ValidationError
+
+ENGINES = {
+    "pyspark.pandas": "{}.to_pandas()",
+    "pyspark": "{}.toPandas()",
+    "dask": "{}.compute()",
+    "dask_expr": "{}.compute()",
+    "modin": "{}.modin.to_pandas()",
+    "ray": "{}.to_pandas()",
+    "daft": "{}.to_pandas()",
+    "cudf": "{}.to_pandas()",
+    "polars.lazyframe": "{}.collect()",
+    "polars.series": "{}.to_frame()",
+    "vaex": "{}.to_pandas_df()",
+    "xarray": "{}.to_dataframe().reset_index()",
+    "scipy": "pd.DataFrame({}.toarray())",
+}
+"""Module → what makes a pandas DataFrame of its frames."""
+LINES: tuple[tuple[Any, str], ...] = (
+    (pd.Series, "{}.to_frame()"),
+    (pa.StructArray, "pa.Table.from_struct_array({})"),
+    (pa.Array | pa.ChunkedArray, 'pa.table({{"user_id": {}}})'),
+    (pd.Index | np.ndarray, 'pd.DataFrame({{"user_id": {}}})'),
+    (bytes | bytearray | memoryview, "pd.read_csv(io.BytesIO({}), dtype=str)"),
+    (io.IOBase, "pd.read_csv({}, dtype=str)"),
+)
+"""Type → what makes a frame of it."""
+WAYS = ("collect", "compute", "to_reader", "to_pandas", "toPandas", "to_arrow", "to_frame", "read")
+"""Methods that make a frame of many an object, the likelier first."""
+SUPPORTED = (
+    "There can be: a pandas DataFrame, anything with an Arrow stream (pyarrow, polars, DuckDB), an iterable "
+    "of those, or the path of a Parquet file."
+)
+
+
+def no_frame(data: Any, line: str = "", what: str = "") -> ValidationError:
+    """Return what to say of data that are no frame; `line` makes one of them, if it is known already."""
+    line = line or line_of(data) or line_by_method(data)
+    way = f" This makes a frame of it: {line}." if line else ""
+    if data is None:
+        way = " Did the function that made it return nothing, as methods with inplace=True do?"
+    return ValidationError(f"{what or 'A' + named(data)[1:]} cannot be read as a frame.{way} {SUPPORTED}")
+
+
+def named(data: Any) -> str:
+    """Return what something is, such as ``a polars LazyFrame``."""
+    kind = type(data)
+    root = kind.__module__.partition(".")[0]
+    name = kind.__name__ if root in ("builtins", "__main__") else f"{root} {kind.__name__}"
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def line_of(data: Any, name: str = "data") -> str:
+    """Return the line that makes a frame of what is none, by its type; empty where it is a frame, or unknown."""
+    kind = type(data)
+    if isinstance(data, Mapping):
+        return line_of_mapping(data, name)
+    if isinstance(data, np.ndarray) and (data.ndim > 1 or data.dtype.names):
+        return f"pd.DataFrame({name})"
+    if kind.__module__.startswith("pandas.") and hasattr(data, "obj"):
+        return f"{name}.obj"
+    for types, line in LINES:
+        if isinstance(data, types):
+            return line.format(name)
+    for module, line in ENGINES.items():
+        if any(f"{base.__module__}.".startswith(f"{module}.") for base in kind.__mro__):
+            return line.format(name)
+    return ""
+
+
+def line_of_mapping(data: Mapping[Any, Any], name: str) -> str:
+    """Return the line that makes a frame of a dict: of columns, of records, of frames, or of one record."""
+    first = next(iter(data.values()), None)
+    if isinstance(first, pd.DataFrame):
+        return f"pd.concat({name}.values())"
+    if isinstance(first, Mapping):
+        return f'pd.DataFrame.from_dict({name}, orient="index").rename_axis("user_id")'
+    if first is None or isinstance(first, str | bytes) or not hasattr(first, "__len__"):
+        return f"pd.DataFrame([{name}])" if data else "pd.DataFrame(…)"
+    return f"pd.DataFrame({name})"
+
+
+def line_by_method(data: Any, name: str = "data") -> str:
+    """Return the line that makes a frame of something by a method that its type has."""
+    kind = type(data)
+    if hasattr(kind, "scanner"):
+        return f"{name}.scanner().to_reader()"
+    return next((f"{name}.{way}()" for way in WAYS if callable(getattr(kind, way, None))), "")
+
+
+def no_frame_within(data: Any, number: int, item: Any) -> ValidationError:
+    """Return what to say of an iterable whose item is no frame."""
+    if isinstance(item, str) and item.casefold().endswith((".parquet", ".pq")):
+        line = "(pd.read_parquet(path) for path in data)"
+    elif item is None or number:
+        line = ""
+    elif isinstance(item, Mapping | list | tuple | pd.Series | np.ndarray):
+        line = "pd.DataFrame(data)"
+    elif single := line_of(item, "item") or line_by_method(item, "item"):
+        line = f"[{single} for item in data]"
+    else:
+        line = 'pd.DataFrame({"user_id": data})'
+    again = ", with the iterator made anew: items of it have been read" if line and iter(data) is data else ""
+    what = f"Item {number} of the iterable ({named(data)}) is {named(item)}; it"
+    return no_frame(item, line + again, what)
