@@ -373,6 +373,6 @@ def test_a_plan_shows_rows_whose_labels_python_does_not_write() -> None:
     )
     plan = plan_of(frame)
     assert repr(plan)
-    assert plan._repr_html_()  # noqa: SLF001  # as a notebook does
+    assert plan._repr_html_()  # as a notebook does
     with pytest.raises(apd.ValidationError, match="2 of 2 rows"):
         plan.push()
