@@ -207,7 +207,7 @@ def _problems_table(problems: list[ErrorGroup]) -> Markup:
     lines = [
         (
             words.number(group.count),
-            shortened(group.message, 300),
+            shortened(group.message, 600),
             group.property,
             join((*group.first, "…") if group.count > len(group.first) else group.first, ", "),
         )

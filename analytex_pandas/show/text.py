@@ -44,4 +44,4 @@ def group_text(group: ErrorGroup) -> str:
     about = f"{group.property}: " if group.property else ""
     more = "" if group.count <= len(group.first) else ", …"
     message = group.message or group.code or "no message"
-    return f"✕ {group.count:,}: {shortened(about + message, 160)} (rows {', '.join(group.first)}{more})"
+    return f"✕ {group.count:,}: {shortened(about + message, 600)} (rows {', '.join(group.first)}{more})"
