@@ -65,5 +65,4 @@ def printable(text: str) -> str:
 
 def shortened(value: object, limit: int = 120) -> str:
     """Return a value as one printable line of at most ``limit`` characters."""
-    text = printable(one_line(lambda: str(value)))
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return printable(one_line(lambda: str(value), limit))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import gc
+import html
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -376,3 +377,12 @@ def test_a_plan_shows_rows_whose_labels_python_does_not_write() -> None:
     assert plan._repr_html_()  # as a notebook does
     with pytest.raises(apd.ValidationError, match="2 of 2 rows"):
         plan.push()
+
+
+def test_a_plan_shows_the_code_that_mends_a_column_whole() -> None:
+    """A line that is cut cannot be pasted."""
+    plan = plan_of(pd.DataFrame({"user_id": ["a"], "when": ["45000"]}), types={"when": "date"})
+    code = plan.invalid["message"][0].partition("df[")[2]
+    assert len(code) > 100
+    assert code in " ".join(repr(plan).split())
+    assert code in html.unescape(plan._repr_html_())  # as a notebook does
