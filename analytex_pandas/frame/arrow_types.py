@@ -109,6 +109,17 @@ def holds(kind: pa.DataType, sought: Callable[[pa.DataType], bool]) -> bool:
     return any(holds(kind.field(number).type, sought) for number in range(kind.num_fields))
 
 
+def can_flatten(kind: pa.DataType) -> bool:
+    """Tell whether a type becomes properties when it is flattened: it has fields, and no list is in them."""
+    has_fields = pa.types.is_struct(kind) or pa.types.is_map(kind)
+    return bool(has_fields) and not holds(kind, is_list)
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Tell whether a type is one of lists, of whatever kind."""
+    return pa.types.is_fixed_size_list(kind) or any(is_one(kind) for is_one, _ in LISTS)
+
+
 def plain_type(kind: pa.DataType) -> pa.DataType:
     """Return a type with large strings and large binaries for the views in it."""
     if pa.types.is_string_view(kind):
@@ -116,7 +127,7 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_binary_view(kind):
         return pa.large_binary()
     if isinstance(kind, pa.BaseExtensionType):
-        return plain_type(kind.storage_type)
+        return plain_type(kind.storage_type) if has_views(kind) else kind
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return plain_type(kind.value_type)
     if pa.types.is_struct(kind):

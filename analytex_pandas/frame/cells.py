@@ -39,7 +39,7 @@ from analytex_pandas.frame.columns import (
 )
 from analytex_pandas.frame.mends import HALF_A_PAIR, INFINITE, TOO_MANY_DIGITS, column_mended
 from analytex_pandas.frame.moments import TICKS, is_calendrical, nanoseconds, seconds, wall_day, within
-from analytex_pandas.frame.nested import NotEncodable, add_flattened, is_nested, nested_texts
+from analytex_pandas.frame.nested import TOO_DEEP, NotEncodable, add_flattened, is_nested, nested_texts
 from analytex_pandas.frame.numbers import NOT_FINITE, fixed_point
 from analytex_pandas.frame.parse import with_problems
 
@@ -340,8 +340,7 @@ def nested(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
         raise UnsendableError(
             f"holds values of type {', '.join(kinds)}, which are no JSON primitives",
             'nested="json" sends JSON text'
-            + ', nested="flatten" makes properties of dicts'
-            * all(isinstance(cell, Mapping) for cell in cells),
+            + ', nested="flatten" makes properties of dicts' * all(map(can_flatten, cells)),
             range(min(len(cells), 3)),
         )
     if policy.nested == "json":
@@ -371,6 +370,13 @@ def nested(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
     if wrong:
         raise together(wrong)
     return columns
+
+
+def can_flatten(cell: Any, depth: int = 0) -> bool:
+    """Tell whether a cell becomes properties when it is flattened: a dict, and no list is in it."""
+    if not isinstance(cell, Mapping) or depth > TOO_DEEP:
+        return False
+    return all(can_flatten(value, depth + 1) for value in cell.values() if is_nested(value))
 
 
 def unsendable(

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from analytex_pandas import settings
 from analytex_pandas.frame import mends, numbers, parse, temporal
-from analytex_pandas.frame.arrow_types import run_numbers
+from analytex_pandas.frame.arrow_types import can_flatten, run_numbers
 from analytex_pandas.frame.cells import NESTED, coerce_cells, policy_inside
 from analytex_pandas.frame.columns import (
     BOOLEAN,
@@ -408,7 +408,7 @@ def check_type(type_: pa.DataType, policy: Policy) -> None:
             raise UnsendableError(
                 f"holds {type_}, which is no JSON primitive",
                 'nested="json" sends JSON text'
-                + ', nested="flatten" makes properties of it' * has_fields(type_),
+                + ', nested="flatten" makes properties of it' * can_flatten(type_),
             )
         if policy.nested == "flatten" and not has_fields(type_):
             raise UnsendableError(

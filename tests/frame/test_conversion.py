@@ -503,6 +503,10 @@ def test_zero_has_no_sign(text: str) -> None:
         ([[1, 2]], False),
         ([{"a": 1}], True),
         ([{"a": 1}, [2]], False),
+        ([{"a": {"b": 1}}], True),
+        ([{"a": {"b": [1]}}], False),
+        (pa.array([{"a": {"b": 1}}]), True),
+        (pa.array([{"a": {"b": [1]}}]), False),
         (pa.array([[1]]), False),
         (pa.array([[1]], pa.list_(pa.int8(), 1)), False),
         (pa.array([[1]], pa.large_list(pa.int8())), False),
@@ -552,3 +556,12 @@ def test_an_object_of_polars_is_named() -> None:
     """Arrow has eight bytes of it, which tell nobody anything."""
     with pytest.raises(apd.ValidationError, match="polars' type Object"):
         plan_of(pl.DataFrame({"user_id": ["a"], "x": [object()]}))
+
+
+def test_what_stands_beside_a_view_keeps_its_own_type() -> None:
+    """A boolean of eight bits is true, and not 1, also where its struct is cast to be rid of views."""
+    flags = pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], pa.int8()))
+    struct = pa.StructArray.from_arrays([flags, pa.array(["x", "y"], pa.string_view())], ["b", "t"])
+    table = pa.table({"user_id": ["a", "b"], "s": struct})
+    assert plan_of(table, nested="flatten").records(1)[0]["metadata"] == {"s.b": True, "s.t": "x"}
+    assert plan_of(table, nested="json").records(1)[0]["metadata"] == {"s": '{"b":true,"t":"x"}'}
