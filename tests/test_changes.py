@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 import analytex_pandas as apd
+from analytex_pandas import binding
 from analytex_pandas.push import bases
 
 if TYPE_CHECKING:
@@ -152,8 +153,9 @@ def test_null_that_is_sent_is_a_value(service: Any) -> None:
     assert to_send(service, erasing.assign(plan="new")) == ["a", "b", "c", "d"]
 
 
-def test_changes_says_what_a_push_would_do(service: Any) -> None:
+def test_changes_says_what_a_push_would_do(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Values of new profiles, changed and unchanged ones, by property; rows that are not sent do not count."""
+    monkeypatch.setattr(binding, "DEFAULT", [])  # whoever ran before may have connected
     assert plan(service, FRAME.head(0)).changes.dtypes.astype(str).to_dict() == {
         "property": "object",
         "new_profiles": "int64",
