@@ -23,7 +23,7 @@ from analytex_pandas.frame.sources import (
 from analytex_pandas.frame.strangers import no_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -86,8 +86,9 @@ def parquet_source(path: Path) -> Source:
         raise ValidationError(f"There is no Parquet file at {code(str(path))}.{way_to_read(path)}")
     first = parts[0].schema
     rows = [part.rows for part in parts]
+    total = sum(rows)
     if all(part.schema.equals(first) for part in parts):
-        source = arrow_source(first, chain.from_iterable(part.batches() for part in parts), rows=sum(rows))
+        source = arrow_source(first, chain.from_iterable(part.batches() for part in parts), rows=total)
     else:
         import pyarrow as pa  # kept out of the import of the package
 
@@ -96,7 +97,7 @@ def parquet_source(path: Path) -> Source:
         )
     return dataclasses.replace(
         source,
-        rows=sum(rows),
+        rows=total,
         bytes_hint=sum(part.bytes for part in parts),
         workers=WORKERS,
     )
@@ -142,8 +143,9 @@ class ParquetPart:
             translated(f"{code(str(self.path))} cannot be read as Parquet"),
             pq.ParquetFile(self.path, buffer_size=READ_AHEAD, pre_buffer=False) as file,
         ):
-            size = rows_at_once(file)
-            for groups in readable_groups(file):
+            readable = readable_groups(file)
+            size = rows_at_once(file, readable)
+            for groups in readable:
                 for batch in file.iter_batches(batch_size=size, row_groups=groups, use_threads=False):
                     constants = [pa.repeat(value, len(batch)) for value in self.constants.values()]
                     yield pa.RecordBatch.from_arrays([*batch.columns, *constants], schema=self.schema)
@@ -211,12 +213,11 @@ def stored_bytes(metadata: pq.FileMetaData) -> int:
     return sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
 
 
-def rows_at_once(file: pq.ParquetFile) -> int:
+def rows_at_once(file: pq.ParquetFile, readable: Sequence[Sequence[int]]) -> int:
     """Return how many rows of a Parquet file make a batch: few where they are wide, in the file or in memory."""
     described = file.metadata
     if not described.num_rows:
         return STREAMED.rows
-    groups = readable_groups(file)[0]
-    first = next(file.iter_batches(batch_size=PROBED_ROWS, row_groups=groups, use_threads=False))
+    first = next(file.iter_batches(batch_size=PROBED_ROWS, row_groups=readable[0], use_threads=False))
     width = max(stored_bytes(described) / described.num_rows, bytes_of(first) / len(first))
     return max(1, min(STREAMED.rows, int(STREAMED.bytes / width)))

@@ -111,8 +111,12 @@ def holds(kind: pa.DataType, sought: Callable[[pa.DataType], bool]) -> bool:
 
 def can_flatten(kind: pa.DataType) -> bool:
     """Tell whether a type becomes properties when it is flattened: it has fields, and no list is in them."""
-    has_fields = pa.types.is_struct(kind) or pa.types.is_map(kind)
-    return bool(has_fields) and not holds(kind, is_list)
+    return has_fields(kind) and not holds(kind, is_list)
+
+
+def has_fields(kind: pa.DataType) -> bool:
+    """Tell whether a type has fields to flatten."""
+    return bool(pa.types.is_struct(kind) or pa.types.is_map(kind))
 
 
 def is_list(kind: pa.DataType) -> bool:

@@ -127,7 +127,7 @@ def assembled(parts: Sequence[tuple[np.ndarray[Any, Any], Coerced]], length: int
         text[at] = np.array(part.text.to_pylist() or [None], dtype=object)[: len(at)]
         problems += [Problem(at[problem.rows], problem.code, problem.message) for problem in part.problems]
         present = len(at) - part.text.null_count
-        kinds = part.traits.kinds or dict.fromkeys([part.family] if part.family else part.kinds, present)
+        kinds = part.traits.kinds or dict.fromkeys(part.families, present)
         traits += Traits(**{**vars(part.traits), "kinds": kinds})
     kinds_found = frozenset(kind for _, part in parts for kind in part.kinds)
     plain = all(part.plain for _, part in parts)

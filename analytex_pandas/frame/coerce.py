@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from analytex_pandas import settings
 from analytex_pandas.frame import mends, numbers, parse, temporal
-from analytex_pandas.frame.arrow_types import can_flatten, run_numbers
+from analytex_pandas.frame.arrow_types import can_flatten, has_fields, run_numbers
 from analytex_pandas.frame.cells import NESTED, coerce_cells, policy_inside
 from analytex_pandas.frame.columns import (
     BOOLEAN,
@@ -122,11 +122,11 @@ def coerce_coded(column: Coded, policy: Policy) -> dict[str, Coerced]:
     except UnsendableError as error:
         raise together([at_rows(one, column.codes) for one in error.every]) from None
     if any(len(one.traits.kinds) > 1 or one.traits.beyond_double for one in distinct.values()):
-        return coerce(decoded(column), policy)  # notes count rows
+        return coerce(row_values(column), policy)  # notes count rows
     return {suffix: spread(coerced, column.codes) for suffix, coerced in distinct.items()}
 
 
-def decoded(column: Coded) -> RawColumn:
+def row_values(column: Coded) -> RawColumn:
     """Return a coded column with the value of each row in its place."""
     if isinstance(column.values, pa.Array):
         return column.values.take(column.codes)
@@ -416,11 +416,6 @@ def check_type(type_: pa.DataType, policy: Policy) -> None:
             )
     elif not any(holds(type_) for holds, _ in CONVERSIONS):
         raise refusal(type_)
-
-
-def has_fields(type_: pa.DataType) -> bool:
-    """Tell whether a type can be flattened."""
-    return bool(pa.types.is_struct(type_) or pa.types.is_map(type_))
 
 
 def refusal(type_: pa.DataType) -> UnsendableError:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Mapping, Sequence
 
     from analytex_pandas.frame.labels import RangeLabels
 
@@ -164,6 +164,11 @@ class Coerced:
     problems: tuple[Problem, ...] = ()
     traits: Traits = Traits()
     family: str = ""
+
+    @property
+    def families(self) -> Collection[str]:
+        """What a note calls its values."""
+        return (self.family,) if self.family else self.kinds
 
 
 def json_type_of(kinds: Kinds) -> JsonKind:

@@ -33,6 +33,7 @@ from analytex_pandas.frame.columns import (
     Coerced,
     Problem,
     RawColumn,
+    Rows,
     Sighting,
     Traits,
     text_buffers,
@@ -307,7 +308,10 @@ def blanks(text: pa.Array) -> tuple[Problem, ...]:
     those = text.take(pa.array(suspects))
     blank = flags(pc.match_substring_regex(those, f"^[{UNSEEN_RE2}]*$"))
     white = flags(pc.equal(pc.binary_length(pc.utf8_trim_whitespace(those)), 0))
-    return (*problem_at(suspects[blank & white], BLANK), *problem_at(suspects[blank & ~white], UNSEEN_ONLY))
+    return (
+        *problem_at(suspects[blank & white], "blank_id", BLANK),
+        *problem_at(suspects[blank & ~white], "blank_id", UNSEEN_ONLY),
+    )
 
 
 def oddities(text: pa.Array) -> dict[str, Sighting]:
@@ -355,11 +359,6 @@ def flags(which: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return mask
 
 
-def problem_at(rows: np.ndarray[Any, np.dtype[np.int64]], message: str) -> tuple[Problem, ...]:
-    """Return the problem of blank ids at some rows, if there are any."""
-    return (Problem(rows, "blank_id", message),) if len(rows) else ()
-
-
 def first_bytes(text: pa.Array) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Return the first byte of each text; 0 where there is none."""
     return bytes_at(text, 0)
@@ -382,5 +381,9 @@ def bytes_at(text: pa.Array, which: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 def problem(mask: np.ndarray[Any, np.dtype[np.bool_]], code: str, message: str) -> tuple[Problem, ...]:
     """Return the problem of the rows in `mask`, if there are any."""
-    rows = np.flatnonzero(mask)
+    return problem_at(np.flatnonzero(mask), code, message)
+
+
+def problem_at(rows: Rows, code: str, message: str) -> tuple[Problem, ...]:
+    """Return the problem of some rows, if there are any."""
     return (Problem(rows, code, message),) if len(rows) else ()

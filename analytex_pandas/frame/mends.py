@@ -129,6 +129,7 @@ WIDE_DIGITS = (
     "if isinstance(cell, str) else cell)"
 )
 NUMBER_STEPS: tuple[tuple[str, str, str], ...] = (
+    ("a minus behind it", r"^([^-]*\d)\s*-$", r"-\1"),
     (
         "characters that no one sees",
         rf"^[{UNSEEN}]+|[{UNSEEN}]+$|[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\xad]",
@@ -158,7 +159,6 @@ NUMBER_STEPS: tuple[tuple[str, str, str], ...] = (
     ("a decimal comma", r"(?<=\d),(?=\d+(?:[eE][+-]?\d+)?$)", "."),
 )
 """What people put into numbers, and how it is taken out again; in this order."""
-TRAILING_MINUS = r"^([^-]*\d)\s*-$"
 
 
 def no_number(text: str, is_number: Callable[[str], bool]) -> str:
@@ -183,7 +183,7 @@ def no_number(text: str, is_number: Callable[[str], bool]) -> str:
         cell = "".join(str(int(c)) if c.isdecimal() else c for c in cell)
         words.append("digits of another script")
         code += WIDE_DIGITS
-    for word, pattern, replacement in (("a minus behind it", TRAILING_MINUS, r"-\1"), *NUMBER_STEPS):
+    for word, pattern, replacement in NUMBER_STEPS:
         changed = re.sub(pattern, replacement, cell)
         if changed != cell:
             cell = changed
@@ -259,6 +259,12 @@ DAY_OR_MONTH = re.compile(
     r"(?P<time>[T ]\d{1,2}:\d\d(?::\d\d(?P<fraction>\.\d+)?)?(?P<half>\s?[AaPp][Mm])?)?"
 )
 MONTHS = 12
+MONTHS_ALONE = (
+    (r"^\s*(\d{4})[-/.](\d{1,2})\s*$", r"\1-\2-01"),
+    (r"^\s*(\d{1,2})[-/.](\d{4})\s*$", r"\2-\1-01"),
+    (r"^\s*([^\W\d_]+\.?),?[-/ ]?(\d{4})\s*$", r"1 \1 \2"),
+)
+"""A month without a day → its first day."""
 
 
 def from_number(what: str, unit: str, more: str = "") -> str:
@@ -392,21 +398,12 @@ def two_dates(text: str) -> str:
             )
         form = of_days if int(first) > MONTHS else of_months
         return column_mended(f"{what}; if its year comes last", f"pd.to_datetime({VALUES}, format='{form}')")
-    if re.fullmatch(r"\d{4}[-/.]\d{1,2}", word):
-        return column_mended(
-            f"{shown(text)} names a month, but no day; for its first",
-            VALUES + replaced(r"^\s*(\d{4})[-/.](\d{1,2})\s*$", r"\1-\2-01"),
-        )
-    if re.fullmatch(r"\d{1,2}[-/.]\d{4}", word):
-        return column_mended(
-            f"{shown(text)} names a month, but no day; for its first",
-            VALUES + replaced(r"^\s*(\d{1,2})[-/.](\d{4})\s*$", r"\2-\1-01"),
-        )
-    if re.fullmatch(r"[^\W\d_]+\.?,?[-/ ]?\d{4}", word):
-        return column_mended(
-            f"{shown(text)} names a month, but no day; for its first",
-            VALUES + replaced(r"^\s*([^\W\d_]+\.?),?[-/ ]?(\d{4})\s*$", r"1 \1 \2"),
-        )
+    for pattern, replacement in MONTHS_ALONE:
+        if re.fullmatch(pattern, text):
+            return column_mended(
+                f"{shown(text)} names a month, but no day; for its first",
+                VALUES + replaced(pattern, replacement),
+            )
     if re.match(r"\d{1,2}:\d\d", word):
         return otherwise(text, f"{shown(text)} is a time without a date")
     return otherwise(text, what)

@@ -23,7 +23,7 @@ from analytex_pandas.frame.mends import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -66,13 +66,9 @@ def id_mend(what: str, texts: Sequence[str]) -> str:
             f"and pd.Series([cell]).str.fullmatch(r'{EXPONENT}').item() else cell)"
         )
     found = sorted({character for text in texts for character in UNSEEN_ONE.findall(text)} - {" "})
-    listed = "".join(
-        character.encode("unicode_escape").decode() for character in found if not character.isspace()
-    )
+    listed = escapes(character for character in found if not character.isspace())
     if what == "inside":
-        blank = "".join(
-            character.encode("unicode_escape").decode() for character in found if character.isspace()
-        )
+        blank = escapes(character for character in found if character.isspace())
         return (
             VALUES
             + (replaced(f"[{blank}]", " ") if blank else "")
@@ -81,12 +77,16 @@ def id_mend(what: str, texts: Sequence[str]) -> str:
     return VALUES + replaced(rf"^[\s{listed}]+|[\s{listed}]+$" if listed else r"^\s+|\s+$", "")
 
 
+def escapes(characters: Iterable[str]) -> str:
+    """Return characters as code writes them."""
+    return "".join(character.encode("unicode_escape").decode() for character in characters)
+
+
 def traits_of(coerced: Coerced) -> Traits:
     """Return a coerced column's traits, with its counts, an example and a look at some of its text."""
     text = coerced.text
     present = len(text) - text.null_count
-    families = [coerced.family] if coerced.family else coerced.kinds
-    kinds = coerced.traits.kinds or (dict.fromkeys(families, present) if present else {})
+    kinds = coerced.traits.kinds or (dict.fromkeys(coerced.families, present) if present else {})
     is_text = coerced.kinds == frozenset({"string"}) and not coerced.plain
     sample = first_present(text, SAMPLE if is_text else 1)
     return dataclasses.replace(

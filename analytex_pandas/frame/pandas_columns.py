@@ -98,9 +98,9 @@ def objects(values: np.ndarray[Any, Any]) -> Cells:
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:
     """Return a chunked array as one."""
-    return (
-        joined(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
-    )  # pa.array knows fewer types
+    if not column.num_chunks:
+        return pa.nulls(0, column.type)  # pa.array knows fewer types
+    return joined(column.chunks)
 
 
 def bytes_of(data: pa.Array | pa.RecordBatch | pa.Table) -> int:

@@ -180,7 +180,10 @@ def frame_source(frame: pd.DataFrame) -> Source:
         names: list[Hashable] = [tuple(label) for label in frame.columns]
     else:
         names = list(frame.columns)
-    columns = [column_field(number, label, frame.dtypes.iloc[number]) for number, label in enumerate(names)]
+    columns = [
+        column_field(number, label, dtype)
+        for number, (label, dtype) in enumerate(zip(names, frame.dtypes, strict=True))
+    ]
     levels = [
         dataclasses.replace(column_field(number, name, level_dtype(frame.index, number)), is_index=True)
         for number, name in enumerate(frame.index.names)

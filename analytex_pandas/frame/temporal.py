@@ -29,7 +29,7 @@ NO_ROWS: Rows = np.array([], np.int64)
 def dates(array: pa.Array) -> Coerced:
     """Return dates as ``2024-01-15``."""
     days, outside = writable_days(days_of(array))
-    text = date_texts(days, valid_but(array, outside))
+    text = date_texts(days, valid_but(present_in(array), outside, len(array)))
     return Coerced(text, STRING, plain=True, problems=out_of_range(outside))
 
 
@@ -42,8 +42,7 @@ def days_of(array: pa.Array) -> Integers:
 def midnights(array: pa.Array, timezone: str) -> Coerced:
     """Return dates as the moments at which they begin in `timezone`."""
     days = days_of(array)
-    present = validity(array) if array.null_count else None
-    return instants(days * SECONDS_A_DAY, np.zeros_like(days), present, True, timezone)
+    return instants(days * SECONDS_A_DAY, np.zeros_like(days), present_in(array), True, timezone)
 
 
 def timestamps(array: pa.Array, timezone: str) -> Coerced:
@@ -54,8 +53,7 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
     """
     seconds, fractions = divided(integers_of(array, 0), UNITS[array.type.unit])
     nanoseconds = fractions * np.int64(10**9 // UNITS[array.type.unit])
-    present = validity(array) if array.null_count else None
-    return instants(seconds, nanoseconds, present, array.type.tz is None, timezone)
+    return instants(seconds, nanoseconds, present_in(array), array.type.tz is None, timezone)
 
 
 def instants(
@@ -72,10 +70,8 @@ def instants(
     days, clock = divided(seconds, SECONDS_A_DAY)
     days, outside = writable_days(days)
     problems = (*out_of_range(outside), *problems)
-    valid = present
-    if problems:
-        valid = np.ones(len(seconds), bool) if present is None else present.copy()
-        valid[np.concatenate([problem.rows for problem in problems])] = False
+    without_text = np.concatenate([problem.rows for problem in problems]) if problems else NO_ROWS
+    valid = valid_but(present, without_text, len(seconds))
     text = stamp_texts(days, clock, nanoseconds, valid)
     return Coerced(text, STRING, plain=True, problems=problems)
 
@@ -85,7 +81,7 @@ def times(array: pa.Array) -> Coerced:
     per_second = UNITS[array.type.unit]
     seconds, fractions = divided(integers_of(array, 0), per_second)
     nanoseconds = fractions * np.int64(10**9 // per_second)
-    text = clock_texts(seconds % SECONDS_A_DAY, nanoseconds, valid_but(array, NO_ROWS))
+    text = clock_texts(seconds % SECONDS_A_DAY, nanoseconds, present_in(array))
     return Coerced(text, STRING, plain=True)
 
 
@@ -96,11 +92,16 @@ def writable_days(days: Integers) -> tuple[Integers, Rows]:
     return np.clip(days, FIRST_DAY, LAST_DAY), np.flatnonzero((days < FIRST_DAY) | (days > LAST_DAY))
 
 
-def valid_but(array: pa.Array, rows: Rows) -> Mask | None:
-    """Return which rows of an array have a value, `rows` excepted; None for all of them."""
-    if not array.null_count and not len(rows):
-        return None
-    valid = validity(array)
+def present_in(array: pa.Array) -> Mask | None:
+    """Return which rows of an array have a value; None for all of them."""
+    return validity(array) if array.null_count else None
+
+
+def valid_but(present: Mask | None, rows: Rows, count: int) -> Mask | None:
+    """Return which of `count` rows are present, `rows` excepted; None for all of them."""
+    if not len(rows):
+        return present
+    valid = np.ones(count, bool) if present is None else present.copy()
     valid[rows] = False
     return valid
 
