@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         sandbox,
         to_ndjson,
     )
+    from analytex_pandas.delivery.push import Push
     from analytex_pandas.errors import (
         AnalytexError,
         AuthenticationError,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
         ValidationError,
     )
     from analytex_pandas.frame.plan import Plan
-    from analytex_pandas.push.push import Push
     from analytex_pandas.service.client import Client
 
 __version__ = "0.1.0"
@@ -82,7 +82,7 @@ _CLASSES = {
     "Client": "service.client",
     "Job": "account",
     "Plan": "frame.plan",
-    "Push": "push.push",
+    "Push": "delivery.push",
 }
 
 

@@ -45,8 +45,8 @@ def jobs_frame(client: Client) -> pd.DataFrame:
 
 def own_pushes(job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
     """Return the push and the chunk of those jobs that this machine started."""
-    from analytex_pandas.push.journal import Journal  # light until used
-    from analytex_pandas.push.ledger import pushes_of_jobs  # light until used
+    from analytex_pandas.delivery.journal import Journal  # light until used
+    from analytex_pandas.delivery.ledger import pushes_of_jobs  # light until used
 
     journal = Journal(settings.state_directory())
     return pushes_of_jobs(journal, job_ids) if journal.exists() else {}

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analytex_pandas.account import Job
+    from analytex_pandas.delivery.push import Push
     from analytex_pandas.frame.plan import Plan
-    from analytex_pandas.push.push import Push
     from analytex_pandas.sandboxed import Sandbox
     from analytex_pandas.settings import Kind
     from analytex_pandas.show.monitor import Monitor
@@ -288,7 +288,7 @@ def monitor(*, client: Client | None = None) -> Monitor:
 
 def pushes() -> pd.DataFrame:
     """Return the pushes of this machine, newest first: what they sent, how they ended, which can be resumed."""
-    from analytex_pandas.push.history import pushes as history  # light until used
+    from analytex_pandas.delivery.history import pushes as history  # light until used
 
     return history()
 
@@ -371,7 +371,7 @@ def clean(push_id: str | None = None, *, before: Any = None) -> list[str]:
     list of str
         The pushes that were dropped.
     """
-    from analytex_pandas.push.history import clean as clean_history  # light until used
+    from analytex_pandas.delivery.history import clean as clean_history  # light until used
 
     return clean_history(push_id, before=None if before is None else binding.moment(before))
 

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from analytex_pandas.delivery.bindings import Bindings
+    from analytex_pandas.delivery.changes import Recall
+    from analytex_pandas.delivery.journal import Journal
+    from analytex_pandas.delivery.push import Push
     from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.frame.options import Options
     from analytex_pandas.planning import Watched
-    from analytex_pandas.push.bindings import Bindings
-    from analytex_pandas.push.changes import Recall
-    from analytex_pandas.push.journal import Journal
-    from analytex_pandas.push.push import Push
     from analytex_pandas.service.client import Client
 
 DEFAULT: list[Client] = []
@@ -90,8 +90,8 @@ class Effects:
 
     def launch(self, plan: Plan, wait: bool | None, progress: bool | None) -> Push:
         """Start the push of a plan."""
-        from analytex_pandas.push.opening import start  # light until used
-        from analytex_pandas.push.spool import Spool  # light until used
+        from analytex_pandas.delivery.opening import start  # light until used
+        from analytex_pandas.delivery.spool import Spool  # light until used
 
         spool = plan.store
         if not isinstance(spool, Spool):
@@ -116,7 +116,7 @@ class Effects:
 
     def changes(self, plan: Plan) -> pd.DataFrame:
         """Compare a plan with what its account has acknowledged."""
-        from analytex_pandas.push.changes import compared_lines, recall  # light until used
+        from analytex_pandas.delivery.changes import compared_lines, recall  # light until used
 
         client = self.client or connected()
         if client is None:
@@ -140,7 +140,7 @@ class Effects:
 
 def check_current(compared: Recall, kind: Kind) -> None:
     """Raise AnalytexError where what a plan was compared with is not any more what the account has."""
-    from analytex_pandas.push.changes import recall  # light until used
+    from analytex_pandas.delivery.changes import recall  # light until used
 
     now = recall(journal(), compared.account, kind, types_only=True)
     if now.revision != compared.revision:
@@ -152,7 +152,7 @@ def check_current(compared: Recall, kind: Kind) -> None:
 
 def is_pushed(plan_id: str) -> bool:
     """Tell whether a plan has become a push."""
-    from analytex_pandas.push.ledger import Ledger  # light until used
+    from analytex_pandas.delivery.ledger import Ledger  # light until used
 
     return Ledger(journal(), plan_id).record() is not None
 
@@ -187,9 +187,9 @@ class Displays:
 
 def bindings() -> Bindings:
     """Return what a push is handed of rooms that it must not know."""
-    from analytex_pandas.push.bindings import Bindings  # light until used
-    from analytex_pandas.push.changes import Remembrance  # light until used
-    from analytex_pandas.push.push import Push  # light until used
+    from analytex_pandas.delivery.bindings import Bindings  # light until used
+    from analytex_pandas.delivery.changes import Remembrance  # light until used
+    from analytex_pandas.delivery.push import Push  # light until used
 
     Push.displays = Displays()
     return Bindings(plan=plan_of, replan=remake_plan, present=presented, observer=Remembrance(journal()))
@@ -197,7 +197,7 @@ def bindings() -> Bindings:
 
 def journal() -> Journal:
     """Return the journal of the state directory."""
-    from analytex_pandas.push.journal import Journal  # light until used
+    from analytex_pandas.delivery.journal import Journal  # light until used
 
     return Journal(settings.state_directory())
 
@@ -264,7 +264,7 @@ def compared_with(kind: Kind, options: Options, client: Client | None) -> tuple[
     The account has to be known where only what changed is sent, and for ``strict``; else what is remembered of the
     connected one makes notes.
     """
-    from analytex_pandas.push.changes import recall  # light until used
+    from analytex_pandas.delivery.changes import recall  # light until used
 
     if options.only_changed or options.strict:
         client = client or default_client()
@@ -285,7 +285,7 @@ def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: dict[str, Any
 
 def forget(kind: Kind | None, client: Client | None) -> None:
     """Forget what the account has acknowledged."""
-    from analytex_pandas.push import changes  # light until used
+    from analytex_pandas.delivery import changes  # light until used
 
     if kind is not None and kind not in get_args(Kind):
         raise ValidationError(f"kind={kind!r}: 'users' or 'companies' is needed, or None for both.")
@@ -307,7 +307,7 @@ def resume(
     push_id: str | None, client: Client | None, *, rebind: bool, wait: bool | None, progress: bool | None
 ) -> Push:
     """Carry on with a push of the journal."""
-    from analytex_pandas.push import opening  # light until used
+    from analytex_pandas.delivery import opening  # light until used
 
     found = opening.resume(push_id, client or default_client(), rebind=rebind, bindings=bindings())
     return found if found.done else presented(found, wait, progress)

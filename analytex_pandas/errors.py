@@ -29,7 +29,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from analytex_pandas.push.push import Push
+    from analytex_pandas.delivery.push import Push
 
 LINE = 200
 """Characters of a foreign value that a message repeats."""

@@ -15,20 +15,21 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from analytex_pandas import settings
+from analytex_pandas.delivery.locks import plan_lock
+from analytex_pandas.delivery.spool import Scratch, Spool, private
 from analytex_pandas.errors import AnalytexError, ValidationError, empty_report, translated
 from analytex_pandas.frame.draft import draft
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
 from analytex_pandas.frame.options import checked
 from analytex_pandas.frame.plan import Plan, document_of
 from analytex_pandas.frame.strangers import named
-from analytex_pandas.push.locks import plan_lock
-from analytex_pandas.push.spool import Scratch, Spool, private
 from analytex_pandas.readers import read_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from analytex_pandas.delivery.locks import DriverLock
     from analytex_pandas.frame.columns import RawBatch
     from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.frame.fingerprints import Memory
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from analytex_pandas.frame.options import Options
     from analytex_pandas.frame.plan import Effects
     from analytex_pandas.frame.sources import Source
-    from analytex_pandas.push.locks import DriverLock
     from analytex_pandas.settings import Kind
 
 Watched = Callable[["Iterator[RawBatch]", "int | None"], "Iterator[RawBatch]"]
@@ -128,8 +128,8 @@ def sweep(state: Path) -> None:
     orphans = [path for path in directories if plan_lock(state, path.name).is_free()]
     if not orphans:
         return
-    from analytex_pandas.push.journal import Journal  # needed only where something was left
-    from analytex_pandas.push.ledger import push_ids  # needed only where something was left
+    from analytex_pandas.delivery.journal import Journal  # needed only where something was left
+    from analytex_pandas.delivery.ledger import push_ids  # needed only where something was left
 
     journal = Journal(state)
     pushed = set(push_ids(journal)) if journal.exists() else set()

@@ -17,7 +17,7 @@ import pytest
 
 import analytex_pandas as apd
 from analytex_pandas import binding
-from analytex_pandas.push import bases
+from analytex_pandas.delivery import bases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

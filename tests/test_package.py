@@ -32,8 +32,8 @@ ROOMS: Final = {
     "settings": {"errors"},
     "frame": {"errors", "settings"},
     "service": {"errors", "settings"},
-    "push": {"errors", "settings", "frame", "service"},
-    "show": {"errors", "settings", "frame", "service", "push"},
+    "delivery": {"errors", "settings", "frame", "service"},
+    "show": {"errors", "settings", "frame", "service", "delivery"},
     "sandbox_server": set[str](),
 }
 """What each room may know beside itself; what is not named here is the facade, which may know every room."""

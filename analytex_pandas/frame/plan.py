@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from analytex_pandas.delivery.push import Push
     from analytex_pandas.frame.columns import Field, Traits
     from analytex_pandas.frame.draft import ChunkStore, Draft
     from analytex_pandas.frame.fingerprints import Tally
     from analytex_pandas.frame.options import Options
-    from analytex_pandas.push.push import Push
     from analytex_pandas.settings import Kind
 
 SECONDS_A_MINUTE = 60

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from analytex_pandas.push.state import ChunkState
+    from analytex_pandas.delivery.state import ChunkState
 
 MAX_CELLS: Final = 1_000
 """Marks in a strip; pushes of more chunks show several of them in one mark."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from analytex_pandas.push.state import SETTLED
+from analytex_pandas.delivery.state import SETTLED
 from analytex_pandas.show import words
 from analytex_pandas.show.chunks import Strip, strip
 from analytex_pandas.show.history import sparkline
@@ -14,7 +14,7 @@ from analytex_pandas.show.marks import Mark, Tone, push_mark
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from analytex_pandas.push.state import PushState
+    from analytex_pandas.delivery.state import PushState
 
 NOUNS: Final = {"users": "user", "companies": "company"}
 

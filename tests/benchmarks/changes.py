@@ -20,15 +20,15 @@ import numpy as np
 import pyarrow as pa
 
 import analytex_pandas as apd
+from analytex_pandas.delivery.bases import write_base
+from analytex_pandas.delivery.changes import Recall, moved, recall
+from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.delivery.layers import Layer, merged
 from analytex_pandas.frame.fingerprints import of_columns
 from analytex_pandas.frame.layout import layout
 from analytex_pandas.frame.options import Options
 from analytex_pandas.frame.prepare import merged_types, prepare, sent_columns
 from analytex_pandas.frame.sources import frame_source
-from analytex_pandas.push.bases import write_base
-from analytex_pandas.push.changes import Recall, moved, recall
-from analytex_pandas.push.journal import Journal
-from analytex_pandas.push.layers import Layer, merged
 
 sys.path.insert(0, str(Path(__file__).parent))
 from encoding import sample_frame

@@ -14,11 +14,11 @@ import pytest
 
 import analytex_pandas as apd
 from analytex_pandas import binding
-from analytex_pandas.push.board import Board
-from analytex_pandas.push.journal import Journal
-from analytex_pandas.push.ledger import Ledger
-from analytex_pandas.push.push import Push
-from analytex_pandas.push.state import ChunkState, PushState, counted
+from analytex_pandas.delivery.board import Board
+from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.delivery.ledger import Ledger
+from analytex_pandas.delivery.push import Push
+from analytex_pandas.delivery.state import ChunkState, PushState, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

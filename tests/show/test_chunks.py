@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytex_pandas.push.state import ChunkState
+from analytex_pandas.delivery.state import ChunkState
 from analytex_pandas.show.chunks import JOB_COLUMNS, job_lines, strip
 from analytex_pandas.show.marks import CHUNK_MARKS, chunk_mark
 

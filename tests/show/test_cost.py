@@ -15,7 +15,7 @@ from analytex_pandas.show.display import widgets_run
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analytex_pandas.push.state import ChunkState, PushState
+    from analytex_pandas.delivery.state import ChunkState, PushState
 
 CHUNKS = 1_000
 MINUTE, HOUR = 60, 3_600

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from analytex_pandas.push.state import ChunkState, PushState
+    from analytex_pandas.delivery.state import ChunkState, PushState
     from analytex_pandas.show.snapshot import Snapshot
 
 

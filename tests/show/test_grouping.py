@@ -6,7 +6,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytex_pandas.push.tables import ERROR_COLUMNS
+from analytex_pandas.delivery.tables import ERROR_COLUMNS
 from analytex_pandas.show.grouping import group_errors, row_name
 
 

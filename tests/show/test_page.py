@@ -10,8 +10,8 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytex_pandas.push.state import ChunkState, PushState, counted
-from analytex_pandas.push.tables import ERROR_COLUMNS
+from analytex_pandas.delivery.state import ChunkState, PushState, counted
+from analytex_pandas.delivery.tables import ERROR_COLUMNS
 from analytex_pandas.show.chunks import JOB_COLUMNS, job_lines
 from analytex_pandas.show.details import input_rows
 from analytex_pandas.show.grouping import group_errors
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable
 
-    from analytex_pandas.push.push import Push
+    from analytex_pandas.delivery.push import Push
 
 HOSTILE = st.sampled_from(
     [

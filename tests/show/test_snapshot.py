@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytex_pandas.push.state import ENDED, ChunkState, PushState, counted
+from analytex_pandas.delivery.state import ENDED, ChunkState, PushState, counted
 from analytex_pandas.show.marks import PUSH_MARKS, URGENCY, chunk_mark, job_mark, push_mark
 from analytex_pandas.show.snapshot import rows_done, take
 

@@ -1,0 +1,123 @@
+"""What a push shows as DataFrames, with the documented columns and dtypes also when they are empty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+import pyarrow as pa
+
+from analytex_pandas.delivery.state import COUNTS, counted
+from analytex_pandas.frame.labels import POSITION, labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from analytex_pandas.delivery.ledger import ErrorRecord, PushRecord
+    from analytex_pandas.delivery.state import ChunkState
+
+MOMENT: Final = "datetime64[us, UTC]"
+JOB_COLUMNS: Final = {
+    "chunk": "int64",
+    "job_id": "object",
+    "status": "object",
+    "rows": "int64",
+    "completed_rows": "Int64",
+    "bytes": "int64",
+    "submitted_at": MOMENT,
+    "ended_at": MOMENT,
+    "attempts": "int64",
+}
+ERROR_COLUMNS: Final = {
+    "position": "Int64",
+    "index": "object",
+    "id": "object",
+    "property": "object",
+    "code": "object",
+    "message": "object",
+    "chunk": "Int64",
+    "job_id": "object",
+    "raw": "object",
+}
+PUSH_COLUMNS: Final = {
+    "id": "object",
+    "kind": "object",
+    "status": "object",
+    "environment": "object",
+    **dict.fromkeys(COUNTS, "int64"),
+    "created_at": MOMENT,
+    "ended_at": MOMENT,
+    "parent": "object",
+    "error": "object",
+}
+
+
+def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as a DataFrame of these columns and dtypes."""
+    return pd.DataFrame(
+        {name: pd.Series([row[name] for row in rows], dtype=dtype) for name, dtype in columns.items()}
+    )
+
+
+def counts_series(counts: Mapping[str, int]) -> pd.Series[int]:
+    """Return the counts of a push as a Series."""
+    return pd.Series({name: counts[name] for name in COUNTS}, dtype="int64", name="rows")
+
+
+def jobs_table(chunks: Iterable[ChunkState]) -> pd.DataFrame:
+    """Return the chunks of a push and their jobs, a row each."""
+    return table(
+        JOB_COLUMNS,
+        [
+            {
+                "chunk": chunk.number,
+                **{name: getattr(chunk, name) for name in JOB_COLUMNS if name != "chunk"},
+            }
+            for chunk in chunks
+        ],
+    )
+
+
+def errors_table(errors: Sequence[ErrorRecord], kept: Iterable[pa.Table]) -> pd.DataFrame:
+    """Return the row errors of a push; every row that has one is among its kept rows, and so is its label."""
+    label_of: dict[int, Any] = {}
+    if errors:
+        for rows in kept:
+            positions = rows[POSITION].to_numpy().tolist()
+            label_of.update(zip(positions, labels(rows), strict=True))
+    return table(
+        ERROR_COLUMNS,
+        [
+            {
+                "index": None if error.position is None else label_of.get(error.position),
+                **{name: getattr(error, name) for name in ERROR_COLUMNS if name != "index"},
+            }
+            for error in errors
+        ],
+    )
+
+
+def pushes_table(found: Iterable[tuple[PushRecord, str, Sequence[ChunkState]]]) -> pd.DataFrame:
+    """Return pushes with their present status, a row each."""
+    return table(
+        PUSH_COLUMNS,
+        [
+            {
+                "id": record.id,
+                "kind": record.kind,
+                "status": status,
+                "environment": record.base_url,
+                **counted(record.counts, chunks),
+                "created_at": record.created_at,
+                "ended_at": record.ended_at,
+                "parent": record.parent,
+                "error": record.error,
+            }
+            for record, status, chunks in found
+        ],
+    )
+
+
+def no_rows() -> pa.Table:
+    """Return a rows table without rows."""
+    return pa.table({POSITION: pa.array([], pa.int64())})

@@ -1,0 +1,109 @@
+"""A driver that can be told to die at a moment, as by kill -9: nothing catches it, and it writes nothing down after."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analytex_pandas.service.client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from analytex_pandas.delivery.settling import SendingChunk, SettledChunk
+    from analytex_pandas.delivery.state import PushState
+    from analytex_pandas.service.listing import Listing
+    from analytex_pandas.service.wire import Job
+
+MOMENTS = (
+    "before submit",
+    "after submit",
+    "before list",
+    "after list",
+    "before poll",
+    "after poll",
+    "in the intent's transaction",
+    "as its job runs",
+    "in the answers' transaction",
+    "between two steps",
+)
+
+
+class Death(BaseException):
+    """What the driver dies of."""
+
+
+@dataclass
+class Fate:
+    """Where the driver dies next, if anywhere; and who watches what threads die of."""
+
+    moment: str | None = None
+
+    def comes(self, moment: str) -> None:
+        """Die, if it is time."""
+        if self.moment == moment:
+            self.moment = None
+            raise Death
+
+    def watched(self) -> Callable[[], None]:
+        """Let threads die of Death without a word; return what ends that."""
+        hook = threading.excepthook
+
+        def buried(what: threading.ExceptHookArgs) -> None:
+            if what.exc_type is not Death:
+                hook(what)
+
+        threading.excepthook = buried
+        return lambda: setattr(threading, "excepthook", hook)
+
+    def sending(self, connection: Any, chunk: SendingChunk) -> None:
+        """Heed the intent, as an observer."""
+        del connection, chunk
+        self.comes("in the intent's transaction")
+
+    def accepted(self, chunk: SendingChunk) -> None:
+        """Heed the job, as an observer."""
+        del chunk
+        self.comes("as its job runs")
+
+    def settled(self, connection: Any, chunk: SettledChunk) -> None:
+        """Heed the answers, as an observer."""
+        del connection, chunk
+        self.comes("in the answers' transaction")
+
+    def look(self, state: PushState) -> None:
+        """Heed a change, as a subscriber."""
+        del state
+        self.comes("between two steps")
+
+
+class MortalClient(Client):
+    """A client whose driver may die around its calls."""
+
+    fate: Fate
+
+    def submit(self, *arguments: Any, **options: Any) -> Job:
+        self.fate.comes("before submit")
+        job = super().submit(*arguments, **options)
+        self.fate.comes("after submit")
+        return job
+
+    def listing(self) -> Listing:
+        listing = super().listing()
+        page = listing._page  # noqa: SLF001  # the one request that a reading makes
+
+        def mortal(url: str) -> Any:
+            self.fate.comes("before list")
+            found = page(url)
+            self.fate.comes("after list")
+            return found
+
+        listing._page = mortal  # noqa: SLF001  # as above
+        return listing
+
+    def job(self, job_id: str) -> Job:
+        self.fate.comes("before poll")
+        job = super().job(job_id)
+        self.fate.comes("after poll")
+        return job

@@ -1,0 +1,214 @@
+"""The journal and the locks: private, durable, shared by processes, and never silently replaced."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from analytex_pandas.delivery.journal import VERSION, Journal
+from analytex_pandas.delivery.ledger import ErrorRecord, Ledger, NewPush, all_pushes, pushes_of_jobs, removed
+from analytex_pandas.delivery.locks import DriverLock
+from analytex_pandas.delivery.state import ChunkState
+from analytex_pandas.errors import AnalytexError
+
+NOW = dt.datetime(2026, 11, 23, 23, 15, tzinfo=dt.UTC)
+
+
+def opened(directory: Path, push_id: str = "p1") -> Ledger:
+    """Return the ledger of a new push of two chunks."""
+    ledger = Ledger(Journal(directory), push_id)
+    assert ledger.open(
+        NewPush("users", "acc", "https://x", {"input": 5}, b"{}", None, NOW), [(1, 3, 30), (2, 2, 20)]
+    )
+    return ledger
+
+
+def test_files_and_directories_are_for_this_user_only(tmp_path: Path) -> None:
+    """Whatever the umask: 0600 and 0700, SQLite's helper files included."""
+    before = os.umask(0o000)
+    try:
+        ledger = opened(tmp_path / "a" / "b")
+        with ledger.journal.writing() as connection:
+            connection.execute("UPDATE push SET status = 'x'")
+            connection.execute("COMMIT")
+            modes = {
+                path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "a" / "b").iterdir()
+            }
+            connection.execute("BEGIN")
+    finally:
+        os.umask(before)
+    assert set(modes) == {"journal.sqlite3", "journal.sqlite3-wal", "journal.sqlite3-shm"}
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    """The life of a chunk in the journal: intent, doubt, job, answer."""
+    ledger = opened(tmp_path)
+    ledger.intended(1, 1, {"j0", "ü"}, NOW)
+    assert ledger.known_jobs(1) == {"j0", "ü"}
+    assert ledger.known_jobs(2) is None
+    ledger.looking(1)
+    assert ledger.chunks()[0] == ChunkState(1, 3, 30, "looking", attempts=1, submitted_at=NOW)
+    ledger.accepted(1, "a/b", "queued")
+    assert ledger.known_jobs(1) is None, "only needed while in doubt"
+    ended = ChunkState(1, 3, 30, "completed_with_errors", "a/b", 1, 2, 1, 0, NOW, NOW)
+    error = ErrorRecord(1, 7, "ann", "plan", "e1", "bad \u2603", "a/b", "{}")
+    ledger.settled(ended, [error], b"rows")
+    assert ledger.chunks()[0] == ended
+    assert ledger.errors() == [error]
+    assert ledger.kept() == [b"rows"]
+    assert pushes_of_jobs(ledger.journal, ["a/b", "nowhere"]) == {"a/b": ("p1", 1)}
+    ((record, chunks),) = all_pushes(ledger.journal)
+    assert (record.id, record.counts, record.created_at, len(chunks)) == ("p1", {"input": 5}, NOW, 2)
+    removed(ledger.journal, "p1")
+    assert all_pushes(ledger.journal) == []
+    assert ledger.errors() == []
+    assert ledger.kept() == []
+
+
+def test_a_failing_hook_undoes_the_settlement(tmp_path: Path) -> None:
+    """What the memory of an account writes and what the push writes are one transaction."""
+    ledger = opened(tmp_path)
+
+    def hook(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE noted (x)")
+        raise ValueError("no room")
+
+    with pytest.raises(ValueError, match="no room"):
+        ledger.settled(ChunkState(1, 3, 30, "completed"), [], None, hook)
+    assert ledger.chunks()[0].status == "pending"
+    with ledger.journal.reading() as connection, pytest.raises(sqlite3.OperationalError):
+        connection.execute("SELECT * FROM noted")
+
+
+def test_a_push_is_written_down_once(tmp_path: Path) -> None:
+    """A cell run twice does not make two pushes of one plan."""
+    ledger = opened(tmp_path)
+    assert not ledger.open(NewPush("users", "acc", "https://x", {}, b"", None, NOW), [])
+
+
+def test_an_end_is_not_overwritten_by_a_late_pause(tmp_path: Path) -> None:
+    """Somebody presses Pause in the moment the push ends."""
+    ledger = opened(tmp_path)
+    ledger.ended("completed", NOW, None)
+    ledger.status("paused")
+    record = ledger.record()
+    assert record is not None
+    assert record.status == "completed"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"this is no database at all, but text of some length" * 40, "damaged"),
+        (b"SQLite format 3\x00" + b"\xff" * 5000, "damaged|cannot be used"),
+    ],
+)
+def test_a_damaged_journal_is_named_and_kept(tmp_path: Path, content: bytes, says: str) -> None:
+    """Nothing of a damaged journal is overwritten: somebody may still mend it."""
+    path = tmp_path / "journal.sqlite3"
+    path.write_bytes(content)
+    with pytest.raises(AnalytexError, match=says) as caught:
+        Journal(tmp_path).salt()
+    assert str(path) in str(caught.value)
+    assert path.read_bytes() == content
+
+
+def test_a_journal_cut_short_is_named_and_kept(tmp_path: Path) -> None:
+    """A full disk or a bad copy leaves half a file."""
+    opened(tmp_path)
+    path = tmp_path / "journal.sqlite3"
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(half)
+    with pytest.raises(AnalytexError, match=r"damaged|cannot be used"):
+        all_pushes(Journal(tmp_path))
+    assert path.read_bytes() == half
+
+
+@pytest.mark.parametrize(("version", "says"), [(VERSION + 1, "newer"), (VERSION - 1, "older")])
+def test_another_version_is_refused_and_kept(tmp_path: Path, version: int, says: str) -> None:
+    """A journal of another version is neither misread nor migrated in silence."""
+    opened(tmp_path)
+    with sqlite3.connect(tmp_path / "journal.sqlite3") as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+    before = (tmp_path / "journal.sqlite3").read_bytes()
+    with pytest.raises(AnalytexError, match=says):
+        Journal(tmp_path).salt()
+    assert (tmp_path / "journal.sqlite3").read_bytes() == before
+
+
+def test_a_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    """ANALYTEX_STATE_DIR may point where another program keeps its own file of that name."""
+    with sqlite3.connect(tmp_path / "journal.sqlite3") as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    with pytest.raises(AnalytexError, match="no journal of analytex_pandas"):
+        Journal(tmp_path).salt()
+
+
+def test_many_threads_and_processes_write_at_once(tmp_path: Path) -> None:
+    """Two processes may share a state directory from its first moment on."""
+    code = (
+        "import sys; from pathlib import Path; from analytex_pandas.delivery.journal import Journal\n"
+        "print(Journal(Path(sys.argv[1])).salt().hex())"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True, env=environment
+        )
+        for _ in range(3)
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        salts = {salt.hex() for salt in pool.map(lambda _: Journal(tmp_path).salt(), range(24))}
+    for process in processes:
+        salts.add(process.communicate()[0].strip())
+        assert process.returncode == 0
+    assert len(salts) == 1
+
+
+def test_one_driver_at_a_time_within_a_process(tmp_path: Path) -> None:
+    """POSIX locks do not tell threads apart, so the lock has to."""
+    first, second = DriverLock(tmp_path, "p"), DriverLock(tmp_path, "p")
+    assert first.acquire()
+    assert not second.acquire(patience=0.0)
+    assert not second.is_free()
+    first.release()
+    assert second.is_free()
+    assert second.acquire(patience=0.0)
+    second.release()
+    assert not list((tmp_path / "locks").iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
+def test_a_killed_driver_gives_its_lock_back(tmp_path: Path) -> None:
+    """Another process is kept out while the driver lives, asked or not, and let in when it is dead."""
+    code = (
+        "import sys; from pathlib import Path; from analytex_pandas.delivery.locks import DriverLock\n"
+        "lock = DriverLock(Path(sys.argv[1]), 'p'); assert lock.acquire(); print('held', flush=True); input()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        lock = DriverLock(tmp_path, "p")
+        assert not lock.is_free()
+        assert not lock.is_free(), "asking must not take the lock away"
+        assert not lock.acquire(patience=0.0)
+        process.kill()
+        process.wait()
+        assert lock.acquire()
+        lock.release()
