@@ -29,7 +29,6 @@ if TYPE_CHECKING:
         sandbox,
         to_ndjson,
     )
-    from analytex_pandas.delivery.push import Push
     from analytex_pandas.errors import (
         AnalytexError,
         AuthenticationError,
@@ -42,7 +41,8 @@ if TYPE_CHECKING:
         TransportError,
         ValidationError,
     )
-    from analytex_pandas.frame.plan import Plan
+    from analytex_pandas.plan import Plan
+    from analytex_pandas.push import Push
     from analytex_pandas.service.client import Client
 
 __version__ = "0.1.0"
@@ -81,8 +81,8 @@ __all__ = [
 _CLASSES = {
     "Client": "service.client",
     "Job": "account",
-    "Plan": "frame.plan",
-    "Push": "delivery.push",
+    "Plan": "plan",
+    "Push": "push",
 }
 
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from analytex_pandas.api import PlanCompanies, PlanUsers, PushCompanies, PushUsers
-    from analytex_pandas.delivery.push import Push
-    from analytex_pandas.frame.plan import Plan
+    from analytex_pandas.plan import Plan
+    from analytex_pandas.push import Push
     from analytex_pandas.settings import Kind
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from analytex_pandas import settings
+from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.errors import AnalytexError, ServerError, TransportError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ TIME_KEYS: Final = ("start_time", "end_time", "submitted_at")
 def jobs_frame(client: Client) -> pd.DataFrame:
     """Return the account's jobs; see :func:`analytex_pandas.jobs`."""
     found = client.jobs()
-    own = own_pushes([job.job_id for job in found])
+    own = own_pushes(client, [job.job_id for job in found])
     columns: dict[str, pd.Series[Any]] = {}
     for key in TEXT_KEYS:
         columns[key] = pd.Series([getattr(job, key) for job in found], dtype=object)
@@ -43,13 +43,10 @@ def jobs_frame(client: Client) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def own_pushes(job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+def own_pushes(client: Client, job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
     """Return the push and the chunk of those jobs that this machine started."""
-    from analytex_pandas.delivery.journal import Journal  # light until used
-    from analytex_pandas.delivery.ledger import pushes_of_jobs  # light until used
-
-    journal = Journal(settings.state_directory())
-    return pushes_of_jobs(journal, job_ids) if journal.exists() else {}
+    journal = Journal(client.state_directory)
+    return journal.owners(job_ids) if journal.exists() else {}
 
 
 class Job:
@@ -132,7 +129,7 @@ class Job:
     def _ipython_display_(self) -> None:
         from analytex_pandas.show.display import display_job  # light until used
 
-        display_job(self._seen, lambda: self.client.job(self.job_id), own_pushes([self.job_id]))
+        display_job(self._seen, lambda: self.client.job(self.job_id), own_pushes(self.client, [self.job_id]))
 
     def __repr__(self) -> str:
         seen = self._seen

@@ -1,25 +1,30 @@
-"""The public functions: a facade above ``frame``, ``service``, ``push`` and ``show`` that binds them to one another."""
+"""The public functions: their documentation; the work is done by the modules they call."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime as dt
+import functools
+from typing import TYPE_CHECKING, Any, get_args
 
-from analytex_pandas import binding, settings
-from analytex_pandas.errors import AuthenticationError
+import pandas as pd
+
+from analytex_pandas import connection, plan, settings
+from analytex_pandas.delivery import changes, opening
+from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.errors import ValidationError
 from analytex_pandas.frame.options import CommonOptions, CompanyOptions, UserOptions
+from analytex_pandas.push import presented
 from analytex_pandas.service.client import Client
+from analytex_pandas.settings import Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Unpack
 
-    import pandas as pd
-
     from analytex_pandas.account import Job
-    from analytex_pandas.delivery.push import Push
-    from analytex_pandas.frame.plan import Plan
+    from analytex_pandas.plan import Plan
+    from analytex_pandas.push import Push
     from analytex_pandas.sandboxed import Sandbox
-    from analytex_pandas.settings import Kind
     from analytex_pandas.show.monitor import Monitor
 
 
@@ -83,16 +88,10 @@ def connect(api_key: str | None = None, environment: str | None = None, **client
     []
     """
     try:
-        client = Client(api_key, environment, **client_options)
-    except AuthenticationError:
-        if api_key is not None or not binding.can_ask():
-            raise
-        client = Client(binding.ask_for_key(), environment, **client_options)
+        return connection.connect(api_key, environment, **client_options)
     finally:
         # A traceback that prints local variables would show a key that is in one of them.
-        del api_key, environment
-    binding.set_default_client(client)
-    return client
+        del api_key
 
 
 def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
@@ -160,7 +159,7 @@ def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
     >>> plan.records()
     [{'user_id': '1', 'metadata': {'since': '2024-01-15T08:00:00Z'}}, {'user_id': '2'}]
     """
-    return binding.plan(data, "users", dict(options))
+    return plan.make_plan(data, "users", options)
 
 
 def plan_companies(data: Any, **options: Unpack[PlanCompanies]) -> Plan:
@@ -168,7 +167,7 @@ def plan_companies(data: Any, **options: Unpack[PlanCompanies]) -> Plan:
 
     The parameters are those of :func:`plan_users` but for ``user_id``; ``company_id`` holds the id and has to be there.
     """
-    return binding.plan(data, "companies", dict(options))
+    return plan.make_plan(data, "companies", options)
 
 
 def push_users(data: Any, **options: Unpack[PushUsers]) -> Push:
@@ -206,12 +205,12 @@ def push_users(data: Any, **options: Unpack[PushUsers]) -> Push:
     ...     push.status, service.users["user_id"].tolist()
     ('completed', ['ann', 'bob'])
     """
-    return binding.push(data, "users", dict(options))
+    return plan.push_at_once(data, "users", options)
 
 
 def push_companies(data: Any, **options: Unpack[PushCompanies]) -> Push:
     """Send rows as companies; see :func:`push_users` and :func:`plan_companies`."""
-    return binding.push(data, "companies", dict(options))
+    return plan.push_at_once(data, "companies", options)
 
 
 def to_ndjson(
@@ -235,7 +234,7 @@ def to_ndjson(
     ValidationError
         If the frame, or rows of it, cannot be sent.
     """
-    return binding.to_ndjson(data, directory, kind, dict(options))
+    return plan.to_ndjson(data, directory, kind, options)
 
 
 def jobs(*, client: Client | None = None) -> pd.DataFrame:
@@ -249,7 +248,7 @@ def jobs(*, client: Client | None = None) -> pd.DataFrame:
     """
     from analytex_pandas.account import jobs_frame  # light until used
 
-    return jobs_frame(client or binding.default_client())
+    return jobs_frame(client or connection.default_client())
 
 
 def job(job_id: str, *, client: Client | None = None) -> Job:
@@ -267,7 +266,7 @@ def job(job_id: str, *, client: Client | None = None) -> Job:
     """
     from analytex_pandas.account import Job  # light until used
 
-    return Job(client or binding.default_client(), job_id)
+    return Job(client or connection.default_client(), job_id)
 
 
 def monitor(*, client: Client | None = None) -> Monitor:
@@ -283,14 +282,26 @@ def monitor(*, client: Client | None = None) -> Monitor:
     from analytex_pandas.account import own_pushes  # light until used
     from analytex_pandas.show.display import monitor as watch  # loads ipywidgets
 
-    return watch((client or binding.default_client()).jobs, own_pushes)
+    client = client or connection.default_client()
+    return watch(client.jobs, functools.partial(own_pushes, client))
 
 
-def pushes() -> pd.DataFrame:
-    """Return the pushes of this machine, newest first: what they sent, how they ended, which can be resumed."""
-    from analytex_pandas.delivery.history import pushes as history  # light until used
+def pushes(*, client: Client | None = None) -> pd.DataFrame:
+    """Return the pushes of this machine, newest first: what they sent, how they ended, which can be resumed.
 
-    return history()
+    Parameters
+    ----------
+    client : Client, optional
+        Whose state directory is read; else the connected one's, or the user's.
+
+    Returns
+    -------
+    pandas.DataFrame
+        id, kind, status, environment, the counts of :attr:`Push.counts`, created_at, ended_at, parent (the push that
+        it retries), error (what stopped it). A push whose process died is ``interrupted``: ``apd.resume(id)`` carries
+        on.
+    """
+    return opening.pushes(connection.state_directory(client))
 
 
 def resume(
@@ -326,7 +337,8 @@ def resume(
     AnalytexError
         If another process drives it; the message says which.
     """
-    return binding.resume(push_id, client, rebind=rebind, wait=wait, progress=progress)
+    found = plan.resume(push_id, client or connection.default_client(), rebind=rebind)
+    return found if found.done else presented(found, wait, progress)
 
 
 def forget(kind: Kind | None = None, *, client: Client | None = None) -> None:
@@ -353,10 +365,16 @@ def forget(kind: Kind | None = None, *, client: Client | None = None) -> None:
     >>> with apd.sandbox() as service:
     ...     apd.forget("users", client=service.client)
     """
-    binding.forget(kind, client)
+    if kind is not None and kind not in get_args(Kind):
+        raise ValidationError(f"kind={kind!r}: 'users' or 'companies' is needed, or None for both.")
+    client = client or connection.default_client()
+    journal = Journal(client.state_directory)
+    if journal.exists():
+        account = client.account_digest(journal.salt())
+        changes.forget(journal, account, get_args(Kind) if kind is None else [kind])
 
 
-def clean(push_id: str | None = None, *, before: Any = None) -> list[str]:
+def clean(push_id: str | None = None, *, before: Any = None, client: Client | None = None) -> list[str]:
     """Drop old history from this machine: what was sent when, errors, and the refused rows that were kept.
 
     Parameters
@@ -365,22 +383,37 @@ def clean(push_id: str | None = None, *, before: Any = None) -> list[str]:
         One push, finished or not.
     before : datetime-like or timedelta-like, optional
         Else every push that ended before this time (naive: UTC), or longer ago than this. By default all that ended.
+    client : Client, optional
+        Whose state directory is cleaned; else the connected one's, or the user's.
 
     Returns
     -------
     list of str
         The pushes that were dropped.
     """
-    from analytex_pandas.delivery.history import clean as clean_history  # light until used
+    return opening.clean(push_id, moment(before), connection.state_directory(client))
 
-    return clean_history(push_id, before=None if before is None else binding.moment(before))
+
+def moment(before: Any) -> dt.datetime | None:
+    """Return a time, or a span before now, as an aware datetime."""
+    if isinstance(before, dt.timedelta):
+        return dt.datetime.now(dt.UTC) - before
+    if isinstance(before, str):
+        try:
+            return dt.datetime.now(dt.UTC) - pd.Timedelta(before).to_pytimedelta()
+        except ValueError:
+            pass  # no span, so a time
+    if before is None:
+        return None
+    stamp = pd.Timestamp(before)
+    return (stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")).to_pydatetime()
 
 
 def sandbox(rows_per_minute: float = settings.ROWS_PER_MINUTE, port: int = 0, **terms: Any) -> Sandbox:
     """Return a stand-in for the service on this machine: real HTTP, real limits, jobs that take their time.
 
-    A context manager with ``client``, ``url``, ``api_key``, and DataFrames ``users`` and ``companies``. Pushes made
-    while it is open keep their state in a directory of its own, unless ``ANALYTEX_STATE_DIR`` is set.
+    A context manager with ``client``, ``url``, ``api_key``, and DataFrames ``users`` and ``companies``. Within ``with``
+    its client is the connected one; what that pushes is kept in a temporary directory.
 
     Parameters
     ----------

@@ -29,8 +29,6 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from analytex_pandas.delivery.push import Push
-
 LINE = 200
 """Characters of a foreign value that a message repeats."""
 LIMITED = reprlib.Repr()
@@ -59,13 +57,13 @@ class AnalytexError(Exception):
     status_code : int or None
         The HTTP status that the service answered with, where there was one.
     push : Push or None
-        The push that this error stopped, where there was one.
+        The :class:`analytex_pandas.Push` that this error stopped, where there was one.
     """
 
     def __init__(self, message: str, *, status_code: int | None = None) -> None:
         super().__init__(message)
         self.status_code = status_code
-        self.push: Push | None = None
+        self.push: Any = None
 
 
 class ValidationError(AnalytexError, ValueError):

@@ -1,41 +1,32 @@
-"""From data to a plan on disk: the options checked, the source opened, the spool written, the whole bound together."""
+"""From data to a plan on disk: the source opened, the records spooled, all of it written into one document."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import json
 import os
-import secrets
-import shutil
-import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from analytex_pandas import settings
-from analytex_pandas.delivery.locks import plan_lock
-from analytex_pandas.delivery.spool import Scratch, Spool, private
-from analytex_pandas.errors import AnalytexError, ValidationError, empty_report, translated
+from analytex_pandas.delivery.spool import Scratch
+from analytex_pandas.errors import ValidationError, empty_report, translated
+from analytex_pandas.frame.document import document_of
 from analytex_pandas.frame.draft import draft
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
-from analytex_pandas.frame.options import checked
-from analytex_pandas.frame.plan import Plan, document_of
 from analytex_pandas.frame.strangers import named
 from analytex_pandas.readers import read_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
-    from analytex_pandas.delivery.locks import DriverLock
+    from analytex_pandas.delivery.spool import Spool
     from analytex_pandas.frame.columns import RawBatch
     from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.frame.fingerprints import Memory
     from analytex_pandas.frame.ndjson import ChunkSize
     from analytex_pandas.frame.options import Options
-    from analytex_pandas.frame.plan import Effects
     from analytex_pandas.frame.sources import Source
     from analytex_pandas.settings import Kind
 
@@ -45,55 +36,35 @@ BYTES_A_CELL = 24
 """Bytes of NDJSON that a cell takes, name and all, where nothing better is known."""
 
 
-def make_plan(
+def planned(
     data: Any,
     kind: Kind,
     options: Options,
-    effects: Effects,
+    spool: Spool,
     *,
     memory: Memory | None = None,
-    place: Path | None = None,
     watched: Watched | None = None,
-) -> Plan:
-    """Return the plan of a push of `data`; see :func:`analytex_pandas.plan_users`.
+) -> PlanDocument:
+    """Write the records of `data` into a spool, which bears the plan's id, and return the plan.
 
-    Its records wait in the state directory, or below `place`. `memory` is what the account has acknowledged, where
-    that is known; `watched` shows how far the reading is.
+    `memory` is what the account has acknowledged, where that is known; `watched` shows how far the reading is.
     """
+    scratch = Scratch(spool.directory)
     with translated(f"This input ({named(data)}) cannot be planned"):
-        source = read_source(data)
-        if watched is not None:
-            every, show = source.batches, watched
-            source = dataclasses.replace(source, batches=lambda: show(every(), source.rows))
-        plan_id = new_id()
-        state = settings.private_directory(settings.state_directory())
-        sweep(state)
-        owner = plan_lock(state, plan_id)
-        owner.acquire()
-        spool = spool_of(plan_id) if place is None else Spool(place / f".{plan_id}")
-        scratch = Scratch(spool.directory)
         try:
+            source = read_source(data)
+            if watched is not None:
+                every, show = source.batches, watched
+                source = dataclasses.replace(source, batches=lambda: show(every(), source.rows))
             spool.check_room(expected_bytes(source))
             outcome = draft(source, options, kind, spool, scratch, workers(source), memory)
-            document = document_of(outcome, plan_id, kind, options)
+            return document_of(outcome, spool.directory.name.removeprefix("."), kind, options)
         except BaseException:
             scratch.delete()
-            drop(spool, owner)
+            spool.delete()
             raise
-    scratch.delete()
-    plan = Plan(document, spool, effects)
-    weakref.finalize(plan, drop_unpushed, spool, owner, plan.taken)
-    return plan
-
-
-def new_id() -> str:
-    """Return an id for a plan and its push: sorts by time, says when it began (UTC), is never given twice."""
-    return f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
-
-
-def spool_of(plan_id: str) -> Spool:
-    """Return the spool of a plan or push on this machine."""
-    return Spool(settings.state_directory() / "spool" / plan_id)
+        finally:
+            scratch.delete()
 
 
 def workers(source: Source) -> int:
@@ -108,83 +79,7 @@ def expected_bytes(source: Source) -> int:
     return cells * BYTES_A_CELL + source.bytes_hint
 
 
-def drop_unpushed(spool: Spool, owner: DriverLock, taken: list[str]) -> None:
-    """Delete what a plan that nobody pushed has left on disk."""
-    if taken:
-        owner.release()
-    else:
-        drop(spool, owner)
-
-
-def drop(spool: Spool, owner: DriverLock) -> None:
-    """Delete a spool and give back its lock."""
-    spool.delete()
-    owner.release()
-
-
-def sweep(state: Path) -> None:
-    """Delete the spools of plans whose process died before it could; pushes keep theirs."""
-    directories = list((state / "spool").glob("*")) if (state / "spool").is_dir() else []
-    orphans = [path for path in directories if plan_lock(state, path.name).is_free()]
-    if not orphans:
-        return
-    from analytex_pandas.delivery.journal import Journal  # needed only where something was left
-    from analytex_pandas.delivery.ledger import push_ids  # needed only where something was left
-
-    journal = Journal(state)
-    pushed = set(push_ids(journal)) if journal.exists() else set()
-    for path in [path for path in orphans if path.name not in pushed]:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def export(plan: Plan, directory: str | Path) -> list[Path]:
-    """Write a plan's chunks as NDJSON files into a directory and return their paths."""
-    paths = free_paths(plan, directory)
-    for path, size in zip(paths, plan.document.chunks, strict=True):
-        with open(path, "xb", opener=private) as file:  # needs an opener
-            file.write(plan.store.read_chunk(size.number))
-    return paths
-
-
-def write_ndjson(
-    data: Any,
-    directory: Path,
-    kind: Kind,
-    options: Options,
-    effects: Effects,
-    *,
-    memory: Memory | None = None,
-    watched: Watched | None = None,
-) -> list[Path]:
-    """Write the records of `data` as NDJSON files into a directory and return their paths.
-
-    The chunks are spooled beside where they go and then moved, so that each byte is written once.
-    """
-    plan = make_plan(data, kind, options, effects, memory=memory, place=directory, watched=watched)
-    spool = Spool(directory / f".{plan.id}")
-    try:
-        plan.check()
-        paths = free_paths(plan, directory)
-        for path, size in zip(paths, plan.document.chunks, strict=True):
-            spool.chunk_path(size.number).rename(path)
-    finally:
-        spool.delete()  # at once: whoever holds the error would keep the plan, and its files, alive
-    return paths
-
-
-def free_paths(plan: Plan, directory: str | Path) -> list[Path]:
-    """Return where the chunks of a plan go, if nothing stands there yet."""
-    target: Path = checked("directory", directory)
-    paths = [target / f"{plan.kind}-{size.number:05d}.ndjson" for size in plan.document.chunks]
-    there = [path for path in paths if path.exists()]
-    if there:
-        raise AnalytexError(
-            f"{str(there[0])!r} exists already; name an empty directory, or delete what is there."
-        )
-    return paths
-
-
-def remake_plan(
+def replanned(
     fixed: Any, parent: PlanDocument, rows: pa.Table, lines: Sequence[bytes], spool: Spool
 ) -> PlanDocument:
     """Return the plan of sending rows again as `fixed` has them, each with the position it had first.
@@ -207,23 +102,23 @@ def remake_plan(
     """
     id_name = "user_id" if parent.kind == "users" else "company_id"
     places = {json.loads(line)[id_name]: place for place, line in enumerate(lines)}
-    scratch = Scratch(spool.directory)
     options = dataclasses.replace(parent.options, canary=0, invalid="raise", only_changed=False, strict=False)
+    scratch = Scratch(spool.directory)
     try:
         with translated(f"What is in fixed ({named(fixed)}) cannot be planned"):
             source = read_source(fixed)
             outcome = draft(source, options, parent.kind, spool, scratch, workers(source))
-        document = document_of(outcome, spool.directory.name, parent.kind, options)
-        unsendable = document.invalid[document.invalid["id"].isin(places)]
-        if len(unsendable):
-            raise ValidationError(
-                f"{unsendable['position'].nunique():,} of the fixed rows cannot be sent, so nothing was. The first: "
-                f"{unsendable['message'].iloc[0]} See .report for all.",
-                unsendable.reset_index(drop=True),
-            )
-        chunks = only_ids(spool, document, places, rows, id_name)
     finally:
         scratch.delete()
+    document = document_of(outcome, spool.directory.name, parent.kind, options)
+    unsendable = document.invalid[document.invalid["id"].isin(places)]
+    if len(unsendable):
+        raise ValidationError(
+            f"{unsendable['position'].nunique():,} of the fixed rows cannot be sent, so nothing was. The first: "
+            f"{unsendable['message'].iloc[0]} See .report for all.",
+            unsendable.reset_index(drop=True),
+        )
+    chunks = only_ids(spool, document, places, rows, id_name)
     sent = sum(size.rows for size in chunks)
     if not sent:
         raise ValidationError(

@@ -1,4 +1,4 @@
-"""The sandbox as users meet it: the stand-in service with a client of its own, and a state directory apart."""
+"""The sandbox as users meet it: the stand-in service with a client, whose pushes are kept apart from the user's."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import atexit
 import functools
 import shutil
 import tempfile
-from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from analytex_pandas import settings
+from analytex_pandas.connection import DEFAULT
 from analytex_pandas.sandbox_server.sandbox import Sandbox as Service
 from analytex_pandas.service.client import Client
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 
 class Sandbox(Service):
@@ -20,32 +22,25 @@ class Sandbox(Service):
     Attributes
     ----------
     client : Client
-        Connected to it.
+        Connected to it, and used within ``with`` where no client is given.
     """
 
     @functools.cached_property
     def client(self) -> Client:
-        """A client of this sandbox."""
-        return Client(self.api_key, self.url)
+        """A client of this sandbox, whose state directory goes when the process ends."""
+        directory = tempfile.mkdtemp(prefix="analytex-sandbox-")
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        return Client(self.api_key, self.url, state_directory=directory)
 
-    def start(self) -> Self:
-        """Open the port, and keep the state of pushes apart from now on; does nothing where it is open."""
-        opens = self._server is None
-        super().start()
-        if opens:
-            settings.INSTEAD.append(state_directory())
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._connected_before = list(DEFAULT)
+        DEFAULT[:] = [self.client]
         return self
 
-    def close(self) -> None:
-        """Close the port; what the account holds can still be read."""
-        if self._server is not None:
-            settings.INSTEAD.remove(state_directory())
-        super().close()
-
-
-@functools.cache
-def state_directory() -> Path:
-    """Return the directory that this process's sandboxes keep their state in; it goes when the process ends."""
-    directory = Path(tempfile.mkdtemp(prefix="analytex-sandbox-"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    return directory
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if [self.client] == DEFAULT:
+            DEFAULT[:] = self._connected_before
+        super().__exit__(kind, error, trace)

@@ -151,15 +151,9 @@ def state_directory() -> Path:
     """
     if configured := os.environ.get("ANALYTEX_STATE_DIR"):
         return Path(configured).expanduser()
-    if INSTEAD:
-        return INSTEAD[-1]
     import platformdirs  # only pushes and plans need it
 
     return platformdirs.user_state_path("analytex-pandas", appauthor=False)
-
-
-INSTEAD: list[Path] = []
-"""State directories of sandboxes that are open, which take the place of the user's own."""
 
 
 def private_directory(path: Path) -> Path:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 import analytex_pandas as apd
-from analytex_pandas import binding
+from analytex_pandas import connection
 from analytex_pandas.delivery import bases
 
 if TYPE_CHECKING:
@@ -40,9 +40,10 @@ FRAME = pd.DataFrame(
 
 
 @pytest.fixture
-def service() -> Iterator[Any]:
-    """A sandbox whose jobs end at once."""
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A sandbox whose jobs end at once; other clients keep their state where its client does."""
     with apd.sandbox(rows_per_minute=FAST) as sandbox:
+        monkeypatch.setenv("ANALYTEX_STATE_DIR", str(sandbox.client.state_directory))
         yield sandbox
 
 
@@ -155,7 +156,7 @@ def test_null_that_is_sent_is_a_value(service: Any) -> None:
 
 def test_changes_says_what_a_push_would_do(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Values of new profiles, changed and unchanged ones, by property; rows that are not sent do not count."""
-    monkeypatch.setattr(binding, "DEFAULT", [])  # whoever ran before may have connected
+    monkeypatch.setattr(connection, "DEFAULT", [])  # whoever ran before may have connected
     assert plan(service, FRAME.head(0)).changes.dtypes.astype(str).to_dict() == {
         "property": "object",
         "new_profiles": "int64",
@@ -379,9 +380,10 @@ apd.push_users(frame, client=client, chunk_rows=2, wait=True, progress=False)
 
 
 @pytest.fixture
-def killed(tmp_path: Path) -> Iterator[Any]:
+def killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A sandbox that has taken the first of three chunks from a process that was killed while the second ran."""
     with apd.sandbox(rows_per_minute=240) as service:
+        monkeypatch.setenv("ANALYTEX_STATE_DIR", str(service.client.state_directory))
         send(service, OLD)
         script = tmp_path / "push.py"
         script.write_text(SLOW_PUSH)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from analytex_pandas.delivery.layers import Layer, distinct, from_bytes, merged, overlaid
-from analytex_pandas.delivery.locks import DriverLock
+from analytex_pandas.delivery.locks import acquired, driver_lock, drop
 from analytex_pandas.delivery.spool import private, sync
 from analytex_pandas.settings import private_directory
 
@@ -68,12 +68,14 @@ def compact(journal: Journal, account: str, kind: Kind) -> None:
         base = base_of(connection, account, kind)
     if count <= MAX_LAYERS and size <= max(MAX_LAYER_BYTES, base_bytes(journal, base) // BASE_SHARE):
         return
-    lock = DriverLock(journal.directory, LOCK)
-    if not lock.acquire(patience=0):
+    lock = driver_lock(journal.directory, LOCK)
+    if not acquired(lock, 0.0):
         return
-    with lock:
+    try:
         lay_together(journal, account, kind)
         sweep(journal)
+    finally:
+        drop(lock)
 
 
 def lay_together(journal: Journal, account: str, kind: Kind) -> None:
@@ -154,10 +156,12 @@ def base_bytes(journal: Journal, name: str | None) -> int:
 
 def swept(journal: Journal) -> None:
     """Delete the bases that the journal does not name, unless somebody writes one just now."""
-    lock = DriverLock(journal.directory, LOCK)
-    if lock.acquire():
-        with lock:
+    lock = driver_lock(journal.directory, LOCK)
+    if acquired(lock):
+        try:
             sweep(journal)
+        finally:
+            drop(lock)
 
 
 def sweep(journal: Journal) -> None:

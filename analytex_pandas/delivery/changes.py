@@ -27,7 +27,7 @@ from analytex_pandas.delivery.layers import (
     to_bytes,
 )
 from analytex_pandas.delivery.layers import doubted as all_doubted
-from analytex_pandas.delivery.locks import DriverLock
+from analytex_pandas.delivery.locks import driver_lock, is_free
 from analytex_pandas.delivery.spool import Spool
 from analytex_pandas.delivery.state import SETTLED, UNSENT
 from analytex_pandas.errors import AnalytexError
@@ -313,7 +313,7 @@ def unsent(connection: sqlite3.Connection, account: str, kind: Kind) -> list[tup
 
 def is_driven(journal: Journal, push_id: str) -> bool:
     """Tell whether somebody is about to send the rest of a push."""
-    return not DriverLock(journal.directory, push_id).is_free()
+    return not is_free(driver_lock(journal.directory, push_id))
 
 
 def erased(connection: sqlite3.Connection, account: str, kind: Kind) -> None:

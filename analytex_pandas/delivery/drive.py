@@ -1,28 +1,33 @@
-"""What every stretch of the road needs: the means of a push, its pauses, and calls that are tried again."""
+"""One push on its way: where it stands, on disk and in memory, what its user wants, and calls that are tried again."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import logging
 import random
-from dataclasses import dataclass, field
+import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analytex_pandas.delivery.lookup import Manners
-from analytex_pandas.delivery.pacing import Pace, backoff, heals, is_redirect, told_to_wait
-from analytex_pandas.delivery.state import rows_left
+from analytex_pandas.delivery.pacing import Clock, Pace, backoff, heals, is_redirect, told_to_wait
+from analytex_pandas.delivery.spool import spool_of
+from analytex_pandas.delivery.state import ENDED, at_the_service, rows_left, with_chunk
 from analytex_pandas.errors import AnalytexError, TransportError
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
 
-    from analytex_pandas.delivery.board import Board
-    from analytex_pandas.delivery.ledger import Ledger
-    from analytex_pandas.delivery.pacing import Clock, Watch
-    from analytex_pandas.delivery.spool import Spool
-    from analytex_pandas.delivery.state import ChunkState
+    from filelock import FileLock
+
+    from analytex_pandas.delivery.journal import Journal
+    from analytex_pandas.delivery.pacing import Watch
+    from analytex_pandas.delivery.settling import Observer
+    from analytex_pandas.delivery.state import ChunkState, PushState
     from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.service.client import Client
+    from analytex_pandas.service.listing import Listing
     from analytex_pandas.service.wire import Job
 
 logger = logging.getLogger("analytex_pandas")
@@ -35,69 +40,203 @@ PATIENCE: Final = 6 * 3600.0
 """Seconds to try for afterwards: an outage in the night is no reason to stop."""
 PATIENCE_WITH_A_JOB: Final = 24 * 3600.0
 """Seconds to ask for while a job may run: giving up would leave its rows without an answer."""
+INTERRUPTIBLE_WAIT: Final = 0.5
+"""Seconds; on some systems an unbounded wait in the main thread cannot be interrupted by Ctrl-C."""
 
 
 class CancelledError(Exception):
     """The user cancelled the push, and nothing of it runs; never leaves the worker."""
 
 
-@dataclass
 class Drive:
-    """The means of one push while it is driven."""
+    """The only owner of the state of a push; changed by its worker and by its user, read by everybody.
 
-    document: PlanDocument
-    client: Client
-    spool: Spool
-    ledger: Ledger
-    board: Board
-    clock: Clock
-    chance: random.Random = field(default_factory=random.Random)
-    pace: Pace = field(default_factory=Pace)
-    looked: list[Job] | None = None
-    """The last list of the account's jobs, until the next submit makes it old."""
-    listed: Manners = field(default_factory=Manners)
-    """How the list shows jobs that are known to be chunks of this push."""
-    asked: Manners = field(default_factory=Manners)
-    """How the answer about a single job shows them."""
+    Every change makes a new frozen state with a higher revision. Subscribers are called by the worker alone, so that
+    whoever presses a button never runs foreign code, and never out of order.
+    """
 
-    @property
-    def push_id(self) -> str:
-        """The push."""
-        return self.document.id
+    def __init__(
+        self,
+        document: PlanDocument,
+        state: PushState,
+        journal: Journal,
+        client: Client,
+        *,
+        account: str = "",
+        parent: str | None = None,
+        forgiven: tuple[int, int] = (0, 0),
+        clock: Clock | None = None,
+        lock: FileLock | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.document = document
+        self.id = document.id
+        self.journal = journal
+        self.client = client
+        self.account = account
+        self.parent = parent
+        self.forgiven_refused, self.forgiven_answered = forgiven
+        self.clock = clock or Clock()
+        self.observer = observer
+        self.spool = spool_of(journal.directory, document.id)
+        self.lock = lock
+        """Held while it is driven."""
 
-    def chunk(self, number: int) -> ChunkState:
-        """Return a chunk as it stands."""
-        return self.board.state.chunk(number)
+        self.wake = threading.Event()
+        """Set when the worker has something new to heed."""
+        self.ended = threading.Event()
+        self.error: AnalytexError | None = None
+        """What stopped it."""
+        self.cancelled = False
+        self.paused = False
+        self.state = state
+        self._phase = state.status
+        self._announced = state.revision
+        self._lock = threading.RLock()
+        self._subscribers: list[Callable[[PushState], object]] = []
 
-    def file_name(self, number: int) -> str:
-        """Return the name under which a chunk is uploaded."""
-        return f"{self.push_id}-{number:05d}.ndjson"
+        self.chance = random.Random()  # noqa: S311  # spreads tries in time
+        self.pace = Pace()
+        self.looked: list[Job] | None = None
+        """The last list of the account's jobs, until the next submit makes it old."""
+        self.ahead: Listing | None = None
+        """The reading of the list for the next submit, as far as it has come."""
+        self.blind = 0
+        """Waits in a row for a job that nobody can be asked about."""
+        self.listed = Manners()
+        """How the list shows jobs that are known to be chunks of this push."""
+        self.asked = Manners()
+        """How the answer about a single job shows them."""
 
-    def label(self, number: int) -> str:
-        """Return how a chunk is called in words."""
-        return f"chunk {number:,} of {len(self.board.state.chunks):,}"
+    # Where it stands
+
+    def record(
+        self, number: int, also: Callable[[sqlite3.Connection], object] | None = None, /, **values: Any
+    ) -> None:
+        """Write down what became of a chunk, then show it; `also` writes in the same transaction."""
+        self.journal.update_chunk(self.id, number, values, also)
+        self.show_chunk(number, **values)
+
+    def show_chunk(self, number: int, *, phase: str | None = None, **values: Any) -> None:
+        """Change a chunk, and the counts with it, in memory only: what a new process asks for again."""
+        with self._lock:
+            chunk = dataclasses.replace(self.state.chunk(number), **values)
+            self._replace(with_chunk(self.state, chunk), phase)
+
+    def show(self, *, phase: str | None = None, **values: Any) -> None:
+        """Change the state; `phase` is its status but for a pause."""
+        with self._lock:
+            self._replace(dataclasses.replace(self.state, **values), phase)
 
     def say(
         self, activity: str, *, phase: str = "running", watch: Watch | None = None, **values: Any
     ) -> None:
-        """Show what the push is doing now."""
+        """Show what the push is doing now, and tell the subscribers."""
         now = self.clock.now()
         rate = self.pace.rate(watch, watch.last_running if watch else 0.0)
         end = None
-        if rate and phase == "running" and not self.board.paused:
-            end = now + dt.timedelta(seconds=rows_left(self.board.state) / rate)
-        if activity != self.board.state.activity:
-            logger.debug("push %s: %s", self.push_id, activity)
-        self.board.change(phase=phase, activity=activity, rate=rate, estimated_end=end, **values)
-        self.board.announce()
+        if rate and phase == "running" and not self.paused:
+            end = now + dt.timedelta(seconds=rows_left(self.state) / rate)
+        if activity != self.state.activity:
+            logger.debug("push %s: %s", self.id, activity)
+        self.show(phase=phase, activity=activity, rate=rate, estimated_end=end, **values)
+        self.announce()
 
-    def change_chunk(self, number: int, **values: Any) -> None:
-        """Show what has become of a chunk."""
-        self.board.change_chunk(number, **values)
+    def _replace(self, state: PushState, phase: str | None) -> None:
+        self._phase = phase or self._phase
+        running = self._phase not in ENDED
+        self.state = dataclasses.replace(
+            state,
+            status="paused" if self.paused and running else self._phase,
+            pausing=self.paused and running and state.counts["in_flight"] > 0,
+            cancelling=self.cancelled and running,
+            revision=self.state.revision + 1,
+        )
+
+    def subscribe(self, callback: Callable[[PushState], object]) -> Callable[[], None]:
+        with self._lock:
+            self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                if callback in self._subscribers:
+                    self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    def announce(self) -> None:
+        """Tell the subscribers if anything has changed; called by the worker alone."""
+        with self._lock:
+            state, subscribers = self.state, tuple(self._subscribers)
+        if state.revision == self._announced:
+            return
+        self._announced = state.revision
+        for subscriber in subscribers:
+            try:
+                subscriber(state)
+            except Exception:  # a display must never stop a push
+                logger.exception("push %s: a subscriber failed", state.id)
+
+    def chunk(self, number: int) -> ChunkState:
+        return self.state.chunk(number)
+
+    def file_name(self, number: int) -> str:
+        """Return the name under which a chunk is uploaded."""
+        return f"{self.id}-{number:05d}.ndjson"
+
+    def name(self, number: int) -> str | None:
+        """Return the file name by which a chunk can be found, None if it goes without one."""
+        return self.file_name(number) if self.document.options.transport == "file" else None
+
+    def label(self, number: int) -> str:
+        """Return how a chunk is called in words."""
+        return f"chunk {number:,} of {len(self.state.chunks):,}"
+
+    def still_running(self) -> str:
+        """Return what goes on without anybody waiting, and how to come back to it."""
+        state = self.state
+        left = state.counts["pending"] + state.counts["in_flight"]
+        return (
+            f"push {self.id} is {state.status} in the background, with {left:,} rows to be answered "
+            f"for.{at_the_service(state)} In a new process, apd.resume({self.id!r}) carries on."
+        )
+
+    # What its user wants
+
+    def pause(self) -> None:
+        if self._heed(paused=True, activity="paused"):
+            self.journal.pause(self.id, "paused")
+
+    def unpause(self) -> None:
+        if self._heed(paused=False, activity="going on"):
+            self.journal.pause(self.id, "running")
+
+    def cancel(self) -> None:
+        self._heed(paused=False, cancelled=True, activity="to be cancelled")
+
+    def _heed(self, *, paused: bool, cancelled: bool = False, activity: str) -> bool:
+        with self._lock:
+            same = (self.paused, self.cancelled) == (paused, cancelled)
+            if self._phase in ENDED or self.cancelled or same:
+                return False
+            self.paused, self.cancelled = paused, cancelled
+            if paused or cancelled:
+                activity += f", nothing more is sent.{at_the_service(self.state)}"
+            self.show(activity=activity)
+        logger.info("push %s: %s", self.id, activity)
+        self.wake.set()
+        return True
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait for the end, `timeout` seconds at most; return whether it came."""
+        if timeout is not None:
+            return self.ended.wait(timeout)
+        while not self.ended.wait(INTERRUPTIBLE_WAIT):
+            pass
+        return True
 
     def check_cancelled(self) -> None:
-        """Raise CancelledError when the user has cancelled the push."""
-        if self.board.cancelled:
+        if self.cancelled:
             raise CancelledError
 
     def rest(self, seconds: float, *, stoppable: bool) -> None:
@@ -109,30 +248,28 @@ class Drive:
             left = deadline - self.clock.monotonic()
             if left <= 0:
                 return
-            if self.clock.wait(self.board.wake, left):
-                self.board.wake.clear()
-                self.board.announce()
+            if self.clock.wait(self.wake, left):
+                self.wake.clear()
+                self.announce()
 
     def hold(self) -> None:
         """Return when the push may send; raise CancelledError when it may not any more."""
         while True:
             self.check_cancelled()
-            if not self.board.paused:
+            if not self.paused:
                 return
-            self.say("paused; nothing of it runs at the service", phase="running")
-            self.clock.wait(self.board.wake, 60.0)
-            self.board.wake.clear()
-            self.board.announce()
+            self.say("paused; nothing of it runs at the service")
+            self.clock.wait(self.wake, 60.0)
+            self.wake.clear()
+            self.announce()
+
+    # Calls that are tried again
 
     def patience(self) -> float:
         """Return for how many seconds what should heal is waited for."""
         # A chunk that became a job under an earlier driver shows as well that the service takes this push.
-        accepted = any(chunk.job_id is not None for chunk in self.board.state.chunks)
+        accepted = any(chunk.job_id is not None for chunk in self.state.chunks)
         return PATIENCE if accepted else PATIENCE_AT_FIRST
-
-    def name(self, number: int) -> str | None:
-        """Return the file name by which a chunk can be found, None if it goes without one."""
-        return self.file_name(number) if self.document.options.transport == "file" else None
 
     def list_jobs(self, what: str, *, patience: float, stoppable: bool, phase: str = "running") -> list[Job]:
         """Return the account's jobs, asking until they are known; learn from them how the list shows ours."""
@@ -146,7 +283,7 @@ class Drive:
 
     def learn(self, jobs: list[Job]) -> None:
         """Learn from a list how it shows the chunks of this push."""
-        ours = {chunk.job_id: chunk.number for chunk in self.board.state.chunks if chunk.job_id is not None}
+        ours = {chunk.job_id: chunk.number for chunk in self.state.chunks if chunk.job_id is not None}
         for job in jobs:
             if job.job_id in ours:
                 self.listed.learn(job, self.name(ours[job.job_id]))
@@ -156,7 +293,7 @@ class Drive:
     def persist(
         self, call: Callable[[], T], what: str, *, patience: float, stoppable: bool, phase: str = "running"
     ) -> T:
-        """Ask, and ask again while what fails may heal, for `patience` seconds.
+        """Ask, and ask again while what fails may heal.
 
         Parameters
         ----------
@@ -188,14 +325,13 @@ class Setback:
     def __init__(self, drive: Drive, patience: float) -> None:
         self.drive = drive
         self.patience = patience
-        self.failures = 0
-        self._since: float | None = None
-        self._told = 0.0
-        """Seconds that the service asked to wait: they are no reason to lose patience with it."""
+        self.over()
 
     def over(self) -> None:
         """Take down that it went well."""
-        self.failures, self._since, self._told = 0, None, 0.0
+        self.failures = 0
+        self._since: float | None = None
+        self._told = 0.0  # seconds that the service asked to wait: no reason to lose patience with it
 
     def rest(self, error: AnalytexError, what: str, *, stoppable: bool, phase: str = "running") -> None:
         """Wait until the next try is due; raise `error` when patience has run out."""
@@ -210,7 +346,7 @@ class Setback:
         reason = in_brief(error)
         when = f"in {delay:,.0f} s" if delay >= 1 else "in a moment"
         self.drive.say(f"{what} again {when}: {reason}", phase=phase)
-        logger.info("push %s: %s again in %.1f s: %s", self.drive.push_id, what, delay, reason)
+        logger.info("push %s: %s again in %.1f s: %s", self.drive.id, what, delay, reason)
         self.drive.rest(delay, stoppable=stoppable)
 
 

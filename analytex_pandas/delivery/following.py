@@ -12,156 +12,146 @@ from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundE
 
 if TYPE_CHECKING:
     from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.service.listing import Listing
     from analytex_pandas.service.wire import Job
 
 MISSES: Final = 5
 """Answers in a row that a job is not there, neither by itself nor in the list, until that is believed."""
 
 
-class Follower:
-    """Follows the jobs of one push."""
+def follow(drive: Drive, number: int, job: Job | None) -> Job | None:
+    """Return a chunk's job when it has ended; None when the service does not know it any more.
 
-    def __init__(self, drive: Drive) -> None:
-        self.drive = drive
-        self.ahead: Listing | None = None
-        """The reading of the list for the next submit, as far as it has come."""
-
-    def follow(self, number: int, job: Job | None) -> Job | None:
-        """Return a chunk's job when it has ended; None when the service does not know it any more.
-
-        Parameters
-        ----------
-        number : int
-            The chunk; the id of its job is known.
-        job : Job or None
-            The job as the submit's answer or the list showed it; None after a restart.
-        """
-        drive = self.drive
-        chunk = drive.chunk(number)
-        submitted = chunk.submitted_at or drive.clock.now()
-        before = 0.0 if job is not None else max((drive.clock.now() - submitted).total_seconds(), 0.0)
-        begin = drive.clock.monotonic() - before
-        watch = Watch(chunk.rows)
-        self.show(number, job, watch)
-        self.ahead = None
-        # An end that the answer to something else shows may lack the errors: the job itself is asked anyway.
-        delay = drive.pace.next_poll(watch, 0.0) if job is not None and not job.ended else 0.0
-        while True:
-            drive.rest(delay, stoppable=False)
-            try:
-                now = self.ask(number)
-            except NotFoundError:
-                return None
-            elapsed = drive.clock.monotonic() - begin
-            if now.ended:
-                if job is not None:
-                    cycle = (drive.clock.now() - submitted).total_seconds()
-                    drive.pace.record(watch, elapsed, max(cycle, elapsed))
-                return now
-            watch.note(elapsed, now.completed_rows)
-            self.show(number, now, watch)
-            told = self.look_ahead(number)
-            delay = max(told, drive.pace.next_poll(watch, drive.clock.monotonic() - begin))
-
-    def ask(self, number: int) -> Job:
-        """Return the chunk's job as it stands, asking until there is an answer.
-
-        Raises
-        ------
-        NotFoundError
-            If the service has forgotten the job.
-        AuthenticationError
-            If the key is not accepted any more.
-        """
-        drive = self.drive
-        setback = Setback(drive, PATIENCE_WITH_A_JOB)
-        misses = 0
-        while True:
-            job_id = drive.chunk(number).job_id or ""
-            try:
-                job = drive.client.job(job_id)
-            except AuthenticationError as error:
-                self.locate(error, number)
-                raise
-            except NotFoundError as error:
-                listed = self.listed(number)
-                if listed is not None:
-                    return listed
-                misses += 1
-                if misses == MISSES:
-                    raise
-                reason: AnalytexError = error
-            except AnalytexError as error:
-                # Not only what heals by itself: a login page redirects, and the job runs on behind it.
-                reason = error
-            else:
-                drive.asked.learn(job, drive.name(number))
-                return job
-            setback.rest(reason, f"{drive.label(number)} runs; asking about it", stoppable=False)
-
-    def listed(self, number: int) -> Job | None:
-        """Return the chunk's job as the list shows it, None when it does not."""
-        drive = self.drive
-        what = f"{drive.label(number)}: its job does not answer, looking in the list"
+    Parameters
+    ----------
+    drive : Drive
+        The push.
+    number : int
+        The chunk; the id of its job is known.
+    job : Job or None
+        The job as the submit's answer or the list showed it; None after a restart.
+    """
+    chunk = drive.chunk(number)
+    submitted = chunk.submitted_at or drive.clock.now()
+    before = 0.0 if job is not None else max((drive.clock.now() - submitted).total_seconds(), 0.0)
+    begin = drive.clock.monotonic() - before
+    watch = Watch(chunk.rows)
+    show(drive, number, job, watch)
+    drive.ahead = None
+    # An end that the answer to something else shows may lack the errors: the job itself is asked anyway.
+    delay = drive.pace.next_poll(watch, 0.0) if job is not None and not job.ended else 0.0
+    while True:
+        drive.rest(delay, stoppable=False)
         try:
-            jobs = drive.list_jobs(what, patience=PATIENCE_WITH_A_JOB, stoppable=False)
-        except AuthenticationError as error:
-            self.locate(error, number)
-            raise
-        except AnalytexError:
+            now = ask(drive, number)
+        except NotFoundError:
             return None
-        job_id = drive.chunk(number).job_id
-        same = next((job for job in jobs if job.job_id == job_id), None)
-        if same is not None:
-            return same
-        renamed = by_name(jobs, drive.name(number))
-        if renamed is not None:
-            drive.ledger.accepted(number, renamed.job_id, running_status(renamed.status))
-            drive.change_chunk(number, job_id=renamed.job_id)
-        return renamed
+        elapsed = drive.clock.monotonic() - begin
+        if now.ended:
+            if job is not None:
+                cycle = (drive.clock.now() - submitted).total_seconds()
+                drive.pace.record(watch, elapsed, max(cycle, elapsed))
+            return now
+        watch.note(elapsed, now.completed_rows)
+        show(drive, number, now, watch)
+        told = look_ahead(drive, number)
+        delay = max(told, drive.pace.next_poll(watch, drive.clock.monotonic() - begin))
 
-    def look_ahead(self, number: int) -> float:
-        """Read the list of jobs for the next submit while this chunk runs, so that it costs no time then.
 
-        Returns
-        -------
-        float
-            Seconds for which the service asked not to be asked anything.
-        """
-        drive = self.drive
-        if drive.looked is not None or number == len(drive.board.state.chunks):
-            return 0.0
-        self.ahead = self.ahead or drive.client.listing()
+def ask(drive: Drive, number: int) -> Job:
+    """Return the chunk's job as it stands, asking until there is an answer.
+
+    Raises
+    ------
+    NotFoundError
+        If the service has forgotten the job.
+    AuthenticationError
+        If the key is not accepted any more.
+    """
+    setback = Setback(drive, PATIENCE_WITH_A_JOB)
+    misses = 0
+    while True:
         try:
-            drive.looked = self.ahead.read()
+            job = drive.client.job(drive.chunk(number).job_id or "")
+        except AuthenticationError as error:
+            locate(error, drive, number)
+            raise
+        except NotFoundError as error:
+            job_in_list = listed(drive, number)
+            if job_in_list is not None:
+                return job_in_list
+            misses += 1
+            if misses == MISSES:
+                raise
+            reason: AnalytexError = error
         except AnalytexError as error:
-            logger.debug("push %s: the look ahead failed: %s", drive.push_id, in_brief(error))
-            return 0.0 if told_to_wait(error) is None else backoff(1, error, drive.chance)
-        self.ahead = None
-        drive.learn(drive.looked)
+            # Not only what heals by itself: a login page redirects, and the job runs on behind it.
+            reason = error
+        else:
+            drive.asked.learn(job, drive.name(number))
+            return job
+        setback.rest(reason, f"{drive.label(number)} runs; asking about it", stoppable=False)
+
+
+def listed(drive: Drive, number: int) -> Job | None:
+    """Return the chunk's job as the list shows it, None when it does not."""
+    what = f"{drive.label(number)}: its job does not answer, looking in the list"
+    try:
+        jobs = drive.list_jobs(what, patience=PATIENCE_WITH_A_JOB, stoppable=False)
+    except AuthenticationError as error:
+        locate(error, drive, number)
+        raise
+    except AnalytexError:
+        return None
+    job_id = drive.chunk(number).job_id
+    same = next((job for job in jobs if job.job_id == job_id), None)
+    if same is not None:
+        return same
+    renamed = by_name(jobs, drive.name(number))
+    if renamed is not None:
+        status = running_status(renamed.status)
+        drive.record(number, job_id=renamed.job_id, status=status, known_jobs=None)
+    return renamed
+
+
+def look_ahead(drive: Drive, number: int) -> float:
+    """Read the list of jobs for the next submit while this chunk runs, so that it costs no time then.
+
+    Returns
+    -------
+    float
+        Seconds for which the service asked not to be asked anything.
+    """
+    if drive.looked is not None or number == len(drive.state.chunks):
         return 0.0
+    drive.ahead = drive.ahead or drive.client.listing()
+    try:
+        drive.looked = drive.ahead.read()
+    except AnalytexError as error:
+        logger.debug("push %s: the look ahead failed: %s", drive.id, in_brief(error))
+        return 0.0 if told_to_wait(error) is None else backoff(1, error, drive.chance)
+    drive.ahead = None
+    drive.learn(drive.looked)
+    return 0.0
 
-    def show(self, number: int, job: Job | None, watch: Watch) -> None:
-        """Show how far the job is."""
-        drive = self.drive
-        rows = drive.chunk(number).rows
-        if job is None:
-            drive.say(f"{drive.label(number)}: asking how its job went on", current=number)
-            return
-        completed = job.completed_rows
-        words = job.status.replace("_", " ") if not job.ended else "done, reading the report"
-        if completed is not None and not job.ended:
-            words += f", {completed:,} of {rows:,} rows"
-        drive.change_chunk(number, status=running_status(job.status), completed_rows=completed)
-        drive.say(f"{drive.label(number)}: {words}", current=number, watch=watch)
 
-    def locate(self, error: AnalytexError, number: int) -> None:
-        """Make an error also say which chunk's job runs on and how to come back to it."""
-        chunk = self.drive.chunk(number)
-        words = (
-            f"{self.drive.label(number).capitalize()} of push {self.drive.push_id} is at the service as job "
-            f"{chunk.job_id} and runs on there, but it cannot be asked about: {error} Nothing is lost: "
-            f"apd.resume({self.drive.push_id!r}) goes on with it once that is mended."
-        )
-        error.args = (words,)
+def show(drive: Drive, number: int, job: Job | None, watch: Watch) -> None:
+    """Show how far the job is."""
+    if job is None:
+        drive.say(f"{drive.label(number)}: asking how its job went on", current=number)
+        return
+    completed = job.completed_rows
+    words = job.status.replace("_", " ") if not job.ended else "done, reading the report"
+    if completed is not None and not job.ended:
+        words += f", {completed:,} of {drive.chunk(number).rows:,} rows"
+    drive.show_chunk(number, status=running_status(job.status), completed_rows=completed)
+    drive.say(f"{drive.label(number)}: {words}", current=number, watch=watch)
+
+
+def locate(error: AnalytexError, drive: Drive, number: int) -> None:
+    """Make an error also say which chunk's job runs on and how to come back to it."""
+    words = (
+        f"{drive.label(number).capitalize()} of push {drive.id} is at the service as job "
+        f"{drive.chunk(number).job_id} and runs on there, but it cannot be asked about: {error} Nothing is lost: "
+        f"apd.resume({drive.id!r}) goes on with it once that is mended."
+    )
+    error.args = (words,)

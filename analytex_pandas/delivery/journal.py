@@ -8,17 +8,23 @@ at once, and a kill at any moment costs the transaction under way and nothing el
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import json
 import os
 import secrets
 import sqlite3
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
+from analytex_pandas.delivery.state import ChunkState
 from analytex_pandas.errors import AnalytexError
 from analytex_pandas.settings import private_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from analytex_pandas.settings import Kind
 
 FILE_NAME: Final = "journal.sqlite3"
 APPLICATION_ID: Final = 0x41504450
@@ -113,6 +119,51 @@ CREATE TABLE property (                -- the JSON type a property was last ackn
 """
 
 
+PUSH_COLUMNS: Final = (
+    "id, kind, account, base_url, status, error_class, error, parent, counts, created_at, ended_at, driver, "
+    "forgiven_refused, forgiven_answered"
+)
+CHUNK_COLUMNS: Final = (
+    "number, rows, bytes, status, job_id, attempts, completed_rows, refused, unknown, submitted_at, ended_at, "
+    "known_jobs"
+)
+ERROR_VALUES: Final = ("position", "id", "property", "code", "message", "job_id", "raw")
+
+
+@dataclass(frozen=True, slots=True)
+class PushRecord:
+    """A push as the journal has it: the columns of its table but for the plan."""
+
+    id: str
+    kind: Kind
+    account: str
+    base_url: str
+    status: str
+    error_class: str | None
+    error: str | None
+    parent: str | None
+    counts: Mapping[str, int]
+    created_at: dt.datetime
+    ended_at: dt.datetime | None
+    driver: Mapping[str, Any] | None
+    forgiven_refused: int
+    forgiven_answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRecord:
+    """A row error as the journal has it."""
+
+    chunk: int
+    position: int | None
+    id: str | None
+    property: str | None
+    code: str | None
+    message: str
+    job_id: str | None
+    raw: str
+
+
 class Journal:
     """The journal of one state directory.
 
@@ -163,6 +214,123 @@ class Journal:
             (salt,) = connection.execute("SELECT value FROM setting WHERE name = 'salt'").fetchone()
         return bytes(salt)
 
+    def open_push(self, push_id: str, chunks: Iterable[tuple[int, int, int]], **values: object) -> bool:
+        """Write a new push down, with (number, rows, bytes) of its chunks; False when it is there already."""
+        values = {"id": push_id, **{name: encoded(value) for name, value in values.items()}}
+        with self.writing() as connection:
+            if connection.execute("SELECT 1 FROM push WHERE id = ?", [push_id]).fetchone():
+                return False
+            connection.execute(
+                f"INSERT INTO push ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",  # noqa: S608  # names of columns
+                list(values.values()),
+            )
+            connection.executemany(
+                "INSERT INTO chunk (push, number, rows, bytes) VALUES (?, ?, ?, ?)",
+                ((push_id, *chunk) for chunk in chunks),
+            )
+        return True
+
+    def update(self, push_id: str, /, **values: object) -> None:
+        """Change columns of a push."""
+        with self.writing() as connection:
+            changed = connection.execute(
+                f"UPDATE push SET {assignments(values)} WHERE id = ?",  # noqa: S608  # names of columns
+                [*map(encoded, values.values()), push_id],
+            )
+            self.check(changed, push_id)
+
+    def update_chunk(
+        self,
+        push_id: str,
+        number: int,
+        values: Mapping[str, object],
+        also: Callable[[sqlite3.Connection], object] | None = None,
+    ) -> None:
+        """Change columns of a chunk; `also` writes in the same transaction, and an error of it undoes the whole."""
+        with self.writing() as connection:
+            changed = connection.execute(
+                f"UPDATE chunk SET {assignments(values)} WHERE push = ? AND number = ?",  # noqa: S608  # names of columns
+                [*map(encoded, values.values()), push_id, number],
+            )
+            self.check(changed, push_id)
+            if also is not None:
+                also(connection)
+
+    def pause(self, push_id: str, status: str) -> None:
+        """Write down what a push is doing, unless it has just ended."""
+        with self.writing() as connection:
+            connection.execute(
+                "UPDATE push SET status = ? WHERE id = ? AND ended_at IS NULL", [status, push_id]
+            )
+
+    def check(self, changed: sqlite3.Cursor, push_id: str) -> None:
+        if changed.rowcount != 1:
+            raise AnalytexError(
+                f"The journal {self.path} does not have push {push_id!r} any more: somebody has removed or replaced "
+                "the file while the push was driven. Nothing more is sent, since it could not be written down. Put the "
+                "file back and resume; else plan again what was not sent."
+            )
+
+    def push(self, push_id: str) -> PushRecord | None:
+        """Return a push, or None when there is none of this id."""
+        row = self.rows(f"SELECT {PUSH_COLUMNS} FROM push WHERE id = ?", push_id)  # noqa: S608  # a constant
+        return push_record(row[0]) if row else None
+
+    def pushes(self) -> list[tuple[PushRecord, tuple[ChunkState, ...]]]:
+        """Return every push with its chunks, newest first."""
+        with self.reading() as connection:
+            found = connection.execute(
+                f"SELECT {PUSH_COLUMNS} FROM push ORDER BY created_at DESC, id DESC"  # noqa: S608  # a constant
+            ).fetchall()
+            return [(push_record(row), chunk_states(connection, row[0])) for row in found]
+
+    def has(self, push_id: str) -> bool:
+        return self.exists() and self.push(push_id) is not None
+
+    def document(self, push_id: str) -> bytes:
+        """Return the plan of a push."""
+        ((document,),) = self.rows("SELECT document FROM push WHERE id = ?", push_id)
+        return bytes(document)
+
+    def chunks(self, push_id: str) -> tuple[ChunkState, ...]:
+        """Return the chunks of a push, by number."""
+        with self.reading() as connection:
+            return chunk_states(connection, push_id)
+
+    def errors(self, push_id: str) -> list[ErrorRecord]:
+        """Return every row error of a push so far, by chunk, in the service's order."""
+        found = self.rows(
+            "SELECT chunk, position, id, property, code, message, job_id, raw FROM error WHERE push = ? "
+            "ORDER BY chunk, ordinal",
+            push_id,
+        )
+        return [ErrorRecord(*row) for row in found]
+
+    def kept(self, push_id: str) -> list[bytes]:
+        """Return the kept rows (see ``kept``) of every chunk that has some, by chunk."""
+        return [
+            bytes(blob)
+            for (blob,) in self.rows("SELECT rows FROM kept WHERE push = ? ORDER BY chunk", push_id)
+        ]
+
+    def owners(self, job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """Return which of these jobs are chunks of pushes known here: job id to (push id, chunk number)."""
+        found = self.rows(
+            "SELECT job_id, push, number FROM chunk WHERE job_id IN (SELECT value FROM json_each(?))",
+            json.dumps(list(job_ids)),
+        )
+        return {job_id: (push, number) for job_id, push, number in found}
+
+    def remove(self, push_id: str, also: Callable[[sqlite3.Connection], object]) -> None:
+        """Forget a push and all that belongs to it; `also` writes in the same transaction."""
+        with self.writing() as connection:
+            also(connection)
+            connection.execute("DELETE FROM push WHERE id = ?", [push_id])
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        with self.reading() as connection:
+            return connection.execute(query, values).fetchall()
+
     @contextlib.contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         with translated(self.path):
@@ -204,6 +372,65 @@ class Journal:
         found = version_of(connection)
         if found != VERSION:
             raise AnalytexError(other_version(self.path, found))
+
+
+def add_answers(
+    connection: sqlite3.Connection,
+    push_id: str,
+    number: int,
+    errors: Iterable[ErrorRecord],
+    kept: bytes | None,
+) -> None:
+    """Write down the row errors of a chunk, and its rows that are kept."""
+    connection.executemany(
+        "INSERT INTO error (push, chunk, ordinal, position, id, property, code, message, job_id, raw) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (push_id, number, ordinal, *(getattr(error, name) for name in ERROR_VALUES))
+            for ordinal, error in enumerate(errors)
+        ),
+    )
+    if kept is not None:
+        connection.execute("INSERT INTO kept VALUES (?, ?, ?)", [push_id, number, kept])
+
+
+def encoded(value: object) -> object:
+    """Return a value as SQLite holds it: times as seconds since 1970, what has parts as JSON."""
+    if isinstance(value, dt.datetime):
+        return value.timestamp()
+    if isinstance(value, frozenset):
+        return json.dumps(sorted(value))
+    return json.dumps(value) if isinstance(value, dict) else value
+
+
+def assignments(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} = ?" for name in values)
+
+
+def push_record(row: Sequence[Any]) -> PushRecord:
+    values = dict(zip(PUSH_COLUMNS.split(", "), row, strict=True))
+    values["counts"] = json.loads(values["counts"])
+    values["driver"] = None if values["driver"] is None else json.loads(values["driver"])
+    return PushRecord(**with_times(values, "created_at", "ended_at"))
+
+
+def chunk_states(connection: sqlite3.Connection, push_id: str) -> tuple[ChunkState, ...]:
+    rows = connection.execute(
+        f"SELECT {CHUNK_COLUMNS} FROM chunk WHERE push = ? ORDER BY number",  # noqa: S608  # a constant
+        [push_id],
+    )
+    return tuple(chunk_state(dict(zip(CHUNK_COLUMNS.split(", "), row, strict=True))) for row in rows)
+
+
+def chunk_state(values: dict[str, Any]) -> ChunkState:
+    known = values["known_jobs"]
+    values["known_jobs"] = None if known is None else frozenset(json.loads(known))
+    return ChunkState(**with_times(values, "submitted_at", "ended_at"))
+
+
+def with_times(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    times = {name: values[name] for name in names if values[name] is not None}
+    return values | {name: dt.datetime.fromtimestamp(seconds, dt.UTC) for name, seconds in times.items()}
 
 
 def without_comments(schema: str) -> str:

@@ -8,15 +8,24 @@ line as it was sent, and its fate.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from analytex_pandas.errors import empty_report
+from analytex_pandas.frame.document import no_changes
+from analytex_pandas.frame.labels import POSITION
+from analytex_pandas.frame.ndjson import ChunkSize
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from analytex_pandas.delivery.journal import Journal
     from analytex_pandas.delivery.report import Verdict
+    from analytex_pandas.delivery.spool import Spool
+    from analytex_pandas.frame.document import PlanDocument
 
 LINE: Final = "line"
 FATE: Final = "fate"
@@ -24,11 +33,9 @@ REFUSED: Final = 1
 DOUBTFUL: Final = 2
 
 
-def kept_rows(rows: pa.Table, lines: Sequence[bytes], verdict: Verdict) -> pa.Table | None:
-    """Return the refused and doubtful rows of a chunk, or None when there are none."""
+def kept_rows(rows: pa.Table, lines: Sequence[bytes], verdict: Verdict) -> pa.Table:
+    """Return the refused and doubtful rows of a chunk."""
     fates = dict.fromkeys(verdict.doubtful, DOUBTFUL) | dict.fromkeys(verdict.refused, REFUSED)
-    if not fates:
-        return None
     places = sorted(fates)
     kept = rows.take(pa.array(places, pa.int64()))
     kept = kept.append_column(LINE, pa.array([lines[place] for place in places], pa.large_binary()))
@@ -50,18 +57,47 @@ def from_blob(blob: bytes) -> pa.Table:
         return reader.read_all()
 
 
-def joined(tables: Sequence[pa.Table]) -> pa.Table:
-    """Return the kept rows of several chunks as one table; at least one is needed."""
+def kept_of(journal: Journal, push_id: str, *, unknown: bool = False) -> tuple[pa.Table, list[bytes]]:
+    """Return the refused rows of a push, and their lines, with those that are unknown if asked for."""
+    tables = [from_blob(blob) for blob in journal.kept(push_id)]
+    if not tables:
+        return pa.table({POSITION: pa.array([], pa.int64())}), []
     metadata = tables[0].schema.metadata
-    return pa.concat_tables(tables, promote_options="permissive").replace_schema_metadata(metadata)
+    kept = pa.concat_tables(tables, promote_options="permissive").replace_schema_metadata(metadata)
+    fates = [REFUSED, DOUBTFUL] if unknown else [REFUSED]
+    kept = kept.filter(pc.is_in(kept[FATE], value_set=pa.array(fates, pa.int8())))
+    return kept.drop_columns([LINE, FATE]), [line for line in kept[LINE].to_pylist() if line is not None]
 
 
-def of_fates(kept: pa.Table, *fates: int) -> pa.Table:
-    """Return the kept rows of these fates."""
-    return kept.filter(pc.is_in(kept[FATE], value_set=pa.array(fates, pa.int8())))
+def as_they_were(
+    document: PlanDocument, rows: pa.Table, lines: Sequence[bytes], spool: Spool
+) -> PlanDocument:
+    """Return a plan of lines sent before, cut into chunks anew, every row with its first position."""
+    options = dataclasses.replace(document.options, canary=0, only_changed=False, strict=False)
+    chunks = []
+    for number, (begin, end) in enumerate(cuts(lines, options.chunk_rows, options.file_bytes), start=1):
+        ended = [line + b"\n" for line in lines[begin:end]]
+        spool.write_chunk(number, ended, rows.slice(begin, end - begin))
+        chunks.append(ChunkSize(number, end - begin, sum(map(len, ended))))
+    return dataclasses.replace(
+        document,
+        id=spool.directory.name,
+        options=options,
+        counts={"input": len(lines), "invalid": 0, "duplicate": 0, "unchanged": 0, "to_send": len(lines)},
+        chunks=tuple(chunks),
+        invalid=empty_report(),
+        blocked=False,
+        changes=no_changes(),
+    )
 
 
-def split(kept: pa.Table) -> tuple[pa.Table, list[bytes]]:
-    """Return the rows table and the lines of kept rows."""
-    lines = [line for line in kept[LINE].to_pylist() if line is not None]
-    return kept.drop_columns([LINE, FATE]), lines
+def cuts(lines: Sequence[bytes], chunk_rows: int, chunk_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yield where chunks begin and end, each of at most so many rows and bytes, line ends included."""
+    begin = size = 0
+    for place, line in enumerate(lines):
+        if place > begin and (place - begin == chunk_rows or size + len(line) + 1 > chunk_bytes):
+            yield begin, place
+            begin, size = place, 0
+        size += len(line) + 1
+    if begin < len(lines):
+        yield begin, len(lines)

@@ -1,82 +1,78 @@
-"""How a push begins: from a plan, from the journal, or from the refused rows of another."""
+"""How a push begins: from a plan, or from the journal; which there were, and how to have them forgotten."""
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+import shutil
 from typing import TYPE_CHECKING
 
-from analytex_pandas import settings
 from analytex_pandas.delivery import changes
-from analytex_pandas.delivery import ledger as ledgers
-from analytex_pandas.delivery.bindings import Bindings
-from analytex_pandas.delivery.board import Board
+from analytex_pandas.delivery.changes import Remembrance
 from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.journal import Journal
-from analytex_pandas.delivery.ledger import Ledger, NewPush
-from analytex_pandas.delivery.locks import DriverLock
+from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
-from analytex_pandas.delivery.push import LIVE, Push
-from analytex_pandas.delivery.spool import Spool
-from analytex_pandas.delivery.state import FINISHED, PushState, counted
-from analytex_pandas.delivery.worker import Worker
+from analytex_pandas.delivery.spool import spool_of
+from analytex_pandas.delivery.state import ENDED, FINISHED, PushState, counted
+from analytex_pandas.delivery.tables import pushes_table
+from analytex_pandas.delivery.worker import LIVE, driver, live_key, start
 from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError, PushError, did_you_mean
 from analytex_pandas.frame.document import PlanDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import datetime as dt
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from analytex_pandas.delivery.ledger import PushRecord
+    import pandas as pd
+    from filelock import FileLock
+
+    from analytex_pandas.delivery.journal import PushRecord
+    from analytex_pandas.delivery.spool import Spool
     from analytex_pandas.service.client import Client
 
 
-def start(
+def begin(
     document: PlanDocument,
     spool: Spool,
     client: Client,
     *,
-    state_directory: Path | None = None,
-    bindings: Bindings | None = None,
     parent: str | None = None,
     clock: Clock | None = None,
-) -> Push:
-    """Start the push of a plan: on disk first, then in a thread of its own.
-
-    Parameters
-    ----------
-    document : PlanDocument
-        The plan.
-    spool : Spool
-        Its chunk files, in ``{state directory}/spool/{id}``; the push takes them over.
-    client : Client
-        Where to send them.
-    state_directory : pathlib.Path, optional
-        Where the journal is; else that of the settings.
-    bindings : Bindings, optional
-        What the facade hands in.
-    parent : str, optional
-        The push whose rows are sent again.
-    clock : Clock, optional
-        The time.
+) -> Drive:
+    """Start the push of a plan: on disk first, then in a thread of its own; its spool moves to the client's.
 
     Raises
     ------
     AnalytexError
         If the plan was pushed already.
     """
-    return Opening.of(client, state_directory, bindings, clock).begin(document, spool, parent)
+    journal, clock = Journal(client.state_directory), clock or Clock()
+    place = spool_of(journal.directory, document.id).directory
+    with contextlib.ExitStack() as stack:
+        if spool.directory != place:
+            owner = stack.enter_context(plan_lock(journal.directory, document.id))
+            stack.callback(drop, owner)
+            spool.move(place)
+        lock = stack.enter_context(locked(journal, document.id))
+        spool.sync()
+        if not journal.open_push(
+            document.id,
+            [(size.number, size.rows, size.bytes) for size in document.chunks],
+            kind=document.kind,
+            account=client.account_digest(journal.salt()),
+            base_url=client.base_url,
+            status="running",
+            parent=parent,
+            counts={name: int(count) for name, count in document.counts.items()},
+            document=document.to_bytes(),
+            created_at=clock.now(),
+        ):
+            raise AnalytexError(pushed_already(document.id))
+        return driven(journal, document, client, clock, lock)
 
 
-def resume(
-    push_id: str | None,
-    client: Client,
-    *,
-    rebind: bool = False,
-    state_directory: Path | None = None,
-    bindings: Bindings | None = None,
-    clock: Clock | None = None,
-) -> Push:
+def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: Clock | None = None) -> Drive:
     """Carry on with a push.
 
     Parameters
@@ -84,17 +80,16 @@ def resume(
     push_id : str or None
         The push; None for the newest unfinished one of this account that was not cancelled.
     client : Client
-        The account it belongs to.
+        The account it belongs to, and where the journal is.
     rebind : bool, default False
         Whether to go on under another key or environment than it was started with.
-    state_directory, bindings, clock
-        As in ``start``.
+    clock : Clock, optional
+        The time.
 
     Returns
     -------
-    Push
-        Running again; a push that this process drives already is returned as it is, and so is one that has
-        finished.
+    Drive
+        Running again; what this process drives already is returned as it is, and so is what has finished.
 
     Raises
     ------
@@ -105,145 +100,105 @@ def resume(
     AnalytexError
         If another process drives it; the message says which.
     """
-    opening = Opening.of(client, state_directory, bindings, clock)
-    push_id = newest_unfinished(opening.journal, opening.account) if push_id is None else push_id
-    return opening.take_up(push_id, rebind=rebind)
-
-
-@dataclass(frozen=True)
-class Opening:
-    """What a push is opened with: the account, the journal, and what the facade hands in."""
-
-    client: Client
-    account: str
-    journal: Journal
-    bindings: Bindings
-    clock: Clock
-
-    @classmethod
-    def of(
-        cls,
-        client: Client,
-        state_directory: Path | None,
-        bindings: Bindings | None,
-        clock: Clock | None,
-    ) -> Opening:
-        """Return the means of opening pushes of a client's account."""
-        journal = Journal(state_directory or settings.state_directory())
-        account = client.account_digest(journal.salt())
-        return cls(client, account, journal, bindings or Bindings(), clock or Clock())
-
-    def begin(self, document: PlanDocument, spool: Spool, parent: str | None) -> Push:
-        """Return the push of a plan, written down and driven."""
-        ledger = Ledger(self.journal, document.id)
-        with self.locked(ledger) as lock:
-            spool.sync()
-            opened = NewPush(
-                kind=document.kind,
-                account=self.account,
-                base_url=self.client.base_url,
-                counts=document.counts,
-                document=document.to_bytes(),
-                parent=parent,
-                created_at=self.clock.now(),
-            )
-            if not ledger.open(opened, [(size.number, size.rows, size.bytes) for size in document.chunks]):
-                raise AnalytexError(
-                    f"This plan was pushed already, as push {document.id!r}: apd.resume({document.id!r}) "
-                    "gives that push. To send the data again, plan again."
+    journal, clock = Journal(client.state_directory), clock or Clock()
+    account = client.account_digest(journal.salt())
+    push_id = newest_unfinished(journal, account) if push_id is None else push_id
+    if journal.push(push_id) is None:
+        raise NotFoundError(unheard_of(push_id, journal))
+    live = LIVE.get(live_key(journal, push_id))
+    if live is not None:
+        return live
+    with locked(journal, push_id) as lock:
+        record = existing(journal, push_id)
+        document = PlanDocument.from_bytes(journal.document(push_id))
+        if record.status in FINISHED:
+            drive = Drive(document, state_of(journal, record), journal, client, parent=record.parent)
+            drive.ended.set()
+            drop(lock)
+            return drive
+        if record.account != account:
+            check_rebind(record, client, rebind=rebind)
+            left = changes.doubted(journal, push_id)
+            with journal.writing() as connection:
+                connection.execute(
+                    "UPDATE push SET account = ?, base_url = ? WHERE id = ?",
+                    [account, client.base_url, push_id],
                 )
-            return self.driven(document, ledger, spool, lock)
+                changes.keep_doubt(connection, left)
+        if record.status == "failed" and record.error_class == PushError.__name__:
+            counts = counted(record.counts, journal.chunks(push_id))
+            answered = counts["refused"] + counts["acknowledged"] + counts["unknown"]
+            journal.update(push_id, forgiven_refused=counts["refused"], forgiven_answered=answered)
+        return driven(journal, document, client, clock, lock)
 
-    def take_up(self, push_id: str, *, rebind: bool) -> Push:
-        """Return a push of the journal: driven again, or as it is if it is driven here or has finished."""
-        ledger = Ledger(self.journal, push_id)
-        if ledger.record() is None:
-            raise NotFoundError(unheard_of(push_id, ledgers.push_ids(self.journal)))
-        live = LIVE.get(DriverLock(self.journal.directory, push_id).key)
-        if live is not None:
-            return live
-        with self.locked(ledger) as lock:
-            record = existing(ledger)
-            document = PlanDocument.from_bytes(ledger.document())
-            if record.status in FINISHED:
-                push = self.as_it_ended(document, ledger, record)
-                lock.release()
-                return push
-            self.check_account(ledger, record, rebind=rebind)
-            if record.status == "failed" and record.error_class == PushError.__name__:
-                counts = counted(record.counts, ledger.chunks())
-                answered = counts["refused"] + counts["acknowledged"] + counts["unknown"]
-                ledger.forgiven(counts["refused"], answered)
-            return self.driven(document, ledger, spool_of(self.journal, push_id), lock)
 
-    @contextlib.contextmanager
-    def locked(self, ledger: Ledger) -> Iterator[DriverLock]:
-        """Hold the right to drive a push; given back if what is done with it fails."""
-        lock = DriverLock(self.journal.directory, ledger.push_id)
-        if not lock.acquire():
-            raise AnalytexError(driven_elsewhere(ledger.push_id, ledger.record()))
-        try:
-            yield lock
-        except BaseException:
-            lock.release()
-            raise
+@contextlib.contextmanager
+def locked(journal: Journal, push_id: str) -> Iterator[FileLock]:
+    """Hold the right to drive a push; given back if what is done with it fails."""
+    lock = driver_lock(journal.directory, push_id)
+    if not acquired(lock):
+        raise AnalytexError(driven_elsewhere(push_id, journal.push(push_id)))
+    try:
+        yield lock
+    except BaseException:
+        lock.release()
+        raise
 
-    def check_account(self, ledger: Ledger, record: PushRecord, *, rebind: bool) -> None:
-        """Raise AuthenticationError when a push belongs to another account, unless it is to be rebound."""
-        if record.account == self.account:
-            return
-        if not rebind:
-            raise AuthenticationError(
-                f"Push {record.id!r} was started with another API key or environment ({record.base_url}) "
-                f"than this client's ({self.client.base_url}). Connect to that one; or, if it is the same "
-                f"account under a new key, apd.resume({record.id!r}, rebind=True)."
-            )
-        left = changes.doubted(self.journal, record.id)
-        ledger.rebound(
-            self.account, self.client.base_url, lambda connection: changes.keep_doubt(connection, left)
+
+def driven(journal: Journal, document: PlanDocument, client: Client, clock: Clock, lock: FileLock) -> Drive:
+    """Return a push of the journal, driven from now on; its lock is held."""
+    journal.update(
+        document.id,
+        driver=driver(clock.now()),
+        status="running",
+        ended_at=None,
+        error=None,
+        error_class=None,
+    )
+    record = existing(journal, document.id)
+    drive = Drive(
+        document,
+        state_of(journal, record, "starting"),
+        journal,
+        client,
+        account=record.account,
+        parent=record.parent,
+        forgiven=(record.forgiven_refused, record.forgiven_answered),
+        clock=clock,
+        lock=lock,
+        observer=Remembrance(journal),
+    )
+    start(drive)
+    return drive
+
+
+def check_rebind(record: PushRecord, client: Client, *, rebind: bool) -> None:
+    if not rebind:
+        raise AuthenticationError(
+            f"Push {record.id!r} was started with another API key or environment ({record.base_url}) "
+            f"than this client's ({client.base_url}). Connect to that one; or, if it is the same "
+            f"account under a new key, apd.resume({record.id!r}, rebind=True)."
         )
 
-    def driven(self, document: PlanDocument, ledger: Ledger, spool: Spool, lock: DriverLock) -> Push:
-        """Return a push of the journal, driven from now on; its lock is held."""
-        ledger.driven(self.clock.now())
-        record = existing(ledger)
-        board = Board(state_of(record, ledger, "running", "starting"))
-        push = Push(document, ledger, board, self.client, parent=record.parent, bindings=self.bindings)
-        drive = Drive(document, self.client, spool, ledger, board, self.clock)
-        forgiven = (record.forgiven_refused, record.forgiven_answered)
-        push.drive(Worker(drive, record.account, forgiven, self.bindings.observer), lock)
-        return push
 
-    def as_it_ended(self, document: PlanDocument, ledger: Ledger, record: PushRecord) -> Push:
-        """Return a push that has finished."""
-        board = Board(state_of(record, ledger, record.status, record.status.replace("_", " ")))
-        board.ended.set()
-        return Push(document, ledger, board, self.client, parent=record.parent, bindings=self.bindings)
-
-
-def existing(ledger: Ledger) -> PushRecord:
+def existing(journal: Journal, push_id: str) -> PushRecord:
     """Return a push that was there a moment ago."""
-    record = ledger.record()
+    record = journal.push(push_id)
     if record is None:
-        raise NotFoundError(f"Push {ledger.push_id!r} was removed from the journal just now.")
+        raise NotFoundError(f"Push {push_id!r} was removed from the journal just now.")
     return record
 
 
-def spool_of(journal: Journal, push_id: str) -> Spool:
-    """Return where the chunk files of a push are."""
-    return Spool(journal.directory / "spool" / push_id)
-
-
-def state_of(record: PushRecord, ledger: Ledger, status: str, activity: str) -> PushState:
+def state_of(journal: Journal, record: PushRecord, activity: str | None = None) -> PushState:
     """Return a push as the journal has it."""
-    chunks = ledger.chunks()
+    chunks = journal.chunks(record.id)
     return PushState(
         id=record.id,
         kind=record.kind,
-        status=status,
+        status=record.status,
         counts=counted(record.counts, chunks),
         chunks=chunks,
-        activity=activity,
+        activity=activity or record.status.replace("_", " "),
         started_at=record.created_at,
         ended_at=record.ended_at,
     )
@@ -251,7 +206,7 @@ def state_of(record: PushRecord, ledger: Ledger, status: str, activity: str) -> 
 
 def newest_unfinished(journal: Journal, account: str) -> str:
     """Return the id of the push that ``resume()`` without one means."""
-    found = ledgers.account_pushes(journal, account)
+    found = [record for record, _ in journal.pushes() if record.account == account]
     unfinished = [record for record in found if record.status not in (*FINISHED, "cancelled")]
     if unfinished:
         return unfinished[0].id
@@ -266,10 +221,18 @@ def newest_unfinished(journal: Journal, account: str) -> str:
     )
 
 
-def unheard_of(push_id: str, known: Sequence[str]) -> str:
+def unheard_of(push_id: str, journal: Journal) -> str:
     """Return what to say of a push that the journal does not have."""
+    known = [record.id for record, _ in journal.pushes()]
     return (
         f"There is no push {push_id!r} on this machine.{did_you_mean(push_id, known)} apd.pushes() lists all."
+    )
+
+
+def pushed_already(push_id: str) -> str:
+    return (
+        f"This plan was pushed already, as push {push_id!r}: apd.resume({push_id!r}) gives that push. "
+        "To send the data again, plan again."
     )
 
 
@@ -285,3 +248,60 @@ def driven_elsewhere(push_id: str, record: PushRecord | None) -> str:
         f"Push {push_id!r} is driven by {who}. One process at a time drives a push: wait for it there, or "
         "end that process and resume again. Nothing is lost by that."
     )
+
+
+def pushes(state_directory: Path) -> pd.DataFrame:
+    """Return the pushes of a state directory; see :func:`analytex_pandas.pushes`."""
+    journal = Journal(state_directory)
+    found = journal.pushes() if journal.exists() else []
+    return pushes_table((record, present_status(journal, record), chunks) for record, chunks in found)
+
+
+def present_status(journal: Journal, record: PushRecord) -> str:
+    """Return the status of a push, ``interrupted`` when nobody drives it and it has not ended."""
+    live = LIVE.get(live_key(journal, record.id))
+    if live is not None:
+        return live.state.status
+    is_driven = record.status not in ENDED and not is_free(driver_lock(journal.directory, record.id))
+    return record.status if record.status in ENDED or is_driven else "interrupted"
+
+
+def clean(push_id: str | None, before: dt.datetime | None, state_directory: Path) -> list[str]:
+    """Forget pushes: their history, their errors, and the rows that were kept; see :func:`analytex_pandas.clean`."""
+    journal = Journal(state_directory)
+    if not journal.exists():
+        return []
+    records = [record for record, _ in journal.pushes()]
+    if push_id is not None:
+        chosen = [record for record in records if record.id == push_id]
+        if not chosen:
+            raise NotFoundError(unheard_of(push_id, journal))
+    else:
+        chosen = [
+            record
+            for record in records
+            if record.status in (*FINISHED, "cancelled")
+            and record.ended_at is not None
+            and (before is None or record.ended_at < before)
+        ]
+    for record in chosen:
+        with locked(journal, record.id) as lock:
+            left = changes.doubted(journal, record.id)
+            # The files first: a spool without its journal entry would never be found again.
+            spool_of(journal.directory, record.id).delete()
+            journal.remove(record.id, lambda connection, left=left: changes.keep_doubt(connection, left))  # type: ignore[misc]
+            drop(lock)
+    return [record.id for record in chosen]
+
+
+def sweep(state_directory: Path) -> None:
+    """Delete the spools of plans whose process died before it could; pushes keep theirs."""
+    directories = list((state_directory / "spool").glob("*"))
+    orphans = [path for path in directories if is_free(plan_lock(state_directory, path.name))]
+    if not orphans:
+        return
+    journal = Journal(state_directory)
+    pushed = {record.id for record, _ in journal.pushes()} if journal.exists() else set()
+    for path in [path for path in orphans if path.name not in pushed]:
+        shutil.rmtree(path, ignore_errors=True)
+        drop(plan_lock(state_directory, path.name))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Protocol
 
+from analytex_pandas.delivery.journal import ErrorRecord, add_answers
 from analytex_pandas.delivery.kept import kept_rows, to_blob
-from analytex_pandas.delivery.ledger import ErrorRecord
 from analytex_pandas.delivery.report import Verdict, all_unknown, judge
 from analytex_pandas.errors import AnalytexError
 
@@ -106,10 +105,9 @@ class ChunkContent:
 
     def _missing(self, error: OSError) -> AnalytexError:
         return AnalytexError(
-            f"{self._drive.label(self._number).capitalize()} of push {self._drive.push_id} cannot be read "
-            "from the "
-            f"spool: {error}. Its files are needed until its rows are answered for; put them back and call "
-            f"apd.resume({self._drive.push_id!r})."
+            f"{self._drive.label(self._number).capitalize()} of push {self._drive.id} cannot be read "
+            f"from the spool: {error}. Its files are needed until its rows are answered for; put them back and call "
+            f"apd.resume({self._drive.id!r})."
         )
 
 
@@ -123,47 +121,38 @@ def id_of(line: bytes, key: str) -> str | None:
     return None if value is None else str(value)
 
 
-def settle(drive: Drive, account: str, observer: Observer | None, number: int, job: Job | None) -> ChunkState:
+def settle(drive: Drive, number: int, job: Job | None) -> ChunkState:
     """Write down what became of every row of a chunk, then delete its files.
 
-    Parameters
-    ----------
-    drive : Drive
-        The push's means.
-    account : str
-        The account's digest, for the observer.
-    observer : Observer or None
-        Who writes along.
-    number : int
-        The chunk.
-    job : Job or None
-        Its job as it ended; None when nobody can tell what became of it.
+    `job` is the chunk's job as it ended; None when nobody can tell what became of it.
     """
     chunk = drive.chunk(number)
     content = ChunkContent(drive, number)
     verdict = all_unknown(chunk.rows) if job is None else judge(job, chunk.rows, lambda: content.ids)
-    settled = dataclasses.replace(
-        chunk,
+    kept = None
+    if verdict.refused or verdict.doubtful:
+        kept = to_blob(kept_rows(content.rows, content.lines, verdict))
+    errors = error_records(chunk, verdict, content)
+    observer = drive.observer
+    told = SettledChunk(drive.id, drive.account, drive.document.kind, number, content, verdict)
+
+    def also(connection: sqlite3.Connection) -> None:
+        add_answers(connection, drive.id, number, errors, kept)
+        if observer is not None:
+            observer.settled(connection, told)
+
+    drive.record(
+        number,
+        also,
         status=status_of(job, verdict),
         completed_rows=chunk.completed_rows if job is None else job.completed_rows,
         refused=len(verdict.refused),
         unknown=verdict.unknown,
+        known_jobs=None,
         ended_at=drive.clock.now(),
     )
-    kept = None
-    if verdict.refused or verdict.doubtful:
-        kept = kept_rows(content.rows, content.lines, verdict)
-    errors = error_records(settled, verdict, content)
-    told = SettledChunk(drive.push_id, account, drive.document.kind, number, content, verdict)
-    drive.ledger.settled(
-        settled,
-        errors,
-        None if kept is None else to_blob(kept),
-        None if observer is None else lambda connection: observer.settled(connection, told),
-    )
     drive.spool.delete_chunk(number)
-    drive.board.put_chunk(settled)
-    return settled
+    return drive.chunk(number)
 
 
 def status_of(job: Job | None, verdict: Verdict) -> str:

@@ -7,8 +7,10 @@ from the positions, else in ``00001.rows.arrow``. They are personal data: privat
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import os
+import secrets
 import shutil
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -134,6 +136,19 @@ class Spool:
         for path in (*self.directory.iterdir(), self.directory):
             sync(path)
 
+    def move(self, directory: Path) -> None:
+        """Take the files elsewhere, perhaps to another disk."""
+        if directory == self.directory or not self.directory.is_dir():
+            self.directory = directory
+            return
+        try:
+            shutil.move(self.directory, private_directory(directory.parent) / directory.name)
+        except OSError as error:
+            raise AnalytexError(
+                f"The records of plan {directory.name!r} cannot be moved to {directory}: {error}. Nothing was sent."
+            ) from error
+        self.directory = directory
+
     def delete_chunk(self, number: int) -> None:
         """Delete a chunk's files, if they are there."""
         self.chunk_path(number).unlink(missing_ok=True)
@@ -147,7 +162,10 @@ class Spool:
 
 def sync(path: Path) -> None:
     """Wait until a file, or the names in a directory, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    is_directory = path.is_dir()
+    if is_directory and os.name == "nt":
+        return  # Windows opens no directory, and syncs no file through a descriptor that only reads
+    descriptor = os.open(path, os.O_RDONLY if is_directory else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:
@@ -157,6 +175,15 @@ def sync(path: Path) -> None:
 def private(path: str, flags: int) -> int:
     """Open a file for this user only; an opener for ``open``."""
     return os.open(path, flags, 0o600)
+
+
+def new_id() -> str:
+    """Return an id for a plan and its push: sorts by time, says when it began (UTC), is never given twice."""
+    return f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+
+
+def spool_of(state_directory: Path, push_id: str) -> Spool:
+    return Spool(state_directory / "spool" / push_id)
 
 
 class Scratch:

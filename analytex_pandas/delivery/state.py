@@ -1,7 +1,4 @@
-"""The frozen picture of a push at one moment, and the arithmetic of its counts: pure.
-
-It is all that a display needs.
-"""
+"""A push at one moment, frozen, and the arithmetic of its counts: all that a display needs."""
 
 from __future__ import annotations
 
@@ -66,6 +63,8 @@ class ChunkState:
     unknown: int = 0
     submitted_at: dt.datetime | None = None
     ended_at: dt.datetime | None = None
+    known_jobs: frozenset[str] | None = None
+    """Ids of the jobs listed before it was sent, while it is in doubt; None when nobody had looked."""
 
     @property
     def settled(self) -> bool:
@@ -168,3 +167,16 @@ def with_chunk(state: PushState, chunk: ChunkState) -> PushState:
 def rows_left(state: PushState) -> int:
     """Return how many rows are still to be answered for, the progress of running jobs taken off."""
     return sum(chunk.rows - chunk.progress for chunk in state.chunks)
+
+
+def at_the_service(state: PushState) -> str:
+    """Return what of a push is at the service at this moment, in sentences that begin with a space."""
+    return "".join(
+        f" Chunk {chunk.number:,} runs at the service as job {chunk.job_id} and is not stopped by this."
+        for chunk in state.chunks
+        if chunk.job_id is not None and not chunk.settled
+    ) + "".join(
+        f" Whether chunk {chunk.number:,} has arrived is not known yet; it is looked up before anything is sent."
+        for chunk in state.chunks
+        if chunk.in_doubt
+    )

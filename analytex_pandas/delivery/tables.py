@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
-import pyarrow as pa
 
 from analytex_pandas.delivery.state import COUNTS, counted
 from analytex_pandas.frame.labels import POSITION, labels
@@ -13,7 +12,9 @@ from analytex_pandas.frame.labels import POSITION, labels
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from analytex_pandas.delivery.ledger import ErrorRecord, PushRecord
+    import pyarrow as pa
+
+    from analytex_pandas.delivery.journal import ErrorRecord, PushRecord
     from analytex_pandas.delivery.state import ChunkState
 
 MOMENT: Final = "datetime64[us, UTC]"
@@ -116,8 +117,3 @@ def pushes_table(found: Iterable[tuple[PushRecord, str, Sequence[ChunkState]]]) 
             for record, status, chunks in found
         ],
     )
-
-
-def no_rows() -> pa.Table:
-    """Return a rows table without rows."""
-    return pa.table({POSITION: pa.array([], pa.int64())})

@@ -2,132 +2,168 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import platform
+import threading
 from typing import TYPE_CHECKING
 
-from analytex_pandas.delivery.drive import CancelledError, Drive, logger
-from analytex_pandas.delivery.following import Follower
-from analytex_pandas.delivery.sending import Sender
-from analytex_pandas.delivery.settling import settle
+from analytex_pandas.delivery.drive import CancelledError, logger
+from analytex_pandas.delivery.following import follow
+from analytex_pandas.delivery.locks import drop, is_free, plan_lock
+from analytex_pandas.delivery.sending import deliver
+from analytex_pandas.delivery.settling import ChunkContent, SendingChunk, settle
+from analytex_pandas.delivery.state import FINISHED, at_the_service
 from analytex_pandas.errors import AnalytexError, PushError
 
 if TYPE_CHECKING:
-    from analytex_pandas.delivery.settling import Observer
-    from analytex_pandas.delivery.state import ChunkState
+    import datetime as dt
+
+    from analytex_pandas.delivery.drive import Drive
+    from analytex_pandas.delivery.journal import Journal
+    from analytex_pandas.delivery.state import ChunkState, PushState
+
+LIVE: dict[tuple[int, str], Drive] = {}
+"""The pushes that this process drives, by process and place: a fork inherits the entries, but not the threads."""
 
 
-class Worker:
-    """Drives one push.
+def live_key(journal: Journal, push_id: str) -> tuple[int, str]:
+    return os.getpid(), str(journal.directory / push_id)
 
-    Parameters
-    ----------
-    drive : Drive
-        Its means.
-    account : str
-        The account's digest, for the observer.
-    forgiven : (int, int)
-        Rows refused and rows answered for when the user let a push go on that its own terms had stopped.
-    observer : Observer, optional
-        Who writes along when a chunk is sent and settled.
+
+def driver(now: dt.datetime) -> dict[str, object]:
+    """Return who drives a push from now on: this process."""
+    return {"pid": os.getpid(), "host": platform.node(), "since": now.isoformat(timespec="seconds")}
+
+
+def start(drive: Drive) -> None:
+    """Drive a push in a thread of its own; its lock is held, and given back at the end."""
+    LIVE[live_key(drive.journal, drive.id)] = drive
+    threading.Thread(target=run, args=(drive,), name=f"analytex-push-{drive.id}", daemon=True).start()
+
+
+def run(drive: Drive) -> None:
+    """Drive a push to its end, and write that down."""
+    status, error = outcome_of(drive)
+    if error is not None:
+        tell_the_way_back(error, drive.state)
+    now = drive.clock.now()
+    try:
+        drive.journal.update(
+            drive.id,
+            status=status,
+            ended_at=now,
+            error_class=None if error is None else type(error).__name__,
+            error=None if error is None else str(error),
+        )
+    except AnalytexError as unwritten:
+        status, error = "failed", error or unwritten
+    LIVE.pop(live_key(drive.journal, drive.id), None)
+    if drive.lock is not None and status in FINISHED:
+        drop(drive.lock)
+    elif drive.lock is not None:
+        drive.lock.release()
+    left = plan_lock(drive.journal.directory, drive.id)
+    if is_free(left):  # the plan's process was killed
+        drop(left)
+    drive.error = error
+    counts = drive.state.counts
+    parts = [
+        f"{counts[name]:,} {name}"
+        for name in ("acknowledged", "refused", "unknown", "pending")
+        if counts[name]
+    ]
+    activity = f"{status.replace('_', ' ')}: {', '.join(parts)}".rstrip(": ")
+    logger.info("push %s: %s", drive.id, activity)
+    drive.show(
+        phase=status,
+        activity=activity,
+        current=None,
+        estimated_end=None,
+        ended_at=now,
+        error=None if error is None else str(error),
+    )
+    drive.announce()
+    drive.ended.set()
+
+
+def outcome_of(drive: Drive) -> tuple[str, AnalytexError | None]:
+    """Bring a push to its end; return its status and what stopped it, if anything did."""
+    try:
+        return travel(drive), None
+    except CancelledError:
+        return "cancelled", None
+    except AnalytexError as error:
+        return "failed", error
+    except Exception as error:  # noqa: BLE001  # whatever it is, wait() raises it and the push stays resumable
+        logger.exception("push %s: stopped by an unexpected error", drive.id)
+        failure = AnalytexError(
+            f"Push {drive.id} was stopped by an unexpected {type(error).__name__}: {error}. Nothing is "
+            f"lost: apd.resume({drive.id!r}) goes on with it."
+        )
+        failure.__cause__ = error
+        return "failed", failure
+
+
+def travel(drive: Drive) -> str:
+    """Bring every chunk there and its answers back; return the status of the push."""
+    for chunk in drive.state.chunks:
+        if chunk.settled:
+            # Its driver wrote the answers down and did not live to delete the files.
+            drive.spool.delete_chunk(chunk.number)
+    for chunk in drive.state.chunks:
+        if chunk.settled:
+            continue
+        check_terms(drive)
+        settled = carry(drive, chunk.number)
+        drive.say(f"{drive.label(chunk.number)}: {outcome(settled)}", current=chunk.number)
+    # Before the end is written down: a push that has ended is not resumed, and nobody would delete them.
+    drive.spool.delete()
+    drive.check_cancelled()
+    is_complete = all(chunk.status == "completed" for chunk in drive.state.chunks)
+    return "completed" if is_complete else "completed_with_errors"
+
+
+def carry(drive: Drive, number: int) -> ChunkState:
+    """Bring one chunk to the service and its answers back."""
+    job = None
+    if drive.chunk(number).job_id is None:
+        job = deliver(drive, number)
+        if job is None:
+            return settle(drive, number, None)
+    if drive.observer is not None:
+        content = ChunkContent(drive, number)
+        drive.observer.accepted(SendingChunk(drive.id, drive.account, drive.document.kind, number, content))
+    return settle(drive, number, follow(drive, number, job))
+
+
+def check_terms(drive: Drive) -> None:
+    """Raise PushError where the user's own terms say that the push goes no further.
+
+    Only rows answered for since the user last let it go on count: else it would stop again at once.
     """
-
-    def __init__(
-        self,
-        drive: Drive,
-        account: str,
-        forgiven: tuple[int, int] = (0, 0),
-        observer: Observer | None = None,
-    ) -> None:
-        self.drive = drive
-        self.account = account
-        self.forgiven_refused, self.forgiven_answered = forgiven
-        self.observer = observer
-        self.sender = Sender(drive, account, observer)
-        self.follower = Follower(drive)
-
-    def run(self) -> tuple[str, AnalytexError | None]:
-        """Drive the push to its end; return its status and what stopped it, if anything did."""
-        push_id = self.drive.push_id
-        try:
-            return self.travel(), None
-        except CancelledError:
-            return "cancelled", None
-        except AnalytexError as error:
-            return "failed", error
-        except Exception as error:  # noqa: BLE001  # whatever it is, wait() raises it and the push stays resumable
-            logger.exception("push %s: stopped by an unexpected error", push_id)
-            failure = AnalytexError(
-                f"Push {push_id} was stopped by an unexpected {type(error).__name__}: {error}. Nothing is "
-                f"lost: apd.resume({push_id!r}) goes on with it."
-            )
-            failure.__cause__ = error
-            return "failed", failure
-
-    def travel(self) -> str:
-        """Bring every chunk there and its answers back; return the status of the push."""
-        drive = self.drive
-        self.sweep()
-        for chunk in drive.board.state.chunks:
-            if chunk.settled:
-                continue
-            self.check_terms()
-            settled = self.carry(chunk.number)
-            drive.say(f"{drive.label(chunk.number)}: {outcome(settled)}", current=chunk.number)
-        # Before the end is written down: a push that has ended is not resumed, and nobody would delete them.
-        drive.spool.delete()
-        drive.check_cancelled()
-        chunks = drive.board.state.chunks
-        return (
-            "completed" if all(chunk.status == "completed" for chunk in chunks) else "completed_with_errors"
+    state, options = drive.state, drive.document.options
+    pending = state.counts["pending"]
+    if not pending:
+        return
+    first = state.chunks[0]
+    stopped = f"Push {state.id} was stopped by its own terms: "
+    way = (
+        f" {pending:,} rows were not sent, and no job of it runs any more. push.errors tells what was refused and "
+        f"why; apd.resume({state.id!r}) sends the rest all the same."
+    )
+    if options.canary and first.settled and not drive.forgiven_answered and first.status != "completed":
+        raise PushError(f"{stopped}of the {first.rows:,} rows of the canary, {outcome(first)}.{way}")
+    limit = options.max_errors
+    if limit is None:
+        return
+    refused = state.counts["refused"] - drive.forgiven_refused
+    answered = sum(chunk.rows for chunk in state.chunks if chunk.settled) - drive.forgiven_answered
+    share = isinstance(limit, float)
+    if answered and (refused / answered if share else refused) > limit:
+        raise PushError(
+            f"{stopped}{refused:,} of {answered:,} rows answered for were refused, and max_errors={limit!r}.{way}"
         )
-
-    def sweep(self) -> None:
-        """Delete the files of chunks whose driver wrote the answers down and did not live to delete them."""
-        for chunk in self.drive.board.state.chunks:
-            if chunk.settled:
-                self.drive.spool.delete_chunk(chunk.number)
-
-    def carry(self, number: int) -> ChunkState:
-        """Bring one chunk to the service and its answers back."""
-        job = None
-        if self.drive.chunk(number).job_id is None:
-            job = self.sender.deliver(number)
-            if job is None:
-                return settle(self.drive, self.account, self.observer, number, None)
-        if self.observer is not None:
-            self.observer.accepted(self.sender.described(number))
-        ended = self.follower.follow(number, job)
-        return settle(self.drive, self.account, self.observer, number, ended)
-
-    def check_terms(self) -> None:
-        """Raise PushError where the user's own terms say that the push goes no further.
-
-        Only rows answered for since the user last let it go on count: else it would stop again at once.
-        """
-        state = self.drive.board.state
-        options = self.drive.document.options
-        answered = sum(chunk.rows for chunk in state.chunks if chunk.settled)
-        pending = state.counts["pending"]
-        if not pending:
-            return
-        first = state.chunks[0]
-        stopped = f"Push {state.id} was stopped by its own terms: "
-        way = (
-            f" {pending:,} rows were not sent, and no job of it runs any more. push.errors tells what was refused and "
-            f"why; apd.resume({state.id!r}) sends the rest all the same."
-        )
-        if options.canary and first.settled and not self.forgiven_answered and first.status != "completed":
-            raise PushError(f"{stopped}of the {first.rows:,} rows of the canary, {outcome(first)}.{way}")
-        limit = options.max_errors
-        if limit is None:
-            return
-        refused = state.counts["refused"] - self.forgiven_refused
-        answered -= self.forgiven_answered
-        share = isinstance(limit, float)
-        if answered and (refused / answered if share else refused) > limit:
-            raise PushError(
-                f"{stopped}{refused:,} of {answered:,} rows answered for were refused, and "
-                f"max_errors={limit!r}.{way}"
-            )
 
 
 def outcome(chunk: ChunkState) -> str:
@@ -136,3 +172,21 @@ def outcome(chunk: ChunkState) -> str:
     parts += [f"{chunk.refused:,} refused"] if chunk.refused else []
     parts += [f"{chunk.unknown:,} unknown"] if chunk.unknown else []
     return ", ".join(parts)
+
+
+def tell_the_way_back(error: AnalytexError, state: PushState) -> None:
+    """Make the error that stopped a push also say what of it is at the service, and the call that goes on."""
+    text = str(error)
+    if not any(chunk.job_id and chunk.job_id in text for chunk in state.chunks):
+        text += at_the_service(state)
+    if state.id not in text:
+        text += f" Nothing is lost: apd.resume({state.id!r}) goes on once that is mended."
+    error.args = (text,)
+
+
+@atexit.register
+def say_what_is_left() -> None:
+    """Tell, at the end of the process, which pushes go no further without it."""
+    for (process, _), drive in list(LIVE.items()):
+        if process == os.getpid():
+            logger.warning("The program ends before its push: %s", drive.still_running())

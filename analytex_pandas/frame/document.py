@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analytex_pandas.errors import INVALID_COLUMNS
-from analytex_pandas.frame.labels import Escaped, index_of, restored_index, tag, untag
+from analytex_pandas.frame.columns import json_type_of
+from analytex_pandas.frame.fingerprints import COMPANY
+from analytex_pandas.frame.labels import Escaped, index_of, printable, restored_index, tag, untag
 from analytex_pandas.frame.ndjson import ChunkSize
+from analytex_pandas.frame.notes import id_note, property_note
 from analytex_pandas.frame.options import Options
+from analytex_pandas.frame.reports import invalid_table
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
+    from analytex_pandas.frame.columns import Field, Traits
+    from analytex_pandas.frame.draft import Draft
+    from analytex_pandas.frame.fingerprints import Tally
     from analytex_pandas.settings import Kind
 
 COLUMN_DTYPES = {
@@ -205,3 +212,81 @@ def typed_table(rows: Sequence[Mapping[str, Any]], dtypes: Mapping[str, str]) ->
     return pd.DataFrame(
         {name: pd.Series([untag(row[name]) for row in rows], dtype=dtype) for name, dtype in dtypes.items()}
     )
+
+
+def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options) -> PlanDocument:
+    """Return a finished draft as the document of a plan."""
+    to_send = sum(size.rows for size in draft.chunks)
+    counts = {
+        "input": draft.rows,
+        "invalid": draft.invalid,
+        "duplicate": draft.duplicate,
+        "unchanged": draft.unchanged,
+        "to_send": to_send,
+    }
+    id_name = "user_id" if kind == "users" else "company_id"
+    id_columns = {}
+    if draft.layout is not None and draft.layout.id is not None:
+        id_columns[id_name] = draft.layout.id.label
+    if draft.layout is not None and draft.layout.company is not None:
+        id_columns["company_id"] = draft.layout.company.label
+    return PlanDocument(
+        id=plan_id,
+        kind=kind,
+        options=options,
+        counts=counts,
+        chunks=tuple(draft.chunks),
+        columns=columns_table(draft, id_name),
+        invalid=invalid_table(draft.reports),
+        index_names=draft.index_names,
+        id_columns=id_columns,
+        blocked=draft.conflicting > 0,
+        changes=changes_table(draft.tallies, draft.traits),
+    )
+
+
+def columns_table(draft: Draft, id_name: str) -> pd.DataFrame:
+    """Return ``Plan.columns``: the ids first, then the properties in the order of the input."""
+    rows: list[tuple[Any, ...]] = []
+    found = draft.layout
+    if found is not None and found.id is not None:
+        rows.append(id_row(found.id, id_name, draft.id_traits, draft.memory_note))
+    if found is not None and found.company is not None and draft.company_traits is not None:
+        rows.append(id_row(found.company, "company_id", draft.company_traits))
+    for name, traits in draft.traits.items():
+        kinds = draft.kinds[name]
+        json_type = json_type_of(kinds) if kinds else "null"
+        origin = draft.fields[name]
+        said = property_note(name, json_type, traits, origin)
+        note = "; ".join(filter(None, [said, draft.change_notes.get(name)]))
+        rows.append(
+            (origin.label, name, origin.dtype, json_type, traits.missing, example(traits, json_type), note)
+        )
+    names = list(COLUMN_DTYPES)
+    return pd.DataFrame(
+        {
+            name: pd.Series([printable(row[at]) for row in rows], dtype=COLUMN_DTYPES[name])
+            for at, name in enumerate(names)
+        }
+    )
+
+
+def changes_table(tallies: Mapping[str, Tally], names: Iterable[str]) -> pd.DataFrame:
+    """Return ``Plan.changes``: the company first, then the properties in the order of `names`."""
+    rows = [("company_id", tallies[COMPANY])] if COMPANY in tallies else []
+    rows += [(name, tallies[name]) for name in names if name in tallies]
+    lines = ((name, tally.new, tally.changed, tally.unchanged) for name, tally in rows)
+    return typed_table([dict(zip(CHANGE_DTYPES, line, strict=True)) for line in lines], CHANGE_DTYPES)
+
+
+def id_row(origin: Field, name: str, traits: Traits, more: str = "") -> tuple[Any, ...]:
+    """Return what becomes of an id column; `more` is added to its note."""
+    note = "; ".join(filter(None, [id_note(traits, origin), more]))
+    return (origin.label, name, origin.dtype, "string", traits.missing, traits.example, note)
+
+
+def example(traits: Traits, json_type: str) -> Any:
+    """Return a value of a column as it would be sent; None where there is none."""
+    if traits.example is None or json_type == "string":
+        return traits.example
+    return json.loads(traits.example)

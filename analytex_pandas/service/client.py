@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn, TypeVar, get_args
 from urllib.parse import urlsplit
 
@@ -46,6 +47,9 @@ class Client:
     paths : Mapping, optional
         Paths other than the documented ones, by call: ``users``, ``companies``, ``users_file``,
         ``companies_file``, ``jobs``, ``job`` (with ``{job_id}`` in it).
+    state_directory : path, optional
+        Where pushes to this account are written down, for this user only. Else the environment variable
+        ``ANALYTEX_STATE_DIR``, else the user's state directory.
 
     Attributes
     ----------
@@ -69,6 +73,7 @@ class Client:
         *,
         timeout: float | tuple[float, float] = (10.0, 120.0),
         paths: Mapping[str, str] | None = None,
+        state_directory: str | os.PathLike[str] | None = None,
     ) -> None:
         failure: BaseException | None = None
         try:
@@ -83,6 +88,7 @@ class Client:
         self.timeout = checked_timeout(timeout)
         self.paths = merge_paths(paths)
         self.transport = Transport(self.key, self.base_url, self.timeout)
+        self._state_directory = None if state_directory is None else Path(state_directory).expanduser()
         self._digests: dict[bytes, str] = {}
 
     def __repr__(self) -> str:
@@ -94,6 +100,11 @@ class Client:
             "A Client holds the API key and is not pickled or copied. Make one where it is needed: "
             "apd.Client(), with the key from ANALYTEX_API_KEY."
         )
+
+    @property
+    def state_directory(self) -> Path:
+        """Where pushes to this account are written down."""
+        return self._state_directory or settings.state_directory()
 
     def account_digest(self, salt: bytes) -> str:
         """Return what tells this account (environment and key) apart from others on this machine.

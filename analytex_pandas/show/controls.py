@@ -15,7 +15,7 @@ from analytex_pandas.show.markup import tag
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analytex_pandas.delivery.push import Push
+    from analytex_pandas.push import Push
     from analytex_pandas.show.snapshot import Snapshot
 
 

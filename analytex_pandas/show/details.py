@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from analytex_pandas.delivery.push import Push
     from analytex_pandas.delivery.state import PushState
+    from analytex_pandas.push import Push
 
 SHOWN_GROUPS: Final = 12
 SHOWN_INPUT_ROWS: Final = 10

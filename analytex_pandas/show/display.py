@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import ipywidgets
 
-    from analytex_pandas.delivery.push import Push
     from analytex_pandas.delivery.state import PushState
+    from analytex_pandas.push import Push
     from analytex_pandas.service.wire import Job
     from analytex_pandas.show.jobs_picture import Owners
     from analytex_pandas.show.monitor import Monitor

@@ -17,8 +17,8 @@ from analytex_pandas.show.snapshot import Snapshot, rows_done, take
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analytex_pandas.delivery.push import Push
     from analytex_pandas.delivery.state import PushState
+    from analytex_pandas.push import Push
 
 logger = logging.getLogger("analytex_pandas.show")
 

@@ -16,7 +16,7 @@ from analytex_pandas.show.snapshot import Snapshot, take
 from analytex_pandas.show.tables import table
 
 if TYPE_CHECKING:
-    from analytex_pandas.delivery.push import Push
+    from analytex_pandas.push import Push
 
 SHOWN_GROUPS: Final = 8
 SEGMENT_COLOURS: Final = {

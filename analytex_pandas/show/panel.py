@@ -20,8 +20,8 @@ from analytex_pandas.show.style import STYLE
 from analytex_pandas.show.text import push_text
 
 if TYPE_CHECKING:
-    from analytex_pandas.delivery.push import Push
     from analytex_pandas.delivery.state import PushState
+    from analytex_pandas.push import Push
     from analytex_pandas.show.chunks import Strip
     from analytex_pandas.show.snapshot import Snapshot
 

@@ -19,7 +19,7 @@ from analytex_pandas.show.text import group_text
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analytex_pandas.frame.plan import Plan
+    from analytex_pandas.plan import Plan
 
 SHOWN_COLUMNS: Final = 40
 SHOWN_GROUPS: Final = 8

@@ -11,8 +11,8 @@ from analytex_pandas.show.markup import printable
 from analytex_pandas.show.text import snapshot_text
 
 if TYPE_CHECKING:
-    from analytex_pandas.delivery.push import Push
     from analytex_pandas.delivery.state import PushState
+    from analytex_pandas.push import Push
     from analytex_pandas.show.snapshot import Snapshot
 
 LINE_INTERVAL: Final = 30.0

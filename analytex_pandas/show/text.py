@@ -11,7 +11,7 @@ from analytex_pandas.show.snapshot import Snapshot, take
 from analytex_pandas.show.words import count
 
 if TYPE_CHECKING:
-    from analytex_pandas.delivery.push import Push
+    from analytex_pandas.push import Push
     from analytex_pandas.show.grouping import ErrorGroup
 
 SHOWN_GROUPS: Final = 5

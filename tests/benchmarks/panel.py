@@ -17,12 +17,10 @@ import comm
 import pandas as pd
 
 import analytex_pandas as apd
-from analytex_pandas import binding
-from analytex_pandas.delivery.board import Board
+from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.journal import Journal
-from analytex_pandas.delivery.ledger import Ledger
-from analytex_pandas.delivery.push import Push
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
+from analytex_pandas.push import Push
 from analytex_pandas.show.panel import PushPanel
 
 A_SECOND = 4
@@ -75,9 +73,9 @@ def main() -> None:
     comm.create_comm = Recording
     with tempfile.TemporaryDirectory() as directory:
         plan = apd.plan_users(pd.DataFrame({"user_id": ["ann"]}))
-        binding.bindings()
-        board = Board(state_at(0, arguments.chunks))
-        push = Push(plan.document, Ledger(Journal(Path(directory)), plan.id), board, None)
+        client = apd.Client("k-steered", "http://127.0.0.1:9", state_directory=directory)
+        drive = Drive(plan.document, state_at(0, arguments.chunks), Journal(Path(directory)), client)
+        push = Push(drive, plan)
         panel = PushPanel(push)
         panel.feed.draw()
         panel.jobs.section.toggle.value = True
@@ -89,8 +87,8 @@ def main() -> None:
             values = {
                 name: getattr(state, name) for name in ("counts", "chunks", "current", "activity", "rate")
             }
-            board.change(phase="running", **values)
-            board.announce()
+            drive.show(phase="running", **values)
+            drive.announce()
             start = time.process_time()
             panel.feed.draw()
             spent += time.process_time() - start

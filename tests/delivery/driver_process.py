@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analytex_pandas.delivery.opening import resume, start
+from driving import resume, start
+
 from analytex_pandas.delivery.spool import Spool
 from analytex_pandas.errors import AnalytexError, NotFoundError
 from analytex_pandas.frame.document import PlanDocument
@@ -20,12 +21,12 @@ from analytex_pandas.service.client import Client
 __all__ = ["AnalytexError", "Client", "begun"]
 
 if TYPE_CHECKING:
-    from analytex_pandas.delivery.push import Push
+    from analytex_pandas.push import Push
 
 
 def main(state: Path, url: str, key: str, push_id: str) -> None:
     """Drive the push to its end."""
-    client = Client(key, url, timeout=5.0)
+    client = Client(key, url, timeout=5.0, state_directory=state)
     push = begun(state, client, push_id)
     print("driving", flush=True)  # noqa: T201  # how the parent knows
     push.wait()
@@ -35,10 +36,10 @@ def main(state: Path, url: str, key: str, push_id: str) -> None:
 def begun(state: Path, client: Client, push_id: str) -> Push:
     """Return the push, driven."""
     try:
-        return resume(push_id, client, state_directory=state)
+        return resume(push_id, client)
     except NotFoundError:
         document = PlanDocument.from_bytes((state / "plan").read_bytes())
-        return start(document, Spool(state / "spool" / push_id), client, state_directory=state)
+        return start(document, Spool(state / "spool" / push_id), client)
 
 
 def seen(push: Push) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from analytex_pandas.service.client import Client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from analytex_pandas.delivery.settling import SendingChunk, SettledChunk
     from analytex_pandas.delivery.state import PushState
     from analytex_pandas.service.listing import Listing
     from analytex_pandas.service.wire import Job
@@ -23,9 +23,7 @@ MOMENTS = (
     "after list",
     "before poll",
     "after poll",
-    "in the intent's transaction",
-    "as its job runs",
-    "in the answers' transaction",
+    "in a transaction",
     "between two steps",
 )
 
@@ -57,20 +55,17 @@ class Fate:
         threading.excepthook = buried
         return lambda: setattr(threading, "excepthook", hook)
 
-    def sending(self, connection: Any, chunk: SendingChunk) -> None:
-        """Heed the intent, as an observer."""
-        del connection, chunk
-        self.comes("in the intent's transaction")
+    def writing(self, writing: Any) -> Any:
+        """Return how a journal is written by a driver that may die before its transaction is over."""
 
-    def accepted(self, chunk: SendingChunk) -> None:
-        """Heed the job, as an observer."""
-        del chunk
-        self.comes("as its job runs")
+        @contextlib.contextmanager
+        def mortal(journal: Any) -> Iterator[Any]:
+            with writing(journal) as connection:
+                yield connection
+                if threading.current_thread().name.startswith("analytex-push-"):
+                    self.comes("in a transaction")
 
-    def settled(self, connection: Any, chunk: SettledChunk) -> None:
-        """Heed the answers, as an observer."""
-        del connection, chunk
-        self.comes("in the answers' transaction")
+        return mortal
 
     def look(self, state: PushState) -> None:
         """Heed a change, as a subscriber."""

@@ -8,11 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from driving import client_of, refusing
+from driving import client_of, refusing, resume
 from other_service import serving
 from plans import make_plan
-
-from analytex_pandas.delivery.opening import resume
 
 HERE = Path(__file__).parent
 PUSH_ID = "20261123-231500-3f9a1c"
@@ -22,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import driver_process as driver
 state, url, key, push_id = sys.argv[2:]
-push = driver.begun(Path(state), driver.Client(key, url), push_id)
+push = driver.begun(Path(state), driver.Client(key, url, state_directory=state), push_id)
 journal = max(path.stat().st_size for path in Path(state).glob("journal.sqlite3*"))
 resource.setrlimit(resource.RLIMIT_FSIZE, (journal, journal))
 try:
@@ -57,7 +55,7 @@ def test_a_full_disk_is_said_and_the_push_goes_on_when_there_is_room(tmp_path: P
         )
         assert "Is its disk full" in done.stdout
         assert f"apd.resume('{PUSH_ID}')" in done.stdout
-        push = resume(PUSH_ID, client_of(service), state_directory=tmp_path).wait()
+        push = resume(PUSH_ID, client_of(service, tmp_path)).wait()
     assert set(service.applied().values()) == {1}
     assert push.counts[["acknowledged", "refused"]].tolist() == [10, 10]
     assert not list((tmp_path / "spool").iterdir())

@@ -13,30 +13,37 @@ from pathlib import Path
 
 import pytest
 
-from analytex_pandas.delivery.journal import VERSION, Journal
-from analytex_pandas.delivery.ledger import ErrorRecord, Ledger, NewPush, all_pushes, pushes_of_jobs, removed
-from analytex_pandas.delivery.locks import DriverLock
+from analytex_pandas.delivery.journal import CHUNK_COLUMNS, VERSION, ErrorRecord, Journal, add_answers
+from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free
 from analytex_pandas.delivery.state import ChunkState
 from analytex_pandas.errors import AnalytexError
 
 NOW = dt.datetime(2026, 11, 23, 23, 15, tzinfo=dt.UTC)
 
 
-def opened(directory: Path, push_id: str = "p1") -> Ledger:
-    """Return the ledger of a new push of two chunks."""
-    ledger = Ledger(Journal(directory), push_id)
-    assert ledger.open(
-        NewPush("users", "acc", "https://x", {"input": 5}, b"{}", None, NOW), [(1, 3, 30), (2, 2, 20)]
-    )
-    return ledger
+def opened(directory: Path, push_id: str = "p1") -> Journal:
+    """Return the journal of a new push of two chunks."""
+    journal = Journal(directory)
+    assert open_push(journal, push_id)
+    return journal
+
+
+def open_push(journal: Journal, push_id: str) -> bool:
+    """Write a push of two chunks down."""
+    return journal.open_push(
+        push_id,
+        [(1, 3, 30), (2, 2, 20)],
+        kind="users", account="acc", base_url="https://x", status="running", parent=None,
+        counts={"input": 5}, document=b"{}", created_at=NOW,
+    )  # fmt: skip
 
 
 def test_files_and_directories_are_for_this_user_only(tmp_path: Path) -> None:
     """Whatever the umask: 0600 and 0700, SQLite's helper files included."""
     before = os.umask(0o000)
     try:
-        ledger = opened(tmp_path / "a" / "b")
-        with ledger.journal.writing() as connection:
+        journal = opened(tmp_path / "a" / "b")
+        with journal.writing() as connection:
             connection.execute("UPDATE push SET status = 'x'")
             connection.execute("COMMIT")
             modes = {
@@ -52,56 +59,52 @@ def test_files_and_directories_are_for_this_user_only(tmp_path: Path) -> None:
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     """The life of a chunk in the journal: intent, doubt, job, answer."""
-    ledger = opened(tmp_path)
-    ledger.intended(1, 1, {"j0", "ü"}, NOW)
-    assert ledger.known_jobs(1) == {"j0", "ü"}
-    assert ledger.known_jobs(2) is None
-    ledger.looking(1)
-    assert ledger.chunks()[0] == ChunkState(1, 3, 30, "looking", attempts=1, submitted_at=NOW)
-    ledger.accepted(1, "a/b", "queued")
-    assert ledger.known_jobs(1) is None, "only needed while in doubt"
+    journal = opened(tmp_path)
+    known = frozenset({"j0", "ü"})
+    intent = {"status": "submitting", "attempts": 1, "known_jobs": known, "submitted_at": NOW}
+    journal.update_chunk("p1", 1, intent)
+    first = ChunkState(1, 3, 30, "submitting", attempts=1, submitted_at=NOW, known_jobs=known)
+    assert journal.chunks("p1") == (first, ChunkState(2, 2, 20))
     ended = ChunkState(1, 3, 30, "completed_with_errors", "a/b", 1, 2, 1, 0, NOW, NOW)
     error = ErrorRecord(1, 7, "ann", "plan", "e1", "bad \u2603", "a/b", "{}")
-    ledger.settled(ended, [error], b"rows")
-    assert ledger.chunks()[0] == ended
-    assert ledger.errors() == [error]
-    assert ledger.kept() == [b"rows"]
-    assert pushes_of_jobs(ledger.journal, ["a/b", "nowhere"]) == {"a/b": ("p1", 1)}
-    ((record, chunks),) = all_pushes(ledger.journal)
+    values = {name: getattr(ended, name) for name in CHUNK_COLUMNS.split(", ")}
+    journal.update_chunk("p1", 1, values, lambda it: add_answers(it, "p1", 1, [error], b"rows"))
+    assert journal.chunks("p1")[0] == ended
+    assert journal.errors("p1") == [error]
+    assert journal.kept("p1") == [b"rows"]
+    assert journal.owners(["a/b", "nowhere"]) == {"a/b": ("p1", 1)}
+    ((record, chunks),) = journal.pushes()
     assert (record.id, record.counts, record.created_at, len(chunks)) == ("p1", {"input": 5}, NOW, 2)
-    removed(ledger.journal, "p1")
-    assert all_pushes(ledger.journal) == []
-    assert ledger.errors() == []
-    assert ledger.kept() == []
+    journal.remove("p1", lambda _: None)
+    assert journal.pushes() == journal.errors("p1") == journal.kept("p1") == []
 
 
-def test_a_failing_hook_undoes_the_settlement(tmp_path: Path) -> None:
-    """What the memory of an account writes and what the push writes are one transaction."""
-    ledger = opened(tmp_path)
+def test_what_fails_along_undoes_the_change(tmp_path: Path) -> None:
+    """What is written with a change of a chunk is in one transaction with it."""
+    journal = opened(tmp_path)
 
-    def hook(connection: sqlite3.Connection) -> None:
+    def also(connection: sqlite3.Connection) -> None:
         connection.execute("CREATE TABLE noted (x)")
         raise ValueError("no room")
 
     with pytest.raises(ValueError, match="no room"):
-        ledger.settled(ChunkState(1, 3, 30, "completed"), [], None, hook)
-    assert ledger.chunks()[0].status == "pending"
-    with ledger.journal.reading() as connection, pytest.raises(sqlite3.OperationalError):
+        journal.update_chunk("p1", 1, {"status": "completed"}, also)
+    assert journal.chunks("p1")[0].status == "pending"
+    with journal.reading() as connection, pytest.raises(sqlite3.OperationalError):
         connection.execute("SELECT * FROM noted")
 
 
 def test_a_push_is_written_down_once(tmp_path: Path) -> None:
     """A cell run twice does not make two pushes of one plan."""
-    ledger = opened(tmp_path)
-    assert not ledger.open(NewPush("users", "acc", "https://x", {}, b"", None, NOW), [])
+    assert not open_push(opened(tmp_path), "p1")
 
 
 def test_an_end_is_not_overwritten_by_a_late_pause(tmp_path: Path) -> None:
     """Somebody presses Pause in the moment the push ends."""
-    ledger = opened(tmp_path)
-    ledger.ended("completed", NOW, None)
-    ledger.status("paused")
-    record = ledger.record()
+    journal = opened(tmp_path)
+    journal.update("p1", status="completed", ended_at=NOW)
+    journal.pause("p1", "paused")
+    record = journal.push("p1")
     assert record is not None
     assert record.status == "completed"
 
@@ -130,7 +133,7 @@ def test_a_journal_cut_short_is_named_and_kept(tmp_path: Path) -> None:
     half = path.read_bytes()[: path.stat().st_size // 2]
     path.write_bytes(half)
     with pytest.raises(AnalytexError, match=r"damaged|cannot be used"):
-        all_pushes(Journal(tmp_path))
+        Journal(tmp_path).pushes()
     assert path.read_bytes() == half
 
 
@@ -178,15 +181,15 @@ def test_many_threads_and_processes_write_at_once(tmp_path: Path) -> None:
 
 
 def test_one_driver_at_a_time_within_a_process(tmp_path: Path) -> None:
-    """POSIX locks do not tell threads apart, so the lock has to."""
-    first, second = DriverLock(tmp_path, "p"), DriverLock(tmp_path, "p")
-    assert first.acquire()
-    assert not second.acquire(patience=0.0)
-    assert not second.is_free()
-    first.release()
-    assert second.is_free()
-    assert second.acquire(patience=0.0)
-    second.release()
+    """Neither another thread nor a fork of this process drives what it drives."""
+    first, second = driver_lock(tmp_path, "p"), driver_lock(tmp_path, "p")
+    assert acquired(first)
+    assert not acquired(second, 0.0)
+    assert not is_free(second)
+    drop(first)
+    assert is_free(second)
+    assert acquired(second, 0.0)
+    drop(second)
     assert not list((tmp_path / "locks").iterdir())
 
 
@@ -194,8 +197,8 @@ def test_one_driver_at_a_time_within_a_process(tmp_path: Path) -> None:
 def test_a_killed_driver_gives_its_lock_back(tmp_path: Path) -> None:
     """Another process is kept out while the driver lives, asked or not, and let in when it is dead."""
     code = (
-        "import sys; from pathlib import Path; from analytex_pandas.delivery.locks import DriverLock\n"
-        "lock = DriverLock(Path(sys.argv[1]), 'p'); assert lock.acquire(); print('held', flush=True); input()"
+        "import sys; from pathlib import Path; from analytex_pandas.delivery.locks import acquired, driver_lock\n"
+        "lock = driver_lock(Path(sys.argv[1]), 'p'); assert acquired(lock); print('held', flush=True); input()"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(
@@ -204,11 +207,11 @@ def test_a_killed_driver_gives_its_lock_back(tmp_path: Path) -> None:
     ) as process:  # fmt: skip
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        lock = DriverLock(tmp_path, "p")
-        assert not lock.is_free()
-        assert not lock.is_free(), "asking must not take the lock away"
-        assert not lock.acquire(patience=0.0)
+        lock = driver_lock(tmp_path, "p")
+        assert not is_free(lock)
+        assert not is_free(lock), "asking must not take the lock away"
+        assert not acquired(lock, 0.0)
         process.kill()
         process.wait()
-        assert lock.acquire()
+        assert acquired(lock)
         lock.release()

@@ -16,11 +16,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from driving import resume
 from other_service import OtherService, serving
 from plans import make_plan
 
-from analytex_pandas.delivery.history import clean, pushes
-from analytex_pandas.delivery.opening import resume
+from analytex_pandas.delivery.opening import clean, pushes
 from analytex_pandas.errors import AnalytexError
 from analytex_pandas.service.client import Client
 
@@ -164,20 +164,20 @@ def test_a_second_driver_is_told_and_a_dead_one_is_interrupted(tmp_path: Path) -
     document, _ = make_plan(tmp_path, CHUNKS * ROWS, ROWS, push_id=PUSH_ID)
     (tmp_path / "plan").write_bytes(document.to_bytes())
     with serving(seconds_a_job=0.5) as service:
-        client = Client(service.key, service.url)
+        client = Client(service.key, service.url, state_directory=tmp_path)
         process = drive(tmp_path, service)
         assert process.stdout is not None
         with process:
             assert process.stdout.readline() == "driving\n"
             with pytest.raises(AnalytexError, match=rf"driven by process {process.pid} on .* since"):
-                resume(None, client, state_directory=tmp_path)
-            assert pushes(state_directory=tmp_path)["status"].tolist() == ["running"]
+                resume(None, client)
+            assert pushes(tmp_path)["status"].tolist() == ["running"]
             with pytest.raises(AnalytexError, match="driven by"):
-                clean(PUSH_ID, state_directory=tmp_path)
+                clean(PUSH_ID, None, tmp_path)
             process.kill()
-        assert pushes(state_directory=tmp_path)["status"].tolist() == ["interrupted"]
+        assert pushes(tmp_path)["status"].tolist() == ["interrupted"]
         service.seconds_a_job = 0.01
-        push = resume(None, client, state_directory=tmp_path).wait()
+        push = resume(None, client).wait()
     assert push.id == PUSH_ID
     assert push.status == "completed"
     assert set(service.applied().values()) == {1}
@@ -191,7 +191,7 @@ def test_a_program_that_ends_before_its_push_says_so(tmp_path: Path) -> None:
     with serving(seconds_a_job=30.0) as service:
         code = (
             "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[5]); import driver_process as d\n"
-            "push = d.begun(Path(sys.argv[1]), d.Client(*sys.argv[3:1:-1]), sys.argv[4])\n"
+            "push = d.begun(Path(sys.argv[1]), d.Client(*sys.argv[3:1:-1], state_directory=sys.argv[1]), sys.argv[4])\n"
             "while not push.counts['in_flight']: pass"
         )
         done = subprocess.run(

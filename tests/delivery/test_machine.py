@@ -13,10 +13,11 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from driving import resume, start
 from hasty import HastyClock
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -24,14 +25,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from mortal import MOMENTS, Death, Fate, MortalClient
 from plans import make_plan
 
-from analytex_pandas.delivery.bindings import Bindings
-from analytex_pandas.delivery.history import pushes
-from analytex_pandas.delivery.ledger import Ledger
-from analytex_pandas.delivery.locks import DriverLock
-from analytex_pandas.delivery.opening import resume, start
-from analytex_pandas.delivery.push import LIVE, Push
+from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.delivery.opening import pushes
 from analytex_pandas.delivery.state import FINISHED, SETTLED, counted
+from analytex_pandas.delivery.worker import LIVE, live_key
 from analytex_pandas.sandbox_server import Sandbox
+
+if TYPE_CHECKING:
+    from analytex_pandas.push import Push
 
 EXAMPLES = int(os.environ.get("ANALYTEX_MACHINE_EXAMPLES", "6"))
 PUSH_ID = "20261123-231500-3f9a1c"
@@ -73,6 +74,8 @@ class Journey(RuleBasedStateMachine):
         self.state = Path(tempfile.mkdtemp())
         self.fate = Fate()
         self.unwatch = self.fate.watched()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(Journal, "writing", self.fate.writing(Journal.writing))
         transport, echo = manners
         self.names_tell = transport == "file" and echo
         self.foreign = self.lossy = False
@@ -100,13 +103,13 @@ class Journey(RuleBasedStateMachine):
 
     def surroundings(self) -> dict[str, Any]:
         return {
-            "state_directory": self.state,
             "clock": HastyClock(),
-            "bindings": Bindings(observer=self.fate),
         }
 
     def new_client(self) -> MortalClient:
-        client = MortalClient(self.sandbox.api_key, self.sandbox.url, timeout=(5.0, 0.5))
+        client = MortalClient(
+            self.sandbox.api_key, self.sandbox.url, timeout=(5.0, 0.5), state_directory=self.state
+        )
         client.fate = self.fate
         return client
 
@@ -116,9 +119,10 @@ class Journey(RuleBasedStateMachine):
     def come_back(self) -> Push:
         """Resume as a new process would, whose predecessor's locks the system has given back."""
         until(lambda: not self.is_alive())
-        key = DriverLock(self.state, PUSH_ID).key
-        LIVE.pop(key, None)
-        DriverLock._held.discard(key)  # noqa: SLF001  # what the end of a process does
+        # What the end of a process does.
+        dead = LIVE.pop(live_key(Journal(self.state), PUSH_ID), None)
+        if dead is not None:
+            dead.lock.release(force=True)
         push = resume(PUSH_ID, self.new_client(), **self.surroundings())
         push.subscribe(self.fate.look)
         return push
@@ -217,16 +221,16 @@ class Journey(RuleBasedStateMachine):
         if hasattr(self, "push"):
             state = self.push.state()
             assert state.counts["input"] * 2 == sum(state.counts.values())
-            assert dict(state.counts) == counted(self.push.document.counts, state.chunks)
+            assert dict(state.counts) == counted(self.push.plan.document.counts, state.chunks)
 
     @invariant()
     def what_is_written_down_is_true_and_enough_to_go_on(self) -> None:
         """What the journal takes for answered is at the service, and what it does not is still in the spool."""
         if not hasattr(self, "push"):
             return
-        record = pushes(state_directory=self.state).iloc[0]
+        record = pushes(self.state).iloc[0]
         assert record["input"] * 2 == record[["input", *SHOWN]].sum()
-        chunks = Ledger(self.push.journal, PUSH_ID).chunks()
+        chunks = Journal(self.state).chunks(PUSH_ID)
         sent = self.sent()
         for chunk in chunks:
             ids = IDS[(chunk.number - 1) * CHUNK_ROWS : chunk.number * CHUNK_ROWS]
@@ -235,7 +239,7 @@ class Journey(RuleBasedStateMachine):
             if chunk.status not in SETTLED:
                 path = self.state / "spool" / PUSH_ID / f"{chunk.number:05d}.ndjson"
                 # It may have been settled, and its file deleted, since it was read.
-                assert path.exists() or Ledger(self.push.journal, PUSH_ID).chunks()[chunk.number - 1].settled
+                assert path.exists() or Journal(self.state).chunks(PUSH_ID)[chunk.number - 1].settled
             elif self.names_tell and not (self.foreign or self.lossy):
                 assert chunk.unknown == 0
 
@@ -255,6 +259,7 @@ class Journey(RuleBasedStateMachine):
             self.check_the_retry()
         finally:
             self.unwatch()
+            self.patch.undo()
             self.sandbox.close()
             shutil.rmtree(self.state)
 

@@ -6,17 +6,15 @@ import json
 import logging
 import pickle
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from driving import begin, client_of, refusing
-from plans import make_plan
+from driving import begin, client_of, refusing, resume
 
-from analytex_pandas.delivery.bindings import Bindings
-from analytex_pandas.delivery.history import pushes
-from analytex_pandas.delivery.ledger import Ledger
-from analytex_pandas.delivery.opening import resume
+from analytex_pandas.delivery import worker
+from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.delivery.opening import pushes
 from analytex_pandas.delivery.state import COUNTS, PushState
 from analytex_pandas.errors import AnalytexError, AuthenticationError, PushError
 
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from other_service import OtherService
-
-    from analytex_pandas.delivery.settling import SendingChunk, SettledChunk
-    from analytex_pandas.delivery.spool import Spool
 
 
 def test_errors_point_at_the_inputs_own_rows(service: OtherService, tmp_path: Path) -> None:
@@ -56,7 +51,7 @@ def test_retry_sends_exactly_the_refused_rows(service: OtherService, tmp_path: P
     push = begin(tmp_path, service, skipped=2, invalid="skip").wait()
     service.report = refusing(3)
     before = len(service.jobs)
-    again = resume(push.id, client_of(service), state_directory=tmp_path).retry().wait()
+    again = resume(push.id, client_of(service, tmp_path)).retry().wait()
     sent = [json.loads(line)["user_id"] for job in service.jobs[before:] for line in job.lines]
     assert sent == ["u2", "u5", "u7"]
     assert again.parent == push.id
@@ -75,24 +70,6 @@ def test_retry_with_nothing_refused_completes_without_a_request(
     calls = service.calls.total()
     assert push.retry().wait().status == "completed"
     assert service.calls.total() == calls
-
-
-def test_retry_hands_fixed_rows_to_who_knows_frames(service: OtherService, tmp_path: Path) -> None:
-    """The facade encodes the mended rows; it gets the document, and the refused rows and lines."""
-    service.report = refusing(1)
-    got: list[Any] = []
-
-    def replan(fixed: Any, document: Any, rows: Any, lines: list[bytes], spool: Spool) -> Any:
-        got.append((fixed, document.id, rows["position"].to_pylist(), lines))
-        assert spool.directory.parent == tmp_path / "spool"
-        return make_plan(tmp_path, 1, 1, push_id=spool.directory.name)[0]
-
-    push = begin(tmp_path, service, bindings=Bindings(replan=replan)).wait()
-    fixed = pd.DataFrame({"user_id": ["u1"]})
-    again = push.retry(fixed).wait()
-    assert got == [(fixed, push.id, [1], [b'{"user_id": "u1", "metadata": {"n": 1}}'])]
-    assert again.parent == push.id
-    assert service.uploads()[-1] == f"{again.id}-00001.ndjson"
 
 
 def test_a_failed_job_refuses_all_its_rows_and_the_push_goes_on(
@@ -143,7 +120,7 @@ def test_tables_have_their_columns_and_dtypes_also_when_empty(service: OtherServ
     assert full.errors.columns.tolist() == [
         "position", "index", "id", "property", "code", "message", "chunk", "job_id", "raw",
     ]  # fmt: skip
-    assert pushes(state_directory=tmp_path / "nowhere").dtypes.equals(pushes(state_directory=tmp_path).dtypes)
+    assert pushes(tmp_path / "nowhere").dtypes.equals(pushes(tmp_path).dtypes)
 
 
 def test_counts_add_up_at_every_moment_and_revisions_only_grow(service: OtherService, tmp_path: Path) -> None:
@@ -167,35 +144,6 @@ def test_counts_add_up_at_every_moment_and_revisions_only_grow(service: OtherSer
     assert {"sending", "processing"} <= {word for state in seen for word in state.activity.split()} | {
         "processing"
     }
-
-
-def test_the_memory_of_an_account_is_told_in_the_same_transaction(
-    service: OtherService, tmp_path: Path
-) -> None:
-    """An observer hears of each chunk before it is sent and when it is answered for, and can write along."""
-    service.report = refusing(1)
-    told: list[tuple[str, int, int]] = []
-
-    class Memory:
-        def sending(self, connection: Any, chunk: SendingChunk) -> None:
-            connection.execute("CREATE TABLE IF NOT EXISTS noted (number INTEGER)")
-            told.append(("sending", chunk.number, len(chunk.content.lines)))
-
-        def accepted(self, chunk: SendingChunk) -> None:
-            told.append(("accepted", chunk.number, len(chunk.content.rows)))
-
-        def settled(self, connection: Any, chunk: SettledChunk) -> None:
-            connection.execute("INSERT INTO noted VALUES (?)", [chunk.number])
-            told.append(("settled", chunk.number, len(chunk.verdict.refused)))
-
-    push = begin(tmp_path, service, bindings=Bindings(observer=Memory())).wait()
-    assert told == [
-        (what, number, rows)
-        for number in (1, 2, 3)
-        for what, rows in (("sending", 2), ("accepted", 2), ("settled", int(number == 1)))
-    ]
-    with push.journal.reading() as connection:
-        assert connection.execute("SELECT number FROM noted").fetchall() == [(1,), (2,), (3,)]
 
 
 def test_the_key_stands_nowhere(
@@ -260,10 +208,8 @@ def test_an_end_that_only_the_list_has_shown_is_not_settled(service: OtherServic
     with pytest.raises(AuthenticationError):
         push.wait()
     service.key = key
-    assert Ledger(push.journal, push.id).chunks()[1].status == "processing"
-    assert resume(push.id, client_of(service), state_directory=tmp_path).wait().errors["id"].tolist() == [
-        "u2"
-    ]
+    assert Journal(tmp_path).chunks(push.id)[1].status == "processing"
+    assert resume(push.id, client_of(service, tmp_path)).wait().errors["id"].tolist() == ["u2"]
 
 
 def test_every_request_carries_one_chunk_under_its_name(service: OtherService, tmp_path: Path) -> None:
@@ -275,24 +221,15 @@ def test_every_request_carries_one_chunk_under_its_name(service: OtherService, t
 
 
 def test_an_error_nobody_expected_ends_the_push_and_loses_nothing(
-    service: OtherService, tmp_path: Path
+    service: OtherService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mistake in what writes along is raised by wait, not swallowed by a thread; resuming carries on."""
-
-    class Memory:
-        def sending(self, connection: Any, chunk: SendingChunk) -> None:
-            del connection, chunk
-
-        def accepted(self, chunk: SendingChunk) -> None:
-            del chunk
-
-        def settled(self, connection: Any, chunk: SettledChunk) -> None:
-            raise ZeroDivisionError(f"chunk {chunk.number} of {connection}")
-
-    push = begin(tmp_path, service, bindings=Bindings(observer=Memory()))
-    with pytest.raises(AnalytexError, match="unexpected ZeroDivisionError") as caught:
-        push.wait()
+    """It is raised by wait, not swallowed by a thread; resuming carries on."""
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "settle", lambda *_: 1 / 0)
+        push = begin(tmp_path, service)
+        with pytest.raises(AnalytexError, match="unexpected ZeroDivisionError") as caught:
+            push.wait()
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert push.counts["in_flight"] == 2
-    assert resume(push.id, client_of(service), state_directory=tmp_path).wait().status == "completed"
+    assert resume(push.id, client_of(service, tmp_path)).wait().status == "completed"
     assert set(service.applied().values()) == {1}

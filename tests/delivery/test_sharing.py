@@ -24,7 +24,7 @@ def test_plans_made_meanwhile_leave_a_retry_alone(service: OtherService, mended:
     service.report = refusing(*range(5))
     service.seconds_a_job = 0.0
     frame = pd.DataFrame({"user_id": [f"u{n}" for n in range(5)], "n": range(5)})
-    first = apd.push_users(frame, client=client_of(service), progress=False)
+    first = apd.push_users(frame, client=client, progress=False)
     over = threading.Event()
 
     def others() -> None:
@@ -43,8 +43,9 @@ def test_plans_made_meanwhile_leave_a_retry_alone(service: OtherService, mended:
 
 def test_the_lock_of_a_plan_whose_process_was_killed_goes_with_its_push(service: OtherService) -> None:
     """Else a file would stay for each push that was killed and resumed."""
-    locks = Path(os.environ["ANALYTEX_STATE_DIR"]) / "locks"
-    plan = apd.plan_users(pd.DataFrame({"user_id": ["a"]}), client=client_of(service))
+    state = Path(os.environ["ANALYTEX_STATE_DIR"])
+    client, locks = client_of(service, state), state / "locks"
+    plan = apd.plan_users(pd.DataFrame({"user_id": ["a"]}), client=client)
     push_id = plan.id
     assert plan.push(progress=False).status == "completed"
     assert [path.name for path in locks.iterdir()] == [f"{push_id}.plan.lock"], "the plan still lives"
@@ -52,7 +53,10 @@ def test_the_lock_of_a_plan_whose_process_was_killed_goes_with_its_push(service:
     gc.collect()
     service.seconds_a_job = 0.2
     push = apd.push_users(
-        pd.DataFrame({"user_id": ["b"]}), client=client_of(service), wait=False, progress=False
+        pd.DataFrame({"user_id": ["b"]}),
+        client=client,
+        wait=False,
+        progress=False,
     )
     (locks / f"{push.id}.plan.lock").touch()
     push.wait()

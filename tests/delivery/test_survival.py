@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from driving import client_of, resume, start
 from hasty import HastyClock
 from other_service import RENAMED, OtherService, serving
 from plans import make_plan
 
-from analytex_pandas.delivery.opening import resume, start
 from analytex_pandas.errors import AnalytexError, AuthenticationError, ValidationError
-from analytex_pandas.service.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from analytex_pandas.delivery.push import Push
     from analytex_pandas.delivery.state import PushState
+    from analytex_pandas.push import Push
 
 IDS = [f"u{place}" for place in range(6)]
 
@@ -26,8 +25,7 @@ IDS = [f"u{place}" for place in range(6)]
 def begin(state: Path, service: OtherService, **options: Any) -> Push:
     """Start a push of three chunks of two rows."""
     document, spool = make_plan(state, 6, 2, **options)
-    client = Client(service.key, service.url, timeout=5.0)
-    return start(document, spool, client, state_directory=state, clock=HastyClock())
+    return start(document, spool, client_of(service, state), clock=HastyClock())
 
 
 def once(call: str, count: int, fault: str) -> Callable[[str, int], str | None]:
@@ -218,14 +216,14 @@ def test_a_push_that_got_going_is_patient_in_a_new_process_too(tmp_path: Path) -
         begun = service.calls["submit"]
         if not begun:
             service.faults = lambda _call, _number: None
-            resume(push.id, push.client, state_directory=tmp_path).cancel()
+            resume(push.id, client_of(service, tmp_path)).cancel()
 
         def faults(call: str, number: int) -> str | None:
             return "503" if call == "submit" and begun < number < begun + 14 else None
 
         service.faults = faults
         clock = HastyClock()
-        resumed = resume(push.id, push.client, state_directory=tmp_path, clock=clock).wait()
+        resumed = resume(push.id, client_of(service, tmp_path), clock=clock).wait()
     assert resumed.status == "completed"
     assert service.applied() == dict.fromkeys(IDS, 1)
 
@@ -236,9 +234,7 @@ def test_a_retry_after_is_kept_however_long(tmp_path: Path, call: str) -> None:
     with serving(faults=once(call, 1, "busy")) as service:
         document, spool = make_plan(tmp_path, 6, 2)
         clock = HastyClock()
-        push = start(
-            document, spool, Client(service.key, service.url), state_directory=tmp_path, clock=clock
-        ).wait()
+        push = start(document, spool, client_of(service, tmp_path), clock=clock).wait()
     assert push.status == "completed"
     assert clock.skipped >= 299
 
@@ -271,8 +267,7 @@ def test_a_list_of_many_pages_is_read_on_where_it_failed(tmp_path: Path) -> None
         for _ in range(30):
             service.start_job(rows=1, seconds=0.0)
         document, spool = make_plan(tmp_path, 3, 1)
-        client = Client(service.key, service.url)
-        push = start(document, spool, client, state_directory=tmp_path, clock=HastyClock()).wait()
+        push = start(document, spool, client_of(service, tmp_path), clock=HastyClock()).wait()
     assert push.status == "completed"
     assert service.calls["list"] < 120
 
@@ -283,7 +278,7 @@ def test_a_job_in_the_way_is_waited_for(tmp_path: Path) -> None:
         service.start_job(rows=1000, seconds=1.0)
         states = []
         document, spool = make_plan(tmp_path, 6, 2)
-        push = start(document, spool, Client(service.key, service.url), state_directory=tmp_path)
+        push = start(document, spool, client_of(service, tmp_path))
         push.subscribe(states.append)
         push.wait()
     waiting = [state for state in states if state.status == "waiting"]
@@ -339,7 +334,7 @@ def test_a_revoked_key_ends_the_push_and_loses_nothing(tmp_path: Path) -> None:
         assert push.status == "failed"
         assert push.counts["pending"] == 4
         service.key = key
-        resumed = resume(None, Client(key, service.url), state_directory=tmp_path).wait()
+        resumed = resume(None, client_of(service, tmp_path)).wait()
     assert resumed.id == push.id
     assert resumed.status == "completed"
     assert service.applied() == dict.fromkeys(IDS, 1)
@@ -354,7 +349,7 @@ def test_what_does_not_heal_ends_clearly(tmp_path: Path, fault: str) -> None:
             push.wait()
         assert caught.type is ValidationError or fault != "400"
         assert push.jobs["status"].tolist() == ["completed", "pending", "pending"]
-        push = resume(push.id, Client(service.key, service.url), state_directory=tmp_path).wait()
+        push = resume(push.id, client_of(service, tmp_path)).wait()
     assert push.status == "completed"
     assert service.applied() == dict.fromkeys(IDS, 1)
 
@@ -392,7 +387,7 @@ def test_a_lost_spool_file_is_said(tmp_path: Path) -> None:
     with serving() as service:
         document, spool = make_plan(tmp_path, 6, 2)
         spool.delete_chunk(2)
-        push = start(document, spool, Client(service.key, service.url), state_directory=tmp_path)
+        push = start(document, spool, client_of(service, tmp_path))
         with pytest.raises(Exception, match=r"Chunk 2 of 3 cannot be read from the spool"):
             push.wait()
     assert push.counts["pending"] == 4

@@ -9,11 +9,10 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from driving import begin, client_of, refusing, wait_until
+from driving import begin, client_of, refusing, resume, wait_until
 
-from analytex_pandas.delivery.history import clean, pushes
-from analytex_pandas.delivery.ledger import Ledger
-from analytex_pandas.delivery.opening import resume
+from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.delivery.opening import clean, pushes
 from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError, PushError
 from analytex_pandas.service.client import Client
 
@@ -34,7 +33,7 @@ def test_pause_stops_submitting_and_unpause_goes_on(service: OtherService, tmp_p
     assert f"runs at the service as job {push.jobs['job_id'][0]}" in push.state().activity
     wait_until(lambda: push.counts["acknowledged"] == 2)
     wait_until(lambda: "nothing of it runs" in push.state().activity)
-    assert pushes(state_directory=tmp_path)["status"].tolist() == ["paused"]
+    assert pushes(tmp_path)["status"].tolist() == ["paused"]
     assert len(service.jobs) == 1
     assert not push.done
     push.unpause()
@@ -58,8 +57,8 @@ def test_cancel_follows_the_running_job_and_resume_sends_the_rest(
     assert push.counts[["acknowledged", "pending"]].tolist() == [2, 4]
     assert len(service.jobs) == 1
     with pytest.raises(NotFoundError, match=push.id):
-        resume(None, client_of(service), state_directory=tmp_path)
-    assert resume(push.id, client_of(service), state_directory=tmp_path).wait().status == "completed"
+        resume(None, client_of(service, tmp_path))
+    assert resume(push.id, client_of(service, tmp_path)).wait().status == "completed"
     assert set(service.applied().values()) == {1}
 
 
@@ -97,10 +96,10 @@ def test_a_canary_that_dies_stops_the_push(service: OtherService, tmp_path: Path
     assert caught.value.push is push
     assert push.status == "failed"
     assert push.counts[["refused", "pending"]].tolist() == [1, 5]
-    row = pushes(state_directory=tmp_path).iloc[0]
+    row = pushes(tmp_path).iloc[0]
     assert row["status"] == "failed"
     assert "canary" in row["error"]
-    resumed = resume(None, client_of(service), state_directory=tmp_path).wait()
+    resumed = resume(None, client_of(service, tmp_path)).wait()
     assert resumed.status == "completed_with_errors"
     assert resumed.counts[["refused", "acknowledged"]].tolist() == [1, 5]
 
@@ -113,7 +112,7 @@ def test_max_errors_stops_submitting(service: OtherService, tmp_path: Path, limi
     if sent < 3:
         with pytest.raises(PushError, match="max_errors"):
             push.wait()
-        resumed = resume(push.id, client_of(service), state_directory=tmp_path)
+        resumed = resume(push.id, client_of(service, tmp_path))
         wait_until(lambda: resumed.done)
         assert resumed.counts["pending"] < push.counts["pending"]
     else:
@@ -192,8 +191,8 @@ def test_resuming_what_this_process_drives_gives_that_push(service: OtherService
     """Resume in a notebook whose push still runs must not start a second driver."""
     service.seconds_a_job = 0.3
     push = begin(tmp_path, service)
-    assert resume(push.id, client_of(service), state_directory=tmp_path) is push
-    assert resume(None, client_of(service), state_directory=tmp_path) is push
+    assert resume(push.id, client_of(service, tmp_path)) is push
+    assert resume(None, client_of(service, tmp_path)) is push
     with pytest.raises(AnalytexError, match="still running"):
         push.retry()
     push.wait()
@@ -203,10 +202,10 @@ def test_nothing_to_resume_is_said(service: OtherService, tmp_path: Path) -> Non
     """With the near match where an id was mistyped, and the finished push where it has finished."""
     push = begin(tmp_path, service).wait()
     with pytest.raises(NotFoundError, match="no unfinished push"):
-        resume(None, client_of(service), state_directory=tmp_path)
+        resume(None, client_of(service, tmp_path))
     with pytest.raises(NotFoundError, match=f"Did you mean '{push.id}'"):
-        resume(push.id[:-1], client_of(service), state_directory=tmp_path)
-    finished = resume(push.id, client_of(service), state_directory=tmp_path)
+        resume(push.id[:-1], client_of(service, tmp_path))
+    finished = resume(push.id, client_of(service, tmp_path))
     assert finished.done
     assert finished.status == "completed"
     assert finished.wait().jobs.equals(push.jobs)
@@ -218,13 +217,13 @@ def test_another_account_is_asked_about(service: OtherService, tmp_path: Path) -
     push = begin(tmp_path, service)
     push.cancel()
     push.wait()
-    other = Client("k-another", service.url)
+    other = Client("k-another", service.url, state_directory=tmp_path)
     with pytest.raises(AuthenticationError, match="rebind=True"):
-        resume(push.id, other, state_directory=tmp_path)
+        resume(push.id, other)
     with pytest.raises(NotFoundError):
-        resume(None, other, state_directory=tmp_path)
+        resume(None, other)
     service.key = "k-another"
-    assert resume(push.id, other, rebind=True, state_directory=tmp_path).wait().status == "completed"
+    assert resume(push.id, other, rebind=True).wait().status == "completed"
 
 
 def test_history_can_be_forgotten(service: OtherService, tmp_path: Path) -> None:
@@ -236,9 +235,9 @@ def test_history_can_be_forgotten(service: OtherService, tmp_path: Path) -> None
     cancelled.cancel()
     cancelled.wait()
     assert list((tmp_path / "spool").iterdir())
-    assert set(clean(state_directory=tmp_path)) == {done.id, cancelled.id}
-    assert len(pushes(state_directory=tmp_path)) == 0
+    assert set(clean(None, None, tmp_path)) == {done.id, cancelled.id}
+    assert len(pushes(tmp_path)) == 0
     assert not list((tmp_path / "spool").iterdir())
-    assert Ledger(done.journal, done.id).errors() == []
+    assert Journal(tmp_path).errors(done.id) == []
     with pytest.raises(NotFoundError):
-        clean("nowhere", state_directory=tmp_path)
+        clean("nowhere", None, tmp_path)

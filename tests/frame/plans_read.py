@@ -11,7 +11,7 @@ import analytex_pandas as apd
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from analytex_pandas.frame.plan import Plan
+    from analytex_pandas.plan import Plan
 
 MEANINGS = {
     "infinite": {"not_finite"},

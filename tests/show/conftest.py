@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import math
@@ -13,12 +14,10 @@ import pandas as pd
 import pytest
 
 import analytex_pandas as apd
-from analytex_pandas import binding
-from analytex_pandas.delivery.board import Board
+from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.journal import Journal
-from analytex_pandas.delivery.ledger import Ledger
-from analytex_pandas.delivery.push import Push
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
+from analytex_pandas.push import Push
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,19 +84,19 @@ class Steered:
 
     def __init__(self, directory: Path, state: PushState) -> None:
         plan = apd.plan_users(pd.DataFrame({"user_id": ["ann"]}))
-        binding.bindings()
-        self.board = Board(state)
-        ledger = Ledger(Journal(directory), state.id)
-        self.push = Push(plan.document, ledger, self.board, None)
+        client = apd.Client("k-steered", "http://127.0.0.1:9", state_directory=directory)
+        document = dataclasses.replace(plan.document, id=state.id)
+        self.drive = Drive(document, state, Journal(directory), client)
+        self.push = Push(self.drive, plan)
 
     def show(self, state: PushState) -> None:
         """Let the push be in this state."""
         values = {name: getattr(state, name) for name in ("counts", "chunks", "current", "activity", "rate")}
         times = {name: getattr(state, name) for name in ("started_at", "ended_at", "estimated_end", "error")}
-        self.board.change(phase=state.status, **values, **times)
+        self.drive.show(phase=state.status, **values, **times)
         if state.done:
-            self.board.ended.set()
-        self.board.announce()
+            self.drive.ended.set()
+        self.drive.announce()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from analytex_pandas.show import display
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analytex_pandas.delivery.push import Push
+    from analytex_pandas.push import Push
 
 
 class Terminal(io.StringIO):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable
 
-    from analytex_pandas.delivery.push import Push
+    from analytex_pandas.push import Push
 
 HOSTILE = st.sampled_from(
     [

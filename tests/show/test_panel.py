@@ -15,8 +15,8 @@ from analytex_pandas.show.panel import PushPanel
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from analytex_pandas.delivery.push import Push
     from analytex_pandas.delivery.state import ChunkState, PushState
+    from analytex_pandas.push import Push
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from analytex_pandas.show.plan_page import plan_html, plan_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analytex_pandas.frame.plan import Plan
+    from analytex_pandas.plan import Plan
 
 
 class Text(HTMLParser):

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable
 
-    from analytex_pandas.delivery.push import Push
     from analytex_pandas.delivery.state import ChunkState, PushState
+    from analytex_pandas.push import Push
 
 
 class Terminal(io.StringIO):

@@ -1,0 +1,402 @@
+"""What a push would do, before it does it."""
+
+from __future__ import annotations
+
+import weakref
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from analytex_pandas import settings
+from analytex_pandas.connection import checked_client, connected, default_client, state_directory
+from analytex_pandas.delivery import opening
+from analytex_pandas.delivery.changes import compared_lines, recall
+from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.delivery.locks import acquired, drop, plan_lock
+from analytex_pandas.delivery.opening import begin, pushed_already, sweep
+from analytex_pandas.delivery.spool import Spool, new_id, private, spool_of
+from analytex_pandas.errors import AnalytexError, ValidationError
+from analytex_pandas.frame.document import changes_table
+from analytex_pandas.frame.ndjson import lines_of, records
+from analytex_pandas.frame.options import checked, checked_options
+from analytex_pandas.frame.reports import said
+from analytex_pandas.planning import planned
+from analytex_pandas.push import PUSHES, Push, presented
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from filelock import FileLock
+
+    from analytex_pandas.delivery.changes import Recall
+    from analytex_pandas.frame.document import PlanDocument
+    from analytex_pandas.frame.options import Options
+    from analytex_pandas.planning import Watched
+    from analytex_pandas.service.client import Client
+    from analytex_pandas.settings import Kind
+
+SECONDS_A_MINUTE = 60
+SHOWN_PROBLEMS = 5
+
+
+class Plan:
+    """What a push of this data would do. Nothing has been sent.
+
+    Made by :func:`plan_users` and :func:`plan_companies`. The records are encoded already and wait on this machine, in
+    private files that go when the plan is pushed or dropped; changing the data later changes nothing.
+
+    Examples
+    --------
+    >>> import pandas as pd, analytex_pandas as apd
+    >>> df = pd.DataFrame({"user_id": ["ann", "bob", None], "seats": [3.0, None, 1.0]})
+    >>> plan = df.analytex.plan_users()
+    >>> plan.rows, plan.invalid["code"].tolist()
+    (2, ['missing_id'])
+    >>> plan.records(2)
+    [{'user_id': 'ann', 'metadata': {'seats': 3}}, {'user_id': 'bob'}]
+    """
+
+    def __init__(
+        self,
+        document: PlanDocument,
+        spool: Spool,
+        client: Client | None = None,
+        *,
+        memory: Recall | None = None,
+        parent: str | None = None,
+    ) -> None:
+        self.document = document
+        self._spool = spool
+        self._client = client
+        self._memory = memory
+        self._parent = parent
+        self.taken: list[str] = []  # the push that took the records over; shared with who deletes them
+
+    @property
+    def id(self) -> str:
+        """The plan's id; its push has the same."""
+        return self.document.id
+
+    @property
+    def kind(self) -> Kind:
+        """What a record is: ``"users"`` or ``"companies"``."""
+        return self.document.kind
+
+    @property
+    def options(self) -> Options:
+        """What was asked for."""
+        return self.document.options
+
+    @property
+    def rows(self) -> int:
+        """Rows that a push would send."""
+        return self.document.counts["to_send"]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of NDJSON that a push would send."""
+        return sum(size.bytes for size in self.document.chunks)
+
+    @property
+    def duration(self) -> pd.Timedelta:
+        """How long the service takes for it, at its documented pace of 1,200 rows a minute."""
+        seconds = self.rows / settings.ROWS_PER_MINUTE * SECONDS_A_MINUTE
+        return pd.Timedelta(seconds=round(seconds))
+
+    @property
+    def columns(self) -> pd.DataFrame:
+        """What becomes of each column: column, property, dtype, json_type, nulls (rows), example, note."""
+        return self.document.columns.copy()
+
+    @property
+    def counts(self) -> pd.Series[int]:
+        """Rows: input, invalid, duplicate, unchanged, to_send; the first is the sum of the others."""
+        return pd.Series(dict(self.document.counts), dtype="int64", name="rows")
+
+    @property
+    def invalid(self) -> pd.DataFrame:
+        """Rows that cannot be sent and why: position, index, id, property, code, message; one row a problem."""
+        return self.document.invalid.copy()
+
+    @property
+    def changes(self) -> pd.DataFrame:
+        """What differs from what the account last acknowledged from this machine.
+
+        property, new_profiles (values of profiles that are not known yet), changed_values, unchanged_values. Values
+        of invalid and duplicate rows are not counted; ``company_id`` is the company that a user belongs to. A plan
+        made with ``only_changed=True`` has it from the start; any other compares its records when it is asked, with
+        the account of its `client` or of the connected one, as long as it is not pushed; else it is empty.
+        """
+        if self.options.only_changed or self.taken:
+            return self.document.changes.copy()
+        client = self._client or connected()
+        if client is None:
+            return self.document.changes.copy()
+        journal = Journal(client.state_directory)
+        known = recall(journal, client.account_digest(journal.salt()), self.kind)
+        chunks = (self._spool.read_chunk(size.number) for size in self.document.chunks)
+        return changes_table(compared_lines(chunks, known, self.kind), self.document.columns["property"])
+
+    @property
+    def chunks(self) -> pd.DataFrame:
+        """The requests it takes: chunk, rows, bytes."""
+        sizes = self.document.chunks
+        return pd.DataFrame(
+            {
+                "chunk": pd.Series([size.number for size in sizes], dtype="int64"),
+                "rows": pd.Series([size.rows for size in sizes], dtype="int64"),
+                "bytes": pd.Series([size.bytes for size in sizes], dtype="int64"),
+            }
+        )
+
+    def records(self, n: int = 5) -> list[dict[str, Any]]:
+        """Return the first `n` records as they would be sent."""
+        found: list[dict[str, Any]] = []
+        for size in self.document.chunks:
+            if len(found) >= n:
+                break
+            self.check_spooled()
+            found += islice(records(lines_of(self._spool.read_chunk(size.number))), n - len(found))
+        return found
+
+    def to_ndjson(self, directory: str | Path) -> list[Path]:
+        """Write the chunks as NDJSON files, one record a line, and return their paths.
+
+        Each file is one request's worth: ``apd.Client.submit_file`` takes it as it is.
+
+        Parameters
+        ----------
+        directory : str or pathlib.Path
+            Where to; made if it does not exist. A file that is there already is not overwritten.
+
+        Raises
+        ------
+        ValidationError
+            If rows are invalid and ``invalid="skip"`` was not asked for.
+        """
+        self.check()
+        self.check_spooled()
+        paths = free_paths(self, directory)
+        for path, size in zip(paths, self.document.chunks, strict=True):
+            with open(path, "xb", opener=private) as file:  # needs an opener
+                file.write(self._spool.read_chunk(size.number))
+        return paths
+
+    def push(self, wait: bool | None = None, progress: bool | None = None) -> Push:
+        """Send it.
+
+        Parameters
+        ----------
+        wait : bool, optional
+            Whether to return only when the push has ended. By default not in a notebook, and elsewhere yes.
+        progress : bool, optional
+            Whether to show progress. By default a panel in a notebook, and a bar on stderr where that is a terminal.
+
+        Returns
+        -------
+        Push
+            The push, under way or ended.
+
+        Raises
+        ------
+        ValidationError
+            If rows are invalid and ``invalid="skip"`` was not asked for. Nothing is sent then.
+        AnalytexError
+            If this plan was pushed already; the message names the push.
+        """
+        self.check()
+        self.check_spooled()
+        wait, progress = checked("wait", wait), checked("progress", progress)
+        client = self._client or default_client()
+        if self._memory is not None and self.options.only_changed:
+            check_current(client, self._memory, self.kind)
+        # Taken first: else an interrupt in between would have the push's files deleted along with the plan.
+        self.taken.append(self.id)
+        try:
+            drive = begin(self.document, self._spool, client, parent=self._parent)
+        except BaseException:
+            if not Journal(client.state_directory).has(self.id):
+                self.taken.clear()
+            raise
+        return presented(Push(drive, self), wait, progress)
+
+    def successor(self, write: Callable[[Spool], PlanDocument], client: Client, parent: str) -> Plan:
+        """Return a plan of rows of this one that were pushed, made by `write`; what ``Push.retry`` pushes."""
+        return spooled(write, client, parent=parent)
+
+    def check(self) -> None:
+        """Raise ValidationError where rows stand in the way of a push."""
+        document = self.document
+        in_the_way = document.invalid
+        if document.options.invalid == "skip":
+            in_the_way = in_the_way[in_the_way["code"] == "duplicate"]
+            if not document.blocked:
+                return
+        if not len(in_the_way):
+            return
+        rows = in_the_way["position"].nunique()
+        lines = [f"- {said(row)}" for row in in_the_way.head(SHOWN_PROBLEMS).to_dict("records")]
+        more = len(in_the_way) - len(lines)
+        if more > 0:
+            lines.append(f"- and {more:,} more, all in plan.invalid and in this error's .report")
+        ways = []
+        if (in_the_way["code"] != "duplicate").any():
+            ways.append('invalid="skip" sends the other rows and reports these')
+        if document.blocked:
+            ways.append('duplicates="first" or "last" chooses among rows of one id')
+        raise ValidationError(
+            f"{rows:,} of {document.counts['input']:,} rows cannot be sent, so nothing was:\n"
+            + "\n".join(lines)
+            + f"\n{'; '.join(ways)}.",
+            in_the_way.reset_index(drop=True),
+        )
+
+    def check_spooled(self) -> None:
+        """Raise AnalytexError where the plan's records have been taken over by its push."""
+        if self.taken:
+            raise AnalytexError(pushed_already(self.id))
+
+    def __repr__(self) -> str:
+        from analytex_pandas.show.plan_page import plan_text  # light until used
+
+        return plan_text(self)
+
+    def _repr_html_(self) -> str:
+        from analytex_pandas.show.plan_page import plan_html  # light until used
+
+        return plan_html(self)
+
+
+def make_plan(data: Any, kind: Kind, given: Mapping[str, Any], *, progress: bool | None = None) -> Plan:
+    """Return the plan of a push; see :func:`analytex_pandas.plan_users`."""
+    client, options = chosen(kind, given)
+    client, memory = compared_with(kind, options, client)
+    watched = watching(progress)
+    return spooled(
+        lambda spool: planned(data, kind, options, spool, memory=memory, watched=watched),
+        client,
+        memory=memory,
+    )
+
+
+def push_at_once(data: Any, kind: Kind, given: Mapping[str, Any]) -> Push:
+    """Plan and push; see :func:`analytex_pandas.push_users`."""
+    options = dict(given)
+    wait, progress = (checked(name, options.pop(name, None)) for name in ("wait", "progress"))
+    if options.get("client") is None:
+        options["client"] = default_client()  # a missing key is said before a long plan, not after
+    return make_plan(data, kind, options, progress=progress).push(wait=wait, progress=progress)
+
+
+def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, Any]) -> list[Path]:
+    """Write records as NDJSON files; spooled beside where they go and moved, so that each byte is written once."""
+    kind, target = checked("kind", kind), checked("directory", directory)
+    client, options = chosen(kind, given)
+    _, memory = compared_with(kind, options, client)
+    spool = Spool(target / f".{new_id()}")
+    try:
+        found = Plan(planned(data, kind, options, spool, memory=memory, watched=watching(None)), spool)
+        found.check()
+        paths = free_paths(found, target)
+        for path, size in zip(paths, found.document.chunks, strict=True):
+            spool.chunk_path(size.number).rename(path)
+    finally:
+        spool.delete()
+    return paths
+
+
+def resume(push_id: str | None, client: Client, *, rebind: bool) -> Push:
+    """Carry on with a push of the client's journal, or return it as it is, driven here or ended."""
+    drive = opening.resume(push_id, client, rebind=rebind)
+    if drive in PUSHES:
+        return PUSHES[drive]
+    carried_out = Plan(drive.document, drive.spool, drive.client)
+    carried_out.taken.append(drive.id)
+    return Push(drive, carried_out)
+
+
+def chosen(kind: Kind, given: Mapping[str, Any]) -> tuple[Client | None, Options]:
+    """Return the client and the options of keyword arguments."""
+    client = checked_client(given.get("client"))
+    return client, checked_options(kind, {name: value for name, value in given.items() if name != "client"})
+
+
+def spooled(
+    write: Callable[[Spool], PlanDocument],
+    client: Client | None,
+    *,
+    memory: Recall | None = None,
+    parent: str | None = None,
+) -> Plan:
+    """Return a plan whose records `write` puts into a spool, in the client's state directory until it is dropped."""
+    state = settings.private_directory(state_directory(client))
+    sweep(state)
+    plan_id = new_id()
+    spool, owner = spool_of(state, plan_id), plan_lock(state, plan_id)
+    acquired(owner)
+    try:
+        made = Plan(write(spool), spool, client, memory=memory, parent=parent)
+    except BaseException:
+        spool.delete()
+        drop(owner)
+        raise
+    weakref.finalize(made, drop_unpushed, spool, owner, made.taken)
+    return made
+
+
+def drop_unpushed(spool: Spool, owner: FileLock, taken: list[str]) -> None:
+    """Delete what a plan that nobody pushed has left on disk."""
+    if not taken:
+        spool.delete()
+    drop(owner)
+
+
+def free_paths(found: Plan, directory: str | Path) -> list[Path]:
+    """Return where the chunks of a plan go, if nothing stands there yet."""
+    target: Path = checked("directory", directory)
+    paths = [target / f"{found.kind}-{size.number:05d}.ndjson" for size in found.document.chunks]
+    there = [path for path in paths if path.exists()]
+    if there:
+        raise AnalytexError(
+            f"{str(there[0])!r} exists already; name an empty directory, or delete what is there."
+        )
+    return paths
+
+
+def watching(progress: bool | None) -> Watched | None:
+    """Return what shows how far the reading of a source is; None where nothing is to be shown."""
+    if progress is False or (progress is None and settings.is_silent()):
+        return None
+    from analytex_pandas.show.reading import watched  # light until used
+
+    return watched
+
+
+def compared_with(kind: Kind, options: Options, client: Client | None) -> tuple[Client | None, Recall | None]:
+    """Return the client of a plan, and what its account has acknowledged where that matters to a plan.
+
+    The account has to be known where only what changed is sent, and for ``strict``; else what is remembered of the
+    connected one makes notes.
+    """
+    if options.only_changed or options.strict:
+        client = client or default_client()
+    whose = client or connected()
+    if whose is None:
+        return client, None
+    journal = Journal(whose.state_directory)
+    if not (journal.exists() or client):
+        return client, None
+    account = whose.account_digest(journal.salt())
+    return client, recall(journal, account, kind, types_only=not options.only_changed)
+
+
+def check_current(client: Client, compared: Recall, kind: Kind) -> None:
+    """Raise AnalytexError where what a plan was compared with is not any more what the account has."""
+    now = recall(Journal(client.state_directory), compared.account, kind, types_only=True)
+    if now.revision != compared.revision:
+        raise AnalytexError(
+            f"Other {kind} were sent to the account since this plan was compared with it, so what the plan leaves out "
+            "as unchanged may be so no more. Plan again; nothing was sent."
+        )

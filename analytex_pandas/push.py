@@ -1,0 +1,316 @@
+"""A push under way or ended, as its user holds it."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from analytex_pandas.delivery import kept, tables
+from analytex_pandas.errors import AnalytexError, PushError
+from analytex_pandas.planning import replanned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    import pandas as pd
+
+    from analytex_pandas.delivery.drive import Drive
+    from analytex_pandas.delivery.spool import Spool
+    from analytex_pandas.delivery.state import PushState
+    from analytex_pandas.frame.document import PlanDocument
+    from analytex_pandas.service.client import Client
+    from analytex_pandas.settings import Kind
+
+
+class Push:
+    """A DataFrame on its way to the service, or there.
+
+    It runs in a background thread, and on disk: whatever becomes of this process, ``apd.resume()`` carries
+    on.
+
+    Examples
+    --------
+    >>> push = df.analytex.push_users(user_id="uid")  # doctest: +SKIP
+    >>> push.wait().counts["refused"]  # doctest: +SKIP
+    3
+    >>> push.errors[["index", "property", "message"]]  # doctest: +SKIP
+    """
+
+    def __init__(self, drive: Drive, plan: Any) -> None:
+        self.plan = plan
+        """The plan that it carries out: an :class:`analytex_pandas.Plan`."""
+        self._drive = drive
+        PUSHES[drive] = self
+
+    @property
+    def id(self) -> str:
+        """The push's id, for ``apd.resume``; its files at the service begin with it."""
+        return self._drive.id
+
+    @property
+    def kind(self) -> Kind:
+        """What a record is: ``"users"`` or ``"companies"``."""
+        return self._drive.document.kind
+
+    @property
+    def status(self) -> str:
+        """What it is doing or how it ended.
+
+        ``running``, ``paused``, ``waiting`` (for a job of somebody else), ``completed``,
+        ``completed_with_errors``, ``failed`` (stopped; ``apd.resume`` goes on), ``cancelled``,
+        ``interrupted``.
+        """
+        return self._drive.state.status
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, however it did."""
+        return self._drive.ended.is_set()
+
+    @property
+    def parent(self) -> str | None:
+        """The push whose rows this one sends again."""
+        return self._drive.parent
+
+    @property
+    def counts(self) -> pd.Series[int]:
+        """Rows: input, invalid, duplicate, unchanged, pending, in_flight, acknowledged, refused, unknown.
+
+        The first is the sum of all the others, at every moment.
+        """
+        return tables.counts_series(self._drive.state.counts)
+
+    @property
+    def jobs(self) -> pd.DataFrame:
+        """The chunks and their jobs, one row each.
+
+        chunk, job_id, status, rows, completed_rows, bytes, submitted_at, ended_at, attempts.
+        """
+        return tables.jobs_table(self._drive.state.chunks)
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """What the service refused: position, index, id, property, code, message, chunk, job_id, raw.
+
+        ``position`` is the row's place in the input and ``index`` its label (a tuple for a MultiIndex). An
+        error that names no row has neither.
+        """
+        drive = self._drive
+        return tables.errors_table(
+            drive.journal.errors(drive.id), map(kept.from_blob, drive.journal.kept(drive.id))
+        )
+
+    @property
+    def failed(self) -> pd.DataFrame:
+        """The rows of the input that the service refused, under their own column names and index."""
+        return self._drive.document.restore(*kept.kept_of(self._drive.journal, self.id))
+
+    def state(self) -> PushState:
+        """Return the push as it stands: frozen, cheap, and all that a display needs."""
+        return self._drive.state
+
+    def subscribe(self, callback: Callable[[PushState], object]) -> Callable[[], None]:
+        """Call `callback` with the state after each change, on the push's thread; return what ends that."""
+        return self._drive.subscribe(callback)
+
+    def pause(self) -> None:
+        """Submit nothing until ``unpause()``; a job that runs at the service runs on, and is followed."""
+        self._drive.pause()
+
+    def unpause(self) -> None:
+        """Go on after ``pause()``."""
+        self._drive.unpause()
+
+    def cancel(self) -> None:
+        """Submit nothing more, follow the running job to its end, then end as ``cancelled``.
+
+        The service has no way to stop a job that runs. ``apd.resume(push.id)`` sends the rest after all;
+        until then, or until ``apd.clean()``, its records stay in the private spool.
+        """
+        self._drive.cancel()
+
+    def wait(self, timeout: float | None = None) -> Push:
+        """Wait for the end of the push.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most. When they have passed the push goes on, and a warning says so.
+
+        Returns
+        -------
+        Push
+            The push itself.
+
+        Raises
+        ------
+        AnalytexError
+            What stopped the push, in its own class, with ``.push``. Refused rows do not: see
+            ``raise_for_errors``.
+        """
+        try:
+            ended = self._drive.wait(timeout)
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(f"{self._drive.still_running()} push.wait() waits for it again.")
+            raise
+        if not ended:
+            warnings.warn(f"After {timeout:g} s: {self._drive.still_running()}", stacklevel=2)
+        else:
+            self._raise_what_stopped_it()
+        return self
+
+    def _raise_what_stopped_it(self) -> None:
+        error = self._drive.error
+        if error is not None:
+            error.push = self
+            raise error.with_traceback(None)
+
+    def __await__(self) -> Generator[Any, None, Push]:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> Push:
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+
+        def notice(state: PushState) -> None:
+            if state.done:
+                loop.call_soon_threadsafe(ended.set)
+
+        unsubscribe = self.subscribe(notice)
+        try:
+            if not self._drive.state.done:
+                await ended.wait()
+        finally:
+            unsubscribe()
+        # The state shows the end a moment before waiters are let go.
+        return self.wait()
+
+    def raise_for_errors(self) -> Push:
+        """Raise if the push was stopped, or if any of its rows was refused or is unknown.
+
+        Returns
+        -------
+        Push
+            The push itself, if there is nothing to raise for.
+
+        Raises
+        ------
+        PushError
+            If rows were refused or are unknown, with ``.push``.
+        AnalytexError
+            What stopped the push, if anything did.
+        """
+        self._raise_what_stopped_it()
+        counts = self._drive.state.counts
+        parts = [
+            f"{counts[name]:,} {words[0 if counts[name] == 1 else 1]}"
+            for name, words in BAD_ENDS.items()
+            if counts[name]
+        ]
+        if parts:
+            error = PushError(
+                f"Of the {counts['input']:,} rows of push {self.id}, {' and '.join(parts)}. push.errors "
+                "tells why, push.failed has the refused rows, and push.retry() sends them again."
+            )
+            error.push = self
+            raise error
+        return self
+
+    def retry(
+        self,
+        fixed: pd.DataFrame | None = None,
+        unknown: bool = False,
+        *,
+        client: Client | None = None,
+        wait: bool | None = None,
+        progress: bool | None = None,
+    ) -> Push:
+        """Send the refused rows again, as a push of its own.
+
+        Parameters
+        ----------
+        fixed : pandas.DataFrame, optional
+            Those rows mended, found by their ids; else they go as they were.
+        unknown : bool, default False
+            Whether to send the rows again, too, of which nobody knows what became.
+        client : Client, optional
+            Else the one of this push.
+        wait, progress : bool, optional
+            As in ``push_users``.
+
+        Returns
+        -------
+        Push
+            The new push. Its positions and labels are those of the first input.
+
+        Raises
+        ------
+        AnalytexError
+            If this push is still running.
+        """
+        drive = self._drive
+        if not self.done:
+            raise AnalytexError(
+                f"Push {self.id!r} is still {self.status}: its refused rows are not all known. push.wait() first."
+            )
+        client = client or drive.client
+        rows, lines = kept.kept_of(drive.journal, self.id, unknown=unknown)
+
+        def write(spool: Spool) -> PlanDocument:
+            if fixed is None:
+                return kept.as_they_were(drive.document, rows, lines, spool)
+            return replanned(fixed, drive.document, rows, lines, spool)
+
+        again: Push = self.plan.successor(write, client, self.id).push(wait, progress)
+        return again
+
+    def panel(self) -> Any:
+        """Return the live panel of this push, for a notebook."""
+        from analytex_pandas.show.display import panel  # loads ipywidgets
+
+        return panel(self)
+
+    def __repr__(self) -> str:
+        from analytex_pandas.show.text import push_text  # light until used
+
+        return push_text(self)
+
+    def _ipython_display_(self) -> None:
+        from analytex_pandas.show.display import display_push  # light until used
+
+        display_push(self)
+
+    def _repr_mimebundle_(self, **_: Any) -> Any:
+        from analytex_pandas.show.display import push_mimebundle  # light until used
+
+        return push_mimebundle(self)
+
+
+def presented(push: Push, wait: bool | None, progress: bool | None) -> Push:
+    """Show a push as the surroundings suggest, and wait for it where nobody could come back to it."""
+    from analytex_pandas.show.display import in_notebook, show_push  # light until used
+
+    display = show_push(push, progress)
+    if not (not in_notebook() if wait is None else wait):
+        return push
+    try:
+        push.wait()
+    finally:
+        if display is not None:
+            display.finish()
+    return push
+
+
+PUSHES: WeakValueDictionary[Drive, Push] = WeakValueDictionary()
+"""The push that a user holds of what is driven, so that there is only one."""
+
+BAD_ENDS = {
+    "refused": ("was refused", "were refused"),
+    "unknown": (
+        "is unknown (nobody can tell whether it arrived)",
+        "are unknown (nobody can tell whether they arrived)",
+    ),
+}
+"""What to say of one row, and of several."""
