@@ -91,7 +91,7 @@ def connect(api_key: str | None = None, environment: str | None = None, **client
         return connection.connect(api_key, environment, **client_options)
     finally:
         # A traceback that prints local variables would show a key that is in one of them.
-        del api_key
+        del api_key, environment
 
 
 def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:

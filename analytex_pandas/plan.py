@@ -68,10 +68,11 @@ class Plan:
         parent: str | None = None,
     ) -> None:
         self.document = document
-        self._spool = spool
+        self.spool = spool
         self._client = client
         self._memory = memory
         self._parent = parent
+        self.let_go: Callable[[], object] | None = None
         self.taken: list[str] = []  # the push that took the records over; shared with who deletes them
 
     @property
@@ -136,7 +137,7 @@ class Plan:
             return self.document.changes.copy()
         journal = Journal(client.state_directory)
         known = recall(journal, client.account_digest(journal.salt()), self.kind)
-        chunks = (self._spool.read_chunk(size.number) for size in self.document.chunks)
+        chunks = (self.spool.read_chunk(size.number) for size in self.document.chunks)
         return changes_table(compared_lines(chunks, known, self.kind), self.document.columns["property"])
 
     @property
@@ -158,7 +159,7 @@ class Plan:
             if len(found) >= n:
                 break
             self.check_spooled()
-            found += islice(records(lines_of(self._spool.read_chunk(size.number))), n - len(found))
+            found += islice(records(lines_of(self.spool.read_chunk(size.number))), n - len(found))
         return found
 
     def to_ndjson(self, directory: str | Path) -> list[Path]:
@@ -181,7 +182,7 @@ class Plan:
         paths = free_paths(self, directory)
         for path, size in zip(paths, self.document.chunks, strict=True):
             with open(path, "xb", opener=private) as file:  # needs an opener
-                file.write(self._spool.read_chunk(size.number))
+                file.write(self.spool.read_chunk(size.number))
         return paths
 
     def push(self, wait: bool | None = None, progress: bool | None = None) -> Push:
@@ -215,11 +216,13 @@ class Plan:
         # Taken first: else an interrupt in between would have the push's files deleted along with the plan.
         self.taken.append(self.id)
         try:
-            drive = begin(self.document, self._spool, client, parent=self._parent)
+            drive = begin(self.document, self.spool, client, parent=self._parent)
         except BaseException:
             if not Journal(client.state_directory).has(self.id):
                 self.taken.clear()
             raise
+        if self.let_go is not None:
+            self.let_go()  # the journal has the push now
         return presented(Push(drive, self), wait, progress)
 
     def successor(self, write: Callable[[Spool], PlanDocument], client: Client, parent: str) -> Plan:
@@ -342,7 +345,7 @@ def spooled(
         spool.delete()
         drop(owner)
         raise
-    weakref.finalize(made, drop_unpushed, spool, owner, made.taken)
+    made.let_go = weakref.finalize(made, drop_unpushed, spool, owner, made.taken)
     return made
 
 

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING, Self
 
-from analytex_pandas.connection import DEFAULT
+from analytex_pandas import connection
 from analytex_pandas.sandbox_server.sandbox import Sandbox as Service
 from analytex_pandas.service.client import Client
 
@@ -34,13 +34,13 @@ class Sandbox(Service):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self._connected_before = list(DEFAULT)
-        DEFAULT[:] = [self.client]
+        self._connected_before = list(connection.DEFAULT)
+        connection.DEFAULT[:] = [self.client]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if [self.client] == DEFAULT:
-            DEFAULT[:] = self._connected_before
+        if [self.client] == connection.DEFAULT:
+            connection.DEFAULT[:] = self._connected_before
         super().__exit__(kind, error, trace)

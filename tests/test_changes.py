@@ -436,5 +436,7 @@ def test_another_push_before_an_answer_that_came_late(
 def test_what_a_rebound_push_had_in_flight_stays_doubtful(killed: Any) -> None:
     """A push that goes on under another account may have changed the first."""
     with apd.sandbox(rows_per_minute=FAST) as other:
-        apd.resume(apd.pushes()["id"][0], client=other.client, rebind=True, wait=True, progress=False)
+        client = apd.Client(other.api_key, other.url, state_directory=killed.client.state_directory)
+        push_id = apd.pushes(client=client)["id"][0]
+        apd.resume(push_id, client=client, rebind=True, wait=True, progress=False)
     assert {"u2", "u3"} <= set(to_send(killed, OLD))

@@ -163,9 +163,14 @@ class Spool:
 def sync(path: Path) -> None:
     """Wait until a file, or the names in a directory, are on the disk."""
     is_directory = path.is_dir()
-    if is_directory and os.name == "nt":
-        return  # Windows opens no directory, and syncs no file through a descriptor that only reads
-    descriptor = os.open(path, os.O_RDONLY if is_directory else os.O_RDWR)
+    try:
+        descriptor = os.open(
+            path, os.O_RDONLY if is_directory else os.O_RDWR
+        )  # Windows syncs no file that is only read
+    except PermissionError:
+        if is_directory:
+            return  # Windows opens none
+        raise
     try:
         os.fsync(descriptor)
     finally:

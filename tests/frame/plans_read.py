@@ -34,7 +34,7 @@ def plan_of(data: Any, kind: str = "users", **options: Any) -> Plan:
 
 def lines_of(plan: Plan) -> list[str]:
     """Return the lines that a push would send, as text, strictly decoded."""
-    data = b"".join(plan.store.read_chunk(number) for number in plan.chunks["chunk"])
+    data = b"".join(plan.spool.read_chunk(number) for number in plan.chunks["chunk"])
     assert data == b"" or data.endswith(b"\n")
     return data.decode("utf-8").split("\n")[:-1]
 
@@ -44,7 +44,7 @@ def positions_of(plan: Plan) -> list[int]:
     return [
         position
         for number in plan.chunks["chunk"]
-        for position in plan.store.rows(number)["position"].to_pylist()
+        for position in plan.spool.rows(number)["position"].to_pylist()
     ]
 
 

@@ -101,13 +101,13 @@ def test_cancel_asks_once(panel: Callable[..., Any]) -> None:
     made, work = panel()
     controls = made.controls
     controls.cancel.click()
-    assert not work.board.cancelled
+    assert not work.drive.cancelled
     assert "apd.resume" in controls.question.value
     controls.keep.click()
-    assert not work.board.cancelled
+    assert not work.drive.cancelled
     controls.cancel.click()
     controls.confirm.click()
-    assert work.board.cancelled
+    assert work.drive.cancelled
     assert controls.cancel.disabled
 
 
@@ -221,7 +221,7 @@ def test_what_a_click_cannot_do_is_said_in_the_panel(pushed: Callable[..., Push]
     """A traceback of a button's callback goes to a log that nobody reads."""
     push = refused_push(pushed)
     made = PushPanel(push).start()
-    kept = next(apd.settings.state_directory().glob("*.sqlite3"))
+    kept = next(made.push.plan.spool.directory.parents[1].glob("*.sqlite3"))
     kept.write_bytes(b"<b>no journal</b>" * 1_000)
     made.controls.retry.click()
     assert 'role="alert"' in made.controls.notice.value

@@ -1,0 +1,90 @@
+"""A journal belongs to the client whose account it is of; a plan's records go with who pushes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+import analytex_pandas as apd
+from analytex_pandas import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FRAME = pd.DataFrame({"user_id": ["a", "b", "c"], "plan": ["free", "bad", "pro"]}, index=[7, 8, 9])
+REFUSED = {"b": ("e1", "plan", "no such plan")}
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_connected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever ran before may have connected."""
+    monkeypatch.setattr(connection, "DEFAULT", [])
+
+
+@pytest.fixture
+def account() -> Iterator[Any]:
+    """A service that stands for the real one: its client keeps its state where the user's are."""
+    with apd.sandbox(rows_per_minute=float("inf"), refuse=REFUSED) as service:
+        service.real = apd.Client(service.api_key, service.url)
+        connection.DEFAULT[:] = []
+        yield service
+
+
+def test_a_push_to_the_real_account_is_the_users_whatever_sandbox_is_open(
+    account: Any, state_directory: Path
+) -> None:
+    """It was once written down in the sandbox's temporary directory, and lost with the kernel."""
+    with apd.sandbox(rows_per_minute=float("inf")) as sandbox:
+        rehearsed = apd.push_users(FRAME, progress=False, wait=True)
+        real = apd.push_users(FRAME, client=account.real, progress=False, wait=True)
+        assert apd.pushes()["id"].tolist() == [rehearsed.id]
+        assert apd.jobs()["push"].tolist() == [rehearsed.id]
+    assert account.real.state_directory == state_directory
+    assert (state_directory / "journal.sqlite3").exists()
+    assert apd.pushes()["id"].tolist() == apd.pushes(client=account.real)["id"].tolist() == [real.id]
+    assert sandbox.client.state_directory != state_directory
+    assert sandbox.users["user_id"].tolist() == ["a", "b", "c"]
+
+
+def test_a_sandbox_is_the_connected_one_within_its_block_only(account: Any) -> None:
+    """And what was connected before is so again, also when another was connected within."""
+    connection.DEFAULT[:] = [account.real]
+    with apd.sandbox() as sandbox:
+        assert connection.default_client() is sandbox.client
+    assert connection.default_client() is account.real
+    with apd.sandbox() as sandbox:
+        other = apd.connect(sandbox.api_key, sandbox.url)
+    assert connection.default_client() is other
+
+
+def test_a_plan_lies_with_who_is_connected_and_moves_to_who_pushes_it(
+    account: Any, state_directory: Path, tmp_path: Path
+) -> None:
+    """Its records are never in two places, and a new process finds the push where the client's journal is."""
+    plan = apd.plan_users(FRAME)
+    assert plan.spool.directory.is_relative_to(state_directory)
+    connection.DEFAULT[:] = [apd.Client(account.api_key, account.url, state_directory=tmp_path / "other")]
+    push = plan.push(wait=True, progress=False)
+    assert push.counts["acknowledged"] == 2
+    assert not list((state_directory / "spool").iterdir())
+    assert apd.pushes()["id"].tolist() == [push.id]
+    assert not (state_directory / "journal.sqlite3").exists()
+
+
+def test_retry_sends_the_refused_rows_as_they_are_mended(account: Any) -> None:
+    """Found by their ids, at their first positions and labels; what else is in the frame stays."""
+    push = apd.push_users(FRAME, client=account.real, progress=False, wait=True)
+    assert push.errors[["position", "index", "id"]].to_numpy().tolist() == [[1, 8, "b"]]
+    account.client  # noqa: B018  # made, and not used: it has another journal
+    mended = pd.DataFrame({"user_id": ["c", "b"], "plan": ["never", "team"]})
+    again = push.retry(mended, wait=True, progress=False)
+    assert again.parent == push.id
+    assert again.failed.to_dict("index") == {8: {"user_id": "b", "plan": "team"}}
+    assert again.errors[["position", "index", "id"]].to_numpy().tolist() == [[1, 8, "b"]]
+    with pytest.raises(apd.ValidationError, match="None of the ids"):
+        push.retry(mended.head(1))
+    with pytest.raises(apd.ValidationError, match="cannot be sent"):
+        push.retry(mended.assign(plan=[1.0, float("inf")]))
