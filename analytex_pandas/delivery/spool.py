@@ -164,9 +164,8 @@ def sync(path: Path) -> None:
     """Wait until a file, or the names in a directory, are on the disk."""
     is_directory = path.is_dir()
     try:
-        descriptor = os.open(
-            path, os.O_RDONLY if is_directory else os.O_RDWR
-        )  # Windows syncs no file that is only read
+        # Windows syncs no file that is only read.
+        descriptor = os.open(path, os.O_RDONLY if is_directory else os.O_RDWR)
     except PermissionError:
         if is_directory:
             return  # Windows opens none

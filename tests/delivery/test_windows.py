@@ -1,4 +1,4 @@
-"""State on disk works as Windows has it: no directory opened, no open file deleted, nothing synced that only is read."""
+"""State on disk works as Windows has it: it opens no directory, deletes no open file, syncs nothing that is only read."""
 
 from __future__ import annotations
 
