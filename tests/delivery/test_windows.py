@@ -1,4 +1,4 @@
-"""State on disk works as Windows has it: it opens no directory, deletes no open file, syncs nothing that is only read."""
+"""State on disk works as Windows has it: opens no directory, deletes no open file, syncs nothing that is only read."""
 
 from __future__ import annotations
 
