@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.delivery.journal import Journal
-from analytex_pandas.errors import AnalytexError, ServerError, TransportError
+from analytex_pandas.errors import AnalytexError, ServerError, TransportError, typed_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from analytex_pandas.service.client import Client
     from analytex_pandas.service.wire import Job as WireJob
@@ -21,26 +21,31 @@ LONGEST_PAUSE: Final = 15.0
 """Seconds between two looks at a job that is waited for."""
 LOOKS_IN_VAIN: Final = 10
 """Looks in a row that may fail before ``wait`` gives up."""
-TEXT_KEYS: Final = ("job_id", "status", "type", "filename")
-NUMBER_KEYS: Final = ("file_size", "total_rows", "completed_rows")
-TIME_KEYS: Final = ("start_time", "end_time", "submitted_at")
+MOMENT: Final = "datetime64[us, UTC]"
+JOB_COLUMNS: Final = {
+    **dict.fromkeys(("job_id", "status", "type", "filename"), "object"),
+    **dict.fromkeys(("file_size", "total_rows", "completed_rows"), "Int64"),
+    "errors": "int64",
+    **dict.fromkeys(("start_time", "end_time", "submitted_at"), MOMENT),
+    "push": "object",
+    "chunk": "Int64",
+}
+ERROR_COLUMNS: Final = {
+    "row": "Int64",
+    **dict.fromkeys(("id", "property", "code", "message", "raw"), "object"),
+}
 
 
 def jobs_frame(client: Client) -> pd.DataFrame:
     """Return the account's jobs; see :func:`analytex_pandas.jobs`."""
     found = client.jobs()
     own = own_pushes(client, [job.job_id for job in found])
-    columns: dict[str, pd.Series[Any]] = {}
-    for key in TEXT_KEYS:
-        columns[key] = pd.Series([getattr(job, key) for job in found], dtype=object)
-    for key in NUMBER_KEYS:
-        columns[key] = pd.Series([getattr(job, key) for job in found], dtype="Int64")
-    columns["errors"] = pd.Series([len(job.errors) for job in found], dtype="int64")
-    for key in TIME_KEYS:
-        columns[key] = pd.Series([getattr(job, key) for job in found], dtype="datetime64[us, UTC]")
-    columns["push"] = pd.Series([own.get(job.job_id, (None, None))[0] for job in found], dtype=object)
-    columns["chunk"] = pd.Series([own.get(job.job_id, (None, None))[1] for job in found], dtype="Int64")
-    return pd.DataFrame(columns)
+    rows = []
+    for job in found:
+        push, chunk = own.get(job.job_id, (None, None))
+        more = {"errors": len(job.errors), "push": push, "chunk": chunk}
+        rows.append({name: getattr(job, name) for name in JOB_COLUMNS.keys() - more.keys()} | more)
+    return typed_table(JOB_COLUMNS, rows)
 
 
 def own_pushes(client: Client, job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
@@ -76,16 +81,13 @@ class Job:
     @property
     def errors(self) -> pd.DataFrame:
         """What the job reports of its rows: row (as the service counts), id, property, code, message, raw."""
-        found = self.look().errors
-        return pd.DataFrame(
-            {
-                "row": pd.Series([error.place for error in found], dtype="Int64"),
-                "id": pd.Series([error.id for error in found], dtype=object),
-                "property": pd.Series([error.property for error in found], dtype=object),
-                "code": pd.Series([error.code for error in found], dtype=object),
-                "message": pd.Series([error.message for error in found], dtype=object),
-                "raw": pd.Series([error.raw for error in found], dtype=object),
-            }
+        names = ERROR_COLUMNS.keys() - {"row"}
+        return typed_table(
+            ERROR_COLUMNS,
+            [
+                {"row": error.place} | {name: getattr(error, name) for name in names}
+                for error in self.look().errors
+            ],
         )
 
     def look(self) -> WireJob:

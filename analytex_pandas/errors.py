@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 LINE = 200
 """Characters of a foreign value that a message repeats."""
@@ -44,9 +44,16 @@ INVALID_COLUMNS = {
 }
 
 
+def typed_table(dtypes: Mapping[str, str], rows: Sequence[Mapping[str, Any]] = ()) -> pd.DataFrame:
+    """Return rows as a DataFrame of these columns and dtypes, also where there are none."""
+    return pd.DataFrame(
+        {name: pd.Series([row[name] for row in rows], dtype=dtype) for name, dtype in dtypes.items()}
+    )
+
+
 def empty_report() -> pd.DataFrame:
-    """Return an empty report of invalid rows, with its documented columns and dtypes."""
-    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in INVALID_COLUMNS.items()})
+    """Return an empty report of invalid rows."""
+    return typed_table(INVALID_COLUMNS)
 
 
 class AnalytexError(Exception):

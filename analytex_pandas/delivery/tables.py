@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from analytex_pandas.delivery.state import COUNTS, counted
+from analytex_pandas.errors import typed_table
 from analytex_pandas.frame.labels import POSITION, labels
 
 if TYPE_CHECKING:
@@ -53,13 +54,6 @@ PUSH_COLUMNS: Final = {
 }
 
 
-def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return rows as a DataFrame of these columns and dtypes."""
-    return pd.DataFrame(
-        {name: pd.Series([row[name] for row in rows], dtype=dtype) for name, dtype in columns.items()}
-    )
-
-
 def counts_series(counts: Mapping[str, int]) -> pd.Series[int]:
     """Return the counts of a push as a Series."""
     return pd.Series({name: counts[name] for name in COUNTS}, dtype="int64", name="rows")
@@ -67,7 +61,7 @@ def counts_series(counts: Mapping[str, int]) -> pd.Series[int]:
 
 def jobs_table(chunks: Iterable[ChunkState]) -> pd.DataFrame:
     """Return the chunks of a push and their jobs, a row each."""
-    return table(
+    return typed_table(
         JOB_COLUMNS,
         [
             {
@@ -86,7 +80,7 @@ def errors_table(errors: Sequence[ErrorRecord], kept: Iterable[pa.Table]) -> pd.
         for rows in kept:
             positions = rows[POSITION].to_numpy().tolist()
             label_of.update(zip(positions, labels(rows), strict=True))
-    return table(
+    return typed_table(
         ERROR_COLUMNS,
         [
             {
@@ -100,7 +94,7 @@ def errors_table(errors: Sequence[ErrorRecord], kept: Iterable[pa.Table]) -> pd.
 
 def pushes_table(found: Iterable[tuple[PushRecord, str, Sequence[ChunkState]]]) -> pd.DataFrame:
     """Return pushes with their present status, a row each."""
-    return table(
+    return typed_table(
         PUSH_COLUMNS,
         [
             {

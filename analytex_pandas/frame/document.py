@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analytex_pandas.errors import INVALID_COLUMNS
+from analytex_pandas.errors import INVALID_COLUMNS, typed_table
 from analytex_pandas.frame.columns import json_type_of
 from analytex_pandas.frame.fingerprints import COMPANY
 from analytex_pandas.frame.labels import Escaped, index_of, printable, restored_index, tag, untag
@@ -47,7 +47,7 @@ ID_ROLES = ("user_id", "company_id")
 
 def no_changes() -> pd.DataFrame:
     """Return ``Plan.changes`` of a plan that was compared with nothing."""
-    return typed_table([], CHANGE_DTYPES)
+    return typed_table(CHANGE_DTYPES)
 
 
 @dataclass(frozen=True)
@@ -117,12 +117,12 @@ class PlanDocument:
             options=Options.from_document(document["options"]),
             counts=document["counts"],
             chunks=tuple(ChunkSize(**size) for size in document["chunks"]),
-            columns=typed_table(document["columns"], COLUMN_DTYPES),
-            invalid=typed_table(document["invalid"], INVALID_COLUMNS),
+            columns=untagged(COLUMN_DTYPES, document["columns"]),
+            invalid=untagged(INVALID_COLUMNS, document["invalid"]),
             index_names=untag(document["index_names"]),
             id_columns={role: untag(label) for role, label in document["id_columns"].items()},
             blocked=document["blocked"],
-            changes=typed_table(document["changes"], CHANGE_DTYPES),
+            changes=untagged(CHANGE_DTYPES, document["changes"]),
         )
 
     def restore(self, rows: pa.Table, lines: Sequence[bytes]) -> pd.DataFrame:
@@ -207,11 +207,9 @@ def table_document(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): tag(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def typed_table(rows: Sequence[Mapping[str, Any]], dtypes: Mapping[str, str]) -> pd.DataFrame:
-    """Return rows as a DataFrame of the given columns and dtypes, also when there are none."""
-    return pd.DataFrame(
-        {name: pd.Series([untag(row[name]) for row in rows], dtype=dtype) for name, dtype in dtypes.items()}
-    )
+def untagged(dtypes: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the DataFrame that ``table_document`` was given."""
+    return typed_table(dtypes, [{name: untag(value) for name, value in row.items()} for row in rows])
 
 
 def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options) -> PlanDocument:
@@ -262,13 +260,8 @@ def columns_table(draft: Draft, id_name: str) -> pd.DataFrame:
         rows.append(
             (origin.label, name, origin.dtype, json_type, traits.missing, example(traits, json_type), note)
         )
-    names = list(COLUMN_DTYPES)
-    return pd.DataFrame(
-        {
-            name: pd.Series([printable(row[at]) for row in rows], dtype=COLUMN_DTYPES[name])
-            for at, name in enumerate(names)
-        }
-    )
+    shown = [dict(zip(COLUMN_DTYPES, map(printable, row), strict=True)) for row in rows]
+    return typed_table(COLUMN_DTYPES, shown)
 
 
 def changes_table(tallies: Mapping[str, Tally], names: Iterable[str]) -> pd.DataFrame:
@@ -276,7 +269,7 @@ def changes_table(tallies: Mapping[str, Tally], names: Iterable[str]) -> pd.Data
     rows = [("company_id", tallies[COMPANY])] if COMPANY in tallies else []
     rows += [(name, tallies[name]) for name in names if name in tallies]
     lines = ((name, tally.new, tally.changed, tally.unchanged) for name, tally in rows)
-    return typed_table([dict(zip(CHANGE_DTYPES, line, strict=True)) for line in lines], CHANGE_DTYPES)
+    return typed_table(CHANGE_DTYPES, [dict(zip(CHANGE_DTYPES, line, strict=True)) for line in lines])
 
 
 def id_row(origin: Field, name: str, traits: Traits, more: str = "") -> tuple[Any, ...]:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from analytex_pandas.delivery.spool import Spool
-from analytex_pandas.errors import empty_report
-from analytex_pandas.frame.document import COLUMN_DTYPES, PlanDocument, typed_table
+from analytex_pandas.errors import empty_report, typed_table
+from analytex_pandas.frame.document import COLUMN_DTYPES, PlanDocument
 from analytex_pandas.frame.labels import index_arrays, rows_table
 from analytex_pandas.frame.ndjson import ChunkSize
 from analytex_pandas.frame.options import Options
@@ -60,6 +60,7 @@ def make_plan(
         counts={"input": total, "invalid": skipped, "duplicate": 0, "unchanged": 0, "to_send": rows},
         chunks=tuple(chunks),
         columns=typed_table(
+            COLUMN_DTYPES,
             [
                 {
                     "column": id_key,
@@ -80,7 +81,6 @@ def make_plan(
                     "note": "",
                 },
             ],
-            COLUMN_DTYPES,
         ),
         invalid=empty_report(),
         index_names=tuple(index.names),
