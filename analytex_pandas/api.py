@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pandas as pd
 
 from analytex_pandas import connection, plan, settings
-from analytex_pandas.delivery import changes, opening
-from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.delivery import memory, opening
 from analytex_pandas.errors import ValidationError
 from analytex_pandas.frame.options import CommonOptions, CompanyOptions, UserOptions
 from analytex_pandas.push import presented
@@ -368,10 +367,7 @@ def forget(kind: Kind | None = None, *, client: Client | None = None) -> None:
     if kind is not None and kind not in get_args(Kind):
         raise ValidationError(f"kind={kind!r}: 'users' or 'companies' is needed, or None for both.")
     client = client or connection.default_client()
-    journal = Journal(client.state_directory)
-    if journal.exists():
-        account = client.account_digest(journal.salt())
-        changes.forget(journal, account, get_args(Kind) if kind is None else [kind])
+    memory.forget(client, get_args(Kind) if kind is None else [kind])
 
 
 def clean(push_id: str | None = None, *, before: Any = None, client: Client | None = None) -> list[str]:

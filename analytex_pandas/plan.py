@@ -11,9 +11,9 @@ import pandas as pd
 from analytex_pandas import settings
 from analytex_pandas.connection import checked_client, connected, default_client, state_directory
 from analytex_pandas.delivery import opening
-from analytex_pandas.delivery.changes import compared_lines, recall
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, drop, plan_lock
+from analytex_pandas.delivery.memory import compared_lines, recall
 from analytex_pandas.delivery.opening import begin, pushed_already, sweep
 from analytex_pandas.delivery.spool import Spool, new_id, private, spool_of
 from analytex_pandas.errors import AnalytexError, ValidationError
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from filelock import FileLock
 
-    from analytex_pandas.delivery.changes import Recall
     from analytex_pandas.frame.document import PlanDocument
+    from analytex_pandas.frame.memory import Memory
     from analytex_pandas.frame.options import Options
     from analytex_pandas.planning import Watched
     from analytex_pandas.service.client import Client
@@ -64,7 +64,7 @@ class Plan:
         spool: Spool,
         client: Client | None = None,
         *,
-        memory: Recall | None = None,
+        memory: Memory | None = None,
         parent: str | None = None,
     ) -> None:
         self.document = document
@@ -330,7 +330,7 @@ def spooled(
     write: Callable[[Spool], PlanDocument],
     client: Client | None,
     *,
-    memory: Recall | None = None,
+    memory: Memory | None = None,
     parent: str | None = None,
 ) -> Plan:
     """Return a plan whose records `write` puts into a spool, in the client's state directory until it is dropped."""
@@ -377,7 +377,7 @@ def watching(progress: bool | None) -> Watched | None:
     return watched
 
 
-def compared_with(kind: Kind, options: Options, client: Client | None) -> tuple[Client | None, Recall | None]:
+def compared_with(kind: Kind, options: Options, client: Client | None) -> tuple[Client | None, Memory | None]:
     """Return the client of a plan, and what its account has acknowledged where that matters to a plan.
 
     The account has to be known where only what changed is sent, and for ``strict``; else what is remembered of the
@@ -395,7 +395,7 @@ def compared_with(kind: Kind, options: Options, client: Client | None) -> tuple[
     return client, recall(journal, account, kind, types_only=not options.only_changed)
 
 
-def check_current(client: Client, compared: Recall, kind: Kind) -> None:
+def check_current(client: Client, compared: Memory, kind: Kind) -> None:
     """Raise AnalytexError where what a plan was compared with is not any more what the account has."""
     now = recall(Journal(client.state_directory), compared.account, kind, types_only=True)
     if now.revision != compared.revision:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from analytex_pandas.delivery.spool import Spool
     from analytex_pandas.frame.columns import RawBatch
     from analytex_pandas.frame.document import PlanDocument
-    from analytex_pandas.frame.fingerprints import Memory
+    from analytex_pandas.frame.memory import Memory
     from analytex_pandas.frame.ndjson import ChunkSize
     from analytex_pandas.frame.options import Options
     from analytex_pandas.frame.sources import Source

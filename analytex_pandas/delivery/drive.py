@@ -9,6 +9,7 @@ import random
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.lookup import Manners
 from analytex_pandas.delivery.pacing import Clock, Pace, backoff, heals, is_redirect, told_to_wait
 from analytex_pandas.delivery.spool import spool_of
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from analytex_pandas.delivery.journal import Journal
     from analytex_pandas.delivery.pacing import Watch
-    from analytex_pandas.delivery.settling import Observer
     from analytex_pandas.delivery.state import ChunkState, PushState
     from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.service.client import Client
@@ -67,7 +67,6 @@ class Drive:
         forgiven: tuple[int, int] = (0, 0),
         clock: Clock | None = None,
         lock: FileLock | None = None,
-        observer: Observer | None = None,
     ) -> None:
         self.document = document
         self.id = document.id
@@ -77,7 +76,6 @@ class Drive:
         self.parent = parent
         self.forgiven_refused, self.forgiven_answered = forgiven
         self.clock = clock or Clock()
-        self.observer = observer
         self.spool = spool_of(journal.directory, document.id)
         self.lock = lock
         """Held while it is driven."""
@@ -101,6 +99,7 @@ class Drive:
         """The last list of the account's jobs, until the next submit makes it old."""
         self.ahead: Listing | None = None
         """The reading of the list for the next submit, as far as it has come."""
+        self._digests: dict[int, tuple[bytes, str]] = {}
         self.blind = 0
         """Waits in a row for a job that nobody can be asked about."""
         self.listed = Manners()
@@ -179,6 +178,13 @@ class Drive:
 
     def chunk(self, number: int) -> ChunkState:
         return self.state.chunk(number)
+
+    def digests(self, number: int) -> tuple[bytes, str]:
+        """Return the digests of a chunk that is next to be sent; they may be asked for before their time."""
+        if number not in self._digests:
+            lines = self.spool.lines(number)
+            self._digests = {number: memory.digested(lines, self.document.kind, self.journal.salt())}
+        return self._digests[number]
 
     def file_name(self, number: int) -> str:
         """Return the name under which a chunk is uploaded."""

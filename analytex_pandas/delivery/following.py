@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.delivery.drive import PATIENCE_WITH_A_JOB, Setback, in_brief, logger
@@ -131,6 +132,8 @@ def look_ahead(drive: Drive, number: int) -> float:
         return 0.0 if told_to_wait(error) is None else backoff(1, error, drive.chance)
     drive.ahead = None
     drive.learn(drive.looked)
+    with contextlib.suppress(OSError):  # said when the chunk is to be sent
+        drive.digests(number + 1)
     return 0.0
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FILE_NAME: Final = "journal.sqlite3"
 APPLICATION_ID: Final = 0x41504450
 """Marks the file as one of ours; ASCII for APDP."""
-VERSION: Final = 1
+VERSION: Final = 2
 BUSY_TIMEOUT: Final = 60.0
 """Seconds to wait for another process to finish its transaction."""
 SALT_BYTES: Final = 32
@@ -66,7 +66,6 @@ CREATE TABLE chunk (
     refused INTEGER NOT NULL DEFAULT 0,
     unknown INTEGER NOT NULL DEFAULT 0,
     known_jobs TEXT,                   -- ids of all jobs listed before its submit, JSON; while in doubt
-    mark INTEGER,                      -- the newest layer, below, when it was last about to be sent
     submitted_at REAL,
     ended_at REAL,
     PRIMARY KEY (push, number)
@@ -93,22 +92,27 @@ CREATE TABLE kept (                    -- rows that were refused or are unknown,
     PRIMARY KEY (push, chunk),
     FOREIGN KEY (push, chunk) REFERENCES chunk (push, number) ON DELETE CASCADE
 );
-CREATE TABLE memory (                  -- what an account has acknowledged; see changes.py
+CREATE TABLE memory (                  -- what an account has acknowledged; see memory.py
     account TEXT NOT NULL,
     kind TEXT NOT NULL,
-    revision INTEGER NOT NULL,         -- grows with whatever is sent, acknowledged or forgotten
+    revision INTEGER NOT NULL,         -- grows with whatever is sent, answered or forgotten
     base TEXT,                         -- the folder of its older part
-    laid INTEGER NOT NULL DEFAULT 0,   -- the newest layer that is no layer any more: in the base, or forgotten
+    folded INTEGER NOT NULL DEFAULT 0, -- the revision up to which all answers are in the base
     PRIMARY KEY (account, kind)
 ) WITHOUT ROWID;
-CREATE TABLE layer (                   -- its newer part: digests of the cells of a chunk, as Arrow IPC
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
+CREATE TABLE sent (                    -- its newer part: digests of the cells of each chunk that was sent
     account TEXT NOT NULL,
     kind TEXT NOT NULL,
-    bytes INTEGER NOT NULL,
-    digests BLOB NOT NULL
+    push TEXT NOT NULL,
+    chunk INTEGER NOT NULL,
+    sent INTEGER NOT NULL,             -- the revision when it was about to be sent
+    answered INTEGER,                  -- the revision when it was answered for
+    fates BLOB,                        -- what became of each row, a byte a row
+    types TEXT NOT NULL,               -- JSON type of each property
+    digests BLOB NOT NULL,             -- Arrow IPC, a row a line
+    PRIMARY KEY (account, push, chunk)
 );
-CREATE INDEX layer_by_account ON layer (account, kind, number, bytes);
+CREATE INDEX sent_by_account ON sent (account, kind);
 CREATE TABLE property (                -- the JSON type a property was last acknowledged with
     account TEXT NOT NULL,
     kind TEXT NOT NULL,
@@ -320,12 +324,6 @@ class Journal:
             json.dumps(list(job_ids)),
         )
         return {job_id: (push, number) for job_id, push, number in found}
-
-    def remove(self, push_id: str, also: Callable[[sqlite3.Connection], object]) -> None:
-        """Forget a push and all that belongs to it; `also` writes in the same transaction."""
-        with self.writing() as connection:
-            also(connection)
-            connection.execute("DELETE FROM push WHERE id = ?", [push_id])
 
     def rows(self, query: str, *values: object) -> list[Any]:
         with self.reading() as connection:

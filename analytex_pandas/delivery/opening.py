@@ -6,8 +6,7 @@ import contextlib
 import shutil
 from typing import TYPE_CHECKING
 
-from analytex_pandas.delivery import changes
-from analytex_pandas.delivery.changes import Remembrance
+from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free, plan_lock
@@ -118,13 +117,12 @@ def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: 
             return drive
         if record.account != account:
             check_rebind(record, client, rebind=rebind)
-            left = changes.doubted(journal, push_id)
             with journal.writing() as connection:
+                memory.give_up(connection, push_id)
                 connection.execute(
                     "UPDATE push SET account = ?, base_url = ? WHERE id = ?",
                     [account, client.base_url, push_id],
                 )
-                changes.keep_doubt(connection, left)
         if record.status == "failed" and record.error_class == PushError.__name__:
             counts = counted(record.counts, journal.chunks(push_id))
             answered = counts["refused"] + counts["acknowledged"] + counts["unknown"]
@@ -166,7 +164,6 @@ def driven(journal: Journal, document: PlanDocument, client: Client, clock: Cloc
         forgiven=(record.forgiven_refused, record.forgiven_answered),
         clock=clock,
         lock=lock,
-        observer=Remembrance(journal),
     )
     start(drive)
     return drive
@@ -286,10 +283,11 @@ def clean(push_id: str | None, before: dt.datetime | None, state_directory: Path
         ]
     for record in chosen:
         with locked(journal, record.id) as lock:
-            left = changes.doubted(journal, record.id)
             # The files first: a spool without its journal entry would never be found again.
             spool_of(journal.directory, record.id).delete()
-            journal.remove(record.id, lambda connection, left=left: changes.keep_doubt(connection, left))  # type: ignore[misc]
+            with journal.writing() as connection:
+                memory.give_up(connection, record.id)
+                connection.execute("DELETE FROM push WHERE id = ?", [record.id])
             drop(lock)
     return [record.id for record in chosen]
 

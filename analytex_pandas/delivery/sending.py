@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.drive import PATIENCE_WITH_A_JOB, Setback
 from analytex_pandas.delivery.lookup import Finding, Sent, by_name, candidates, in_the_way, look
 from analytex_pandas.delivery.pacing import Pace, Watch, backoff, heals, may_have_arrived
-from analytex_pandas.delivery.settling import ChunkContent, SendingChunk
 from analytex_pandas.delivery.state import running_status
 from analytex_pandas.errors import AnalytexError, AuthenticationError, ConflictError
 
@@ -140,11 +140,15 @@ class Sending:
         chunk = drive.chunk(self.number)
         known = None if drive.looked is None else frozenset(job.job_id for job in drive.looked)
         drive.looked = None
-        observer, content = drive.observer, ChunkContent(drive, self.number)
-        told = SendingChunk(drive.id, drive.account, drive.document.kind, self.number, content)
+        try:
+            digests = drive.digests(self.number)
+        except OSError as error:
+            raise self.unreadable(error) from error
         drive.record(
             self.number,
-            None if observer is None else lambda connection: observer.sending(connection, told),
+            lambda it: memory.forget_cells(
+                it, drive.account, drive.document.kind, (drive.id, self.number), digests
+            ),
             status="submitting",
             attempts=chunk.attempts + 1,
             known_jobs=known,
@@ -177,10 +181,13 @@ class Sending:
             )
         except OSError as error:
             self.not_sent()
-            raise AnalytexError(
-                f"{self.label.capitalize()} cannot be read from the spool: {error}. It was not sent. Put the file back "
-                f"and call apd.resume({drive.id!r}), or push those rows anew."
-            ) from error
+            raise self.unreadable(error) from error
+
+    def unreadable(self, error: OSError) -> AnalytexError:
+        return AnalytexError(
+            f"{self.label.capitalize()} cannot be read from the spool: {error}. It was not sent. Put the file back "
+            f"and call apd.resume({self.drive.id!r}), or push those rows anew."
+        )
 
     def accept(self, job: Job) -> Job:
         """Write down the job that the chunk became."""
@@ -198,7 +205,14 @@ class Sending:
     def not_sent(self, *, attempts: int | None = None, status: str = "pending") -> None:
         """Write down that the chunk surely is not at the service."""
         attempts = self.drive.chunk(self.number).attempts if attempts is None else attempts
-        self.drive.record(self.number, status=status, attempts=attempts, known_jobs=None, submitted_at=None)
+        self.drive.record(
+            self.number,
+            lambda it: memory.not_sent(it, (self.drive.id, self.number)),
+            status=status,
+            attempts=attempts,
+            known_jobs=None,
+            submitted_at=None,
+        )
 
     def look_before(self) -> list[Job]:
         """Return the jobs that are there before a submit; none when the list cannot be read."""

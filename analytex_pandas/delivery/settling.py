@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
+from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.journal import ErrorRecord, add_answers
 from analytex_pandas.delivery.kept import kept_rows, to_blob
 from analytex_pandas.delivery.report import Verdict, all_unknown, judge
@@ -20,58 +20,8 @@ if TYPE_CHECKING:
     from analytex_pandas.delivery.drive import Drive
     from analytex_pandas.delivery.state import ChunkState
     from analytex_pandas.service.wire import Job
-    from analytex_pandas.settings import Kind
 
 ID_KEYS: Final = {"users": "user_id", "companies": "company_id"}
-
-
-@dataclass(frozen=True)
-class SettledChunk:
-    """A chunk of which every row is answered for, as an observer gets it.
-
-    Attributes
-    ----------
-    push_id, account, kind, number
-        Which chunk it is; `account` is the salted digest that the journal knows the account by.
-    content : ChunkContent
-        Its lines, read when they are asked for.
-    verdict : Verdict
-        What became of them. A line that is neither refused nor doubtful was acknowledged.
-    """
-
-    push_id: str
-    account: str
-    kind: Kind
-    number: int
-    content: ChunkContent
-    verdict: Verdict
-
-
-class Observer(Protocol):
-    """Whoever remembers what the account has acknowledged; it writes in the push's own transactions."""
-
-    def sending(self, connection: sqlite3.Connection, chunk: SendingChunk, /) -> None:
-        """Heed a chunk that is about to be sent; called within the transaction that writes the intent down.
-
-        A chunk that is sent again is announced again.
-        """
-
-    def accepted(self, chunk: SendingChunk, /) -> None:
-        """Make ready while a chunk's job runs; called outside of any transaction, once a driver."""
-
-    def settled(self, connection: sqlite3.Connection, chunk: SettledChunk, /) -> None:
-        """Heed a chunk that is answered for; called within the transaction that settles it, once a chunk."""
-
-
-@dataclass(frozen=True)
-class SendingChunk:
-    """A chunk that is about to be sent, as an observer gets it."""
-
-    push_id: str
-    account: str
-    kind: Kind
-    number: int
-    content: ChunkContent
 
 
 class ChunkContent:
@@ -133,13 +83,10 @@ def settle(drive: Drive, number: int, job: Job | None) -> ChunkState:
     if verdict.refused or verdict.doubtful:
         kept = to_blob(kept_rows(content.rows, content.lines, verdict))
     errors = error_records(chunk, verdict, content)
-    observer = drive.observer
-    told = SettledChunk(drive.id, drive.account, drive.document.kind, number, content, verdict)
 
     def also(connection: sqlite3.Connection) -> None:
         add_answers(connection, drive.id, number, errors, kept)
-        if observer is not None:
-            observer.settled(connection, told)
+        memory.remember(connection, drive.account, drive.document.kind, (drive.id, number), verdict)
 
     drive.record(
         number,

@@ -8,11 +8,12 @@ import platform
 import threading
 from typing import TYPE_CHECKING
 
+from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.drive import CancelledError, logger
 from analytex_pandas.delivery.following import follow
 from analytex_pandas.delivery.locks import drop, is_free, plan_lock
 from analytex_pandas.delivery.sending import deliver
-from analytex_pandas.delivery.settling import ChunkContent, SendingChunk, settle
+from analytex_pandas.delivery.settling import settle
 from analytex_pandas.delivery.state import FINISHED, at_the_service
 from analytex_pandas.errors import AnalytexError, PushError
 
@@ -131,9 +132,10 @@ def carry(drive: Drive, number: int) -> ChunkState:
         job = deliver(drive, number)
         if job is None:
             return settle(drive, number, None)
-    if drive.observer is not None:
-        content = ChunkContent(drive, number)
-        drive.observer.accepted(SendingChunk(drive.id, drive.account, drive.document.kind, number, content))
+    try:
+        memory.fold(drive.journal, drive.account, drive.document.kind)  # while the chunk's job runs
+    except OSError as unwritten:
+        logger.warning("what was acknowledged could not be folded: %s", unwritten)
     return settle(drive, number, follow(drive, number, job))
 
 

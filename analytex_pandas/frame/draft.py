@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from analytex_pandas.frame.columns import Kinds, Mask
-    from analytex_pandas.frame.fingerprints import Comparison, Memory
+    from analytex_pandas.frame.fingerprints import Comparison
     from analytex_pandas.frame.hashing import Hashes
+    from analytex_pandas.frame.memory import Memory
     from analytex_pandas.frame.options import Options
     from analytex_pandas.frame.sources import Source
     from analytex_pandas.settings import Kind
@@ -380,7 +381,7 @@ def uncounted(outcome: Draft, repeated: pa.Array, kind: Kind, memory: Memory) ->
     """Take lines that are sent by another row, or not at all, out of the tallies again."""
     if not len(repeated):
         return
-    found, _ = of_lines(repeated.cast(pa.large_binary()).to_pylist(), kind, memory.salt)
+    found = of_lines(repeated.cast(pa.large_binary()).to_pylist(), kind, memory.salt)
     for name, tally in memory.compare(found).tallies.items():
         outcome.tallies[name] -= tally
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import decimal
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -31,10 +31,8 @@ COMPANY: Final = ""
 """The name that a user's company goes by among the properties, none of which can have it."""
 ABSENT: Final = np.uint64(0)
 """The digest of a value that was left out."""
-DOUBT: Final = np.uint64(1)
-"""The digest of a value of which nobody knows whether it has arrived: equal to that of no value."""
-FIRST: Final = np.uint64(2)
-"""Digests of values begin here."""
+ODD: Final = np.uint64(1)
+"""Digests of values are odd: an even number in the place of one says that nobody knows it, see ``frame.memory``."""
 NULL: Final = "null"
 
 
@@ -99,26 +97,11 @@ class Comparison:
     tallies: Mapping[str, Tally]
 
 
-class Memory(Protocol):
-    """What an account has acknowledged, as far as is remembered."""
-
-    @property
-    def salt(self) -> bytes:
-        """The secret that digests are made with."""
-
-    @property
-    def types(self) -> Mapping[str, str]:
-        """The JSON type that each property was last acknowledged with."""
-
-    def compare(self, found: Fingerprints) -> Comparison:
-        """Tell which records differ from what is remembered."""
-
-
 def of_columns(ids: pa.Array, columns: Iterable[Column], salt: bytes) -> Fingerprints:
     """Return the digests of records that stand in columns; every one of them has an id."""
     exists = hashes(ids, seed_of(salt, "exists"))
     cells = {column.name: cell_digests(column, exists, salt) for column in columns}
-    return Fingerprints(hashes(ids, seed_of(salt, "id")), np.maximum(exists, FIRST), cells, {})
+    return Fingerprints(hashes(ids, seed_of(salt, "id")), exists | ODD, cells, {})
 
 
 def cell_digests(column: Column, exists: Hashes, salt: bytes) -> Hashes:
@@ -140,7 +123,7 @@ def nulls(exists: Hashes, salt: bytes) -> Hashes:
 
 def salted(values: Hashes, exists: Hashes) -> Hashes:
     """Return the digests of values that belong to the ids of these second hashes."""
-    return np.maximum(mixed(values ^ exists), FIRST)
+    return mixed(values ^ exists) | ODD
 
 
 def canonical(text: pa.Array) -> pa.Array:
@@ -178,33 +161,32 @@ class Number(str):
     __slots__ = ()
 
 
-def of_lines(lines: Sequence[bytes], kind: Kind, salt: bytes) -> tuple[Fingerprints, Mask]:
-    """Return the digests of records that stand in lines, and which lines those are: the ones that hold a record."""
+def of_lines(lines: Sequence[bytes], kind: Kind, salt: bytes) -> Fingerprints:
+    """Return the digests of records that stand in lines, a row a line; a line without a record has none."""
     id_name = "user_id" if kind == "users" else "company_id"
     ids: list[bytes] = []
-    held = np.zeros(len(lines), bool)
     columns: dict[str, dict[str, tuple[list[int], list[bytes]]]] = {}
     for number, line in enumerate(lines):
         record = record_of(line)
         name = record.get(id_name)
-        if name is None:
-            continue
-        held[number] = True
+        ids.append(b"" if name is None else str(name).encode("utf-8", "surrogatepass"))
         metadata = record.get("metadata")
-        values = dict(metadata) if isinstance(metadata, dict) else {}
-        if kind == "users" and "company_id" in record:
+        values = dict(metadata) if isinstance(metadata, dict) and name is not None else {}
+        if kind == "users" and "company_id" in record and name is not None:
             values[COMPANY] = record["company_id"]
         for key, value in values.items():
             json_type, text = primitive(value)
             rows, texts = columns.setdefault(key, {}).setdefault(json_type, ([], []))
-            rows.append(len(ids))
+            rows.append(number)
             texts.append(text.encode("utf-8", "surrogatepass"))
-        ids.append(str(name).encode("utf-8", "surrogatepass"))
     text = pa.array(ids, pa.large_binary())
     exists = hashes(text, seed_of(salt, "exists"))
     cells = {name: scattered(parts, exists, salt) for name, parts in columns.items()}
     types = {name: most_common(parts) for name, parts in columns.items() if parts.keys() != {NULL}}
-    return Fingerprints(hashes(text, seed_of(salt, "id")), np.maximum(exists, FIRST), cells, types), held
+    there = np.array([bool(name) for name in ids], bool)
+    return Fingerprints(
+        hashes(text, seed_of(salt, "id")), np.where(there, exists | ODD, ABSENT), cells, types
+    )
 
 
 def record_of(line: bytes) -> dict[str, Any]:

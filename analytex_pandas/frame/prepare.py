@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from analytex_pandas.frame.columns import Cells, Field, JsonKind, Kinds, Rows
-    from analytex_pandas.frame.fingerprints import Comparison, Memory
+    from analytex_pandas.frame.fingerprints import Comparison
     from analytex_pandas.frame.layout import Layout
+    from analytex_pandas.frame.memory import Memory
     from analytex_pandas.frame.options import Options
     from analytex_pandas.settings import Kind
 

@@ -21,11 +21,11 @@ import pyarrow as pa
 
 import analytex_pandas as apd
 from analytex_pandas.delivery.bases import write_base
-from analytex_pandas.delivery.changes import Recall, moved, recall
 from analytex_pandas.delivery.journal import Journal
-from analytex_pandas.delivery.layers import Layer, merged
+from analytex_pandas.delivery.memory import moved, recall
 from analytex_pandas.frame.fingerprints import of_columns
 from analytex_pandas.frame.layout import layout
+from analytex_pandas.frame.memory import Layer, Memory, merged
 from analytex_pandas.frame.options import Options
 from analytex_pandas.frame.prepare import merged_types, prepare, sent_columns
 from analytex_pandas.frame.sources import frame_source
@@ -57,12 +57,12 @@ def strangers(layer: Layer, count: int) -> Layer:
     chance = np.random.default_rng(1)
 
     def some() -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-        return chance.integers(2, 2**63, count).astype(np.uint64)
+        return chance.integers(2, 2**63, count).astype(np.uint64) | np.uint64(1)
 
     return Layer(np.unique(some()), some()[:count], {name: some() for name in layer.cells})
 
 
-def remember(journal: Journal, client: apd.Client, frame: pd.DataFrame, known: int) -> Recall:
+def remember(journal: Journal, client: apd.Client, frame: pd.DataFrame, known: int) -> Memory:
     """Make the account have acknowledged a frame, among so many profiles in all."""
     account = client.account_digest(journal.salt())
     layers = [layer_of_frame(frame, journal.salt())]

@@ -1,18 +1,18 @@
 """What an account has acknowledged, as arrays: layers of digests, the newer over the older. Pure.
 
-A layer has one row an id, sorted by the id's hash. A cell is a digest, ``DOUBT``, or ``ABSENT``: then the layer below
-shows through.
+A layer has one row an id, sorted by the id's hash. A cell is the digest of a value, which is odd; or an even number,
+twice the revision since which nobody knows the value; or ``ABSENT``: then the layer below shows through.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from analytex_pandas.frame.fingerprints import ABSENT, DOUBT, Comparison, Fingerprints, Tally
+from analytex_pandas.frame.fingerprints import ABSENT, ODD, Comparison, Fingerprints, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from analytex_pandas.frame.columns import Mask
     from analytex_pandas.frame.hashing import Hashes
 
+ACKNOWLEDGED: Final = 0
+REFUSED: Final = 1
+UNKNOWN: Final = 2
+OPEN: Final = 2**62
+"""Later than every revision."""
 IDS: Final = "ids"
 EXISTS: Final = "exists"
 CELL: Final = "cell "
@@ -41,44 +46,97 @@ class Layer:
         return places, there
 
 
-def layer_of(found: Fingerprints, refused: Sequence[int] = (), doubtful: Sequence[int] = ()) -> Layer:
-    """Return what records leave behind: those refused nothing, those that are doubtful doubt.
+@dataclass(frozen=True)
+class Memory:
+    """What an account has acknowledged of one kind, as it stood when it was read.
 
-    Doubt lies on the cells that were sent: what else is known of the id, and that it exists, stays as it was.
+    Attributes
+    ----------
+    account : str
+        The account's digest.
+    revision : int
+        Grows with whatever is sent or acknowledged.
+    salt : bytes
+        What the digests are made with.
+    types : dict of str to str
+        The JSON type that each property was last acknowledged with.
+    layers : sequence of Layer
+        What is known of each id, the newest last.
     """
-    kept = np.ones(len(found.ids), bool)
-    kept[list(refused)] = False
-    doubt = np.zeros(len(found.ids), bool)
-    doubt[list(doubtful)] = True
-    exists = np.where(doubt, ABSENT, found.exists)[kept]
-    cells = {name: doubt_where(values, doubt)[kept] for name, values in found.cells.items()}
-    return merged([Layer(found.ids[kept], exists, cells)])
+
+    account: str
+    revision: int
+    salt: bytes
+    types: Mapping[str, str] = field(default_factory=dict)
+    layers: Sequence[Layer] = ()
+
+    def compare(self, found: Fingerprints) -> Comparison:
+        """Tell which records differ from what is remembered."""
+        return compare(self.layers, found)
 
 
-def doubted(layer: Layer) -> Layer:
-    """Return a layer with doubt on all of its cells; its profiles exist as they did."""
-    return Layer(
-        layer.ids, layer.exists, {name: doubt_where(cells, True) for name, cells in layer.cells.items()}
-    )
+@dataclass(frozen=True)
+class Sent:
+    """The digests of a chunk that was sent, a row a line.
+
+    Attributes
+    ----------
+    sent, answered : int
+        The revisions of the memory between which the account may have taken it; ``OPEN`` while nobody has answered.
+    rows : Layer
+        What it says of each id; not sorted.
+    fates : array of uint8
+        What became of each row: ``ACKNOWLEDGED``, ``REFUSED`` or ``UNKNOWN``.
+    """
+
+    sent: int
+    answered: int
+    rows: Layer
+    fates: np.ndarray[Any, np.dtype[np.uint8]]
+
+    def touched(self) -> Layer:
+        """Return the rows that the account may have taken."""
+        kept = self.fates != REFUSED
+        cells = {name: digests[kept] for name, digests in self.rows.cells.items()}
+        return Layer(self.rows.ids[kept], self.rows.exists[kept], cells)
 
 
-def contested(layer: Layer, others: Layer) -> Layer:
-    """Return a layer with doubt on the cells of which others, given to the service about then, say otherwise."""
-    places, there = others.find(layer.ids)
+def overlay(chunks: Sequence[Sent], base: Layer, folded: int, *, answered_only: bool = False) -> Layer:
+    """Return what chunks that were sent say of their ids, over a base that holds what was answered up to `folded`.
 
-    def settled(name: str, cells: Hashes) -> Hashes:
-        theirs = others.cells.get(name)
-        if theirs is None or not len(theirs):
-            return cells
-        said = np.where(there, theirs[places], ABSENT)
-        return doubt_where(cells, (said != ABSENT) & (said != cells))
+    A cell is known where one chunk gave it and the account took that. Whatever else touched it in the meantime,
+    nobody knows which came last: then it is doubtful, as where the row is unknown, or not answered yet.
+    """
+    layers = []
+    for chunk in sorted(chunks, key=lambda chunk: chunk.answered):
+        if answered_only and chunk.answered == OPEN:
+            continue
+        others = [
+            merged([other.touched()])
+            for other in chunks
+            if other is not chunk and other.sent < chunk.answered and chunk.sent < other.answered
+        ]
+        over = [base] if chunk.sent < folded else []
+        rows = chunk.touched()
+        acknowledged = chunk.fates[chunk.fates != REFUSED] == ACKNOWLEDGED
+        hits = [(layer, *layer.find(rows.ids)) for layer in (*others, *over)]
+        cells = {}
+        for name, digests in rows.cells.items():
+            known = acknowledged.copy()
+            for layer, places, there in hits:
+                theirs = layer.cells.get(name)
+                if theirs is not None and len(theirs):
+                    said = np.where(there, theirs[places], ABSENT)
+                    known &= ~(doubted_since(said, chunk.sent) if layer is base else said != ABSENT)
+            shown = np.where(known, digests, np.uint64(chunk.answered << 1))
+            cells[name] = np.where(digests != ABSENT, shown, ABSENT)
+        layers.append(Layer(rows.ids, np.where(acknowledged, rows.exists, ABSENT), cells))
+    return merged(layers)
 
-    return Layer(layer.ids, layer.exists, {name: settled(name, cells) for name, cells in layer.cells.items()})
 
-
-def doubt_where(cells: Hashes, mask: Mask | bool) -> Hashes:
-    """Return cells with doubt in place of some values; what is absent stays so."""
-    found: Hashes = np.where((cells != ABSENT) & mask, DOUBT, cells)
+def doubted_since(cells: Hashes, revision: int) -> Mask:
+    """Tell which cells became doubtful after a revision."""
+    found: Mask = (cells != ABSENT) & ((cells & ODD) == 0) & ((cells >> ODD) > revision)
     return found
 
 
