@@ -408,8 +408,8 @@ def moment(before: Any) -> dt.datetime | None:
 def sandbox(rows_per_minute: float = settings.ROWS_PER_MINUTE, port: int = 0, **terms: Any) -> Sandbox:
     """Return a stand-in for the service on this machine: real HTTP, real limits, jobs that take their time.
 
-    A context manager with ``client``, ``url``, ``api_key``, and DataFrames ``users`` and ``companies``. Within ``with``
-    its client is the connected one; what that pushes is kept in a temporary directory.
+    A context manager with ``client``, ``url``, ``api_key``, and DataFrames ``users`` and ``companies``. While it is
+    open its client is the connected one; what that pushes is kept in a temporary directory.
 
     Parameters
     ----------

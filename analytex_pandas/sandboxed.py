@@ -6,14 +6,11 @@ import atexit
 import functools
 import shutil
 import tempfile
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from analytex_pandas import connection
 from analytex_pandas.sandbox_server.sandbox import Sandbox as Service
 from analytex_pandas.service.client import Client
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 
 class Sandbox(Service):
@@ -22,7 +19,7 @@ class Sandbox(Service):
     Attributes
     ----------
     client : Client
-        Connected to it, and used within ``with`` where no client is given.
+        Connected to it, and used while it is open where no client is given.
     """
 
     @functools.cached_property
@@ -32,15 +29,17 @@ class Sandbox(Service):
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
         return Client(self.api_key, self.url, state_directory=directory)
 
-    def __enter__(self) -> Self:
-        super().__enter__()
-        self._connected_before = list(connection.DEFAULT)
-        connection.DEFAULT[:] = [self.client]
+    def start(self) -> Self:
+        """Open the port, and be the connected one from now on; does nothing where it is open."""
+        opens = self._server is None
+        super().start()
+        if opens:
+            self._connected_before = list(connection.DEFAULT)
+            connection.DEFAULT[:] = [self.client]
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if [self.client] == connection.DEFAULT:
+    def close(self) -> None:
+        """Close the port; what the account holds can still be read, and who was connected before is so again."""
+        if self._server is not None and connection.DEFAULT == [self.client]:
             connection.DEFAULT[:] = self._connected_before
-        super().__exit__(kind, error, trace)
+        super().close()
