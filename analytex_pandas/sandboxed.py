@@ -40,6 +40,6 @@ class Sandbox(Service):
 
     def close(self) -> None:
         """Close the port; what the account holds can still be read, and who was connected before is so again."""
-        if self._server is not None and connection.DEFAULT == [self.client]:
+        if self._server is not None and [self.client] == connection.DEFAULT:
             connection.DEFAULT[:] = self._connected_before
         super().close()
