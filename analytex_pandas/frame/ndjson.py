@@ -19,13 +19,9 @@ from analytex_pandas.frame.views import (
     INLINE,
     PREFIX,
     WHOLE,
-    Bytes,
-    Integers,
     inline_view,
-    inline_views,
     plain_text,
     views_of,
-    with_replaced,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +38,6 @@ ESCAPES = [
     json.dumps(chr(byte))[1:-1].encode() if byte in (QUOTE, BACKSLASH) or byte < FIRST_PRINTABLE else b""
     for byte in range(256)
 ]
-ESCAPE_VIEWS = inline_views(ESCAPES)
 GROWTH = np.array([len(escape) - 1 for escape in ESCAPES])
 EMPTY = pa.scalar("", TEXT)
 ROWS_A_WORD = 1_000
@@ -217,32 +212,15 @@ def escaped(text: pa.Array) -> pa.Array:
     at = np.flatnonzero((used < FIRST_PRINTABLE) | (used == QUOTE) | (used == BACKSLASH))
     if not len(at):
         return text
-    escape = escape_few if len(at) < len(text) else escape_many
-    escaped_data, moved = escape(used, at, offsets - offsets[0])
-    bitmap = bitmap_of(validity(text)) if text.null_count else None
-    return pa.Array.from_buffers(TEXT, len(text), [bitmap, pa.py_buffer(moved), escaped_data])
-
-
-def escape_few(data: Bytes, at: Integers, offsets: Integers) -> tuple[pa.Buffer, Integers]:
-    """Return bytes with those at some places escaped, and where each text begins and ends then: place by place."""
-    rows = np.searchsorted(offsets[1:], at, side="right")
-    growth = GROWTH.take(data[at])
-    if growth.max() == 1:  # nearly always: only rare control characters take more than a backslash
-        grown = np.bincount(rows, minlength=len(offsets) - 1)
-    else:
-        grown = np.bincount(rows, growth, len(offsets) - 1).astype(np.int64)
-    offsets[1:] += np.cumsum(grown)
-    return with_replaced(data, at, ESCAPE_VIEWS), offsets
-
-
-def escape_many(data: Bytes, at: Integers, offsets: Integers) -> tuple[pa.Buffer, Integers]:
-    """Return the same as ``escape_few``: character by character, which is faster when there are many places."""
-    special = data[at]
-    raw = data.tobytes()
+    special = used[at]
+    raw = used.tobytes()
     for byte in sorted(np.flatnonzero(np.bincount(special)).tolist(), key=lambda byte: byte != BACKSLASH):
         raw = raw.replace(bytes([byte]), ESCAPES[byte])
     growth = np.concatenate([[0], np.cumsum(GROWTH.take(special))])
-    return pa.py_buffer(raw), offsets + growth.take(np.searchsorted(at, offsets))
+    moved = offsets - offsets[0]
+    moved += growth.take(np.searchsorted(at, moved))
+    bitmap = bitmap_of(validity(text)) if text.null_count else None
+    return pa.Array.from_buffers(TEXT, len(text), [bitmap, pa.py_buffer(moved), pa.py_buffer(raw)])
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from analytex_pandas.frame.columns import TEXT, Mask, bitmap_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 WHOLE: Final = np.dtype("V16")
 """A view as one item: NumPy moves these fastest."""
@@ -100,21 +100,6 @@ def views_of(text: pa.Array, first_buffer: int) -> tuple[Views, list[pa.Buffer]]
         parts = halves(views)
         parts[:, 2] += (parts[:, 0] > INLINE) * np.uint32(first_buffer)
     return views, buffers
-
-
-def with_replaced(data: Bytes, at: Integers, replacements: Views) -> pa.Buffer:
-    """Return bytes with those at some places, which are in order, replaced by the view that their value has."""
-    edges = np.concatenate([[-1], at, [len(data)]])
-    starts = edges[:-1] + 1
-    views = np.empty((2 * len(at) + 1, 2), np.uint64)
-    views[0::2] = views_at(data, starts, edges[1:] - starts)
-    views[1::2] = replacements.take(data[at], axis=0)
-    return plain_text(views, [pa.py_buffer(data)]).buffers()[2]
-
-
-def inline_views(texts: Iterable[bytes]) -> Views:
-    """Return the views of some texts of at most 12 bytes."""
-    return np.frombuffer(b"".join(map(inline_view, texts)), np.uint64).reshape(-1, 2)
 
 
 def inline_view(text: bytes) -> bytes:
