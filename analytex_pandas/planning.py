@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from analytex_pandas.delivery.spool import Scratch
 from analytex_pandas.errors import ValidationError, empty_report, translated
 from analytex_pandas.frame.document import document_of
 from analytex_pandas.frame.draft import draft
@@ -49,7 +48,6 @@ def planned(
 
     `memory` is what the account has acknowledged, where that is known; `watched` shows how far the reading is.
     """
-    scratch = Scratch(spool.directory)
     with translated(f"This input ({named(data)}) cannot be planned"):
         try:
             source = read_source(data)
@@ -57,14 +55,13 @@ def planned(
                 every, show = source.batches, watched
                 source = dataclasses.replace(source, batches=lambda: show(every(), source.rows))
             spool.check_room(expected_bytes(source))
-            outcome = draft(source, options, kind, spool, scratch, workers(source), memory)
+            outcome = draft(source, options, kind, spool, workers=workers(source), memory=memory)
             return document_of(outcome, spool.directory.name.removeprefix("."), kind, options)
         except BaseException:
-            scratch.delete()
             spool.delete()
             raise
         finally:
-            scratch.delete()
+            spool.drop_spilled()
 
 
 def workers(source: Source) -> int:
@@ -103,13 +100,12 @@ def replanned(
     id_name = "user_id" if parent.kind == "users" else "company_id"
     places = {json.loads(line)[id_name]: place for place, line in enumerate(lines)}
     options = dataclasses.replace(parent.options, canary=0, invalid="raise", only_changed=False, strict=False)
-    scratch = Scratch(spool.directory)
     try:
         with translated(f"What is in fixed ({named(fixed)}) cannot be planned"):
             source = read_source(fixed)
-            outcome = draft(source, options, parent.kind, spool, scratch, workers(source))
+            outcome = draft(source, options, parent.kind, spool, workers=workers(source))
     finally:
-        scratch.delete()
+        spool.drop_spilled()
     document = document_of(outcome, spool.directory.name, parent.kind, options)
     unsendable = document.invalid[document.invalid["id"].isin(places)]
     if len(unsendable):

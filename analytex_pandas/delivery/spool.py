@@ -12,7 +12,7 @@ import errno
 import os
 import secrets
 import shutil
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -32,9 +32,6 @@ ROOM_TO_SPARE = 64 * 1024 * 1024
 RUN = np.dtype([(name, "<i8") for name in ("chunk", "first", "count", "start", "step")])
 """An entry of the file of runs; of several for one chunk the last counts."""
 
-HASH_BLOCK = 8 * 1024 * 1024
-"""Bytes of hashes read at once."""
-
 
 class Spool:
     """The chunk files of one plan or push.
@@ -47,6 +44,7 @@ class Spool:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._spilled: BinaryIO | None = None
 
     def __repr__(self) -> str:
         return f"Spool({str(self.directory)!r})"
@@ -136,6 +134,31 @@ class Spool:
         for path in (*self.directory.iterdir(), self.directory):
             sync(path)
 
+    def spill(self, tables: Sequence[pa.Table]) -> None:
+        """Keep tables that are too much to remember while a source is read, behind those that are there."""
+        if self._spilled is None:
+            private_directory(self.directory)
+            self._spilled = open(self.directory / "tables.scratch", "w+b", opener=private)  # noqa: SIM115  # see drop_spilled
+        for table in tables:
+            with pa.ipc.new_stream(self._spilled, table.schema) as writer:
+                writer.write_table(table)
+
+    def spilled(self, count: int) -> Iterator[list[pa.Table]]:
+        """Read those tables from the first, as many at a time as were added together."""
+        if self._spilled is None:
+            return
+        end = self._spilled.tell()
+        self._spilled.seek(0)
+        while self._spilled.tell() < end:
+            yield [pa.ipc.open_stream(self._spilled).read_all() for _ in range(count)]
+
+    def drop_spilled(self) -> None:
+        """Delete those tables."""
+        if self._spilled is not None:
+            self._spilled.close()
+            (self.directory / "tables.scratch").unlink(missing_ok=True)
+            self._spilled = None
+
     def move(self, directory: Path) -> None:
         """Take the files elsewhere, perhaps to another disk."""
         if directory == self.directory or not self.directory.is_dir():
@@ -156,6 +179,7 @@ class Spool:
 
     def delete(self) -> None:
         """Delete the whole spool, if it is there."""
+        self.drop_spilled()
         if self.directory.is_dir():
             shutil.rmtree(self.directory)
 
@@ -188,60 +212,3 @@ def new_id() -> str:
 
 def spool_of(state_directory: Path, push_id: str) -> Spool:
     return Spool(state_directory / "spool" / push_id)
-
-
-class Scratch:
-    """Room on disk for what is too much to remember while a source is read.
-
-    Parameters
-    ----------
-    directory : pathlib.Path
-        Where its two files stand until ``delete``.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self.hash_path = directory / "hashes.scratch"
-        self.table_path = directory / "tables.scratch"
-        self.files: dict[Path, BinaryIO] = {}
-
-    def writer(self, path: Path) -> BinaryIO:
-        """Return the open file of a path, made on first use."""
-        if path not in self.files:
-            private_directory(path.parent)
-            self.files[path] = open(path, "w+b", opener=private)  # noqa: SIM115  # closed by delete()
-        return self.files[path]
-
-    def add_hashes(self, hashes: np.ndarray[Any, np.dtype[np.uint64]]) -> None:
-        """Keep hashes behind those that are there."""
-        self.writer(self.hash_path).write(hashes.tobytes())
-
-    def hashes(self) -> Iterator[np.ndarray[Any, np.dtype[np.uint64]]]:
-        """Read the hashes from the first, a block at a time."""
-        file = self.writer(self.hash_path)
-        file.seek(0)
-        while block := file.read(HASH_BLOCK):
-            yield np.frombuffer(block, np.uint64)
-
-    def add_tables(self, tables: Sequence[pa.Table]) -> None:
-        """Keep tables behind those that are there."""
-        file = self.writer(self.table_path)
-        for table in tables:
-            with pa.ipc.new_stream(file, table.schema) as writer:
-                writer.write_table(table)
-
-    def tables(self, count: int) -> Iterator[list[pa.Table]]:
-        """Read the tables from the first, as many at a time as were added together."""
-        if self.table_path not in self.files:
-            return
-        file = self.files[self.table_path]
-        end = file.tell()
-        file.seek(0)
-        while file.tell() < end:
-            yield [pa.ipc.open_stream(file).read_all() for _ in range(count)]
-
-    def delete(self) -> None:
-        """Delete the files, if there are any."""
-        for path, file in self.files.items():
-            file.close()
-            path.unlink(missing_ok=True)
-        self.files = {}

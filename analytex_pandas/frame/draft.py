@@ -7,7 +7,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -39,8 +39,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class ChunkStore(Protocol):
-    """Where chunks are written to and read back from."""
+class Store(Protocol):
+    """Where chunks are written to and read back from, and what is too much to remember while a source is read."""
 
     def write_chunk(self, number: int, lines: Iterable[pa.Buffer | bytes], rows: pa.Table) -> None:
         """Write one chunk, over one that has that number already."""
@@ -54,20 +54,10 @@ class ChunkStore(Protocol):
     def delete_chunk(self, number: int) -> None:
         """Delete a chunk."""
 
-
-class Scratch(Protocol):
-    """Room for what is too much to remember while a source is read; emptied afterwards."""
-
-    def add_hashes(self, hashes: Hashes) -> None:
-        """Keep hashes behind those that are there."""
-
-    def hashes(self) -> Iterator[Hashes]:
-        """Read the hashes from the first, a block at a time."""
-
-    def add_tables(self, tables: Sequence[pa.Table]) -> None:
+    def spill(self, tables: Sequence[pa.Table]) -> None:
         """Keep tables behind those that are there."""
 
-    def tables(self, count: int) -> Iterator[list[pa.Table]]:
+    def spilled(self, count: int) -> Iterator[list[pa.Table]]:
         """Read the tables from the first, as many at a time as were added together."""
 
 
@@ -78,6 +68,13 @@ NOTHING_REMEMBERED = "strict: nothing is remembered of this account yet, so ther
 class Draft:
     """What is known of a plan as its batches pass: columns with their traits, invalid rows, chunks, counts."""
 
+    options: Options
+    kind: Kind
+    store: Store
+    memory: Memory | None
+    layout: Layout | None
+    index_names: tuple[Hashable, ...]
+    wrong: list[str]
     fields: dict[str, Field] = field(default_factory=dict)
     traits: dict[str, Traits] = field(default_factory=dict)
     kinds: dict[str, Kinds] = field(default_factory=dict)
@@ -85,18 +82,16 @@ class Draft:
     company_traits: Traits | None = None
     reports: list[Report] = field(default_factory=list)
     chunks: Sequence[ChunkSize] = ()
-    layout: Layout | None = None
     rows: int = 0
     invalid: int = 0
     duplicate: int = 0
     conflicting: int = 0
     unchanged: int = 0
+    hashes: list[Hashes] = field(default_factory=list)
     same: list[Mask] = field(default_factory=list)
     tallies: dict[str, Tally] = field(default_factory=dict)
     change_notes: Mapping[str, str] = field(default_factory=dict)
     memory_note: str = ""
-    index_names: tuple[Hashable, ...] = (None,)
-    wrong: list[str] = field(default_factory=list)
 
     def compared(self, comparison: Comparison | None) -> None:
         """Add what a comparison with the account shows, if there was one."""
@@ -105,14 +100,14 @@ class Draft:
         self.same.append(comparison.unchanged)
         add_tallies(self.tallies, comparison.tallies)
 
-    def heed(self, memory: Memory | None, *, strict: bool) -> None:
-        """Note, or if `strict` refuse, properties that the account has not seen, or saw with another type."""
-        if memory is None or self.wrong:
+    def compare_types(self) -> None:
+        """Note, or with ``strict`` refuse, properties that the account has not seen, or saw with another type."""
+        if self.memory is None or self.wrong:
             return
-        self.change_notes = changes_of_type(self.kinds, memory.types)
-        if strict and not memory.types:
+        self.change_notes = changes_of_type(self.kinds, self.memory.types)
+        if self.options.strict and not self.memory.types:
             self.memory_note = NOTHING_REMEMBERED
-        if strict:
+        if self.options.strict:
             self.wrong += [f"Property {name!r} is {note}" for name, note in self.change_notes.items()]
 
     def note(self, batch: Prepared) -> None:
@@ -137,9 +132,9 @@ class Draft:
         for name in self.traits.keys() - batch.properties.keys():
             self.traits[name] += Traits(missing=len(batch.rows))
 
-    def drop_hollow(self) -> None:
+    def drop_empty_parents(self) -> None:
         """Forget columns without any value of which other batches have fields: flattened, those are what it holds."""
-        hollow = [
+        empty = [
             name
             for name, kinds in self.kinds.items()
             if not kinds
@@ -148,16 +143,16 @@ class Draft:
                 for other in self.kinds
             )
         ]
-        for name in hollow:
+        for name in empty:
             del self.kinds[name], self.traits[name], self.fields[name]
 
 
-def draft(  # noqa: PLR0917  # the two readings have one signature
+def draft(
     source: Source,
     options: Options,
     kind: Kind,
-    store: ChunkStore,
-    scratch: Scratch,
+    store: Store,
+    *,
     workers: int,
     memory: Memory | None = None,
 ) -> Draft:
@@ -169,51 +164,44 @@ def draft(  # noqa: PLR0917  # the two readings have one signature
         If the frame as such cannot be sent: no id column, two properties of one name, a dtype that has no JSON.
     """
     known, wrong = (None, []) if source.fields is None else layout(source.fields, options, kind)
-    outcome = Draft(layout=known, index_names=source.index_names or (None,), wrong=wrong)
+    outcome = Draft(options, kind, store, memory, known, source.index_names or (None,), wrong)
     if wrong and source.settled:
         # the columns' types belong into the same report; the first batch shows them
         every = source.batches
         source = dataclasses.replace(source, batches=lambda: islice(every(), 1))
     chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)
     with ThreadPoolExecutor(workers, thread_name_prefix="analytex-encode") as pool:
-        read = encoded_at_once if source.settled else encoded_when_settled
-        for encoded in read(source, known, options, kind, scratch, outcome, pool, workers, memory):
+        read = encoded_at_once if source.settled and known is not None else encoded_when_settled
+        for encoded in read(outcome, source, pool, workers):
             outcome.reports += encoded.reports
             outcome.invalid += encoded.total - len(encoded.lines)
             if not outcome.wrong:
                 for lines, rows in encoded.parts():
                     chunker.add(lines, rows)
-                scratch.add_hashes(encoded.hashes)
+                outcome.hashes.append(encoded.hashes)
                 outcome.compared(encoded.comparison)
-    outcome.heed(memory, strict=options.strict)
+    outcome.compare_types()
     if outcome.wrong:
         without_id = outcome.layout is None or outcome.layout.id is None  # then every row lacks one
         raise unsendable(outcome.wrong, invalid_table([] if without_id else outcome.reports))
     chunker.close()
     outcome.chunks = chunker.sizes
-    settle_lines(outcome, options, kind, store, scratch, memory)
+    settle_lines(outcome)
     return outcome
 
 
-def encoded_at_once(  # the two readings have one signature  # noqa: PLR0917  # the two readings have one signature
-    source: Source,
-    known: Layout | None,
-    options: Options,
-    kind: Kind,
-    scratch: Scratch,  # the two readings have one signature  # noqa: ARG001  # all of one kind have one signature
-    outcome: Draft,
-    pool: ThreadPoolExecutor,
-    workers: int,
-    memory: Memory | None,
+def encoded_at_once(
+    outcome: Draft, source: Source, pool: ThreadPoolExecutor, workers: int
 ) -> Iterator[Encoded]:
     """Yield the batches of a source whose columns have one JSON type each, as lines."""
+    known = cast("Layout", outcome.layout)
 
     def convert(batch: RawBatch) -> tuple[Prepared, Encoded]:
-        if known is None:
-            raise AssertionError("a settled source knows its columns")
-        prepared = prepare(batch, known, kind)
+        prepared = prepare(batch, known, outcome.kind)
         kinds = {name: coerced.kinds for name, coerced in prepared.properties.items()}
-        encoded = encode_prepared(prepared, merged_types(kinds), options, kind, memory)
+        encoded = encode_prepared(
+            prepared, merged_types(kinds), outcome.options, outcome.kind, outcome.memory
+        )
         # its text is in the lines now, and several batches wait at a time
         return without_text(prepared), encoded
 
@@ -222,18 +210,11 @@ def encoded_at_once(  # the two readings have one signature  # noqa: PLR0917  # 
         yield encoded
 
 
-def encoded_when_settled(  # the two readings have one signature  # noqa: PLR0917  # the two readings have one signature
-    source: Source,
-    known: Layout | None,
-    options: Options,
-    kind: Kind,
-    scratch: Scratch,
-    outcome: Draft,
-    pool: ThreadPoolExecutor,
-    workers: int,
-    memory: Memory | None,
+def encoded_when_settled(
+    outcome: Draft, source: Source, pool: ThreadPoolExecutor, workers: int
 ) -> Iterator[Encoded]:
     """Yield the batches of any source as lines, once the last has shown which JSON type each column has."""
+    options, kind, known = outcome.options, outcome.kind, outcome.layout
     seen: dict[Field, None] = {}
     kept: list[Prepared] = []
 
@@ -247,11 +228,11 @@ def encoded_when_settled(  # the two readings have one signature  # noqa: PLR091
 
     for prepared in in_order(pool, convert, noted(source.batches()), workers):
         outcome.note(prepared)
-        kept.append(spilled(prepared, scratch))
+        kept.append(put_away(prepared, outcome.store))
     if known is None:
         outcome.layout, wrong = layout(unique_fields(seen), options, kind)
         outcome.wrong += wrong
-    outcome.drop_hollow()
+    outcome.drop_empty_parents()
     if len(outcome.fields) > settings.MAX_PROPERTIES:
         outcome.wrong += wrong_names([(code(origin.label), name) for name, origin in outcome.fields.items()])
     if outcome.wrong and (outcome.layout is None or outcome.layout.id is None):
@@ -260,9 +241,10 @@ def encoded_when_settled(  # the two readings have one signature  # noqa: PLR091
     with_company = outcome.company_traits is not None
 
     def encode(item: tuple[Prepared, list[pa.Table]]) -> Encoded:
-        return encode_prepared(unspilled(*item, with_company=with_company), types, options, kind, memory)
+        batch = taken_back(*item, with_company=with_company)
+        return encode_prepared(batch, types, options, kind, outcome.memory)
 
-    yield from in_order(pool, encode, zip(kept, scratch.tables(2), strict=True), workers)
+    yield from in_order(pool, encode, zip(kept, outcome.store.spilled(2), strict=True), workers)
 
 
 def unique_fields(seen: Iterable[Field]) -> list[Field]:
@@ -273,11 +255,11 @@ def unique_fields(seen: Iterable[Field]) -> list[Field]:
     return list(by_label.values())
 
 
-def spilled(batch: Prepared, scratch: Scratch) -> Prepared:
+def put_away(batch: Prepared, store: Store) -> Prepared:
     """Write a prepared batch's text away and return the batch without it."""
     columns = {"id": batch.id.text, **({"company": batch.company.text} if batch.company else {})}
     texts = {f"property {name}": coerced.text for name, coerced in batch.properties.items()}
-    scratch.add_tables([pa.table({**columns, **texts}), batch.rows])
+    store.spill([pa.table({**columns, **texts}), batch.rows])
     return dataclasses.replace(without_text(batch), rows=batch.rows.slice(0, 0))
 
 
@@ -294,7 +276,7 @@ def without_text(batch: Prepared) -> Prepared:
     )
 
 
-def unspilled(batch: Prepared, tables: list[pa.Table], *, with_company: bool) -> Prepared:
+def taken_back(batch: Prepared, tables: list[pa.Table], *, with_company: bool) -> Prepared:
     """Return a prepared batch with the text that was written away."""
     texts, rows = tables
 
@@ -332,18 +314,11 @@ def in_order(
             future.cancel()
 
 
-def settle_lines(  # noqa: PLR0917  # all that the road handed down
-    outcome: Draft,
-    options: Options,
-    kind: Kind,
-    store: ChunkStore,
-    scratch: Scratch,
-    memory: Memory | None,
-) -> None:
+def settle_lines(outcome: Draft) -> None:
     """Drop equal records, differing ones by policy, and unchanged ones; write the chunks anew where lines fell away."""
-    total = sum(size.rows for size in outcome.chunks)
-    candidates = duplicates.suspects(scratch.hashes, total)
-    verdict = duplicates.judge(candidates, outcome.chunks, store.read_chunk, kind, options.duplicates)
+    options, kind, store, memory = outcome.options, outcome.kind, outcome.store, outcome.memory
+    verdict = duplicates.judge(outcome.hashes, outcome.chunks, store.read_chunk, kind, options.duplicates)
+    outcome.hashes = []
     outcome.duplicate = len(verdict.dropped)
     outcome.conflicting = len(verdict.conflicting)
     outcome.invalid += outcome.conflicting

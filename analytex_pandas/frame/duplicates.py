@@ -1,7 +1,7 @@
 """One id twice, anywhere in the input: equal records are sent once, differing ones by policy.
 
-Every line's id leaves a 64-bit hash behind. Those that stand alone, nearly all, are done with; only the lines whose
-hash occurs again are read back from their chunks and compared for what they are.
+Every line's id leaves a 64-bit hash behind, 8 bytes a row until the plan is made. Those that stand alone, nearly all,
+are done with; only the lines whose hash occurs again are read back from their chunks and compared for what they are.
 """
 
 from __future__ import annotations
@@ -19,14 +19,12 @@ from analytex_pandas.frame.columns import Mask, mask_of
 from analytex_pandas.frame.ndjson import ChunkSize, lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from analytex_pandas.frame.hashing import Hashes
     from analytex_pandas.frame.options import Duplicates
     from analytex_pandas.settings import Kind
 
-ROWS_AT_ONCE = 1_000_000
-"""Hashes that are sorted at once; more are looked at in several passes, so that memory does not grow with them."""
 Ordinals = np.ndarray[Any, np.dtype[np.int64]]
 NOWHERE: Ordinals = np.zeros(0, np.int64)
 
@@ -39,62 +37,28 @@ class Verdict:
     conflicting: Ordinals
 
 
-def suspects(blocks: Callable[[], Iterator[Hashes]], total: int) -> Iterator[Ordinals]:
-    """Yield the places of all hashes that occur more than once, in parts whose hashes differ.
-
-    `blocks` starts reading them from the first.
-    """
-    passes = max(-(-total // ROWS_AT_ONCE), 1)
-    found = [NOWHERE]
-    for part in range(passes):
-        again = repeated([block if passes == 1 else share(block, part, passes) for block in blocks()])
-        if len(again):
-            found.append(places_of(again, blocks()))
-        if sum(map(len, found)) >= ROWS_AT_ONCE / 2 or part == passes - 1:  # few are judged together
-            yield np.sort(np.concatenate(found))
-            found = [NOWHERE]
-
-
-def share(block: Hashes, part: int, parts: int) -> Hashes:
-    """Return the hashes of a block that are in one of some equal parts of their range."""
-    half = np.uint64(32)
-    chosen: Hashes = block[((block >> half) * np.uint64(parts)) >> half == part]
-    return chosen
-
-
-def repeated(blocks: Sequence[Hashes]) -> Hashes:
-    """Return the hashes that occur more than once."""
-    ordered = np.concatenate(blocks) if blocks else np.zeros(0, np.uint64)
+def suspects(blocks: Sequence[Hashes]) -> Ordinals:
+    """Return the places of all hashes that occur more than once; takes 8 bytes a row beside the hashes themselves."""
+    ordered = np.concatenate([np.zeros(0, np.uint64), *blocks])
     ordered.sort()
-    again: Hashes = ordered[1:][ordered[1:] == ordered[:-1]]
-    return again
-
-
-def places_of(hashes: Hashes, blocks: Iterable[Hashes]) -> Ordinals:
-    """Return where some hashes stand among all of them."""
-    found, start = [NOWHERE], 0
-    for block in blocks:
-        found.append(np.flatnonzero(np.isin(block, hashes)) + start)
-        start += len(block)
-    return np.concatenate(found)
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(again):
+        return NOWHERE
+    return np.flatnonzero(np.concatenate([np.isin(block, again) for block in blocks]))
 
 
 def judge(
-    candidates: Iterable[Ordinals],
+    blocks: Sequence[Hashes],
     sizes: Sequence[ChunkSize],
     read: Callable[[int], bytes],
     kind: Kind,
     policy: Duplicates,
 ) -> Verdict:
-    """Return what becomes of lines whose id may occur twice, by comparing the records themselves."""
-    id_name = "user_id" if kind == "users" else "company_id"
-    verdicts = [
-        verdict_on(digests(places, sizes, read, id_name), policy) for places in candidates if len(places)
-    ]
-    return Verdict(
-        np.sort(np.concatenate([NOWHERE, *(verdict.dropped for verdict in verdicts)])),
-        np.sort(np.concatenate([NOWHERE, *(verdict.conflicting for verdict in verdicts)])),
-    )
+    """Return what becomes of lines whose id occurs twice, by comparing the records themselves."""
+    places = suspects(blocks)
+    if not len(places):
+        return Verdict(NOWHERE, NOWHERE)
+    return verdict_on(digests(places, sizes, read, "user_id" if kind == "users" else "company_id"), policy)
 
 
 def verdict_on(lines: pd.DataFrame, policy: Duplicates) -> Verdict:

@@ -11,7 +11,6 @@ import pytest
 from plans_read import check_sums, lines_of, plan_of, positions_of
 
 import analytex_pandas as apd
-from analytex_pandas.frame import duplicates
 
 pytestmark = pytest.mark.usefixtures("batch_rows")
 
@@ -69,10 +68,8 @@ def test_duplicates_by_policy(name: str, *, as_stream: bool) -> None:
         assert len(lines_of(plan)) == len(first)
 
 
-@pytest.mark.parametrize("at_once", [2, 10, 1_000])
-def test_many_duplicates_are_compared_some_at_a_time(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory does not grow with them; what is decided is the same."""
-    monkeypatch.setattr(duplicates, "ROWS_AT_ONCE", at_once)
+def test_many_duplicates_are_compared() -> None:
+    """Every row is one of several of its id."""
     frame = frame_of([(f"u{row % 23}", None, row % 46 if row % 2 else 0) for row in range(200)])
     by_id = frame.groupby("user_id")["x"]
     equal = by_id.transform("nunique") == 1

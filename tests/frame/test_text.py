@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from analytex_pandas.frame.mosaic import Mosaic
 from hypothesis import given
 from hypothesis import strategies as st
 from plans_read import lines_of, plan_of
 
-from analytex_pandas.frame import mosaic, ndjson
+from analytex_pandas.frame import ndjson
 from analytex_pandas.frame.arrow_types import has_views, without_views
 from analytex_pandas.frame.columns import TEXT
 from analytex_pandas.frame.hashing import hashes
-from analytex_pandas.frame.mosaic import Mosaic
 from analytex_pandas.frame.ndjson import escape_few, escape_many, escaped
 from analytex_pandas.frame.numbers import floats
 from analytex_pandas.frame.temporal import timestamps
@@ -80,7 +80,7 @@ def test_a_mosaic_is_its_pieces_row_by_row(data: st.DataObject, rows: int, colum
     words = st.text(st.sampled_from("abcé"), max_size=20)
     texts = st.lists(st.none() | words, min_size=rows, max_size=rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mosaic, "GRID_BYTES", data.draw(st.sampled_from([1, 500, 1_000_000])))
+        patch.setattr(ndjson, "GRID_BYTES", data.draw(st.sampled_from([1, 500, 1_000_000])))
         found = Mosaic(rows)
         wanted = [""] * rows
         for _ in range(columns):
