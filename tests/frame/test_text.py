@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from analytex_pandas.frame.mosaic import Mosaic
 from hypothesis import given
 from hypothesis import strategies as st
 from plans_read import lines_of, plan_of
@@ -72,36 +71,6 @@ def test_texts_are_gathered_from_anywhere(data: bytes, spans: list[tuple[int, in
     ]
     assert found.to_pylist() == wanted
     found.validate(full=True)
-
-
-@given(st.data(), st.integers(1, 40), st.integers(1, 6))
-def test_a_mosaic_is_its_pieces_row_by_row(data: st.DataObject, rows: int, columns: int) -> None:
-    """Literals, columns with gaps, dictionaries and lookups, in grids of any height."""
-    words = st.text(st.sampled_from("abcé"), max_size=20)
-    texts = st.lists(st.none() | words, min_size=rows, max_size=rows)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ndjson, "GRID_BYTES", data.draw(st.sampled_from([1, 500, 1_000_000])))
-        found = Mosaic(rows)
-        wanted = [""] * rows
-        for _ in range(columns):
-            kind = data.draw(st.sampled_from(["literal", "column", "dictionary", "lookup"]))
-            if kind == "literal":
-                pieces = [data.draw(words)] * rows
-                found.literal(pieces[0])
-            elif kind == "lookup":
-                table = data.draw(st.lists(words, min_size=1, max_size=4))
-                codes = data.draw(st.lists(st.integers(0, len(table) - 1), min_size=rows, max_size=rows))
-                pieces = [table[code] for code in codes]
-                found.lookup(np.array(codes, np.uint8), table)
-            else:
-                given_texts = data.draw(texts)
-                array = pa.array(given_texts, TEXT)
-                found.column(array.dictionary_encode() if kind == "dictionary" else array)
-                pieces = [text or "" for text in given_texts]
-            wanted = [before + piece for before, piece in zip(wanted, pieces, strict=True)]
-        joined = found.joined()
-    assert joined.to_pylist() == (wanted if found.pieces else [])
-    joined.validate(full=True)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
