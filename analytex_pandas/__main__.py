@@ -32,7 +32,6 @@ With your own data you use the package from Python, in a notebook or a script:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit status."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(
@@ -51,7 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
     as_module = Path(sys.argv[0]).name == "__main__.py"
     top = argparse.ArgumentParser(
         prog="python -m analytex_pandas" if as_module else "analytex-pandas",
@@ -87,7 +85,6 @@ def parser() -> argparse.ArgumentParser:
 
 
 def port_number(text: str) -> int:
-    """Return a port number."""
     number = int(text)
     if not 0 <= number <= HIGHEST_PORT:
         raise argparse.ArgumentTypeError(f"{number} is no port: 0 to {HIGHEST_PORT:,}")
@@ -95,7 +92,6 @@ def port_number(text: str) -> int:
 
 
 def pace(text: str) -> float:
-    """Return a pace in rows a minute."""
     number = float(text.replace(",", "").replace("_", ""))
     if not number > 0:
         raise argparse.ArgumentTypeError(f"{text} is no pace: more than 0")
@@ -103,7 +99,6 @@ def pace(text: str) -> float:
 
 
 def run_demo(_: argparse.Namespace) -> int:
-    """Tell the demo."""
     from analytex_pandas.demo.teller import tell  # loads pandas and the server
 
     try:
@@ -115,7 +110,6 @@ def run_demo(_: argparse.Namespace) -> int:
 
 
 def run_sandbox(options: argparse.Namespace) -> int:
-    """Serve a sandbox until Ctrl-C."""
     sandbox = apd.sandbox(options.rows_per_minute, options.port)
     try:
         with sandbox:
@@ -133,7 +127,6 @@ def run_sandbox(options: argparse.Namespace) -> int:
 
 
 def directions(url: str, key: str, rows_per_minute: float) -> str:
-    """Return where a sandbox is and how to use it."""
     return f"""\
 An Analytex sandbox is running, at {rows_per_minute:,.0f} rows a minute. Ctrl-C ends it.
 

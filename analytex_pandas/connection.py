@@ -45,7 +45,6 @@ def default_client() -> Client:
 
 
 def connected() -> Client | None:
-    """Return the connected client, if there is one, without connecting."""
     return DEFAULT[0] if DEFAULT else None
 
 
@@ -69,7 +68,6 @@ def checked_client(client: Any) -> Client | None:
 
 
 def can_ask() -> bool:
-    """Tell whether somebody is there to be asked for a key."""
     from analytex_pandas.show.display import in_notebook  # light until used
 
     return in_notebook() or (sys.stdin is not None and sys.stdin.isatty())

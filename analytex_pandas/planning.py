@@ -71,7 +71,6 @@ def workers(source: Source) -> int:
 
 
 def expected_bytes(source: Source) -> int:
-    """Return about how many bytes the spool of a source will take."""
     cells = (source.rows or 0) * len(source.fields or ())
     return cells * BYTES_A_CELL + source.bytes_hint
 

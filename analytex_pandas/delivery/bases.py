@@ -50,7 +50,6 @@ def write_base(journal: Journal, layers: Sequence[Layer]) -> str:
 
 
 def write_array(path: Path, values: Hashes) -> None:
-    """Write an array to the disk."""
     with open(path, "wb", opener=private) as file:  # needs an opener
         np.save(file, values, allow_pickle=False)
         file.flush()
@@ -58,7 +57,6 @@ def write_array(path: Path, values: Hashes) -> None:
 
 
 def has_base(journal: Journal, name: str) -> bool:
-    """Tell whether the files of a base are there."""
     return (journal.directory / FOLDER / name / NAMES).exists()
 
 
@@ -77,7 +75,6 @@ def read_array(path: Path) -> Hashes:
 
 
 def base_bytes(journal: Journal, name: str | None) -> int:
-    """Return how many bytes a base takes."""
     folder = journal.directory / FOLDER / (name or "")
     return sum(path.stat().st_size for path in folder.glob("*.npy")) if name else 0
 

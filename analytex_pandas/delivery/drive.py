@@ -187,7 +187,6 @@ class Drive:
         return self._digests[number]
 
     def file_name(self, number: int) -> str:
-        """Return the name under which a chunk is uploaded."""
         return f"{self.id}-{number:05d}.ndjson"
 
     def name(self, number: int) -> str | None:
@@ -195,7 +194,6 @@ class Drive:
         return self.file_name(number) if self.document.options.transport == "file" else None
 
     def label(self, number: int) -> str:
-        """Return how a chunk is called in words."""
         return f"chunk {number:,} of {len(self.state.chunks):,}"
 
     def still_running(self) -> str:
@@ -357,7 +355,6 @@ class Setback:
 
 
 def in_brief(error: AnalytexError) -> str:
-    """Return an error in a few words."""
     if error.status_code is not None:
         return f"HTTP {error.status_code}"
     return "no answer" if isinstance(error, TransportError) else str(error).partition("\n")[0][:120]

@@ -138,7 +138,6 @@ def look_ahead(drive: Drive, number: int) -> float:
 
 
 def show(drive: Drive, number: int, job: Job | None, watch: Watch) -> None:
-    """Show how far the job is."""
     if job is None:
         drive.say(f"{drive.label(number)}: asking how its job went on", current=number)
         return

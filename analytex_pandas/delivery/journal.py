@@ -185,7 +185,6 @@ class Journal:
         return f"Journal({str(self.path)!r})"
 
     def exists(self) -> bool:
-        """Tell whether anything was ever written."""
         return self.path.exists()
 
     @contextlib.contextmanager
@@ -235,7 +234,6 @@ class Journal:
         return True
 
     def update(self, push_id: str, /, **values: object) -> None:
-        """Change columns of a push."""
         with self.writing() as connection:
             changed = connection.execute(
                 f"UPDATE push SET {assignments(values)} WHERE id = ?",  # noqa: S608  # names of columns
@@ -292,12 +290,10 @@ class Journal:
         return self.exists() and self.push(push_id) is not None
 
     def document(self, push_id: str) -> bytes:
-        """Return the plan of a push."""
         ((document,),) = self.rows("SELECT document FROM push WHERE id = ?", push_id)
         return bytes(document)
 
     def chunks(self, push_id: str) -> tuple[ChunkState, ...]:
-        """Return the chunks of a push, by number."""
         with self.reading() as connection:
             return chunk_states(connection, push_id)
 

@@ -34,7 +34,6 @@ DOUBTFUL: Final = 2
 
 
 def kept_rows(rows: pa.Table, lines: Sequence[bytes], verdict: Verdict) -> pa.Table:
-    """Return the refused and doubtful rows of a chunk."""
     fates = dict.fromkeys(verdict.doubtful, DOUBTFUL) | dict.fromkeys(verdict.refused, REFUSED)
     places = sorted(fates)
     kept = rows.take(pa.array(places, pa.int64()))
@@ -43,7 +42,6 @@ def kept_rows(rows: pa.Table, lines: Sequence[bytes], verdict: Verdict) -> pa.Ta
 
 
 def to_blob(rows: pa.Table) -> bytes:
-    """Return kept rows as bytes for the journal."""
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression="zstd" if pa.Codec.is_available("zstd") else None)
     with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
@@ -52,7 +50,6 @@ def to_blob(rows: pa.Table) -> bytes:
 
 
 def from_blob(blob: bytes) -> pa.Table:
-    """Return the kept rows that ``to_blob`` was given."""
     with pa.ipc.open_stream(blob) as reader:
         return reader.read_all()
 

@@ -40,7 +40,6 @@ def acquired(lock: FileLock, patience: float = PATIENCE) -> bool:
 
 
 def is_free(lock: FileLock) -> bool:
-    """Tell whether nobody holds a lock at this moment."""
     if not Path(lock.lock_file).exists():
         return True
     free = acquired(lock, 0.0)

@@ -106,7 +106,6 @@ def forget_cells(
     chunk: tuple[str, int],
     digests: tuple[bytes, str],
 ) -> None:
-    """Forget the cells of a chunk that is about to be sent."""
     connection.execute(
         "INSERT OR REPLACE INTO sent (account, kind, push, chunk, sent, digests, types) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [account, kind, *chunk, moved(connection, account, kind), *digests],
@@ -121,7 +120,6 @@ def not_sent(connection: sqlite3.Connection, chunk: tuple[str, int]) -> None:
 def remember(
     connection: sqlite3.Connection, account: str, kind: Kind, chunk: tuple[str, int], verdict: Verdict
 ) -> None:
-    """Remember the cells of a chunk that is answered for."""
     row = connection.execute(
         "SELECT digests, types, fates FROM sent WHERE account = ? AND push = ? AND chunk = ?",
         [account, *chunk],
@@ -215,7 +213,6 @@ def state_of(connection: sqlite3.Connection, account: str, kind: Kind) -> tuple[
 
 
 def sent_chunks(connection: sqlite3.Connection, account: str, kind: Kind) -> list[Sent]:
-    """Return the chunks whose digests wait in the journal."""
     found = connection.execute(
         "SELECT sent, answered, digests, fates FROM sent WHERE account = ? AND kind = ?", [account, kind]
     )

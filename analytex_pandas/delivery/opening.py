@@ -187,7 +187,6 @@ def existing(journal: Journal, push_id: str) -> PushRecord:
 
 
 def state_of(journal: Journal, record: PushRecord, activity: str | None = None) -> PushState:
-    """Return a push as the journal has it."""
     chunks = journal.chunks(record.id)
     return PushState(
         id=record.id,
@@ -219,7 +218,6 @@ def newest_unfinished(journal: Journal, account: str) -> str:
 
 
 def unheard_of(push_id: str, journal: Journal) -> str:
-    """Return what to say of a push that the journal does not have."""
     known = [record.id for record, _ in journal.pushes()]
     return (
         f"There is no push {push_id!r} on this machine.{did_you_mean(push_id, known)} apd.pushes() lists all."
@@ -234,7 +232,6 @@ def pushed_already(push_id: str) -> str:
 
 
 def driven_elsewhere(push_id: str, record: PushRecord | None) -> str:
-    """Return what to say of a push that another process drives."""
     driver = None if record is None else record.driver
     who = (
         f"process {driver['pid']} on {driver['host']}, since {driver['since']}"

@@ -140,7 +140,6 @@ def names_a_row(error: RowError) -> bool:
 
 
 def placed(errors: Sequence[RowError], rows: int, ids: Sequence[str | None]) -> list[LineError]:
-    """Return the errors of a report on the lines that they are about."""
     counts = Counter(ids)
     line_of = {name: line for line, name in enumerate(ids) if name is not None and counts[name] == 1}
     first = first_row(errors, rows, line_of)
@@ -162,7 +161,6 @@ def placed(errors: Sequence[RowError], rows: int, ids: Sequence[str | None]) -> 
 def line_named(
     error: RowError, rows: int, line_of: Mapping[str, int], first: int | None, believed: str
 ) -> int | None:
-    """Return the line that an error is about, or None."""
     by_id = line_of.get(error.id) if error.id is not None else None
     by_place = line_at(error, rows, first)
     if not is_key(error):

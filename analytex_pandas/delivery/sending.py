@@ -170,7 +170,6 @@ class Sending:
         return self.accept(job)
 
     def upload(self) -> Job:
-        """Make the request that sends the chunk."""
         drive, number = self.drive, self.number
         kind = drive.document.kind
         try:
@@ -190,7 +189,6 @@ class Sending:
         )
 
     def accept(self, job: Job) -> Job:
-        """Write down the job that the chunk became."""
         # An end that the submit's answer or the list shows is not settled yet: the job is asked for its errors.
         status = running_status(job.status)
         self.drive.record(self.number, status=status, job_id=job.job_id, known_jobs=None)
@@ -203,7 +201,6 @@ class Sending:
         return self.accept(job)
 
     def not_sent(self, *, attempts: int | None = None, status: str = "pending") -> None:
-        """Write down that the chunk surely is not at the service."""
         attempts = self.drive.chunk(self.number).attempts if attempts is None else attempts
         self.drive.record(
             self.number,
@@ -315,7 +312,6 @@ class Sending:
 
 
 def progress(job: Job) -> str:
-    """Return how far a job is, in words."""
     if job.completed_rows is None:
         return job.status
     if job.total_rows:

@@ -103,7 +103,6 @@ def settle(drive: Drive, number: int, job: Job | None) -> ChunkState:
 
 
 def status_of(job: Job | None, verdict: Verdict) -> str:
-    """Return the status of a chunk that is answered for."""
     if job is None:
         return "unknown"
     if job.failed:
@@ -112,7 +111,6 @@ def status_of(job: Job | None, verdict: Verdict) -> str:
 
 
 def error_records(chunk: ChunkState, verdict: Verdict, content: ChunkContent) -> list[ErrorRecord]:
-    """Return the errors of a chunk as the journal takes them."""
     if not verdict.errors:
         return []
     positions = content.rows["position"].to_pylist()

@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.frame.labels import RangeLabels, Run, run_of
+from analytex_pandas.frame.columns import RangeLabels
+from analytex_pandas.frame.labels import Run, run_of
 from analytex_pandas.settings import private_directory
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ class Spool:
         return f"Spool({str(self.directory)!r})"
 
     def chunk_path(self, number: int) -> Path:
-        """Return the path of a chunk's NDJSON file."""
         return self.directory / f"{number:05d}.ndjson"
 
     def rows_path(self, number: int) -> Path:
@@ -59,7 +59,6 @@ class Spool:
 
     @property
     def runs_path(self) -> Path:
-        """Return the path of the file of runs."""
         return self.directory / "runs"
 
     def write_chunk(self, number: int, lines: Iterable[pa.Buffer | bytes], rows: pa.Table) -> None:
@@ -76,7 +75,6 @@ class Spool:
             ) from error
 
     def write_rows(self, number: int, rows: pa.Table) -> None:
-        """Write where the lines of a chunk came from."""
         run = run_of(rows)
         if run is None:
             with (
@@ -110,7 +108,6 @@ class Spool:
         return Run(first, count, RangeLabels(start, step)).table()
 
     def read_chunk(self, number: int) -> bytes:
-        """Return a chunk's NDJSON."""
         return self.chunk_path(number).read_bytes()
 
     def lines(self, number: int) -> list[bytes]:
@@ -153,7 +150,6 @@ class Spool:
             yield [pa.ipc.open_stream(self._spilled).read_all() for _ in range(count)]
 
     def drop_spilled(self) -> None:
-        """Delete those tables."""
         if self._spilled is not None:
             self._spilled.close()
             (self.directory / "tables.scratch").unlink(missing_ok=True)
@@ -173,12 +169,10 @@ class Spool:
         self.directory = directory
 
     def delete_chunk(self, number: int) -> None:
-        """Delete a chunk's files, if they are there."""
         self.chunk_path(number).unlink(missing_ok=True)
         self.rows_path(number).unlink(missing_ok=True)
 
     def delete(self) -> None:
-        """Delete the whole spool, if it is there."""
         self.drop_spilled()
         if self.directory.is_dir():
             shutil.rmtree(self.directory)

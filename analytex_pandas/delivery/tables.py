@@ -55,12 +55,10 @@ PUSH_COLUMNS: Final = {
 
 
 def counts_series(counts: Mapping[str, int]) -> pd.Series[int]:
-    """Return the counts of a push as a Series."""
     return pd.Series({name: counts[name] for name in COUNTS}, dtype="int64", name="rows")
 
 
 def jobs_table(chunks: Iterable[ChunkState]) -> pd.DataFrame:
-    """Return the chunks of a push and their jobs, a row each."""
     return typed_table(
         JOB_COLUMNS,
         [
@@ -93,7 +91,6 @@ def errors_table(errors: Sequence[ErrorRecord], kept: Iterable[pa.Table]) -> pd.
 
 
 def pushes_table(found: Iterable[tuple[PushRecord, str, Sequence[ChunkState]]]) -> pd.DataFrame:
-    """Return pushes with their present status, a row each."""
     return typed_table(
         PUSH_COLUMNS,
         [

@@ -60,7 +60,6 @@ def write_export(folder: Path) -> None:
 
 
 def company(number: int, chance: random.Random) -> dict[str, object]:
-    """Return one row of companies."""
     return {
         "account_id": 5_001 + number,
         "name": f"{chance.choice(LAST_NAMES)} {chance.choice(TRADES)}",
@@ -71,7 +70,6 @@ def company(number: int, chance: random.Random) -> dict[str, object]:
 
 
 def customer(number: int, chance: random.Random) -> dict[str, object]:
-    """Return one row of customers."""
     first, last = chance.choice(FIRST_NAMES), chance.choice(LAST_NAMES)
     signed_up = FIRST_DAY + dt.timedelta(minutes=97 * number + chance.randrange(90))
     last_order = signed_up.date() + dt.timedelta(days=chance.randrange(200))
@@ -102,7 +100,6 @@ def ascii_name(name: str) -> str:
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
-    """Write rows as CSV, with a header."""
     rows = list(rows)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, rows[0])

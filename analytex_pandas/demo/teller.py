@@ -81,15 +81,12 @@ class Prompt(code.InteractiveInterpreter):
         self._bold, self._plain = (BOLD, PLAIN) if terminal else ("", "")
 
     def say(self, words: str) -> None:
-        """Print a paragraph."""
         print(textwrap.fill(words, self._width), file=self._out, flush=True)
 
     def show(self, text: str) -> None:
-        """Print what came out."""
         print(f"\n{text}\n", file=self._out, flush=True)
 
     def tell(self, step: Step) -> None:
-        """Say what comes, show the code, run it."""
         self.say(step.words)
         print(file=self._out)
         for line in step.code.splitlines():

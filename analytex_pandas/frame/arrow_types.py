@@ -115,12 +115,10 @@ def can_flatten(kind: pa.DataType) -> bool:
 
 
 def has_fields(kind: pa.DataType) -> bool:
-    """Tell whether a type has fields to flatten."""
     return bool(pa.types.is_struct(kind) or pa.types.is_map(kind))
 
 
 def is_list(kind: pa.DataType) -> bool:
-    """Tell whether a type is one of lists, of whatever kind."""
     return pa.types.is_fixed_size_list(kind) or any(is_one(kind) for is_one, _ in LISTS)
 
 

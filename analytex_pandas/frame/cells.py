@@ -34,6 +34,7 @@ from analytex_pandas.frame.columns import (
     RawColumn,
     Traits,
     UnsendableError,
+    is_unicode,
     json_type_of,
     together,
 )
@@ -42,11 +43,10 @@ from analytex_pandas.frame.moments import TICKS, is_calendrical, nanoseconds, se
 from analytex_pandas.frame.nested import TOO_DEEP, NotEncodable, add_flattened, is_nested, nested_texts
 from analytex_pandas.frame.numbers import NOT_FINITE, fixed_point
 from analytex_pandas.frame.parse import with_problems
+from analytex_pandas.frame.wanted import Policy, as_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from analytex_pandas.frame.coerce import Policy
 
     class Coerce(Protocol):
         """The coercion of a whole column, which cells hand their families to."""
@@ -135,7 +135,6 @@ def assembled(parts: Sequence[tuple[np.ndarray[Any, Any], Coerced]], length: int
 
 
 def family_name(cell: Any) -> str:  # a table of types reads best as one
-    """Return the family that all cells of this cell's type belong to."""
     if cell is None or cell is pd.NA or cell is pd.NaT:
         return "missing"
     if isinstance(cell, enum.Enum):
@@ -205,15 +204,6 @@ def strings(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
     return {"": with_problems(coerced, (Problem(bad, INVALID_TEXT, message),))}
 
 
-def is_unicode(cell: str) -> bool:
-    """Tell whether a text can be encoded."""
-    try:
-        str.encode(cell)
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def texts(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
     """Return objects whose usual string is what is sent."""
     columns = coerce(pa.array([str(cell) for cell in cells], TEXT), policy)
@@ -224,14 +214,12 @@ def texts(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
 
 
 def enums(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
-    """Return enum members as their values."""
     values = np.empty(len(cells), dtype=object)
     values[:] = [cell.value for cell in cells]
     return coerce_families(values, policy, coerce)
 
 
 def integers(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
-    """Return whole numbers of any size."""
     numbers = [int(cell) for cell in cells]
     try:
         return coerce(pa.array(numbers, pa.int64()), policy)
@@ -246,7 +234,6 @@ def decimals(
     policy: Policy,
     coerce: Coerce,  # noqa: ARG001  # all of one kind have one signature
 ) -> dict[str, Coerced]:
-    """Return Decimals as their own digits."""
     return digits(list(cells), finite_decimal, policy, Traits())
 
 
@@ -263,7 +250,6 @@ def longs(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:  
 
 
 def long_double(number: Any) -> str:
-    """Return the shortest digits of a long double."""
     if not np.isfinite(number):
         raise NotEncodable(NOT_FINITE, INFINITE)
     return fixed_point(decimal.Decimal(np.format_float_scientific(number, unique=True)))
@@ -273,8 +259,6 @@ def digits(
     numbers: Sequence[Any], text: Callable[[Any], str], policy: Policy, traits: Traits, kinds: Kinds = NUMBER
 ) -> dict[str, Coerced]:
     """Return numbers that Arrow has no type for as their digits."""
-    from analytex_pandas.frame.coerce import as_wanted  # the two know each other
-
     written: list[str | None] = []
     failures: dict[tuple[str, str], list[int]] = {}
     for row, number in enumerate(numbers):
@@ -304,7 +288,6 @@ def datetimes(zone: str | None, unit: Unit) -> Family:
 
 
 def dates(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
-    """Return dates."""
     return coerce(pa.array(list(cells), pa.date32()), policy)
 
 
@@ -314,7 +297,6 @@ def times(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
 
 
 def timedeltas(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
-    """Return durations as numbers of seconds."""
     spans = [nanoseconds(cell) for cell in cells]
     unit: Unit = "ns" if any(span % TICKS["us"] for span in spans) else "us"
     try:
@@ -325,8 +307,6 @@ def timedeltas(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerce
 
 
 def arrow(type_: pa.DataType) -> Family:
-    """Return the conversion of cells that one Arrow type holds."""
-
     def convert(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
         return coerce(pa.array(list(cells), type_), policy)
 
@@ -334,7 +314,6 @@ def arrow(type_: pa.DataType) -> Family:
 
 
 def nested(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
-    """Return lists and dicts by the policy."""
     kinds = sorted({type(cell).__name__ for cell in cells})
     if policy.nested == "raise":
         raise UnsendableError(
@@ -344,8 +323,6 @@ def nested(cells: Cells, policy: Policy, coerce: Coerce) -> dict[str, Coerced]:
             range(min(len(cells), 3)),
         )
     if policy.nested == "json":
-        from analytex_pandas.frame.coerce import as_wanted  # the two know each other
-
         found = nested_texts(cells, lambda value: scalar_text(value, policy, coerce))
         coerced = coerce(found.text, policy_inside(policy))[""]
         coerced = dataclasses.replace(coerced, kinds=STRING, family=NESTED)
@@ -384,7 +361,6 @@ def unsendable(
     policy: Policy,  # noqa: ARG001  # all of one kind have one signature
     coerce: Coerce,  # noqa: ARG001  # all of one kind have one signature
 ) -> dict[str, Coerced]:
-    """Refuse values that have no JSON form."""
     kinds = sorted({type(cell).__name__ for cell in cells})
     raise UnsendableError(
         f"holds values of type {', '.join(kinds)}, which have no JSON form",

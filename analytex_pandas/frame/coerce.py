@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +16,6 @@ from analytex_pandas.frame.arrow_types import can_flatten, has_fields, run_numbe
 from analytex_pandas.frame.cells import NESTED, coerce_cells, policy_inside
 from analytex_pandas.frame.columns import (
     BOOLEAN,
-    DURATION,
-    NUMBER,
     STRING,
     TEXT,
     Coded,
@@ -30,26 +27,16 @@ from analytex_pandas.frame.columns import (
     integers_of,
     text_buffers,
     together,
-    validity,
 )
 from analytex_pandas.frame.nested import add_flattened, nested_arrow
+from analytex_pandas.frame.wanted import Policy, as_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from analytex_pandas.frame.options import JsonType, Nested
 
 PERIOD = "pandas.period"
 INTERVAL = "pandas.interval"
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What is asked of one column: the type it is to have, its naive times' zone, what becomes of nested values."""
-
-    wanted: JsonType | None = None
-    timezone: str = "UTC"
-    nested: Nested = "raise"
 
 
 def coerce(column: RawColumn, policy: Policy) -> dict[str, Coerced]:
@@ -110,7 +97,6 @@ def family_of(type_: pa.DataType) -> str:
 
 
 def nothing(rows: int) -> Coerced:
-    """Return a column of missing values."""
     return Coerced(pa.nulls(rows, TEXT), frozenset(), plain=True)
 
 
@@ -276,7 +262,6 @@ def tensors(array: pa.Array) -> pa.Array:
 
 
 def strings(array: pa.Array, policy: Policy) -> Coerced:
-    """Return text as it is, or as what is asked for."""
     text = array if array.type == TEXT else pc.cast(array, TEXT)
     match policy.wanted:
         case "number":
@@ -291,33 +276,27 @@ def strings(array: pa.Array, policy: Policy) -> Coerced:
 
 
 def integers(array: pa.Array, policy: Policy) -> Coerced:
-    """Return integers as numbers."""
     return as_wanted(numbers.integers(array), policy)
 
 
 def floats(array: pa.Array, policy: Policy) -> Coerced:
-    """Return floats as numbers."""
     return as_wanted(numbers.floats(array), policy)
 
 
 def decimals(array: pa.Array, policy: Policy) -> Coerced:
-    """Return decimals as numbers."""
     return as_wanted(numbers.decimals(array), policy)
 
 
 def durations(array: pa.Array, policy: Policy) -> Coerced:
-    """Return durations as numbers of seconds."""
     return as_wanted(numbers.durations(array), policy)
 
 
 def booleans(array: pa.Array, policy: Policy) -> Coerced:
-    """Return booleans."""
     text = pa.DictionaryArray.from_arrays(pc.cast(array, pa.int32()), pa.array(["false", "true"], TEXT))
     return as_wanted(Coerced(text, BOOLEAN, plain=True), policy)
 
 
 def times(array: pa.Array, policy: Policy) -> Coerced:
-    """Return times of day as text."""
     return as_wanted(temporal.times(array), policy, "A time of day")
 
 
@@ -344,35 +323,6 @@ def nested(array: pa.Array, policy: Policy) -> Coerced:
     check_type(array.type, policy)
     coerced = nested_arrow(array, lambda child: sole(coerce(child, policy_inside(policy))))
     return as_wanted(coerced, policy, "A list or dict")
-
-
-def as_wanted(coerced: Coerced, policy: Policy, what: str = "") -> Coerced:
-    """Return what is no text as the type asked for; a cell that has no such meaning makes its row invalid.
-
-    `what` is what a message calls a cell.
-    """
-    wanted = policy.wanted
-    if wanted is None or coerced.kinds == frozenset({wanted}):
-        return coerced
-    if wanted == "string":
-        return dataclasses.replace(coerced, kinds=STRING)
-    if wanted == "number" and coerced.kinds == DURATION:
-        return dataclasses.replace(coerced, kinds=NUMBER)
-    if wanted == "boolean" and coerced.kinds in (NUMBER, DURATION):
-        as_booleans = parse.booleans_of_numbers(coerced.text)
-        return parse.with_problems(as_booleans, coerced.problems)
-    present = validity(coerced.text)
-    code = f"not_a_{wanted}".removesuffix("time")
-    if wanted in ("date", "datetime") and coerced.kinds == NUMBER:
-        problems = parse.dates_of_numbers(coerced.text.cast(TEXT), present, code)
-    else:
-        (kind,) = coerced.kinds
-        article = "a date" if wanted in ("date", "datetime") else f"a {wanted}"
-        message = mends.of_another_type(what or f"A {kind}", article, is_flag=coerced.kinds == BOOLEAN)
-        problems = (Problem(np.flatnonzero(present), code, message),)
-    kinds = NUMBER if wanted == "number" else BOOLEAN if wanted == "boolean" else STRING
-    text = pa.nulls(len(coerced.text), TEXT)
-    return Coerced(text, kinds, plain=True, problems=(*coerced.problems, *problems))
 
 
 def checked_length(coerced: Coerced) -> Coerced:
@@ -419,7 +369,6 @@ def check_type(type_: pa.DataType, policy: Policy) -> None:
 
 
 def refusal(type_: pa.DataType) -> UnsendableError:
-    """Return the error for a type that has no JSON."""
     alias = " (a column of polars' type Object comes so, too)" * pa.types.is_fixed_size_binary(type_)
     return UnsendableError(f"holds {type_}{alias}, which has no JSON form", WAYS_OUT)
 

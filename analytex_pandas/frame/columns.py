@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Mapping, Sequence
 
-    from analytex_pandas.frame.labels import RangeLabels
 
 Cells = np.ndarray[Any, np.dtype[np.object_]]
 Rows = np.ndarray[Any, np.dtype[np.int64]]
@@ -59,6 +58,14 @@ class Field:
     name: str
     dtype: str
     is_index: bool = False
+
+
+@dataclass(frozen=True)
+class RangeLabels:
+    """Labels that follow from the position: ``start + step * position``."""
+
+    start: int = 0
+    step: int = 1
 
 
 @dataclass(frozen=True)
@@ -257,7 +264,6 @@ def integers_of(array: pa.Array, missing: int) -> Rows:
 
 
 def mask_of(rows: Rows, length: int) -> Mask:
-    """Return a mask of `length` that is True at `rows`."""
     mask = np.zeros(length, dtype=bool)
     mask[rows] = True
     return mask
@@ -284,3 +290,11 @@ def without(text: pa.Array, rows: Rows) -> pa.Array:
             pa.py_buffer(b"") if data is None else data,
         ],
     )
+
+
+def is_unicode(cell: str) -> bool:
+    try:
+        str.encode(cell)
+    except UnicodeEncodeError:
+        return False
+    return True

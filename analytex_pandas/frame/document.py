@@ -46,7 +46,6 @@ ID_ROLES = ("user_id", "company_id")
 
 
 def no_changes() -> pd.DataFrame:
-    """Return ``Plan.changes`` of a plan that was compared with nothing."""
     return typed_table(CHANGE_DTYPES)
 
 

@@ -21,8 +21,8 @@ from analytex_pandas.frame.labels import POSITION, labels
 from analytex_pandas.frame.layout import Layout, layout, same, unsendable, wrong_names
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
 from analytex_pandas.frame.notes import changes_of_type
-from analytex_pandas.frame.prepare import Encoded, Prepared, Report, encode_prepared, merged_types, prepare
-from analytex_pandas.frame.reports import invalid_table
+from analytex_pandas.frame.prepare import Encoded, Prepared, encode_prepared, merged_types, prepare
+from analytex_pandas.frame.reports import Report, invalid_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -94,7 +94,6 @@ class Draft:
     memory_note: str = ""
 
     def compared(self, comparison: Comparison | None) -> None:
-        """Add what a comparison with the account shows, if there was one."""
         if comparison is None:
             return
         self.same.append(comparison.unchanged)
@@ -111,7 +110,6 @@ class Draft:
             self.wrong += [f"Property {name!r} is {note}" for name, note in self.change_notes.items()]
 
     def note(self, batch: Prepared) -> None:
-        """Add what a prepared batch shows of its columns."""
         self.id_traits += batch.id.traits
         if batch.company is not None:
             self.company_traits = (self.company_traits or Traits(missing=self.rows)) + batch.company.traits
@@ -248,7 +246,6 @@ def encoded_when_settled(
 
 
 def unique_fields(seen: Iterable[Field]) -> list[Field]:
-    """Return the columns of several frames, one of each label."""
     by_label: dict[tuple[Hashable, bool], Field] = {}
     for one in seen:
         by_label.setdefault((one.label, one.is_index), one)

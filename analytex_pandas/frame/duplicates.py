@@ -103,5 +103,4 @@ def within(places: Ordinals, start: int, rows: int) -> Mask:
 
 
 def digest(data: bytes) -> bytes:
-    """Return a digest that differs where the data do."""
     return hashlib.blake2b(data, digest_size=16).digest()

@@ -84,7 +84,6 @@ class Tally:
 
 
 def add_tallies(total: dict[str, Tally], more: Mapping[str, Tally]) -> None:
-    """Add the tallies of some records to those of others."""
     for name, tally in more.items():
         total[name] = total.get(name, Tally()) + tally
 
@@ -105,7 +104,6 @@ def of_columns(ids: pa.Array, columns: Iterable[Column], salt: bytes) -> Fingerp
 
 
 def cell_digests(column: Column, exists: Hashes, salt: bytes) -> Hashes:
-    """Return the digests of a column's values."""
     text = canonical(column.text) if column.json_type == "number" else column.text
     found = salted(hashes(text, seed_of(salt, column.json_type)), exists)
     if not column.text.null_count:
@@ -199,7 +197,6 @@ def record_of(line: bytes) -> dict[str, Any]:
 
 
 def primitive(value: Any) -> tuple[str, str]:
-    """Return the JSON type and the text of a value."""
     if value is None:
         return NULL, ""
     if isinstance(value, Number):
@@ -224,5 +221,4 @@ def scattered(parts: Mapping[str, tuple[list[int], list[bytes]]], exists: Hashes
 
 
 def most_common(parts: Mapping[str, tuple[list[int], list[bytes]]]) -> str:
-    """Return the JSON type of most of a property's values."""
     return max((name for name in parts if name != NULL), key=lambda name: len(parts[name][0]))

@@ -98,7 +98,6 @@ def words_of(data: np.ndarray[Any, np.dtype[np.uint8]]) -> Hashes:
 
 
 def digests(data: np.ndarray[Any, np.dtype[np.uint8]], starts: Rows, sizes: Rows) -> Hashes:
-    """Return a hash of each of some long texts."""
     view = data.data
     spans = zip(starts.tolist(), sizes.tolist(), strict=True)
     whole = b"".join(
@@ -108,7 +107,6 @@ def digests(data: np.ndarray[Any, np.dtype[np.uint8]], starts: Rows, sizes: Rows
 
 
 def seed_of(salt: bytes, purpose: str) -> int:
-    """Return the seed that a secret gives for one purpose."""
     return int.from_bytes(
         hashlib.blake2b(purpose.encode(), key=salt[:64], digest_size=WORD).digest(), "little"
     )

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 from analytex_pandas import settings
 from analytex_pandas.frame import cells as cell_families
 from analytex_pandas.frame.coerce import (
-    Policy,
     checked_length,
     coerce,
     only_used,
@@ -36,6 +35,7 @@ from analytex_pandas.frame.columns import (
     Rows,
     Sighting,
     Traits,
+    is_unicode,
     text_buffers,
     without,
 )
@@ -52,6 +52,7 @@ from analytex_pandas.frame.mends import (
 )
 from analytex_pandas.frame.numbers import EXACT_DIGITS_BELOW, EXACT_WHOLE, Floats
 from analytex_pandas.frame.parse import with_problems
+from analytex_pandas.frame.wanted import Policy
 
 PLAIN = Policy()
 SPACE = 0x20
@@ -143,7 +144,6 @@ def named(problem: Problem, name: str, *, optional: bool = False) -> Problem:
 
 
 def id_texts(column: RawColumn) -> Coerced:
-    """Return a column as id texts, blanks included."""
     if isinstance(column, Coded):
         column = only_used(column)
         coded = spread(id_texts(column.values), column.codes)
@@ -213,7 +213,6 @@ def float_ids(values: Floats) -> Coerced:
 
 
 def decimal_ids(array: pa.Array) -> Coerced:
-    """Return whole decimals as their digits."""
     coerced = sole(coerce(array, PLAIN))
     return whole_digits(coerced.text)
 
@@ -236,7 +235,6 @@ def wrong_type(array: pa.Array, shown: str) -> Coerced:
 
 
 def cell_ids(cells: Cells) -> Coerced:
-    """Return Python objects as id texts."""
     family = pd.api.types.infer_dtype(cells, skipna=True)
     if family in ("string", "integer"):
         array = cell_families.plain_array(cells, family)
@@ -262,7 +260,7 @@ def cell_ids(cells: Cells) -> Coerced:
 def cell_id(cell: Any, family: str) -> str | tuple[str, str]:
     """Return the id that one cell makes, or the code and message of why it makes none."""
     if family == "string":
-        if cell_families.is_unicode(cell):
+        if is_unicode(cell):
             return str.__str__(cell)
         return (
             cell_families.INVALID_TEXT,
@@ -287,7 +285,6 @@ def cell_id(cell: Any, family: str) -> str | tuple[str, str]:
 
 
 def whole_number(number: int) -> str | tuple[str, str]:
-    """Return the digits of a whole number as an id."""
     return str(number) if abs(number) < 10**MAX_DIGITS else TOO_LONG
 
 
@@ -346,7 +343,6 @@ def oddities(text: pa.Array) -> dict[str, Sighting]:
 
 
 def sighting(text: pa.Array, which: pa.Array) -> Sighting:
-    """Return the texts of a mask as a sighting."""
     those = text.filter(which).drop_null()
     return Sighting(len(those), tuple(those.unique()[:KEPT].to_pylist()))
 
@@ -380,10 +376,8 @@ def bytes_at(text: pa.Array, which: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 def problem(mask: np.ndarray[Any, np.dtype[np.bool_]], code: str, message: str) -> tuple[Problem, ...]:
-    """Return the problem of the rows in `mask`, if there are any."""
     return problem_at(np.flatnonzero(mask), code, message)
 
 
 def problem_at(rows: Rows, code: str, message: str) -> tuple[Problem, ...]:
-    """Return the problem of some rows, if there are any."""
     return (Problem(rows, code, message),) if len(rows) else ()

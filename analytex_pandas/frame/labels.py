@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analytex_pandas.frame.arrow_types import run_numbers, without_views
-from analytex_pandas.frame.cells import is_unicode
+from analytex_pandas.frame.columns import RangeLabels, is_unicode
 from analytex_pandas.frame.pandas_columns import one_array
 
 if TYPE_CHECKING:
@@ -29,14 +29,6 @@ METADATA_KEY = b"analytex.labels"
 TAGGED = "tagged"
 WRITABLE_BITS = 13_000
 """Bits of the integers that Python writes as digits: it refuses those of more than 4,300 digits."""
-
-
-@dataclass(frozen=True)
-class RangeLabels:
-    """Labels that follow from the position: ``start + step * position``."""
-
-    start: int = 0
-    step: int = 1
 
 
 def rows_table(
@@ -66,7 +58,6 @@ class Run:
     labels: RangeLabels
 
     def table(self) -> pa.Table:
-        """Return the rows table."""
         return rows_table(np.arange(self.first, self.first + self.count, dtype=np.int64), self.labels)
 
 

@@ -444,5 +444,4 @@ def cut_long(name: str, limit: int) -> str:
 
 
 def cut(characters: int) -> str:
-    """Return the code that cuts the texts of a column."""
     return f"{VALUES}.map(lambda cell: cell[:{characters:_}] if isinstance(cell, str) else cell)"

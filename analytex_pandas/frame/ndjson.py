@@ -267,11 +267,9 @@ class Chunker:
 
     @property
     def limit(self) -> int:
-        """Rows that the chunk being filled may have."""
         return min(self.canary or self.max_rows, self.max_rows) if not self.sizes else self.max_rows
 
     def close(self) -> None:
-        """End the chunk that is being filled, if it has any rows."""
         if not self.parts:
             return
         number = len(self.sizes) + 1
@@ -296,6 +294,5 @@ def lines_of(ndjson: bytes) -> pa.Array:
 
 
 def records(lines: pa.Array) -> Iterator[Any]:
-    """Yield each line as the record it says."""
     for line in lines.to_pylist():
         yield json.loads(line)

@@ -28,7 +28,6 @@ class NotEncodable(Exception):  # it ends a cell, not a program  # noqa: N818  #
 
 
 def is_nested(value: object) -> bool:
-    """Tell whether a cell is a list or dict of some kind."""
     return isinstance(value, (*SEQUENCES, *MAPPINGS, set, frozenset, pd.Series, pd.DataFrame))
 
 
@@ -58,7 +57,6 @@ def nested_texts(cells: Iterable[Any], scalar: Scalar) -> Coerced:
 
 
 def coerced_texts(texts: Sequence[str | None], failures: Failures) -> Coerced:
-    """Return JSON text as a column."""
     rows: dict[tuple[str, str], list[int]] = {}
     for row, why in failures.items():
         rows.setdefault(why, []).append(row)
@@ -123,7 +121,6 @@ def nested_arrow(array: pa.Array, column: Column) -> Coerced:
 
 
 def tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]:
-    """Return the JSON of each value of an Arrow array."""
     if pa.types.is_struct(array.type):
         return struct_tokens(array, column)
     if pa.types.is_map(array.type):
@@ -167,7 +164,6 @@ def struct_tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]
 
 
 def map_tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]:
-    """Return maps as JSON objects."""
     keys = column(array.keys).text.cast(TEXT).to_pylist()
     items, failing = tokens(array.items, column)
     offsets = array.offsets.to_pylist()
@@ -200,7 +196,6 @@ def list_tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]:
 
 
 def is_run_end_encoded(type_: pa.DataType) -> bool:
-    """Tell whether a type is one of runs of equal values."""
     return bool(pa.types.is_run_end_encoded(type_))
 
 

@@ -78,7 +78,6 @@ def id_mend(what: str, texts: Sequence[str]) -> str:
 
 
 def escapes(characters: Iterable[str]) -> str:
-    """Return characters as code writes them."""
     return "".join(character.encode("unicode_escape").decode() for character in characters)
 
 
@@ -193,5 +192,4 @@ def id_note(traits: Traits, origin: Field) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -37,7 +37,6 @@ Floats = np.ndarray[Any, Any]
 
 
 def integers(array: pa.Array) -> Coerced:
-    """Return integers as their digits."""
     extremes = pc.min_max(array).as_py()
     least, most = extremes["min"] or 0, extremes["max"] or 0
     traits = Traits(beyond_double=beyond_double(array) if max(-least, most) > EXACT_WHOLE else 0)

@@ -175,14 +175,12 @@ def whole(least: int, most: int = INT64_MAX) -> Rule:
 
 
 def flag(value: Any) -> bool:
-    """Return True or False."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError
     return bool(value)
 
 
 def or_none(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a check that takes None, too."""
     return lambda value: None if value is None else check(value)
 
 

@@ -97,7 +97,6 @@ def objects(values: np.ndarray[Any, Any]) -> Cells:
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:
-    """Return a chunked array as one."""
     if not column.num_chunks:
         return pa.nulls(0, column.type)  # pa.array knows fewer types
     return joined(column.chunks)

@@ -99,7 +99,6 @@ def taken(array: pa.Array, codes: np.ndarray[Any, Any]) -> pa.Array:
 
 
 def numbers(text: pa.Array) -> Coerced:
-    """Return text as numbers with the digits it has."""
     values, codes, problems = by_distinct(text, number)
     return Coerced(taken(pa.array(values, TEXT), codes), frozenset({"number"}), plain=True, problems=problems)
 
@@ -121,7 +120,6 @@ def number(text: str) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Tell whether a text is read as a number."""
     return bool(OTHER_NUMBER.fullmatch(text))
 
 

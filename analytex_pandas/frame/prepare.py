@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 
 from analytex_pandas.errors import code, empty_report, reason
-from analytex_pandas.frame.cells import is_unicode
 from analytex_pandas.frame.coerce import coerce
 from analytex_pandas.frame.columns import (
     TEXT,
@@ -21,6 +20,7 @@ from analytex_pandas.frame.columns import (
     RawBatch,
     RawColumn,
     UnsendableError,
+    is_unicode,
     json_type_of,
     text_buffers,
     without,
@@ -34,6 +34,7 @@ from analytex_pandas.frame.layout import unsendable, wrong_names
 from analytex_pandas.frame.mends import cut_long, filled
 from analytex_pandas.frame.ndjson import PropertyText, encode
 from analytex_pandas.frame.notes import traits_of
+from analytex_pandas.frame.reports import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,20 +91,7 @@ class Encoded:
             start += len(lines)
 
 
-@dataclass(frozen=True)
-class Report:
-    """Why rows cannot be sent: their positions, index labels and ids, the property, the code and the message."""
-
-    positions: Sequence[int]
-    labels: Sequence[Any]
-    ids: Sequence[str | None]
-    property: str
-    code: str
-    message: str
-
-
 def prepare(batch: RawBatch, layout: Layout, kind: Kind) -> Prepared:
-    """Return a batch as text."""
     positions = np.arange(batch.start, batch.start + batch.rows, dtype=np.int64)
     rows = rows_table(positions, batch.labels)
     wrong: list[str] = []
@@ -270,7 +258,6 @@ def sent_columns(
 
 
 def filtered(text: pa.Array, mask: pa.Array | None) -> pa.Array:
-    """Return the rows of a mask, all without one."""
     return text if mask is None else text.filter(mask)
 
 
@@ -282,7 +269,6 @@ def property_text(name: str, coerced: Coerced | None, json_type: JsonKind, rows:
 
 
 def named_problems(name: str, coerced: Coerced) -> list[tuple[str, Problem]]:
-    """Return a column's problems under its property's name."""
     return [(name, problem) for problem in coerced.problems]
 
 
@@ -308,7 +294,6 @@ def longest(row: int, limit: int, batch: Prepared) -> str:
 
 
 def report(name: str, problem: Problem, batch: Prepared) -> Report:
-    """Return a problem with where its rows came from."""
     at = pa.array(problem.rows, pa.int64())
     rows = batch.rows.take(at)
     ids_there = batch.id.text.take(at).to_pylist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,17 @@ from analytex_pandas.errors import code
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from analytex_pandas.frame.prepare import Report
+
+@dataclass(frozen=True)
+class Report:
+    """Why rows cannot be sent: their positions, index labels and ids, the property, the code and the message."""
+
+    positions: Sequence[int]
+    labels: Sequence[Any]
+    ids: Sequence[str | None]
+    property: str
+    code: str
+    message: str
 
 
 def said(row: Mapping[Any, Any]) -> str:

@@ -92,7 +92,6 @@ class ClockParts(NamedTuple):
 
 @functools.cache
 def clock_parts() -> ClockParts:
-    """Return the parts of times of day."""
     minutes = parts([f"T{minute // 60:02d}:{minute % 60:02d}" for minute in range(24 * 60)], CLOCK - 1)
     seconds = parts([f":{second:02d}." for second in range(60)], WHOLE - 3)
     digits = [f"{number:03d}" for number in range(1_000)]

@@ -20,8 +20,8 @@ import pyarrow as pa
 
 from analytex_pandas.errors import ValidationError, code, translated
 from analytex_pandas.frame.arrow_types import without_views
-from analytex_pandas.frame.columns import Coded, Field, RawBatch, RawColumn
-from analytex_pandas.frame.labels import RangeLabels, decoded, index_arrays
+from analytex_pandas.frame.columns import Coded, Field, RangeLabels, RawBatch, RawColumn
+from analytex_pandas.frame.labels import decoded, index_arrays
 from analytex_pandas.frame.pandas_columns import (
     as_column,
     bytes_of,
@@ -276,7 +276,6 @@ def slices(batch: RawBatch, most_bytes: int) -> Iterator[RawBatch]:
 
 
 def cut(column: RawColumn, first: int, rows: int) -> RawColumn:
-    """Return part of a column."""
     if isinstance(column, np.ndarray):
         return column[first : first + rows]
     if isinstance(column, Coded):
@@ -418,7 +417,6 @@ def frames_source(frames: Iterable[Any], rows: Iterable[int] = ()) -> Source:
 
 
 def frames_batches(frames: Iterable[Any], rows: Iterator[int]) -> Iterator[RawBatch]:
-    """Yield the batches of one frame after the other."""
     start, number = 0, -1
     for number, data in enumerate(items(frames)):  # the last one's number says whether there were any
         if isinstance(data, pa.RecordBatch):

@@ -27,7 +27,6 @@ NO_ROWS: Rows = np.array([], np.int64)
 
 
 def dates(array: pa.Array) -> Coerced:
-    """Return dates as ``2024-01-15``."""
     days, outside = writable_days(days_of(array))
     text = date_texts(days, valid_but(present_in(array), outside, len(array)))
     return Coerced(text, STRING, plain=True, problems=out_of_range(outside))
@@ -162,7 +161,6 @@ def to_utc_at_the_edge(seconds: Integers, zone: dt.tzinfo) -> tuple[Integers, Ma
 
 
 def moments(seconds: Integers) -> pd.DatetimeIndex:
-    """Return seconds since 1970 as naive datetimes."""
     return pd.DatetimeIndex(seconds.astype("datetime64[s]"))
 
 

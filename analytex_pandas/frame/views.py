@@ -103,5 +103,4 @@ def views_of(text: pa.Array, first_buffer: int) -> tuple[Views, list[pa.Buffer]]
 
 
 def inline_view(text: bytes) -> bytes:
-    """Return the view of a text of at most 12 bytes."""
     return len(text).to_bytes(PREFIX, "little") + text.ljust(INLINE, b"\0")

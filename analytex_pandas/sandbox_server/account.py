@@ -91,7 +91,6 @@ class Account:
             return self._job(kind, filename, None, rows).job_id
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Return all jobs, newest first."""
         with self._lock:
             now = self._clock()
             self._advance(now)
@@ -113,7 +112,6 @@ class Account:
             return self._document(self._jobs[job_id], now)
 
     def frame(self, kind: Kind) -> pd.DataFrame:
-        """Return the profiles of a kind as they are now."""
         with self._lock:
             self._advance(self._clock())
             return self._profiles[kind].frame()

@@ -164,17 +164,14 @@ class Faults:
             self.arm(Fault(**{"kind": kind, "times": None, **options}))
 
     def arm(self, fault: Fault) -> None:
-        """Add a fault."""
         with self._lock:
             self._armed.append(fault)
 
     def clear(self) -> None:
-        """Take all faults away."""
         with self._lock:
             self._armed.clear()
 
     def take(self, endpoint: Endpoint, moment: Moment) -> Fault | None:
-        """Return the fault that strikes now, if one does."""
         with self._lock:
             for place, fault in enumerate(self._armed):
                 if fault.moment != moment or fault.on not in (endpoint, "any"):

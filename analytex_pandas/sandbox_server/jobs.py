@@ -55,7 +55,6 @@ class Job:
         )
 
     def status(self, now: float) -> Status:
-        """Tell the state it is in."""
         if now >= self.ended_at:
             return "completed" if self.fails_at is None else "failed"
         share = self._share(now)
@@ -66,7 +65,6 @@ class Job:
         return "processing" if share < _PENDING_REFRESH else "pending_refresh"
 
     def rows_processed(self, now: float) -> int:
-        """Tell how many rows have been processed, refused ones included."""
         share = (self._share(now) - _PROCESSING) / (_PENDING_REFRESH - _PROCESSING)
         if self.fails_at is not None:
             share = min(share, self.fails_at)

@@ -230,7 +230,6 @@ def _is_iso_8601(value: object) -> bool:
 
 
 def _named(value: object) -> str:
-    """Name the JSON type of a value."""
     match value:
         case None:
             return "null"

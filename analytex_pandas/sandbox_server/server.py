@@ -59,7 +59,6 @@ class Server(ThreadingMixIn, TCPServer):
         logger.debug("A connection to the sandbox broke: %r", sys.exception())
 
     def close(self) -> None:
-        """Close the port and all connections, and wait until they are."""
         self.service.closing.set()
         self.shutdown()
         self.server_close()

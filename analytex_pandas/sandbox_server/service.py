@@ -88,12 +88,10 @@ class Call:
 
     @property
     def path(self) -> str:
-        """The path without the query."""
         return self.request.path.partition("?")[0]
 
     @property
     def query(self) -> dict[str, str]:
-        """The query."""
         return dict(parse_qsl(self.request.path.partition("?")[2]))
 
 
@@ -185,12 +183,10 @@ class Service:
         return self._struck(call, fault, answer) or answer
 
     def log(self, call: Call, status: int | None) -> None:
-        """Write down what became of a call."""
         call.request.status = status
         self.requests.append(call.request)
 
     def too_large(self) -> RefusedError:
-        """Return the refusal of a body that is over the limit."""
         return refuse(
             413,
             "payload_too_large",

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping
 
+    from analytex_pandas.service.answers import Answer
     from analytex_pandas.service.listing import Page
-    from analytex_pandas.service.transport import Answer
     from analytex_pandas.service.upload import Body
 
 T = TypeVar("T")

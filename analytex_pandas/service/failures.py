@@ -30,7 +30,7 @@ from analytex_pandas.service.values import clean, to_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from analytex_pandas.service.transport import Answer
+    from analytex_pandas.service.answers import Answer
     from analytex_pandas.service.upload import Body
 
 MAX_TEXT_CHARACTERS: Final = 600
@@ -57,7 +57,6 @@ TIMEOUT_STATUSES: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY)
 
 
 def from_answer(answer: Answer, call: str) -> AnalytexError:
-    """Return the error that an answer other than 2xx amounts to."""
     status = answer.status
     words = words_of(answer)
     message = f"{call}: HTTP {status_text(status)}{f': {words}' if words else ''}"
@@ -227,12 +226,10 @@ def in_brief(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a text that ends like a sentence."""
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def status_text(status: int) -> str:
-    """Return a status with its usual name."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:

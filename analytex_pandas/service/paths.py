@@ -77,7 +77,6 @@ def quote_segment(text: str) -> str:
 
 
 def job_url(base_url: str, paths: Mapping[str, str], job_id: str) -> str:
-    """Return the URL of one job."""
     return base_url + paths["job"].replace(JOB_PLACE, quote_segment(job_id))
 
 

@@ -71,12 +71,10 @@ def lines_json(content: bytes, kind: Kind) -> bytes:
 
 
 def envelope(lines: list[bytes], kind: Kind) -> bytes:
-    """Return encoded records as the document that the service takes."""
     return b'{"%s":[%s]}' % (kind.encode(), b",".join(lines))
 
 
 def check_count(count: int) -> None:
-    """Refuse a number of records that the service would refuse."""
     if not count:
         raise ValidationError("There are no records, so there is nothing to send.")
     if count > settings.MAX_REQUEST_RECORDS:

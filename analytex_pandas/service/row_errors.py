@@ -123,7 +123,6 @@ class Context(NamedTuple):
         )
 
     def error(self, value: object, message: str) -> RowError:
-        """Make the error that this context and a value amount to."""
         return RowError(
             place=self.place,
             place_kind=self.place_kind,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
@@ -11,17 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import requests
-from requests.utils import parse_header_links
 
 from analytex_pandas import settings
 from analytex_pandas.errors import AnalytexError, ServerError
 from analytex_pandas.service import failures
+from analytex_pandas.service.answers import Answer
 from analytex_pandas.service.auth import TokenAuth, masked, masked_bytes
 from analytex_pandas.service.paths import Origin, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from requests import PreparedRequest, Response
 
     from analytex_pandas.service.upload import Body
@@ -37,31 +34,10 @@ MAX_ANSWER_BYTES: Final = 256_000_000
 READ_BYTES: Final = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: status, headers, and the whole body."""
-
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def ok(self) -> bool:
-        """Whether the status is 2xx."""
-        return 200 <= self.status < 300  # noqa: PLR2004  # the classes of HTTP statuses
-
-    def next_link(self) -> str | None:
-        """Return the URL that the ``Link`` header names as the next page."""
-        links = parse_header_links(self.headers.get("Link", ""))
-        return next((link["url"] for link in links if link.get("rel") == "next"), None)
-
-
 class Adapter(requests.adapters.HTTPAdapter):
     """Makes connections that print nothing: at the debug level of ``http.client`` they would print the key."""
 
     def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
-        """Return a pool of such connections."""
         return silenced(super().get_connection_with_tls_context(*arguments, **options))
 
     def get_connection(self, *arguments: Any, **options: Any) -> Any:
@@ -84,7 +60,6 @@ class Session(requests.Session):
             self.mount(scheme, Adapter())
 
     def get_redirect_target(self, resp: Response) -> str | None:  # noqa: ARG002  # the name is the library's
-        """Find no target."""
         return None
 
 
@@ -143,20 +118,17 @@ class Transport:
         return self.checked(answer, call)
 
     def is_ours(self, url: str) -> bool:
-        """Tell whether a URL is at the origin that the key is for."""
         try:
             return Origin.of(url) == self.origin
         except ValueError:
             return False
 
     def checked(self, answer: Answer, call: str) -> Answer:
-        """Return a good answer, raise the error of any other."""
         if answer.ok:
             return answer
         raise failures.from_answer(answer, call)
 
     def exchange(self, method: str, url: str, call: str, body: Body | None = None) -> Answer:
-        """Send one request and read its answer."""
         with Session() as session:
             failure: BaseException
             try:
@@ -183,7 +155,6 @@ class Transport:
         )
 
     def prepared(self, session: Session, method: str, url: str, body: Body | None) -> PreparedRequest:
-        """Return the request as it goes out."""
         headers = {"Accept": ACCEPT, "User-Agent": user_agent(), "Connection": "close"}
         if body is not None:
             headers["Content-Type"] = body.content_type
@@ -221,7 +192,6 @@ class Transport:
 
 @cache
 def user_agent() -> str:
-    """Return how this library names itself."""
     try:
         return f"analytex-pandas/{version('analytex-pandas')}"
     except PackageNotFoundError:

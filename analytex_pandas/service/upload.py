@@ -111,13 +111,11 @@ def file_body(stream: BinaryIO, size: int, filename: str) -> Body:
 
 
 def json_body(content: bytes) -> Body:
-    """Return a JSON body."""
     check_size(len(content), "The records")
     return Body(JSON_TYPE, (io.BytesIO(content), len(content)))
 
 
 def check_size(size: int, what: str) -> None:
-    """Refuse a body that the service would refuse."""
     if size >= settings.MAX_REQUEST_BYTES:
         raise PayloadTooLargeError(
             f"{what}: the request would be {size:,} bytes, and the service takes less than "

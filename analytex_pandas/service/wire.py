@@ -87,12 +87,10 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether the job has reached its end."""
         return self.status in (JobStatus.COMPLETED, JobStatus.FAILED)
 
     @property
     def failed(self) -> bool:
-        """Whether the job failed as a whole."""
         return self.status == JobStatus.FAILED
 
 

@@ -15,7 +15,7 @@ from analytex_pandas.show.markup import tag
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analytex_pandas.push import Push
+    from analytex_pandas.show.shown import ShownPush
     from analytex_pandas.show.snapshot import Snapshot
 
 
@@ -32,7 +32,9 @@ class Controls:
         Called after each click.
     """
 
-    def __init__(self, push: Push, retried: Callable[[Push], object], redraw: Callable[[], object]) -> None:
+    def __init__(
+        self, push: ShownPush, retried: Callable[[ShownPush], object], redraw: Callable[[], object]
+    ) -> None:
         self._push = push
         self._retried = retried
         self._redraw = redraw

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from analytex_pandas.delivery.state import PushState
-    from analytex_pandas.push import Push
+    from analytex_pandas.show.shown import ShownPush
 
 SHOWN_GROUPS: Final = 12
 SHOWN_INPUT_ROWS: Final = 10
@@ -55,7 +55,6 @@ class Section:
 
     @property
     def open(self) -> bool:
-        """Whether it is open."""
         return bool(self.toggle.value)
 
     def named(self, count: int | None) -> None:
@@ -95,7 +94,7 @@ class Jobs:
 class Errors:
     """What the service refused: by kind, row by row, and those rows as they stand in the input."""
 
-    def __init__(self, push: Push, redraw: Callable[[], object]) -> None:
+    def __init__(self, push: ShownPush, redraw: Callable[[], object]) -> None:
         self._push = push
         self._drawn: tuple[int, int] | None = None
         self._errors = push_errors_none()

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     import ipywidgets
 
     from analytex_pandas.delivery.state import PushState
-    from analytex_pandas.push import Push
     from analytex_pandas.service.wire import Job
     from analytex_pandas.show.jobs_picture import Owners
     from analytex_pandas.show.monitor import Monitor
+    from analytex_pandas.show.shown import ShownPush
     from analytex_pandas.show.snapshot import Snapshot
 
-SHOWN: Final[WeakKeyDictionary[Push, int]] = WeakKeyDictionary()
+SHOWN: Final[WeakKeyDictionary[ShownPush, int]] = WeakKeyDictionary()
 """In which execution of a cell a push was shown on its own account: its result need not show it again."""
 
 logger = logging.getLogger("analytex_pandas.show")
@@ -62,7 +62,7 @@ def widgets_run() -> bool:
     return hasattr(ipywidgets.Widget, "_repr_mimebundle_")
 
 
-def show_push(push: Push, progress: bool | None = None) -> Feed | None:
+def show_push(push: ShownPush, progress: bool | None = None) -> Feed | None:
     """Start the display that suits and return at once.
 
     Parameters
@@ -93,7 +93,7 @@ def show_push(push: Push, progress: bool | None = None) -> Feed | None:
         return None
 
 
-def display_push(push: Push) -> None:
+def display_push(push: ShownPush) -> None:
     """Display a push where IPython displays things; what its ``_ipython_display_`` does.
 
     What the same execution of a cell has shown already is not shown twice: ``df.analytex.push_users()`` shows
@@ -111,8 +111,7 @@ def display_push(push: Push) -> None:
         display({"text/plain": push_text(push)}, raw=True)  # type: ignore[no-untyped-call]
 
 
-def panel(push: Push) -> ipywidgets.Widget:
-    """Return a live panel of a push; each call gives one, and each shows the present state."""
+def panel(push: ShownPush) -> ipywidgets.Widget:
     from analytex_pandas.show.panel import PushPanel  # loads ipywidgets
 
     return PushPanel(push).start()
@@ -156,7 +155,7 @@ def display_job(job: Job, look: Callable[[], Job], owners: Owners) -> None:
     display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
 
-def push_mimebundle(push: Push) -> dict[str, Any]:
+def push_mimebundle(push: ShownPush) -> dict[str, Any]:
     """Return a push in every form that a front end may want; a widget only on a kernel, where it can live."""
     bundle: dict[str, Any] = {"text/plain": push_text(push), "text/html": push_html(push)}
     if on_kernel() and widgets_run():
@@ -170,16 +169,14 @@ class Renewed:
     INTERVAL: Final = 2.0
     """Seconds between two renewals: each replaces the whole output."""
 
-    def __init__(self, push: Push) -> None:
+    def __init__(self, push: ShownPush) -> None:
         self._push = push
         self._handle: Any = None
 
     def show(self) -> None:
-        """Display the push and keep renewing it until it is done."""
         Feed(self._push, self, interval=self.INTERVAL).start()
 
     def draw(self, state: PushState, snapshot: Snapshot) -> None:  # noqa: ARG002  # a View
-        """Show the present state."""
         from IPython.display import display  # there only where this is called
 
         bundle = {"text/plain": push_text(self._push), "text/html": push_html(self._push)}
@@ -192,7 +189,7 @@ class Renewed:
         """Leave the last picture where it is."""
 
 
-def _on_stream(push: Push, stream: TextIO | None, *, always: bool) -> Feed | None:
+def _on_stream(push: ShownPush, stream: TextIO | None, *, always: bool) -> Feed | None:
     if stream is None:
         return None
     if stream.isatty():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from analytex_pandas.delivery.state import PushState
-    from analytex_pandas.push import Push
+    from analytex_pandas.show.shown import ShownPush
 
 logger = logging.getLogger("analytex_pandas.show")
 
@@ -51,7 +51,7 @@ class Feed:
         Seconds between two updates at least.
     """
 
-    def __init__(self, push: Push, view: View, interval: float = SHORTEST_INTERVAL) -> None:
+    def __init__(self, push: ShownPush, view: View, interval: float = SHORTEST_INTERVAL) -> None:
         self._push = push
         self._view = view
         self._interval = interval

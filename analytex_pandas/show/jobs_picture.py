@@ -84,7 +84,6 @@ def job_line(job: Job, owners: Owners, now: datetime) -> tuple[str, ...]:
 
 
 def rows_of(job: Job) -> str:
-    """Return how many rows of a job are done with."""
     if job.total_rows is None:
         return "" if job.completed_rows is None else words.number(job.completed_rows)
     if job.completed_rows is None or job.completed_rows == job.total_rows:
@@ -102,7 +101,6 @@ def origin(job: Job, owners: Owners) -> str:
 
 
 def took(job: Job, now: datetime) -> str:
-    """Return how long a job took, or has taken so far."""
     start, end = job.start_time or job.submitted_at, job.end_time or (None if job.ended else now)
     if start is not None and end is not None:
         return words.duration((end - start).total_seconds())
@@ -110,7 +108,6 @@ def took(job: Job, now: datetime) -> str:
 
 
 def jobs_html(picture: JobsPicture, *, styled: bool = True) -> Markup:
-    """Return the jobs as HTML."""
     parts = [tag("p", picture.headline)]
     if picture.running:
         parts.append(table(COLUMNS, picture.running, numeric=NUMERIC, caption="Running", styled=styled))
@@ -123,7 +120,6 @@ def jobs_html(picture: JobsPicture, *, styled: bool = True) -> Markup:
 
 
 def jobs_text(picture: JobsPicture, width: int = 140) -> str:
-    """Return the jobs as text."""
     lines = [*picture.running, *picture.history[:SHOWN_HISTORY]]
     if not lines:
         return picture.headline
@@ -170,5 +166,4 @@ def job_html(job: Job, owners: Owners, now: datetime, *, styled: bool = True) ->
 
 
 def job_text(job: Job, owners: Owners, now: datetime) -> str:
-    """Return one job as text."""
     return text_table(COLUMNS, [job_line(job, owners, now)], numeric=NUMERIC, width=160)

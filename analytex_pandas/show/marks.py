@@ -66,10 +66,8 @@ def chunk_mark(status: str) -> Mark:
 
 
 def job_mark(status: str) -> Mark:
-    """Return the mark of a job of the service."""
     return JOB_MARKS.get(status) or Mark("◔", status, "busy")
 
 
 def push_mark(status: str) -> Mark:
-    """Return the mark of a push."""
     return PUSH_MARKS.get(status) or Mark("◔", status, "busy")

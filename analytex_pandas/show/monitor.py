@@ -125,7 +125,6 @@ class Monitor(Live):
         self.watch.stop()
 
     def close(self) -> None:
-        """Look no more, and take the widgets away."""
         self.watch.stop()
         super().close()
 

@@ -16,7 +16,7 @@ from analytex_pandas.show.snapshot import Snapshot, take
 from analytex_pandas.show.tables import table
 
 if TYPE_CHECKING:
-    from analytex_pandas.push import Push
+    from analytex_pandas.show.shown import ShownPush
 
 SHOWN_GROUPS: Final = 8
 SEGMENT_COLOURS: Final = {
@@ -28,8 +28,7 @@ SEGMENT_COLOURS: Final = {
 }
 
 
-def push_html(push: Push) -> Markup:
-    """Return a push as it is now, as static HTML."""
+def push_html(push: ShownPush) -> Markup:
     now = datetime.now(UTC).astimezone()
     state = push.state()
     groups = group_errors(push.errors) if state.counts["refused"] else []
@@ -75,7 +74,6 @@ def static_bar(snapshot: Snapshot) -> Markup:
 
 
 def static_numbers(snapshot: Snapshot) -> Markup:
-    """Return the numbers as a table of one line."""
     cells = {
         "Acknowledged": words.number(snapshot.acknowledged),
         "Refused": words.number(snapshot.refused),
@@ -89,7 +87,6 @@ def static_numbers(snapshot: Snapshot) -> Markup:
 
 
 def groups_table(groups: list[ErrorGroup], *, styled: bool = False) -> Markup:
-    """Return the groups of errors as a table."""
     lines = [
         (
             words.number(group.count),

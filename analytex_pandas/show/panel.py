@@ -21,8 +21,8 @@ from analytex_pandas.show.text import push_text
 
 if TYPE_CHECKING:
     from analytex_pandas.delivery.state import PushState
-    from analytex_pandas.push import Push
     from analytex_pandas.show.chunks import Strip
+    from analytex_pandas.show.shown import ShownPush
     from analytex_pandas.show.snapshot import Snapshot
 
 LARGE_INTERVAL: Final = 1.0
@@ -40,7 +40,7 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         What is shown and steered.
     """
 
-    def __init__(self, push: Push) -> None:
+    def __init__(self, push: ShownPush) -> None:
         self.push = push
         self._handles: deque[Any] = deque(maxlen=HANDLES)
         self._large_drawn = float("-inf")
@@ -122,14 +122,13 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
             self.cells.value = pieces.cells(strip)
             self.legend.value = pieces.legend(strip)
 
-    def _add_retry(self, push: Push) -> None:
+    def _add_retry(self, push: ShownPush) -> None:
         self.successor.children = [PushPanel(push).start()]
 
     def __repr__(self) -> str:
         return f"<panel of push {self.push.id}: {self.push.status}>"
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Return the widget with the HTML that is shown where the widget cannot be."""
         bundle = widget_bundle(self, **options)
         return bundle | {"text/plain": push_text(self.push), "text/html": push_html(self.push)}
 

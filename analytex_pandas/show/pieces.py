@@ -39,7 +39,6 @@ def state_line(snapshot: Snapshot) -> Markup:
 
 
 def bar(snapshot: Snapshot) -> Markup:
-    """Return the progress bar, refused rows in it."""
     stretches = (
         tag(
             "span",
@@ -63,7 +62,6 @@ def bar(snapshot: Snapshot) -> Markup:
 
 
 def numbers(snapshot: Snapshot) -> Markup:
-    """Return how many rows became what."""
     tiles = [
         (snapshot.acknowledged, "✓", "ok", "acknowledged"),
         (snapshot.refused, "✕", "bad", "refused"),

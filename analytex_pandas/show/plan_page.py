@@ -19,7 +19,7 @@ from analytex_pandas.show.text import group_text
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analytex_pandas.plan import Plan
+    from analytex_pandas.show.shown import ShownPlan
 
 SHOWN_COLUMNS: Final = 40
 SHOWN_GROUPS: Final = 8
@@ -58,7 +58,7 @@ class PlanPicture:
     action: str
 
 
-def picture(plan: Plan) -> PlanPicture:
+def picture(plan: ShownPlan) -> PlanPicture:
     """Return what the page of a plan says."""
     columns = plan.columns
     shown = _worth_showing(columns)
@@ -75,8 +75,7 @@ def picture(plan: Plan) -> PlanPicture:
     )
 
 
-def plan_html(plan: Plan) -> Markup:
-    """Return a plan as static HTML."""
+def plan_html(plan: ShownPlan) -> Markup:
     shown = picture(plan)
     parts = [tag("p", tag("strong", shown.headline), " · plan ", tag("code", shown.id))]
     if shown.left_out:
@@ -97,7 +96,7 @@ def plan_html(plan: Plan) -> Markup:
     return tag("div", *parts, class_="apd-static")
 
 
-def plan_text(plan: Plan, width: int | None = None) -> str:
+def plan_text(plan: ShownPlan, width: int | None = None) -> str:
     """Return a plan as text of at most ``width`` characters a line, the terminal's by default."""
     shown = picture(plan)
     wide = min(WIDEST, width or shutil.get_terminal_size((100, 24)).columns)
@@ -124,7 +123,7 @@ def plan_text(plan: Plan, width: int | None = None) -> str:
     return "\n".join(lines)
 
 
-def _headline(plan: Plan) -> str:
+def _headline(plan: ShownPlan) -> str:
     rows, chunks = plan.rows, len(plan.chunks)
     if not rows:
         return "nothing to send"
@@ -137,7 +136,7 @@ def _headline(plan: Plan) -> str:
     )
 
 
-def _left_out(plan: Plan) -> str:
+def _left_out(plan: ShownPlan) -> str:
     counts = plan.counts
     parts = [
         f"{words.number(counts[name])} {name}"
@@ -149,7 +148,7 @@ def _left_out(plan: Plan) -> str:
     )
 
 
-def _action(plan: Plan) -> str:
+def _action(plan: ShownPlan) -> str:
     if plan.taken:
         return f"It was pushed: apd.resume({plan.id!r}) gives the push."
     try:

@@ -40,7 +40,6 @@ class TerminalBar:
         self._bar: Any = None
 
     def draw(self, done: int, total: int | None) -> None:
-        """Show that so many rows of so many are read."""
         from tqdm import tqdm  # only a plan that takes long needs it
 
         if self._bar is None:
@@ -57,7 +56,6 @@ class TerminalBar:
         self._bar.update(done - self._bar.n)
 
     def end(self) -> None:
-        """Take the bar away."""
         if self._bar is not None:
             self._bar.close()
 
@@ -69,12 +67,10 @@ class NotebookLine:
         self._handle: Any = None
 
     def draw(self, done: int, total: int | None) -> None:
-        """Show that so many rows of so many are read."""
         of = "" if total is None else f" of {words.number(total)}"
         self._show(f"Planning: {words.number(done)}{of} rows read. Nothing is sent yet.")
 
     def end(self) -> None:
-        """Leave nothing to be seen."""
         if self._handle is not None:
             self._show("")
 
@@ -95,11 +91,9 @@ class Safe:
         self._view: View | None = view
 
     def draw(self, done: int, total: int | None) -> None:
-        """Show it, if that was possible so far."""
         self._try("draw", done, total)
 
     def end(self) -> None:
-        """Take it away."""
         self._try("end")
 
     def _try(self, name: str, *values: Any) -> None:

@@ -12,7 +12,7 @@ from analytex_pandas.show.text import snapshot_text
 
 if TYPE_CHECKING:
     from analytex_pandas.delivery.state import PushState
-    from analytex_pandas.push import Push
+    from analytex_pandas.show.shown import ShownPush
     from analytex_pandas.show.snapshot import Snapshot
 
 LINE_INTERVAL: Final = 30.0
@@ -39,7 +39,6 @@ class Bar:
         )
 
     def draw(self, state: PushState, snapshot: Snapshot) -> None:  # noqa: ARG002  # a View
-        """Show this picture."""
         bar = self._bar
         if bar.disable:
             return
@@ -50,7 +49,6 @@ class Bar:
         bar.refresh()
 
     def end(self) -> None:
-        """Leave the last picture on the terminal and go on to the next line."""
         self._bar.close()
 
 
@@ -67,7 +65,6 @@ class Lines:
         self._last = float("-inf") if always else time.monotonic()
 
     def draw(self, state: PushState, snapshot: Snapshot) -> None:  # noqa: ARG002  # a View
-        """Write a line if one is due."""
         now = time.monotonic()
         if snapshot.done:
             if self._said_something:
@@ -86,12 +83,11 @@ class Lines:
 
 
 def line(snapshot: Snapshot) -> str:
-    """Return rows, time and activity in one line."""
     parts = (snapshot.rows_in_words, snapshot.time_in_words, printable(snapshot.activity))
     return " · ".join(part for part in parts if part)
 
 
-def bar(push: Push, stream: TextIO | None = None) -> Feed:
+def bar(push: ShownPush, stream: TextIO | None = None) -> Feed:
     """Show a push as a bar on a terminal (stderr by default); silent where it is none.
 
     Returns
@@ -104,7 +100,7 @@ def bar(push: Push, stream: TextIO | None = None) -> Feed:
     return feed
 
 
-def lines(push: Push, stream: TextIO, *, always: bool = False) -> Feed:
+def lines(push: ShownPush, stream: TextIO, *, always: bool = False) -> Feed:
     """Write a line about a push now and then."""
     feed = Feed(push, Lines(stream, always=always))
     feed.start()

@@ -11,13 +11,13 @@ from analytex_pandas.show.snapshot import Snapshot, take
 from analytex_pandas.show.words import count
 
 if TYPE_CHECKING:
-    from analytex_pandas.push import Push
     from analytex_pandas.show.grouping import ErrorGroup
+    from analytex_pandas.show.shown import ShownPush
 
 SHOWN_GROUPS: Final = 5
 
 
-def push_text(push: Push) -> str:
+def push_text(push: ShownPush) -> str:
     """Return a push in a few lines: state, rows, time, what went wrong, what to do next."""
     snapshot = take(push.state(), datetime.now(UTC).astimezone())
     groups = group_errors(push.errors) if snapshot.refused else []

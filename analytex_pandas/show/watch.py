@@ -67,7 +67,6 @@ class Watch(Generic[Seen]):
 
     @property
     def running(self) -> bool:
-        """Whether somebody looks."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
@@ -85,7 +84,6 @@ class Watch(Generic[Seen]):
             self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
         self._stop.set()
         self._wake.set()
 

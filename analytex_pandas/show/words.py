@@ -16,7 +16,6 @@ KILOBYTE: Final = 1_000
 
 
 def number(value: float) -> str:
-    """Return a whole number with thousands separators."""
     return f"{value:,.0f}"
 
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytex_pandas.delivery.spool import Spool
-from analytex_pandas.frame.labels import RangeLabels, index_arrays, labels, rows_table
+from analytex_pandas.frame.columns import RangeLabels
+from analytex_pandas.frame.labels import index_arrays, labels, rows_table
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from analytex_pandas.frame import ndjson
 from analytex_pandas.frame.arrow_types import has_views, without_views
 from analytex_pandas.frame.columns import TEXT
 from analytex_pandas.frame.hashing import hashes
-from analytex_pandas.frame.ndjson import escape_few, escape_many, escaped
+from analytex_pandas.frame.ndjson import escaped
 from analytex_pandas.frame.numbers import floats
 from analytex_pandas.frame.temporal import timestamps
 from analytex_pandas.frame.views import texts_at
@@ -39,19 +39,6 @@ def test_text_is_escaped_as_json_escapes_it(texts: list[str | None], first: int)
     wanted = [text if text is None else json.dumps(text, ensure_ascii=False)[1:-1] for text in texts[first:]]
     assert found.to_pylist() == wanted
     found.validate(full=True)
-
-
-@given(st.lists(SPECIAL, min_size=1, max_size=20))
-def test_both_ways_to_escape_agree(texts: list[str]) -> None:
-    """Which one is taken hangs on how much there is to escape, and shows in nothing."""
-    data = np.frombuffer("".join(texts).encode(), np.uint8)
-    offsets = np.concatenate([[0], np.cumsum([len(text.encode()) for text in texts])])
-    at = np.flatnonzero((data < ord(" ")) | (data == ord('"')) | (data == ord("\\")))
-    if not len(at):
-        return
-    few, many = (way(data, at, offsets.copy()) for way in (escape_few, escape_many))
-    assert bytes(few[0])[: few[1][-1]] == bytes(many[0])
-    assert few[1].tolist() == many[1].tolist()
 
 
 @given(
