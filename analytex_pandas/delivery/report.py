@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from analytex_pandas.service.wire import Job, RowError
+    from analytex_pandas.service.row_errors import RowError
+    from analytex_pandas.service.wire import Job
 
 JOB_FAILED: Final = "job_failed"
 """Code of a row that is refused because its whole job failed."""

@@ -10,21 +10,20 @@ from urllib.parse import urlsplit
 
 from analytex_pandas import settings
 from analytex_pandas.errors import AnalytexError, ServerError, ValidationError
-from analytex_pandas.service import auth, failures, upload
-from analytex_pandas.service.listing import Listing
-from analytex_pandas.service.pages import NextPage
+from analytex_pandas.service import bodies, failures
+from analytex_pandas.service.listing import Listing, NextPage, parse_job_list
 from analytex_pandas.service.paths import job_url, merge_paths
-from analytex_pandas.service.records import lines_json, records_json
-from analytex_pandas.service.transport import Transport
-from analytex_pandas.service.wire import Job, Kind, parse_job, parse_job_list
+from analytex_pandas.service.transport import Transport, account_digest
+from analytex_pandas.service.wire import Job, parse_job
+from analytex_pandas.settings import Kind
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping
 
-    from analytex_pandas.service.answers import Answer
+    from analytex_pandas.service.bodies import Body
+    from analytex_pandas.service.failures import Answer
     from analytex_pandas.service.listing import Page
-    from analytex_pandas.service.upload import Body
 
 T = TypeVar("T")
 
@@ -121,7 +120,7 @@ class Client:
         """
         if salt not in self._digests:
             place = str(self.transport.origin) + urlsplit(self.base_url).path.rstrip("/")
-            self._digests[salt] = auth.account_digest(self.key, place, salt)
+            self._digests[salt] = account_digest(self.key, place, salt)
         return self._digests[salt]
 
     def submit_file(
@@ -161,8 +160,8 @@ class Client:
             If the service did not accept it, or did not answer. After the last two it may have arrived.
         """
         check_kind(kind)
-        with upload.opened(file, f"{kind}.ndjson") as (stream, size, name):
-            body = upload.file_body(stream, size, filename or name)
+        with bodies.opened(file, f"{kind}.ndjson") as (stream, size, name):
+            body = bodies.file_body(stream, size, filename or name)
             return self.submit(f"{kind}_file", body, f"Uploading {filename or name}")
 
     def submit_records(self, records: Iterable[Mapping[str, object]], kind: Kind = "users") -> Job:
@@ -193,8 +192,7 @@ class Client:
             If the service did not accept them, or did not answer. After the last two they may have arrived.
         """
         check_kind(kind)
-        body = upload.json_body(records_json(records, kind))
-        return self.submit(kind, body, f"Sending {kind}")
+        return self.submit(kind, bodies.records_body(records, kind), f"Sending {kind}")
 
     def submit_lines(self, lines: bytes, kind: Kind = "users") -> Job:
         """Send lines of NDJSON as JSON, as a job, every digit as it stands.
@@ -217,8 +215,7 @@ class Client:
             As ``submit_records`` does.
         """
         check_kind(kind)
-        body = upload.json_body(lines_json(lines, kind))
-        return self.submit(kind, body, f"Sending {kind}")
+        return self.submit(kind, bodies.lines_body(lines, kind), f"Sending {kind}")
 
     def submit(self, path: str, body: Body, call: str) -> Job:
         """Post a body and read the job that it became."""

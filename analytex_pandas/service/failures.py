@@ -1,4 +1,4 @@
-"""The one place where every failure of a call becomes an error of ``analytex_pandas.errors``."""
+"""What came back of a call, and the one place where every failure of one becomes an error of ours."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import html
 import json
 import re
 import time
+from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import requests
 import urllib3
+from requests.utils import parse_header_links
 
 from analytex_pandas.errors import (
     AnalytexError,
@@ -30,8 +32,7 @@ from analytex_pandas.service.values import clean, to_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from analytex_pandas.service.answers import Answer
-    from analytex_pandas.service.upload import Body
+    from analytex_pandas.service.bodies import Body
 
 MAX_TEXT_CHARACTERS: Final = 600
 READ_BYTES: Final = 100_000
@@ -54,6 +55,26 @@ SERVER_WAY_OUT: Final = (
 )
 FORBIDDEN_BYTES: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+")
 TIMEOUT_STATUSES: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: status, headers, and the whole body."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004  # the classes of HTTP statuses
+
+    def next_link(self) -> str | None:
+        """Return the URL that the ``Link`` header names as the next page."""
+        links = parse_header_links(self.headers.get("Link", ""))
+        return next((link["url"] for link in links if link.get("rel") == "next"), None)
 
 
 def from_answer(answer: Answer, call: str) -> AnalytexError:

@@ -10,8 +10,6 @@ from analytex_pandas.errors import ValidationError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from analytex_pandas.service.pages import NextPage
-
 PATHS: Final[Mapping[str, str]] = {
     "users": "/v1/users/bulk_identify",
     "companies": "/v1/companies/bulk_identify",
@@ -89,8 +87,6 @@ def resolve(url: str, reference: str) -> str:
     return quote(urlunsplit(joined._replace(fragment="")), safe=URL_CHARACTERS, errors="replace")
 
 
-def next_url(first: str, current: str, page: NextPage) -> str:
-    """Return the URL of the next page of a list, given its first page's and the present one's."""
-    if page.kind == "url":
-        return resolve(current, page.value)
-    return f"{first}{'&' if '?' in first else '?'}{urlencode([(page.kind, page.value)])}"
+def with_query(url: str, name: str, value: str) -> str:
+    """Return a URL with a query parameter more."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode([(name, value)])}"

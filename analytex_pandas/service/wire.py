@@ -7,25 +7,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.errors import ServerError
-from analytex_pandas.service.pages import NextPage, find_jobs, find_next_page
 from analytex_pandas.service.row_errors import RowError, parse_errors
 from analytex_pandas.service.values import to_count, to_datetime, to_seconds, to_text
-from analytex_pandas.settings import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-
-__all__ = [
-    "Job",
-    "JobStatus",
-    "Kind",
-    "NextPage",
-    "RowError",
-    "parse_errors",
-    "parse_job",
-    "parse_job_list",
-]
 
 WRAPPERS: Final = ("job", "data", "result")
 SHOWN_CHARACTERS: Final = 200
@@ -159,32 +146,3 @@ def job_id_of(document: Mapping[str, object]) -> str:
 def text_or_none(value: object) -> str | None:
     """Return a text or number as text, None for anything else or nothing."""
     return to_text(value) or None if isinstance(value, str | int | float) else None
-
-
-def parse_job_list(document: object) -> tuple[list[Job], NextPage | None]:
-    """Read one page of a list of jobs, bare or wrapped.
-
-    Parameters
-    ----------
-    document : object
-        What the service answered, as decoded from JSON.
-
-    Returns
-    -------
-    jobs : list of Job
-        In the order of the answer.
-    next_page : NextPage or None
-        Where the list goes on, None at its end.
-
-    Raises
-    ------
-    ServerError
-        If it is no list of jobs, or says that there is more but not where.
-    """
-    items = find_jobs(document)
-    if items is None:
-        raise ServerError(
-            "The service answered something that is not a list of jobs: "
-            f"{to_text(document)[:SHOWN_CHARACTERS] or 'nothing'}"
-        )
-    return [parse_job(item) for item in items], find_next_page(document, len(items))

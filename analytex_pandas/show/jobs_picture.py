@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from analytex_pandas.service.wire import Job, RowError
+    from analytex_pandas.service.row_errors import RowError
+    from analytex_pandas.service.wire import Job
 
     Owners = Mapping[str, tuple[str, int]]
     """Push id and chunk of each job that this machine started."""

@@ -22,8 +22,8 @@ from analytex_pandas.errors import (
     ServerError,
     ValidationError,
 )
+from analytex_pandas.service.bodies import multipart_overhead
 from analytex_pandas.service.client import Client
-from analytex_pandas.service.upload import multipart_overhead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -349,8 +349,6 @@ class TestJobs:
             ({"next": "?page=2"}, "?page=2"),
             ({"next_page": 2}, "?page=2"),
             ({"next_cursor": "a/b="}, "?cursor=a%2Fb%3D"),
-            ({"meta": {"page": 1, "total_pages": 2}}, "?page=2"),
-            ({"offset": 0, "total": 2}, "?offset=1"),
         ],
     )
     def test_every_page_is_read(self, service: Service, client: Client, following: Any, path: str) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from analytex_pandas.errors import TransportError
-from analytex_pandas.service.wire import Job, RowError
+from analytex_pandas.service.row_errors import RowError
+from analytex_pandas.service.wire import Job
 from analytex_pandas.show.display import monitor
 from analytex_pandas.show.jobs_picture import (
     COLUMNS,
