@@ -1,35 +1,53 @@
-"""Arrow dates and times → ISO 8601 text."""
+"""Arrow dates and times → ISO 8601 text.
+
+A text is written into a slot of four words of eight bytes. Each part of it (a date, the minute of a day, three digits)
+is looked up as the words that have its characters in their place and zeros elsewhere; ``|`` puts parts together::
+
+    2024-01- 15T08:00 :00.1234 56789Z
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import zoneinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from analytex_pandas.frame.columns import STRING, Coerced, Mask, Problem, Rows, integers_of, validity
-from analytex_pandas.frame.slots import EPOCH, clock_texts, date_texts, divided, stamp_texts
+from analytex_pandas.frame.views import texts_at
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from analytex_pandas.frame.views import Integers
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 SECONDS_A_DAY = 86_400
+EPOCH = dt.date(1970, 1, 1)
 FIRST_DAY = (dt.date.min - EPOCH).days
 LAST_DAY = (dt.date.max - EPOCH).days
-
 PYTZ_DAYS = range((dt.date(1902, 1, 1) - EPOCH).days, (dt.date(2037, 1, 1) - EPOCH).days)
+COMMON_DAYS = range((dt.date(1900, 1, 1) - EPOCH).days, (dt.date(2100, 1, 1) - EPOCH).days)
+"""Days whose text is written once and kept (1.2 MB)."""
 
-NO_ROWS: Rows = np.array([], np.int64)
+SLOT: Final = 32
+"""Bytes of a slot; the next are places in it."""
+TIME: Final = 10
+SECOND: Final = 16
+MILLI, MICRO, NANO = 20, 23, 26
+END: Final = 29
+Words = np.ndarray[Any, np.dtype[np.uint64]]
 
 
 def dates(array: pa.Array) -> Coerced:
+    """Return dates as ``2024-01-15``."""
     days, outside = writable_days(days_of(array))
-    text = date_texts(days, valid_but(present_in(array), outside, len(array)))
-    return Coerced(text, STRING, plain=True, problems=out_of_range(outside))
+    slots = np.stack(day_words(days), axis=1)
+    return written(slots, 0, np.full(len(days), TIME), present_in(array), out_of_range(outside))
 
 
 def days_of(array: pa.Array) -> Integers:
@@ -50,9 +68,7 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
     Naive ones are local times of `timezone`; a local time that a change of clocks skips or repeats is undecidable, so
     its row is invalid.
     """
-    seconds, fractions = divided(integers_of(array, 0), UNITS[array.type.unit])
-    nanoseconds = fractions * np.int64(10**9 // UNITS[array.type.unit])
-    return instants(seconds, nanoseconds, present_in(array), array.type.tz is None, timezone)
+    return instants(*seconds_of(array), present_in(array), array.type.tz is None, timezone)
 
 
 def instants(
@@ -68,27 +84,94 @@ def instants(
         seconds, problems = to_utc(seconds, there & local, timezone)
     days, clock = divided(seconds, SECONDS_A_DAY)
     days, outside = writable_days(days)
-    problems = (*out_of_range(outside), *problems)
-    without_text = np.concatenate([problem.rows for problem in problems]) if problems else NO_ROWS
-    valid = valid_but(present, without_text, len(seconds))
-    text = stamp_texts(days, clock, nanoseconds, valid)
-    return Coerced(text, STRING, plain=True, problems=problems)
+    slots, ends = clock_slots(clock, nanoseconds)
+    date, rest_of_date = day_words(days)
+    slots[:, 0] = date
+    slots[:, 1] |= rest_of_date
+    slots.view(np.uint8).reshape(-1)[np.arange(0, slots.nbytes, SLOT) + ends] = ord("Z")
+    return written(slots, 0, ends + 1, present, (*out_of_range(outside), *problems))
 
 
 def times(array: pa.Array) -> Coerced:
     """Return times of day as ``08:00:00``, with a fraction where a value has one."""
+    seconds, nanoseconds = seconds_of(array)
+    slots, ends = clock_slots(seconds % SECONDS_A_DAY, nanoseconds)
+    return written(slots, TIME + len("T"), ends - TIME - len("T"), present_in(array), ())
+
+
+def written(
+    slots: Words, first: int, sizes: Integers, present: Mask | None, problems: tuple[Problem, ...]
+) -> Coerced:
+    """Return the texts that begin at byte `first` of each slot, missing where not `present` or with a problem."""
+    if problems:
+        present = np.ones(len(slots), bool) if present is None else present.copy()
+        present[np.concatenate([problem.rows for problem in problems])] = False
+    starts = np.arange(first, slots.nbytes + first, slots.shape[1] * slots.itemsize)
+    text = texts_at(slots.view(np.uint8).reshape(-1), starts, sizes, present)
+    return Coerced(text, STRING, plain=True, problems=problems)
+
+
+def clock_slots(clock: Integers, nanoseconds: Integers) -> tuple[Words, Integers]:
+    """Return slots with seconds of a day, and nanoseconds of a second, in them, and where they end in each."""
+    minute, second, milli, micro, nano = clock_words()
+    slots = np.zeros((len(clock), SLOT // 8), np.uint64)
+    minutes, seconds = divided(clock, 60)
+    slots[:, 1] = minute[1].take(minutes)
+    slots[:, 2] = second[2].take(seconds)
+    if not nanoseconds.any():
+        return slots, np.full(len(clock), MILLI - len("."))
+    millis, rest = divided(nanoseconds, 1_000_000)
+    micros, nanos = divided(rest, 1_000)
+    slots[:, 2] |= milli[2].take(millis) | micro[2].take(micros)
+    slots[:, 3] = micro[3].take(micros) | nano[3].take(nanos)
+    whole = np.where(millis != 0, MICRO, MILLI - len("."))
+    return slots, np.where(nanos != 0, END, np.where(micros != 0, NANO, whole))
+
+
+@functools.cache
+def clock_words() -> tuple[Words, ...]:
+    """Return the minutes of a day, the seconds of a minute, and three digits as milli-, micro- and nanoseconds."""
+    digits = [f"{number:03d}" for number in range(1_000)]
+    return (
+        words([f"T{minute // 60:02d}:{minute % 60:02d}" for minute in range(24 * 60)], TIME),
+        words([f":{second:02d}." for second in range(60)], SECOND),
+        *(words(digits, place) for place in (MILLI, MICRO, NANO)),
+    )
+
+
+def words(texts: Iterable[str], place: int) -> Words:
+    """Return texts in slots, from a place on: one row a word of the slot."""
+    slots = b"".join((bytes(place) + text.encode()).ljust(SLOT, b"\0") for text in texts)
+    return np.ascontiguousarray(np.frombuffer(slots, np.uint64).reshape(-1, SLOT // 8).T)
+
+
+def day_words(days: Integers) -> tuple[Words, Words]:
+    """Return the two words of each date: every day is written once, then looked up."""
+    if not len(days) or (days.min() >= COMMON_DAYS.start and days.max() < COMMON_DAYS.stop):
+        table, places = common_days(), days - COMMON_DAYS.start
+    else:
+        distinct, places = np.unique(days, return_inverse=True)
+        table = words(np.datetime_as_string(distinct.astype("datetime64[D]"), unit="D").tolist(), 0)
+    return table[0].take(places), table[1].take(places)
+
+
+@functools.cache
+def common_days() -> Words:
+    days = np.arange(COMMON_DAYS.start, COMMON_DAYS.stop).astype("datetime64[D]")
+    return words(np.datetime_as_string(days).tolist(), 0)[:2].copy()
+
+
+def divided(numbers: Integers, divisor: int) -> tuple[Integers, Integers]:
+    """Return quotient and remainder; a product is cheaper than a second division."""
+    quotients = numbers // np.int64(divisor)
+    return quotients, numbers - quotients * np.int64(divisor)
+
+
+def seconds_of(array: pa.Array) -> tuple[Integers, Integers]:
+    """Return timestamps or times of day as whole seconds and nanoseconds; 0 where missing."""
     per_second = UNITS[array.type.unit]
     seconds, fractions = divided(integers_of(array, 0), per_second)
-    nanoseconds = fractions * np.int64(10**9 // per_second)
-    text = clock_texts(seconds % SECONDS_A_DAY, nanoseconds, present_in(array))
-    return Coerced(text, STRING, plain=True)
-
-
-def writable_days(days: Integers) -> tuple[Integers, Rows]:
-    """Return days with those that ISO 8601 cannot write replaced by one that it can, and where they are."""
-    if not len(days) or (days.min() >= FIRST_DAY and days.max() <= LAST_DAY):
-        return days, NO_ROWS
-    return np.clip(days, FIRST_DAY, LAST_DAY), np.flatnonzero((days < FIRST_DAY) | (days > LAST_DAY))
+    return seconds, fractions * np.int64(10**9 // per_second)
 
 
 def present_in(array: pa.Array) -> Mask | None:
@@ -96,24 +179,26 @@ def present_in(array: pa.Array) -> Mask | None:
     return validity(array) if array.null_count else None
 
 
-def valid_but(present: Mask | None, rows: Rows, count: int) -> Mask | None:
-    """Return which of `count` rows are present, `rows` excepted; None for all of them."""
-    if not len(rows):
-        return present
-    valid = np.ones(count, bool) if present is None else present.copy()
-    valid[rows] = False
-    return valid
+def writable_days(days: Integers) -> tuple[Integers, Rows]:
+    """Return days with those that ISO 8601 cannot write replaced by one that it can, and where they are."""
+    if not len(days) or (days.min() >= FIRST_DAY and days.max() <= LAST_DAY):
+        return days, np.array([], np.int64)
+    return np.clip(days, FIRST_DAY, LAST_DAY), np.flatnonzero((days < FIRST_DAY) | (days > LAST_DAY))
+
+
+def out_of_range(rows: Rows) -> tuple[Problem, ...]:
+    """Return the problem of years that ISO 8601 cannot write."""
+    message = "The year is not between 1 and 9999, so ISO 8601 has no text for it."
+    return (Problem(rows, "date_out_of_range", message),) if len(rows) else ()
 
 
 def wall_dates(array: pa.Array) -> pa.Array:
     """Return the calendar date that each timestamp shows in its own zone."""
     missing = array.is_null().to_numpy(zero_copy_only=False)
-    seconds = seconds_of(array)
+    seconds, _ = seconds_of(array)
     if array.type.tz is not None and array.type.tz not in ("UTC", "+00:00"):
-        # pandas overflows in the first and the last day, where the offset is that of the day beside it
-        inner = np.clip(seconds, (FIRST_DAY + 1) * SECONDS_A_DAY, (LAST_DAY - 1) * SECONDS_A_DAY)
-        zone = zone_for(array.type.tz, inner)
-        local = moments(inner).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+        inner, moments, zone = in_zone(seconds, array.type.tz)
+        local = moments.tz_localize("UTC").tz_convert(zone).tz_localize(None)
         seconds = seconds + (np.asarray(local).astype(np.int64) - inner)
     days = np.clip(seconds // SECONDS_A_DAY, FIRST_DAY - 1, LAST_DAY + 1)
     return pa.array(days.astype(np.int32), mask=missing).cast(pa.date32())
@@ -122,73 +207,36 @@ def wall_dates(array: pa.Array) -> pa.Array:
 def to_utc(seconds: Integers, present: Mask, timezone: str) -> tuple[Integers, tuple[Problem, ...]]:
     """Return the wall times of a zone that are `present`, in seconds since 1970, as those of UTC.
 
-    pandas knows the zones on every system.
+    By pandas, which knows the zones on every system and in every year: Arrow has none on Windows, and after 2037 it
+    silently leaves daylight saving time out.
     """
-    days = seconds // SECONDS_A_DAY
-    at_the_edge = present & ((days <= FIRST_DAY) | (days >= LAST_DAY))
-    inner = np.where(present & ~at_the_edge, seconds, 0)
-    zone = zone_for(timezone, inner)
-    local = moments(inner).tz_localize(zone, ambiguous="NaT", nonexistent="NaT").tz_convert("UTC")
-    missing = np.asarray(local.isna())
-    utc = np.where(missing | ~present, seconds, np.asarray(local.tz_localize(None)).astype(np.int64))
-    unclear = np.flatnonzero(missing & present & ~at_the_edge)
+    inner, moments, zone = in_zone(np.where(present, seconds, 0), timezone)
+    utc = moments.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").tz_convert("UTC").tz_localize(None)
+    unclear = np.asarray(utc.isna())
+    writable = (seconds >= FIRST_DAY * SECONDS_A_DAY) & (seconds < (LAST_DAY + 1) * SECONDS_A_DAY)
+    offsets = np.where(present & ~unclear & writable, np.asarray(utc).astype(np.int64) - inner, 0)
+    rows = np.flatnonzero(unclear & present)
     message = (
         f"This local time is skipped or repeated by a change of clocks in {timezone}; "
         "give it a zone or an offset of its own."
     )
-    problems = (Problem(unclear, "ambiguous_time", message),) if len(unclear) else ()
-    if not at_the_edge.any():
-        return utc, problems
-    edge = np.flatnonzero(at_the_edge)
-    utc[edge], beyond = to_utc_at_the_edge(seconds[edge], zone_of(timezone))
-    return utc, (*problems, *out_of_range(edge[beyond]))
+    return seconds + offsets, (Problem(rows, "ambiguous_time", message),) if len(rows) else ()
 
 
-def to_utc_at_the_edge(seconds: Integers, zone: dt.tzinfo) -> tuple[Integers, Mask]:
-    """Return wall times in the first or last day that a calendar has as those of UTC, and which are beyond it then.
+def in_zone(seconds: Integers, timezone: str) -> tuple[Integers, pd.DatetimeIndex, str | dt.tzinfo]:
+    """Return seconds since 1970, the same as naive datetimes, and their zone, as pandas is to be given it.
 
-    pandas overflows there; a sentinel such as 9999-12-31 is common enough to be worth doing one by one.
+    pandas overflows in the first and the last day of a calendar, where the offset is that of the day beside it: those
+    and what is beyond are moved there. By name pandas 2 takes a zone from pytz, which knows changes of clocks from
+    1902 to 2037 only, but is 100 times as fast.
     """
-    utc, beyond = np.zeros(len(seconds), np.int64), np.zeros(len(seconds), bool)
-    for row, second in enumerate(seconds.tolist()):
-        try:
-            wall = dt.datetime(1970, 1, 1, tzinfo=zone) + dt.timedelta(seconds=second)
-            offset = wall.utcoffset() or dt.timedelta()
-            utc[row] = second - int(offset.total_seconds())
-        except OverflowError:
-            beyond[row] = True
-    return utc, beyond
-
-
-def moments(seconds: Integers) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(seconds.astype("datetime64[s]"))
-
-
-def seconds_of(array: pa.Array) -> Integers:
-    """Return timestamps as whole seconds since 1970; 0 where missing."""
-    return integers_of(array, 0) // np.int64(UNITS[array.type.unit])
-
-
-def zone_of(timezone: str) -> dt.tzinfo:
-    """Return the zone of a name, or of an offset such as ``+05:30``."""
+    inner = np.clip(seconds, (FIRST_DAY + 1) * SECONDS_A_DAY, (LAST_DAY - 1) * SECONDS_A_DAY)
+    moments = pd.DatetimeIndex(inner.astype("datetime64[s]"))
+    first, last = PYTZ_DAYS.start * SECONDS_A_DAY, PYTZ_DAYS.stop * SECONDS_A_DAY
+    if not len(inner) or (inner.min() >= first and inner.max() < last):
+        return inner, moments, timezone
     if timezone[0] not in "+-":
-        return zoneinfo.ZoneInfo(timezone)
+        return inner, moments, zoneinfo.ZoneInfo(timezone)
     hours, minutes = map(int, timezone[1:].split(":"))
     offset = dt.timedelta(hours=hours, minutes=minutes)
-    return dt.timezone(offset if timezone[0] == "+" else -offset)
-
-
-def zone_for(timezone: str, seconds: Integers) -> str | dt.tzinfo:
-    """Return a zone as pandas is to be given it for moments, in seconds since 1970.
-
-    By name pandas 2 takes it from pytz, which knows changes of clocks from 1902 to 2037 only, but is 100 times as fast.
-    """
-    days = seconds // SECONDS_A_DAY
-    known = not len(days) or (days.min() >= PYTZ_DAYS.start and days.max() < PYTZ_DAYS.stop)
-    return timezone if known else zone_of(timezone)
-
-
-def out_of_range(rows: Rows) -> tuple[Problem, ...]:
-    """Return the problem of years that ISO 8601 cannot write."""
-    message = "The year is not between 1 and 9999, so ISO 8601 has no text for it."
-    return (Problem(rows, "date_out_of_range", message),) if len(rows) else ()
+    return inner, moments, dt.timezone(offset if timezone[0] == "+" else -offset)

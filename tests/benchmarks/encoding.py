@@ -1,18 +1,23 @@
-"""How fast a frame becomes chunk files, beside polars' ``write_ndjson`` and pandas' ``to_json``.
+"""How fast a frame becomes chunk files, beside polars' ``write_ndjson`` and pandas' ``to_json``, over five shapes.
 
 ``python tests/benchmarks/encoding.py`` runs them in turn, with every core each, on the same nested records in files of
 10,000, and prints seconds, and ratios pair by pair: these hold where a machine's speed drifts. Ours is a whole plan:
-every value checked, ids compared, disk included.
+every value checked, ids compared, disk included. ``--against DIRECTORY`` times the package in another checkout, too: in
+processes of their own, in turn with those of this one.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHUNK = 10_000
+SCRIPTS = ["Zoë", "Łukasz", "Дмитрий", "Ελένη", "李小龍", "さくら", "محمد", "नेहा", "한지민", "Ann"]
 
 
 def sample_frame(rows: int, seed: int = 0) -> pd.DataFrame:
-    """Return rows × 12 columns: text with escapes, categories, floats, datetimes, gaps."""  # noqa: RUF002  # a product
+    """Text with escapes, categories, floats, datetimes, gaps: 12 columns."""
     chance = np.random.default_rng(seed)
     names = np.array(
         [f'Name {i} "q" \\ b\n' if i % 7 == 0 else f"Plain name é {i}" for i in range(5_000)], dtype=object
@@ -65,6 +71,66 @@ def sample_frame(rows: int, seed: int = 0) -> pd.DataFrame:
     )
 
 
+def many_scripts(rows: int, seed: int = 0) -> pd.DataFrame:
+    """Names of many scripts, 30 % of them with escapes, unique e-mails, aware datetimes, gaps, random floats."""
+    chance = np.random.default_rng(seed)
+    names = np.array(
+        [f"{SCRIPTS[i % 10]} {i}" + ' "q"\n' * (i % 10 < 3) for i in range(50_000)], dtype=object
+    )
+    aware = pd.Timestamp("2020-01-01", tz="Europe/Berlin")
+    return pd.DataFrame(
+        {
+            "user_id": [f"user-{i}" for i in range(rows)],
+            "name": names[chance.integers(0, 50_000, rows)],
+            "email": [f"someone.{i}@example.com" for i in range(rows)],
+            "seen": aware + pd.to_timedelta(chance.integers(0, 10**14, rows), unit="us"),
+            "age": pd.array(chance.integers(0, 99, rows), "Int64"),
+            "rank": pd.Series(chance.integers(0, 10**6, rows))
+            .where(chance.random(rows) < 0.8)
+            .astype("Int64"),
+            "score": chance.random(rows),
+        }
+    )
+
+
+def short_words(rows: int, seed: int = 0) -> pd.DataFrame:
+    chance = np.random.default_rng(seed)
+    words = np.array([f"w{i}" for i in range(3_000)], dtype=object)
+    columns = {f"word_{i}": words[chance.integers(0, 3_000, rows)] for i in range(8)}
+    return pd.DataFrame({"user_id": [f"u{i}" for i in range(rows)], **columns})
+
+
+def numbers(rows: int, seed: int = 0) -> pd.DataFrame:
+    chance = np.random.default_rng(seed)
+    whole = {f"whole_{i}": chance.integers(0, 10 ** (2 * i + 1), rows) for i in range(4)}
+    real = {f"real_{i}": chance.normal(0, 10.0**i, rows) for i in range(4)}
+    return pd.DataFrame({"user_id": np.arange(rows), **whole, **real})
+
+
+def wide(rows: int, seed: int = 0) -> pd.DataFrame:
+    """60 columns, a fifth of the rows."""
+    chance = np.random.default_rng(seed)
+    rows //= 5
+    words = np.array([f"value {i}" for i in range(500)], dtype=object)
+    start = pd.Timestamp("2020-01-01")
+    columns: dict[str, object] = {}
+    for i in range(15):
+        columns[f"text_{i}"] = words[chance.integers(0, 500, rows)]
+        columns[f"whole_{i}"] = chance.integers(0, 10**6, rows)
+        columns[f"real_{i}"] = np.where(chance.random(rows) < 0.2, np.nan, chance.normal(0, 100, rows))
+        columns[f"time_{i}"] = start + pd.to_timedelta(chance.integers(0, 10**8, rows), unit="s")
+    return pd.DataFrame({"user_id": [f"user-{i}" for i in range(rows)], **columns})
+
+
+SHAPES = {
+    "mixed": sample_frame,
+    "many scripts": many_scripts,
+    "short words": short_words,
+    "numbers": numbers,
+    "wide": wide,
+}
+
+
 def with_us(frame: pd.DataFrame, directory: Path) -> None:
     """Plan a push and write its chunk files."""
     apd.to_ndjson(frame, directory)
@@ -98,33 +164,64 @@ def seconds(work: Callable[[Path], None]) -> float:
         return time.perf_counter() - start
 
 
+def pairs(frame: pd.DataFrame, rounds: int) -> list[tuple[float, float]]:
+    """Return seconds of ours and of polars, in turn."""
+    polars_frame = pl.from_pandas(frame)
+    took = [
+        (
+            seconds(partial(with_us, frame)),
+            seconds(partial(with_polars, polars_frame)),
+        )
+        for _ in range(rounds + 1)
+    ]
+    return took[1:]  # the first warms up
+
+
+def elsewhere(checkout: Path, shape: str, rows: int) -> float:
+    """Return the least seconds of ours in a process that takes the package from a checkout."""
+    command = [sys.executable, __file__, "--rows", str(rows), "--rounds", "2", "--shapes", shape, "--bare"]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    return float(json.loads(subprocess.check_output(command, env=environment)))
+
+
 def main() -> None:
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--without-pandas", action="store_true")
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
+    parser.add_argument("--against", type=Path, help="another checkout to compare with")
+    parser.add_argument("--pandas", action="store_true", help="time pandas, too")
+    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    frame = sample_frame(arguments.rows)
-    polars_frame = pl.from_pandas(frame)
-    ours, theirs = [], []
-    for number in range(arguments.rounds + 1):
-        pair = (
-            seconds(lambda place: with_us(frame, place)),
-            seconds(lambda place: with_polars(polars_frame, place)),
-        )
-        if number:  # the first warms up
-            ours.append(pair[0])
-            theirs.append(pair[1])
-            print(f"plan {pair[0]:.2f} s, polars {pair[1]:.2f} s, ratio {pair[0] / pair[1]:.2f}")
-    ratios = [our / their for our, their in zip(ours, theirs, strict=True)]
-    print(f"median ratio to polars {statistics.median(ratios):.2f}")
-    if not arguments.without_pandas:
-        part = frame.head(arguments.rows // 10)
-        took = seconds(lambda place: with_pandas(part, place)) * arguments.rows / len(part)
+    medians = []
+    for shape in arguments.shapes:
+        frame = SHAPES[shape](arguments.rows)
+        if arguments.bare:
+            print(min(seconds(partial(with_us, frame)) for _ in range(arguments.rounds + 1)))
+            continue
+        took = pairs(frame, arguments.rounds)
+        ours, theirs = min(our for our, _ in took), min(their for _, their in took)
+        medians.append(statistics.median(our / their for our, their in took))
         print(
-            f"pandas {took:.1f} s (of a tenth of the rows), {took / statistics.median(ours):.0f} times ours"
+            f"{shape:12} plan {ours:.2f} s, polars {theirs:.2f} s, median ratio {medians[-1]:.2f}", flush=True
         )
+        if arguments.against is not None:
+            here = Path(apd.__file__).parents[1]
+            both = [
+                (elsewhere(here, shape, arguments.rows), elsewhere(arguments.against, shape, arguments.rows))
+                for _ in range(arguments.rounds)
+            ]
+            now, then = min(now for now, _ in both), min(then for _, then in both)
+            print(f"{shape:12} now {now:.2f} s, there {then:.2f} s, ratio {now / then:.2f}", flush=True)
+        if arguments.pandas:
+            part = frame.head(len(frame) // 10)
+            pandas = seconds(partial(with_pandas, part)) * len(frame) / len(part)
+            print(
+                f"{shape:12} pandas {pandas:.1f} s (of a tenth of the rows), {pandas / ours:.0f} times ours"
+            )
+    if len(medians) > 1:
+        print(f"median ratio to polars over the shapes {statistics.median(medians):.2f}")
 
 
 if __name__ == "__main__":

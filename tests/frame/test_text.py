@@ -18,7 +18,7 @@ from analytex_pandas.frame import ndjson
 from analytex_pandas.frame.arrow_types import has_views, without_views
 from analytex_pandas.frame.columns import TEXT
 from analytex_pandas.frame.hashing import hashes
-from analytex_pandas.frame.ndjson import escaped
+from analytex_pandas.frame.ndjson import PropertyText, encode, escaped
 from analytex_pandas.frame.numbers import floats
 from analytex_pandas.frame.temporal import timestamps
 from analytex_pandas.frame.views import texts_at
@@ -57,6 +57,36 @@ def test_texts_are_gathered_from_anywhere(data: bytes, spans: list[tuple[int, in
         for start, size, there in zip(starts, sizes, valid, strict=True)
     ]
     assert found.to_pylist() == wanted
+    found.validate(full=True)
+
+
+@given(st.data(), st.integers(1, 40), st.integers(1, 6))
+def test_a_line_is_its_values_one_behind_the_other(data: st.DataObject, rows: int, columns: int) -> None:
+    """Whatever has gaps, is a dictionary or is quoted, whatever is to be escaped, in grids of any height."""
+    gaps = data.draw(st.lists(st.booleans(), min_size=columns, max_size=columns))
+    parts = []
+    wanted: list[dict[str, Any]] = [{"user_id": str(row)} for row in range(rows)]
+    for number, has_gaps in enumerate(gaps):
+        cell = st.none() | SPECIAL if has_gaps else SPECIAL
+        texts = data.draw(st.lists(cell, min_size=rows, max_size=rows))
+        quoted = data.draw(st.booleans())
+        if not quoted:
+            texts = [None if text is None else str(len(text)) for text in texts]
+        array = pa.array(texts, TEXT)
+        array = array.dictionary_encode() if data.draw(st.booleans()) else array
+        parts.append(PropertyText(f'p"{number}', array, quoted, plain=False))
+        for record, text in zip(wanted, texts, strict=True):
+            if text is not None:
+                metadata = record.setdefault("metadata", {})
+                metadata[f'p"{number}'] = text if quoted else int(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ndjson, "GRID_BYTES", data.draw(st.sampled_from([1, 500, 1_000_000])))
+        patch.setattr(ndjson, "ROWS_A_WORD", data.draw(st.sampled_from([0, 1_000])))
+        ids = pa.array([str(row) for row in range(rows)], TEXT)
+        found = encode("users", ids, None, parts, "omit")
+    assert found.to_pylist() == [
+        json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n" for record in wanted
+    ]
     found.validate(full=True)
 
 
