@@ -14,6 +14,7 @@ import os
 import secrets
 import sqlite3
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from analytex_pandas.delivery.state import ChunkState
@@ -33,94 +34,6 @@ VERSION: Final = 2
 BUSY_TIMEOUT: Final = 60.0
 """Seconds to wait for another process to finish its transaction."""
 SALT_BYTES: Final = 32
-
-SCHEMA: Final = """
-CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE push (
-    id TEXT PRIMARY KEY,
-    kind TEXT NOT NULL,
-    account TEXT NOT NULL,             -- salted digest: environment and key, neither of them readable
-    base_url TEXT NOT NULL,
-    status TEXT NOT NULL,              -- running, paused, or how it ended
-    error_class TEXT,
-    error TEXT,                        -- what stopped it, in words
-    parent TEXT,                       -- the push that this one retries
-    counts TEXT NOT NULL,              -- of its plan, JSON
-    document BLOB NOT NULL,            -- its plan
-    created_at REAL NOT NULL,          -- seconds since 1970, UTC, like all times here
-    ended_at REAL,
-    driver TEXT,                       -- who drives it, or did last: JSON of pid, host, since
-    forgiven_refused INTEGER NOT NULL DEFAULT 0,   -- rows answered for when the user let a stopped push go on
-    forgiven_answered INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-CREATE INDEX push_by_account ON push (account, created_at);
-CREATE TABLE chunk (
-    push TEXT NOT NULL REFERENCES push (id) ON DELETE CASCADE,
-    number INTEGER NOT NULL,
-    rows INTEGER NOT NULL,
-    bytes INTEGER NOT NULL,
-    status TEXT NOT NULL DEFAULT 'pending',
-    job_id TEXT,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    completed_rows INTEGER,
-    refused INTEGER NOT NULL DEFAULT 0,
-    unknown INTEGER NOT NULL DEFAULT 0,
-    known_jobs TEXT,                   -- ids of all jobs listed before its submit, JSON; while in doubt
-    submitted_at REAL,
-    ended_at REAL,
-    PRIMARY KEY (push, number)
-) WITHOUT ROWID;
-CREATE INDEX chunk_by_job ON chunk (job_id) WHERE job_id IS NOT NULL;
-CREATE TABLE error (
-    push TEXT NOT NULL,
-    chunk INTEGER NOT NULL,
-    ordinal INTEGER NOT NULL,
-    position INTEGER,
-    id TEXT,
-    property TEXT,
-    code TEXT,
-    message TEXT NOT NULL,
-    job_id TEXT,
-    raw TEXT NOT NULL,
-    PRIMARY KEY (push, chunk, ordinal),
-    FOREIGN KEY (push, chunk) REFERENCES chunk (push, number) ON DELETE CASCADE
-) WITHOUT ROWID;
-CREATE TABLE kept (                    -- rows that were refused or are unknown, as Arrow IPC; see kept.py
-    push TEXT NOT NULL,
-    chunk INTEGER NOT NULL,
-    rows BLOB NOT NULL,
-    PRIMARY KEY (push, chunk),
-    FOREIGN KEY (push, chunk) REFERENCES chunk (push, number) ON DELETE CASCADE
-);
-CREATE TABLE memory (                  -- what an account has acknowledged; see memory.py
-    account TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    revision INTEGER NOT NULL,         -- grows with whatever is sent, answered or forgotten
-    base TEXT,                         -- the folder of its older part
-    folded INTEGER NOT NULL DEFAULT 0, -- the revision up to which all answers are in the base
-    PRIMARY KEY (account, kind)
-) WITHOUT ROWID;
-CREATE TABLE sent (                    -- its newer part: digests of the cells of each chunk that was sent
-    account TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    push TEXT NOT NULL,
-    chunk INTEGER NOT NULL,
-    sent INTEGER NOT NULL,             -- the revision when it was about to be sent
-    answered INTEGER,                  -- the revision when it was answered for
-    fates BLOB,                        -- what became of each row, a byte a row
-    types TEXT NOT NULL,               -- JSON type of each property
-    digests BLOB NOT NULL,             -- Arrow IPC, a row a line
-    PRIMARY KEY (account, push, chunk)
-);
-CREATE INDEX sent_by_account ON sent (account, kind);
-CREATE TABLE property (                -- the JSON type a property was last acknowledged with
-    account TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    name TEXT NOT NULL,
-    json_type TEXT NOT NULL,
-    PRIMARY KEY (account, kind, name)
-) WITHOUT ROWID;
-"""
 
 
 PUSH_COLUMNS: Final = (
@@ -432,6 +345,7 @@ def without_comments(schema: str) -> str:
     return "\n".join(line.partition("--")[0] for line in schema.splitlines())
 
 
+SCHEMA: Final = files(__package__).joinpath("schema.sql").read_text("utf-8")
 SCHEMA_STATEMENTS: Final = tuple(without_comments(SCHEMA).split(";"))
 
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from weakref import WeakKeyDictionary
 
 from analytex_pandas import settings
-from analytex_pandas.show.feed import Feed
-from analytex_pandas.show.page import push_html
-from analytex_pandas.show.terminal import bar, lines
-from analytex_pandas.show.text import push_text
+from analytex_pandas.show.live import Feed
+from analytex_pandas.show.pages import push_html
+from analytex_pandas.show.terminal import bar, lines, push_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from analytex_pandas.delivery.state import PushState
     from analytex_pandas.service.wire import Job
-    from analytex_pandas.show.jobs_picture import Owners
+    from analytex_pandas.show.jobs import Owners
     from analytex_pandas.show.monitor import Monitor
     from analytex_pandas.show.shown import ShownPush
     from analytex_pandas.show.snapshot import Snapshot
@@ -143,7 +142,7 @@ def display_job(job: Job, look: Callable[[], Job], owners: Owners) -> None:
     """Display one job, live until it ends; what the ``_ipython_display_`` of a job does."""
     from IPython.display import display  # there only where this is called
 
-    from analytex_pandas.show.jobs_picture import job_html, job_text
+    from analytex_pandas.show.jobs import job_html, job_text
 
     if on_kernel() and widgets_run():
         from analytex_pandas.show.monitor import JobPanel  # loads ipywidgets

@@ -1,4 +1,4 @@
-"""HTML that is escaped by construction: text becomes markup only through :func:`tag`, which escapes it."""
+"""HTML that is escaped by construction: text becomes markup only through :func:`tag`, which escapes it; tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from analytex_pandas.errors import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
 VOID_TAGS: Final = frozenset({"br", "col", "hr"})
 
@@ -66,3 +66,86 @@ def printable(text: str) -> str:
 def shortened(value: object, limit: int = 120) -> str:
     """Return a value as one printable line of at most ``limit`` characters."""
     return printable(one_line(lambda: str(value), limit))
+
+
+LEFT: Final = "text-align:left;vertical-align:top"
+BREAKING: Final = f"{LEFT};overflow-wrap:anywhere"
+RIGHT: Final = "text-align:right;vertical-align:top"
+LONG_WORD: Final = 16
+"""Characters from which a word may be broken: in a narrow table shorter ones are to stay whole."""
+GAP: Final = "  "
+
+
+def table(
+    headers: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    *,
+    numeric: Collection[str] = (),
+    caption: str = "",
+    styled: bool = False,
+) -> Markup:
+    """Return an HTML table; the first cell of a line names the line.
+
+    Parameters
+    ----------
+    headers : sequence of str
+        Names of the columns.
+    lines : sequence of sequence of str
+        Text (escaped here) or markup.
+    numeric : collection of str
+        Columns that are set flush right.
+    caption : str
+        What the table shows, for those who cannot see where it stands.
+    styled : bool
+        Whether to write the alignment into each cell: for pages whose style sheets are stripped.
+    """
+    right = {place for place, header in enumerate(headers) if header in numeric}
+
+    def cell(name: str, place: int, text: str, scope: str | None = None) -> Markup:
+        long = scope != "col" and any(len(word) > LONG_WORD for word in text.split())
+        style = (RIGHT if place in right else BREAKING if long else LEFT) if styled else None
+        kind = "apd-number" if place in right and not styled else None
+        # A narrow panel shows each line as a paragraph, each cell behind its column's name.
+        label = headers[place] if scope != "col" and not styled else None
+        return tag(name, text, scope=scope, style=style, class_=kind, data_label=label)
+
+    head = tag("tr", *(cell("th", place, header, "col") for place, header in enumerate(headers)))
+    body = join(
+        tag(
+            "tr",
+            *(
+                cell("td", place, text) if place else cell("th", place, text, "row")
+                for place, text in enumerate(line)
+            ),
+        )
+        for line in lines
+    )
+    title = tag("caption", caption, style="text-align:left;caption-side:top" if styled else None)
+    return tag(
+        "table", title if caption else Markup(""), tag("thead", head), tag("tbody", body), class_="apd-table"
+    )
+
+
+def text_table(
+    headers: Sequence[str], lines: Sequence[Sequence[str]], *, numeric: Collection[str] = (), width: int = 100
+) -> str:
+    """Return a table of aligned columns that fits into ``width`` characters as far as its columns can shrink.
+
+    The widest column gives way first, and no column becomes narrower than its header.
+    """
+    cells = [list(headers), *([printable(text) for text in line] for line in lines)]
+    widths = [max(len(line[place]) for line in cells) for place in range(len(headers))]
+    narrowest = [min(wide, max(8, len(header))) for wide, header in zip(widths, headers, strict=True)]
+    while sum(widths) + len(GAP) * (len(widths) - 1) > width:
+        widest = max(range(len(widths)), key=lambda place: widths[place] - narrowest[place])
+        if widths[widest] <= narrowest[widest]:
+            break
+        widths[widest] -= 1
+    shown = []
+    for line in cells:
+        padded = (
+            shortened(text, wide).rjust(wide) if header in numeric else shortened(text, wide).ljust(wide)
+            for text, wide, header in zip(line, widths, headers, strict=True)
+        )
+        shown.append(GAP.join(padded).rstrip())
+    return "\n".join(shown)

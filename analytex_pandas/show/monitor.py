@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 import ipywidgets
 
 from analytex_pandas.show import words
-from analytex_pandas.show.bundle import widget_bundle
-from analytex_pandas.show.details import scrolling
-from analytex_pandas.show.jobs_picture import (
+from analytex_pandas.show.details import Pager, scrolling
+from analytex_pandas.show.jobs import (
     COLUMNS,
     NUMERIC,
     errors_frame,
@@ -22,12 +21,11 @@ from analytex_pandas.show.jobs_picture import (
     newest_first,
     take_jobs,
 )
-from analytex_pandas.show.marks import job_mark
-from analytex_pandas.show.markup import Markup, shortened, tag
-from analytex_pandas.show.paging import Pager
-from analytex_pandas.show.style import STYLE
-from analytex_pandas.show.tables import table
-from analytex_pandas.show.watch import Watch
+from analytex_pandas.show.live import Watch
+from analytex_pandas.show.markup import Markup, shortened, table, tag
+from analytex_pandas.show.pages import STYLE
+from analytex_pandas.show.panel import widget_bundle
+from analytex_pandas.show.words import job_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
 
     from analytex_pandas.errors import AnalytexError
     from analytex_pandas.service.wire import Job
-    from analytex_pandas.show.jobs_picture import Owners
+    from analytex_pandas.show.jobs import Owners
 
     FindOwners = Callable[[Sequence[str]], Owners]
 

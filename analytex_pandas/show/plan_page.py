@@ -11,10 +11,9 @@ from analytex_pandas import settings
 from analytex_pandas.errors import ValidationError
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import ErrorGroup, group_errors
-from analytex_pandas.show.markup import Markup, join, shortened, tag
+from analytex_pandas.show.markup import Markup, join, shortened, table, tag, text_table
 from analytex_pandas.show.snapshot import NOUNS
-from analytex_pandas.show.tables import table, text_table
-from analytex_pandas.show.text import group_text
+from analytex_pandas.show.terminal import group_text
 
 if TYPE_CHECKING:
     import pandas as pd

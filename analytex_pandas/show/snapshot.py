@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.delivery.state import SETTLED
 from analytex_pandas.show import words
-from analytex_pandas.show.chunks import Strip, strip
-from analytex_pandas.show.history import sparkline
-from analytex_pandas.show.marks import Mark, Tone, push_mark
+from analytex_pandas.show.words import URGENCY, Mark, Tone, chunk_mark, push_mark
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from analytex_pandas.delivery.state import PushState
+    from analytex_pandas.delivery.state import ChunkState, PushState
 
 NOUNS: Final = {"users": "user", "companies": "company"}
 
@@ -223,3 +225,132 @@ def _left(state: PushState, now: datetime) -> str:
     if state.estimated_end is None:
         return ""
     return words.duration((state.estimated_end - now).total_seconds())
+
+
+MAX_CELLS: Final = 1_000
+"""Marks in a strip; pushes of more chunks show several of them in one mark."""
+
+JOB_COLUMNS: Final = ("Chunk", "State", "Rows", "Processed", "Refused", "Sent", "Took", "Tries", "Job")
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Every chunk at a glance.
+
+    Attributes
+    ----------
+    cells : tuple of Mark
+        In the order of the chunks, at most ``MAX_CELLS``.
+    chunks_per_cell : int
+        How many chunks a mark stands for; the one that most asks for attention is shown.
+    legend : tuple of (Mark, int)
+        Each mark that occurs, with its number of chunks.
+    """
+
+    cells: tuple[Mark, ...]
+    chunks_per_cell: int
+    legend: tuple[tuple[Mark, int], ...]
+
+
+def strip(chunks: Sequence[ChunkState], max_cells: int = MAX_CELLS) -> Strip:
+    """Return the strip of the chunks."""
+    statuses = [chunk.status for chunk in chunks]
+    mark_of = {status: chunk_mark(status) for status in set(statuses)}
+    marks = [mark_of[status] for status in statuses]
+    legend = [(mark_of[status], count) for status, count in Counter(statuses).items()]
+    legend.sort(key=lambda entry: (-_urgency(entry[0]), entry[0].word))
+    together = max(1, ceil(len(marks) / max_cells))
+    cells = (
+        marks
+        if together == 1
+        else [min(marks[at : at + together], key=_urgency) for at in range(0, len(marks), together)]
+    )
+    return Strip(tuple(cells), together, tuple(legend))
+
+
+def _urgency(mark: Mark) -> int:
+    return URGENCY.index(mark.character)
+
+
+def job_lines(chunks: Sequence[ChunkState], now: datetime) -> list[tuple[str, ...]]:
+    """Return the cells of ``JOB_COLUMNS`` for each chunk."""
+    return [_job_line(chunk, now) for chunk in chunks]
+
+
+def _job_line(chunk: ChunkState, now: datetime) -> tuple[str, ...]:
+    sent = words.clock(chunk.submitted_at, now) if chunk.submitted_at else ""
+    took = ""
+    if chunk.submitted_at:
+        took = words.duration(((chunk.ended_at or now) - chunk.submitted_at).total_seconds())
+    refused = words.number(chunk.refused)
+    if chunk.unknown:
+        refused += f" + {words.number(chunk.unknown)} unknown"
+    return (
+        str(chunk.number),
+        str(chunk_mark(chunk.status)),
+        words.number(chunk.rows),
+        "" if chunk.completed_rows is None else words.number(chunk.completed_rows),
+        refused if chunk.refused or chunk.unknown else "",
+        sent,
+        took,
+        str(chunk.attempts) if chunk.attempts else "",
+        chunk.job_id or "",
+    )
+
+
+CAPACITY: Final = 64
+BLOCKS: Final = "▁▂▃▄▅▆▇█"
+
+
+class RateHistory:
+    """Rows answered over time: at most ``CAPACITY`` points, thinned out as the push grows longer."""
+
+    def __init__(self) -> None:
+        self._points: list[tuple[float, float]] = []
+        self._spacing = 0.0
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def add(self, seconds: float, rows: float) -> None:
+        """Note how many rows are answered at a time (in seconds of any steady clock)."""
+        points = self._points
+        # The newest point moves along until it is a spacing away from the one before: the end is exact.
+        if len(points) > 1 and points[-1][0] - points[-2][0] < self._spacing:
+            points[-1] = (seconds, rows)
+        else:
+            points.append((seconds, rows))
+        if len(points) > CAPACITY:
+            self._points = points[::2] if len(points) % 2 else [*points[::2], points[-1]]
+            span = self._points[-1][0] - self._points[0][0]
+            self._spacing = max(2 * self._spacing, span / CAPACITY)
+
+    def rates(self, buckets: int = 24) -> tuple[float, ...]:
+        """Return rows per second in ``buckets`` equal stretches from first to last point, oldest first."""
+        points = self._points
+        if len(points) < 2 or points[-1][0] <= points[0][0]:  # noqa: PLR2004  # a stretch has two ends
+            return ()
+        start, step = points[0][0], (points[-1][0] - points[0][0]) / buckets
+        totals = _interpolated(points, [start + step * place for place in range(buckets + 1)])
+        return tuple(max(0.0, (after - before) / step) for before, after in pairwise(totals))
+
+
+def _interpolated(points: list[tuple[float, float]], times: list[float]) -> list[float]:
+    """Return the rows answered at each of the rising times, on straight lines between the points."""
+    values = []
+    right = 1
+    for time in times:
+        while right < len(points) - 1 and points[right][0] < time:
+            right += 1
+        (time_0, rows_0), (time_1, rows_1) = points[right - 1], points[right]
+        weight = 1.0 if time_1 <= time_0 else min(1.0, max(0.0, (time - time_0) / (time_1 - time_0)))
+        values.append(rows_0 + weight * (rows_1 - rows_0))
+    return values
+
+
+def sparkline(rates: tuple[float, ...]) -> str:
+    """Return the rates as a line of blocks, the highest one full."""
+    highest = max(rates, default=0.0)
+    if highest <= 0:
+        return BLOCKS[0] * len(rates)
+    return "".join(BLOCKS[min(len(BLOCKS) - 1, int(value / highest * len(BLOCKS)))] for value in rates)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytex_pandas.delivery.state import ChunkState
-from analytex_pandas.show.chunks import JOB_COLUMNS, job_lines, strip
-from analytex_pandas.show.marks import CHUNK_MARKS, chunk_mark
+from analytex_pandas.show.snapshot import JOB_COLUMNS, job_lines, strip
+from analytex_pandas.show.words import CHUNK_MARKS, chunk_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable

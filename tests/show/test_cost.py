@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from analytex_pandas.show import feed, panel
+from analytex_pandas.show import live, panel
 from analytex_pandas.show.display import widgets_run
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def test_a_thousand_chunks_stay_under_twenty_kilobytes_a_second(
     now = [0.0]
     clock = types.SimpleNamespace(monotonic=lambda: now[0])
     monkeypatch.setattr(panel, "time", clock)
-    monkeypatch.setattr(feed, "time", clock)
+    monkeypatch.setattr(live, "time", clock)
 
     def at(tick: int) -> PushState:
         ended, processed = divmod(tick, 8)
@@ -69,7 +69,7 @@ def test_an_hour_leaves_nothing_behind(
     now = [0.0]
     clock = types.SimpleNamespace(monotonic=lambda: now[0])
     monkeypatch.setattr(panel, "time", clock)
-    monkeypatch.setattr(feed, "time", clock)
+    monkeypatch.setattr(live, "time", clock)
 
     def at(second: int) -> PushState:
         current = 1 + second * 7 // HOUR

@@ -6,7 +6,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
-from analytex_pandas.show.feed import Feed
+from analytex_pandas.show.live import Feed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytex_pandas.show.history import BLOCKS, CAPACITY, RateHistory, sparkline
+from analytex_pandas.show.snapshot import BLOCKS, CAPACITY, RateHistory, sparkline
 
 
 def test_an_hour_at_four_pictures_a_second_takes_no_more_memory_than_a_minute() -> None:

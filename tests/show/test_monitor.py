@@ -12,7 +12,7 @@ from analytex_pandas.errors import TransportError
 from analytex_pandas.service.row_errors import RowError
 from analytex_pandas.service.wire import Job
 from analytex_pandas.show.display import monitor
-from analytex_pandas.show.jobs_picture import (
+from analytex_pandas.show.jobs import (
     COLUMNS,
     errors_html,
     job_html,
@@ -21,8 +21,8 @@ from analytex_pandas.show.jobs_picture import (
     jobs_text,
     take_jobs,
 )
+from analytex_pandas.show.live import Watch
 from analytex_pandas.show.monitor import JobPanel, Monitor
-from analytex_pandas.show.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

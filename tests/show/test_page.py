@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
 from analytex_pandas.delivery.tables import ERROR_COLUMNS
-from analytex_pandas.show.chunks import JOB_COLUMNS, job_lines
 from analytex_pandas.show.details import input_rows
 from analytex_pandas.show.grouping import group_errors
-from analytex_pandas.show.page import groups_table, push_html, snapshot_html
-from analytex_pandas.show.pieces import cells, legend, pace, state_line
-from analytex_pandas.show.snapshot import take
-from analytex_pandas.show.tables import table
+from analytex_pandas.show.markup import table
+from analytex_pandas.show.pages import cells, groups_table, legend, pace, push_html, snapshot_html, state_line
+from analytex_pandas.show.snapshot import JOB_COLUMNS, job_lines, take
 
 if TYPE_CHECKING:
     import datetime as dt

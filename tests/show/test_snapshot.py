@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytex_pandas.delivery.state import ENDED, ChunkState, PushState, counted
-from analytex_pandas.show.marks import PUSH_MARKS, URGENCY, chunk_mark, job_mark, push_mark
 from analytex_pandas.show.snapshot import rows_done, take
+from analytex_pandas.show.words import PUSH_MARKS, URGENCY, chunk_mark, job_mark, push_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable

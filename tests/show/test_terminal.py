@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from analytex_pandas.show.snapshot import take
-from analytex_pandas.show.terminal import Bar, Lines, bar, line, lines
-from analytex_pandas.show.text import push_text
+from analytex_pandas.show.terminal import Bar, Lines, bar, line, lines, push_text
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from analytex_pandas.show import words
-from analytex_pandas.show.marks import job_mark
-from analytex_pandas.show.markup import Markup, shortened, tag
-from analytex_pandas.show.tables import table, text_table
+from analytex_pandas.show.markup import Markup, shortened, table, tag, text_table
+from analytex_pandas.show.words import job_mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
