@@ -15,13 +15,13 @@ import pyarrow as pa
 from analytex_pandas import settings
 from analytex_pandas.errors import code
 from analytex_pandas.frame import duplicates
-from analytex_pandas.frame.columns import Coerced, Field, RawBatch, Traits
+from analytex_pandas.frame.batch import Encoded, Prepared, encode_prepared, prepare
+from analytex_pandas.frame.columns import Coerced, Field, RawBatch, Traits, json_type_of
 from analytex_pandas.frame.fingerprints import Tally, add_tallies, of_lines
 from analytex_pandas.frame.labels import POSITION, labels
 from analytex_pandas.frame.layout import Layout, layout, same, unsendable, wrong_names
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
 from analytex_pandas.frame.notes import changes_of_type
-from analytex_pandas.frame.prepare import Encoded, Prepared, encode_prepared, merged_types, prepare
 from analytex_pandas.frame.reports import Report, invalid_table
 
 if TYPE_CHECKING:
@@ -196,10 +196,8 @@ def encoded_at_once(
 
     def convert(batch: RawBatch) -> tuple[Prepared, Encoded]:
         prepared = prepare(batch, known, outcome.kind)
-        kinds = {name: coerced.kinds for name, coerced in prepared.properties.items()}
-        encoded = encode_prepared(
-            prepared, merged_types(kinds), outcome.options, outcome.kind, outcome.memory
-        )
+        types = {name: json_type_of(coerced.kinds) for name, coerced in prepared.properties.items()}
+        encoded = encode_prepared(prepared, types, outcome.options, outcome.kind, outcome.memory)
         # its text is in the lines now, and several batches wait at a time
         return without_text(prepared), encoded
 
@@ -235,7 +233,7 @@ def encoded_when_settled(
         outcome.wrong += wrong_names([(code(origin.label), name) for name, origin in outcome.fields.items()])
     if outcome.wrong and (outcome.layout is None or outcome.layout.id is None):
         return
-    types = merged_types(outcome.kinds)
+    types = {name: json_type_of(kinds) for name, kinds in outcome.kinds.items()}
     with_company = outcome.company_traits is not None
 
     def encode(item: tuple[Prepared, list[pa.Table]]) -> Encoded:

@@ -22,7 +22,7 @@ from analytex_pandas.frame.columns import RangeLabels, is_unicode
 from analytex_pandas.frame.pandas_columns import one_array
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
 POSITION = "position"
 METADATA_KEY = b"analytex.labels"
@@ -203,56 +203,51 @@ def tag(value: Any) -> Any:
         or (isinstance(value, float) and value == value)  # noqa: PLR0124  # only NaN differs from itself
     ):
         return value
-    if isinstance(value, int):  # of more digits than Python writes
-        return {"int": hex(value)}
-    if isinstance(value, tuple):
-        return {"tuple": [tag(item) for item in value]}
     if isinstance(value, np.generic) and not isinstance(value, np.datetime64 | np.timedelta64):
         return tag(value.item())
-    if value is pd.NaT:
-        return {"NaT": None}
-    if value is pd.NA:
-        return {"NA": None}
-    if isinstance(value, float):
-        return {"float": repr(value)}
-    for name, kind, text in TAGS:
-        if isinstance(value, kind):
-            return {name: text(value)}
+    for name, (types, write, _) in TAGS.items():
+        if isinstance(value, types):
+            return {name: write(value)}
     return str(value)
 
 
-TAGS: tuple[tuple[str, Any, Any], ...] = (
-    ("Timestamp", pd.Timestamp | dt.datetime | np.datetime64, lambda value: pd.Timestamp(value).isoformat()),
-    ("date", dt.date, lambda value: value.isoformat()),
-    ("time", dt.time, lambda value: value.isoformat()),
-    (
-        "Timedelta",
+def isoformat(value: Any) -> str:
+    return str(value.isoformat())
+
+
+TAGS: dict[str, tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "int": (int, hex, lambda text: int(text, 16)),  # of more digits than Python writes
+    "tuple": (tuple, lambda items: list(map(tag, items)), lambda items: tuple(map(untag, items))),
+    "NaT": (type(pd.NaT), lambda _: None, lambda _: pd.NaT),
+    "NA": (type(pd.NA), lambda _: None, lambda _: pd.NA),
+    "float": (float, repr, float),
+    "Timestamp": (
+        pd.Timestamp | dt.datetime | np.datetime64,
+        lambda value: pd.Timestamp(value).isoformat(),
+        pd.Timestamp,
+    ),
+    "date": (dt.date, isoformat, dt.date.fromisoformat),
+    "time": (dt.time, isoformat, dt.time.fromisoformat),
+    "Timedelta": (
         pd.Timedelta | dt.timedelta | np.timedelta64,
         lambda value: pd.Timedelta(value).isoformat(),
+        pd.Timedelta,
     ),
-    ("Period", pd.Period, lambda value: [str(value), value.freqstr]),
-    ("Decimal", decimal.Decimal, str),
-    ("UUID", uuid.UUID, str),
-    ("bytes", bytes, bytes.hex),
-    ("Interval", pd.Interval, lambda value: [tag(value.left), tag(value.right), value.closed]),
-)
-
-UNTAGS: dict[str, Any] = {
-    "tuple": lambda items: tuple(untag(item) for item in items),
-    "NaT": lambda _: pd.NaT,
-    "NA": lambda _: pd.NA,
-    "float": float,
-    "int": lambda text: int(text, 16),
-    "Timestamp": pd.Timestamp,
-    "date": dt.date.fromisoformat,
-    "time": dt.time.fromisoformat,
-    "Timedelta": pd.Timedelta,
-    "Period": lambda parts: pd.Period(parts[0], freq=parts[1]),
-    "Decimal": decimal.Decimal,
-    "UUID": uuid.UUID,
-    "bytes": bytes.fromhex,
-    "Interval": lambda parts: pd.Interval(untag(parts[0]), untag(parts[1]), closed=parts[2]),
+    "Period": (
+        pd.Period,
+        lambda value: [str(value), value.freqstr],
+        lambda parts: pd.Period(parts[0], freq=parts[1]),
+    ),
+    "Decimal": (decimal.Decimal, str, decimal.Decimal),
+    "UUID": (uuid.UUID, str, uuid.UUID),
+    "bytes": (bytes, bytes.hex, bytes.fromhex),
+    "Interval": (
+        pd.Interval,
+        lambda value: [tag(value.left), tag(value.right), value.closed],
+        lambda parts: pd.Interval(untag(parts[0]), untag(parts[1]), closed=parts[2]),
+    ),
 }
+"""What a tag stands for: the types, in the order in which they are looked for, and the way there and back."""
 
 
 def untagged(text: str) -> Any:
@@ -264,5 +259,6 @@ def untag(document: Any) -> Any:
     """Return what ``tag`` was given."""
     if isinstance(document, dict):
         ((name, content),) = document.items()
-        return UNTAGS[name](content)
+        _, _, read = TAGS[name]
+        return read(content)
     return printable(document)

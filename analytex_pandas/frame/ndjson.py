@@ -116,9 +116,7 @@ def joined(values: Sequence[Value], end: str, rows: int) -> Iterator[pa.Array]:
         if few:  # the value together with what stands before it, one piece instead of two
             words = [word or "" for word in value.text.dictionary.to_pylist()]
             texts = [f"{text}{word * (place % 2)}" for place, text in enumerate(texts) for word in words]
-            codes = (3 if codes is None else codes) * np.int64(len(words)) + integers_of(
-                value.text.indices, 0
-            )
+            codes = codes * np.int64(len(words)) + integers_of(value.text.indices, 0)
         if not isinstance(codes, int):
             pieces.append(table(texts, literals).take(codes))
         elif texts[codes]:

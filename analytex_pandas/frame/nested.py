@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -121,26 +122,24 @@ def nested_arrow(array: pa.Array, column: Column) -> Coerced:
 
 
 def tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]:
+    """Return the JSON of each value, null where it is missing, and why some have none."""
     if pa.types.is_struct(array.type):
         return struct_tokens(array, column)
-    if pa.types.is_map(array.type):
-        return map_tokens(array, column)
     if (
         pa.types.is_nested(array.type)
-        and not is_run_end_encoded(array.type)
+        and not pa.types.is_run_end_encoded(array.type)
         and not pa.types.is_union(array.type)
     ):
-        return list_tokens(array, column)
+        return span_tokens(array, column)
     coerced = column(array)
-    text = coerced.text.cast(TEXT).to_pylist()
-    failures = {
+    quoted = coerced.kinds == frozenset({"string"})
+    texts = [
+        "null" if value is None else json.dumps(value, ensure_ascii=False) if quoted else value
+        for value in coerced.text.cast(TEXT).to_pylist()
+    ]
+    return texts, {
         row: (problem.code, problem.message) for problem in coerced.problems for row in problem.rows.tolist()
     }
-    if coerced.kinds == frozenset({"string"}):
-        return [
-            "null" if value is None else json.dumps(value, ensure_ascii=False) for value in text
-        ], failures
-    return ["null" if value is None else value for value in text], failures
 
 
 def struct_tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]:
@@ -148,55 +147,45 @@ def struct_tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]
     children = [tokens(child, column) for child in array.flatten()]
     names = [child.name for child in array.type]
     failures = {row: why for _, failing in children for row, why in failing.items()}
-    present = array.is_valid().to_pylist()
     texts = []
-    for row, valid in enumerate(present):
-        try:
-            texts.append(
-                json_object((name, child[row]) for name, (child, _) in zip(names, children, strict=True))
-                if valid
-                else "null"
-            )
-        except NotEncodable as error:
-            texts.append("null")
-            failures[row] = (error.code, error.message)
+    for row, valid in enumerate(array.is_valid().to_pylist()):
+        values = (texts_of[row] for texts_of, _ in children)
+        texts.append(object_token(zip(names, values, strict=True), row, failures) if valid else "null")
     return texts, failures
 
 
-def map_tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]:
-    keys = column(array.keys).text.cast(TEXT).to_pylist()
-    items, failing = tokens(array.items, column)
-    offsets = array.offsets.to_pylist()
+def span_tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]:
+    """Return maps as JSON objects, and lists of any kind as JSON arrays."""
+    is_map = pa.types.is_map(array.type)
+    keys = column(array.keys).text.cast(TEXT).to_pylist() if is_map else []
+    items, failing = tokens(array.items if is_map else array.flatten(), column)
+    if is_map:
+        starts = array.offsets.to_pylist()
+    else:  # a list of fixed size, or a view, has no offsets that follow each other
+        starts = [0, *accumulate(length or 0 for length in pc.list_value_length(array).to_pylist())]
     failures: Failures = {}
     texts = []
     for row, valid in enumerate(array.is_valid().to_pylist()):
-        span = range(offsets[row], offsets[row + 1]) if valid else range(0)
+        span = range(starts[row], starts[row + 1]) if valid else range(0)
         if why := next((failing[at] for at in span if at in failing), None):
             failures[row] = why
-        try:
-            texts.append(json_object((keys[at] or "null", items[at]) for at in span) if valid else "null")
-        except NotEncodable as error:
+        if not valid:
             texts.append("null")
-            failures[row] = (error.code, error.message)
+        elif is_map:
+            pairs = ((keys[at] or "null", items[at]) for at in span)
+            texts.append(object_token(pairs, row, failures))
+        else:
+            texts.append("[" + ",".join(items[at] for at in span) + "]")
     return texts, failures
 
 
-def list_tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]:
-    """Return lists of any kind as JSON arrays."""
-    items, failing = tokens(array.flatten(), column)
-    failures: Failures = {}
-    texts, start = [], 0
-    for row, length in enumerate(pc.list_value_length(array).to_pylist()):
-        span = range(start, start + (length or 0))
-        start = span.stop
-        if why := next((failing[at] for at in span if at in failing), None):
-            failures[row] = why
-        texts.append("null" if length is None else "[" + ",".join(items[at] for at in span) + "]")
-    return texts, failures
-
-
-def is_run_end_encoded(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_run_end_encoded(type_))
+def object_token(items: Iterable[tuple[str, str]], row: int, failures: Failures) -> str:
+    """Return a row's JSON object; where it has none, say why among the failures."""
+    try:
+        return json_object(items)
+    except NotEncodable as error:
+        failures[row] = (error.code, error.message)
+        return "null"
 
 
 def add_flattened(columns: dict[str, Coerced], name: str, parts: Mapping[str, Coerced]) -> None:

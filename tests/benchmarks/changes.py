@@ -23,11 +23,12 @@ import analytex_pandas as apd
 from analytex_pandas.delivery.bases import write_base
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.memory import moved, recall
+from analytex_pandas.frame.batch import prepare, sent_columns
+from analytex_pandas.frame.columns import json_type_of
 from analytex_pandas.frame.fingerprints import of_columns
 from analytex_pandas.frame.layout import layout
 from analytex_pandas.frame.memory import Layer, Memory, merged
 from analytex_pandas.frame.options import Options
-from analytex_pandas.frame.prepare import merged_types, prepare, sent_columns
 from analytex_pandas.frame.sources import frame_source
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -46,8 +47,8 @@ def layer_of_frame(frame: pd.DataFrame, salt: bytes) -> Layer:
     layers = []
     for batch in source.batches():
         prepared = prepare(batch, known, "users")
-        types = merged_types({name: coerced.kinds for name, coerced in prepared.properties.items()})
-        found = of_columns(prepared.id.text, sent_columns(prepared, types, None, sends_null=False), salt)
+        types = {name: json_type_of(coerced.kinds) for name, coerced in prepared.properties.items()}
+        found = of_columns(prepared.id.text, sent_columns(prepared, types), salt)
         layers.append(Layer(found.ids, found.exists, found.cells))
     return merged(layers)
 

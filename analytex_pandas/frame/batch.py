@@ -14,6 +14,7 @@ import pyarrow as pa
 from analytex_pandas.errors import code, empty_report, reason
 from analytex_pandas.frame.coerce import coerce
 from analytex_pandas.frame.columns import (
+    NOTHING,
     TEXT,
     Coerced,
     Problem,
@@ -21,7 +22,6 @@ from analytex_pandas.frame.columns import (
     RawColumn,
     UnsendableError,
     is_unicode,
-    json_type_of,
     text_buffers,
     without,
 )
@@ -39,7 +39,7 @@ from analytex_pandas.frame.reports import Report
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from analytex_pandas.frame.columns import Cells, Field, JsonKind, Kinds, Rows
+    from analytex_pandas.frame.columns import Cells, Field, JsonKind, Rows
     from analytex_pandas.frame.fingerprints import Comparison
     from analytex_pandas.frame.layout import Layout
     from analytex_pandas.frame.memory import Memory
@@ -117,22 +117,27 @@ def prepare(batch: RawBatch, layout: Layout, kind: Kind) -> Prepared:
     id_name = ID if kind == "users" else COMPANY
     id_column = ids_of(batch, layout.id, id_name, rows)
     company = None if layout.company is None else ids_of(batch, layout.company, COMPANY, rows, optional=True)
-    return Prepared(
-        rows, id_described(id_column), id_described(company) if company else None, properties, origins, wrong
-    )
+    return Prepared(rows, id_column, company, properties, origins, wrong)
 
 
 def ids_of(
     batch: RawBatch, field: Field | None, name: str, rows: pa.Table, *, optional: bool = False
 ) -> Coerced:
-    """Return a batch's column as ids."""
+    """Return a batch's column as ids, with its traits; all missing where the batch has none."""
+    column = pa.nulls(batch.rows) if field is None else batch.columns[field]
     try:
-        found = read_as(partial(ids, name=name, optional=optional), column_of(batch, field))
+        found = read_as(partial(ids, name=name, optional=optional), column)
     except UnsendableError as error:
         if field is None:
             raise
         raise unsendable([refusal(field, error, rows)], empty_report()) from error
-    return addressed(found, field)
+    missing = found.text.null_count
+    present = len(found.text) - missing
+    example = next((value for value in found.text.slice(0, 100).to_pylist() if value is not None), None)
+    traits = dataclasses.replace(
+        found.traits, present=present, missing=missing, example=example, kinds={"string": present}
+    )
+    return addressed(dataclasses.replace(found, traits=traits), field)
 
 
 def read_as(read: Callable[[RawColumn], Result], column: RawColumn) -> Result:
@@ -163,11 +168,6 @@ def culprit(read: Callable[[RawColumn], object], cells: Cells) -> list[int]:
     return [first]
 
 
-def column_of(batch: RawBatch, field: Field | None) -> RawColumn:
-    """Return a batch's column, all missing where the batch has none."""
-    return pa.nulls(batch.rows) if field is None else batch.columns[field]
-
-
 def refusal(field: Field, error: UnsendableError, rows: pa.Table, name: str = "") -> str:
     """Return what to say of a column that cannot be sent."""
     where = ""
@@ -196,35 +196,21 @@ def described(coerced: Coerced) -> Coerced:
     return dataclasses.replace(coerced, traits=traits_of(coerced))
 
 
-def id_described(coerced: Coerced) -> Coerced:
-    """Return an id column with its traits."""
-    present = len(coerced.text) - coerced.text.null_count
-    example = next((value for value in coerced.text.slice(0, 100).to_pylist() if value is not None), None)
-    traits = dataclasses.replace(
-        coerced.traits,
-        present=present,
-        missing=coerced.text.null_count,
-        example=example,
-        kinds={"string": present},
-    )
-    return dataclasses.replace(coerced, traits=traits)
-
-
 def encode_prepared(
     batch: Prepared, types: JsonTypes, options: Options, kind: Kind, memory: Memory | None
 ) -> Encoded:
     """Return a prepared batch as lines, now that each property's JSON type is settled."""
-    parts = [
-        property_text(name, batch.properties.get(name), json_type, len(batch.rows))
-        for name, json_type in sorted(types.items())
-    ]
+    absent = Coerced(pa.nulls(len(batch.rows), TEXT), NOTHING, plain=True)
+    parts = []
+    for name, json_type in sorted(types.items()):
+        found = batch.properties.get(name, absent)
+        parts.append(PropertyText(name, found.text, json_type == "string", found.plain))
     company = None if batch.company is None else batch.company.text
     lines = encode(kind, batch.id.text, company, parts, options.nulls)
-    problems = [*named_problems(ID if kind == "users" else COMPANY, batch.id)]
+    columns = [(ID if kind == "users" else COMPANY, batch.id), *batch.properties.items()]
     if batch.company is not None:
-        problems += named_problems(COMPANY, batch.company)
-    for name, coerced in batch.properties.items():
-        problems += named_problems(name, coerced)
+        columns.insert(1, (COMPANY, batch.company))
+    problems = [(name, problem) for name, coerced in columns for problem in coerced.problems]
     problems += [("", problem) for problem in too_large(lines, options.file_bytes, batch)]
     reports = [report(name, problem, batch) for name, problem in problems]
     valid_ids = batch.id.text
@@ -238,38 +224,24 @@ def encode_prepared(
         lines, rows, valid_ids = lines.filter(mask), rows.filter(mask), valid_ids.filter(mask)
     comparison = None
     if memory is not None and options.only_changed:
-        sent = sent_columns(batch, types, mask, sends_null=options.nulls == "send")
+        sent = sent_columns(batch, types, options.nulls == "send", mask)
         comparison = memory.compare(of_columns(valid_ids, sent, memory.salt))
     return Encoded(lines, rows, hashes(valid_ids), reports, len(batch.rows), comparison)
 
 
 def sent_columns(
-    batch: Prepared, types: JsonTypes, mask: pa.Array | None, *, sends_null: bool
+    batch: Prepared, types: JsonTypes, sends_null: bool = False, mask: pa.Array | None = None
 ) -> Iterator[Column]:
-    """Yield what the valid rows of a batch send, column by column."""
-    if batch.company is not None:
-        yield Column(NO_NAME, "string", filtered(batch.company.text, mask))
+    """Yield what the rows of a batch send, column by column; of a mask the rows that it has."""
+    absent = pa.nulls(len(batch.rows), TEXT)
+    texts = [] if batch.company is None else [Column(NO_NAME, "string", batch.company.text)]
     for name, json_type in types.items():
-        coerced = batch.properties.get(name)
-        if coerced is not None:
-            yield Column(name, json_type, filtered(coerced.text, mask), sends_null)
+        if name in batch.properties:
+            texts.append(Column(name, json_type, batch.properties[name].text, sends_null))
         elif sends_null:
-            yield Column(name, json_type, filtered(pa.nulls(len(batch.rows), TEXT), mask), sends_null)
-
-
-def filtered(text: pa.Array, mask: pa.Array | None) -> pa.Array:
-    return text if mask is None else text.filter(mask)
-
-
-def property_text(name: str, coerced: Coerced | None, json_type: JsonKind, rows: int) -> PropertyText:
-    """Return a property of a batch as it is encoded; a batch that lacks it has it missing."""
-    if coerced is None:
-        return PropertyText(name, pa.nulls(rows, TEXT), json_type == "string", plain=True)
-    return PropertyText(name, coerced.text, json_type == "string", coerced.plain)
-
-
-def named_problems(name: str, coerced: Coerced) -> list[tuple[str, Problem]]:
-    return [(name, problem) for problem in coerced.problems]
+            texts.append(Column(name, json_type, absent, sends_null))
+    for column in texts:
+        yield column if mask is None else dataclasses.replace(column, text=column.text.filter(mask))
 
 
 def too_large(lines: pa.ChunkedArray, limit: int, batch: Prepared) -> tuple[Problem, ...]:
@@ -298,8 +270,3 @@ def report(name: str, problem: Problem, batch: Prepared) -> Report:
     rows = batch.rows.take(at)
     ids_there = batch.id.text.take(at).to_pylist()
     return Report(rows["position"].to_pylist(), labels(rows), ids_there, name, problem.code, problem.message)
-
-
-def merged_types(found: Mapping[str, Kinds]) -> dict[str, JsonKind]:
-    """Return each property's JSON type from the kinds found in its column; a column without values is text."""
-    return {name: json_type_of(kinds) for name, kinds in found.items()}
