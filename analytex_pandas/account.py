@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.errors import AnalytexError, ServerError, TransportError, typed_table
+from analytex_pandas.show.jobs import errors_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,10 +30,6 @@ JOB_COLUMNS: Final = {
     **dict.fromkeys(("start_time", "end_time", "submitted_at"), MOMENT),
     "push": "object",
     "chunk": "Int64",
-}
-ERROR_COLUMNS: Final = {
-    "row": "Int64",
-    **dict.fromkeys(("id", "property", "code", "message", "raw"), "object"),
 }
 
 
@@ -81,14 +78,7 @@ class Job:
     @property
     def errors(self) -> pd.DataFrame:
         """What the job reports of its rows: row (as the service counts), id, property, code, message, raw."""
-        names = ERROR_COLUMNS.keys() - {"row"}
-        return typed_table(
-            ERROR_COLUMNS,
-            [
-                {"row": error.place} | {name: getattr(error, name) for name in names}
-                for error in self.look().errors
-            ],
-        )
+        return errors_frame(self.look().errors)
 
     def look(self) -> WireJob:
         """Return the job as the service shows it now; an ended one is not asked for again."""

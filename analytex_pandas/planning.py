@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from analytex_pandas import settings
 from analytex_pandas.errors import ValidationError, empty_report, translated
 from analytex_pandas.frame.document import document_of
 from analytex_pandas.frame.draft import draft
@@ -96,7 +97,7 @@ def replanned(
     ValidationError
         If `fixed` has none of the rows, or some of them that cannot be sent.
     """
-    id_name = "user_id" if parent.kind == "users" else "company_id"
+    id_name = settings.ID_NAMES[parent.kind]
     places = {json.loads(line)[id_name]: place for place, line in enumerate(lines)}
     options = dataclasses.replace(parent.options, canary=0, invalid="raise", only_changed=False, strict=False)
     try:

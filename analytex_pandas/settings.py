@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from analytex_pandas.errors import AuthenticationError, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 # Limits of the service; source: "Limits" in its bulk API documentation (maxItems in its OpenAPI description).
 MAX_REQUEST_RECORDS: Final = 10_000
@@ -31,6 +31,9 @@ LONGEST_NAME: Final = 20
 
 Kind = Literal["users", "companies"]
 """What a record is about; also the path segment and the JSON envelope of its uploads."""
+
+ID_NAMES: Final[Mapping[str, str]] = {"users": "user_id", "companies": "company_id"}
+"""What holds the id of a record of each kind."""
 
 ENVIRONMENTS: Final = {
     "analytex": "https://analytex.userpilot.io",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from analytex_pandas import settings
 from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.journal import ErrorRecord, add_answers
 from analytex_pandas.delivery.kept import kept_rows, to_blob
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from analytex_pandas.delivery.drive import Drive
     from analytex_pandas.delivery.state import ChunkState
     from analytex_pandas.service.wire import Job
-
-ID_KEYS: Final = {"users": "user_id", "companies": "company_id"}
 
 
 class ChunkContent:
@@ -50,7 +49,7 @@ class ChunkContent:
     @cached_property
     def ids(self) -> list[str | None]:
         """The id of each line, None where it has none."""
-        key = ID_KEYS[self._drive.document.kind]
+        key = settings.ID_NAMES[self._drive.document.kind]
         return [id_of(line, key) for line in self.lines]
 
     def _missing(self, error: OSError) -> AnalytexError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from analytex_pandas import settings
 from analytex_pandas.errors import code, empty_report, reason
 from analytex_pandas.frame.coerce import coerce
 from analytex_pandas.frame.columns import (
@@ -114,7 +115,7 @@ def prepare(batch: RawBatch, layout: Layout, kind: Kind) -> Prepared:
         name != part.name for (_, name), part in zip(names, layout.properties, strict=True)
     ):
         wrong += wrong_names(names)  # flattening made names of its own
-    id_name = ID if kind == "users" else COMPANY
+    id_name = settings.ID_NAMES[kind]
     id_column = ids_of(batch, layout.id, id_name, rows)
     company = None if layout.company is None else ids_of(batch, layout.company, COMPANY, rows, optional=True)
     return Prepared(rows, id_column, company, properties, origins, wrong)
@@ -207,7 +208,7 @@ def encode_prepared(
         parts.append(PropertyText(name, found.text, json_type == "string", found.plain))
     company = None if batch.company is None else batch.company.text
     lines = encode(kind, batch.id.text, company, parts, options.nulls)
-    columns = [(ID if kind == "users" else COMPANY, batch.id), *batch.properties.items()]
+    columns = [(settings.ID_NAMES[kind], batch.id), *batch.properties.items()]
     if batch.company is not None:
         columns.insert(1, (COMPANY, batch.company))
     problems = [(name, problem) for name, coerced in columns for problem in coerced.problems]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from analytex_pandas import settings
 from analytex_pandas.errors import INVALID_COLUMNS, typed_table
 from analytex_pandas.frame.columns import json_type_of
 from analytex_pandas.frame.fingerprints import COMPANY
@@ -221,7 +222,7 @@ def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options) -> Pla
         "unchanged": draft.unchanged,
         "to_send": to_send,
     }
-    id_name = "user_id" if kind == "users" else "company_id"
+    id_name = settings.ID_NAMES[kind]
     id_columns = {}
     if draft.layout is not None and draft.layout.id is not None:
         id_columns[id_name] = draft.layout.id.label

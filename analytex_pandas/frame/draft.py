@@ -358,7 +358,7 @@ def uncounted(outcome: Draft, repeated: pa.Array, kind: Kind, memory: Memory) ->
 
 def conflict_report(lines: pa.Array, rows: pa.Table, kind: Kind) -> Report:
     """Return why rows of one id with different values cannot be sent."""
-    id_name = "user_id" if kind == "users" else "company_id"
+    id_name = settings.ID_NAMES[kind]
     ids: list[Any] = [record[id_name] for record in records(lines)]
     message = (
         "The same id stands in several rows with different values; choose with duplicates='first' or 'last', "

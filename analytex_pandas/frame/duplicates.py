@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from analytex_pandas import settings
 from analytex_pandas.frame.columns import Mask, mask_of
 from analytex_pandas.frame.ndjson import ChunkSize, lines_of
 
@@ -58,7 +59,7 @@ def judge(
     places = suspects(blocks)
     if not len(places):
         return Verdict(NOWHERE, NOWHERE)
-    return verdict_on(digests(places, sizes, read, "user_id" if kind == "users" else "company_id"), policy)
+    return verdict_on(digests(places, sizes, read, settings.ID_NAMES[kind]), policy)
 
 
 def verdict_on(lines: pd.DataFrame, policy: Duplicates) -> Verdict:

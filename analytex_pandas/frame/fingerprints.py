@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytex_pandas import settings
 from analytex_pandas.frame.columns import TEXT, validity
 from analytex_pandas.frame.hashing import Hashes, hashes, mixed, seed_of
 from analytex_pandas.frame.numbers import FIXED_POINT_DIGITS
@@ -161,7 +162,7 @@ class Number(str):
 
 def of_lines(lines: Sequence[bytes], kind: Kind, salt: bytes) -> Fingerprints:
     """Return the digests of records that stand in lines, a row a line; a line without a record has none."""
-    id_name = "user_id" if kind == "users" else "company_id"
+    id_name = settings.ID_NAMES[kind]
     ids: list[bytes] = []
     columns: dict[str, dict[str, tuple[list[int], list[bytes]]]] = {}
     for number, line in enumerate(lines):

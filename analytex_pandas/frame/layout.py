@@ -180,7 +180,7 @@ def found(fields: Iterable[Field], label: Hashable) -> Field | None:
 
 def missing_id(fields: Sequence[Field], label: Hashable, kind: Kind) -> str:
     """Return what to say when the id column does not exist."""
-    name = "user_id" if kind == "users" else "company_id"
+    name = settings.ID_NAMES[kind]
     return (
         f"There is no column or index level {code(label)} for {name}.{near(fields, label)} "
         f"Name the one that holds the id: {name}=…; an index without a name gets one by df.rename_axis(…)."

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytex_pandas import settings
 from analytex_pandas.frame.columns import TEXT, bitmap_of, integers_of, text_buffers, validity
 from analytex_pandas.frame.labels import concat_rows
 from analytex_pandas.frame.views import (
@@ -74,7 +75,7 @@ def encode(
     Properties stand in the order given. A row without properties has no ``metadata``; a row without an id gives a line
     that must not be sent.
     """
-    values = [Value(f'{{"{"user_id" if kind == "users" else "company_id"}":"', "", escaped(ids), "")]
+    values = [Value(f'{{"{settings.ID_NAMES[kind]}":"', "", escaped(ids), "")]
     before = '"'
     if companies is not None and companies.null_count < len(companies):
         values.append(Value(before, ',"company_id":"', escaped(companies), '"'))

@@ -10,6 +10,6 @@ service has been seen to use, ``faults`` breaks all that on demand.
 """
 
 from analytex_pandas.sandbox_server.faults import Fault
-from analytex_pandas.sandbox_server.sandbox import Sandbox, serve
+from analytex_pandas.sandbox_server.sandbox import Sandbox
 
-__all__ = ["Fault", "Sandbox", "serve"]
+__all__ = ["Fault", "Sandbox"]

@@ -269,36 +269,3 @@ class Sandbox:
             If a job runs already.
         """
         return self._account.start_foreign_job(rows, kind, filename)
-
-
-def serve(
-    write: Callable[[str], None],
-    *,
-    port: int = 0,
-    rows_per_minute: float = 1200,
-    stop: threading.Event | None = None,
-    **options: Any,
-) -> None:
-    """Run a sandbox until it is interrupted, having told where it is.
-
-    Parameters
-    ----------
-    write
-        Takes each line of what there is to say, the key included.
-    port, rows_per_minute, **options
-        As `Sandbox` describes them.
-    stop
-        Ends it too, when set.
-    """
-    stop = stop or threading.Event()
-    with Sandbox(rows_per_minute, port, **options) as sandbox:
-        write(f"Analytex sandbox at {rows_per_minute:,.10g} rows a minute. Ctrl-C ends it.")
-        write(f"URL      {sandbox.url}")
-        write(f"API key  {sandbox.api_key}")
-        write("")
-        write(f"curl -H 'Authorization: Token {sandbox.api_key}' \\")
-        write(f"     -F file=@users.ndjson {sandbox.url}/v1/users/bulk_identify")
-        try:
-            stop.wait()
-        except KeyboardInterrupt:
-            write("The sandbox is closed; what it held is gone.")

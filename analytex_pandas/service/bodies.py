@@ -25,7 +25,6 @@ NDJSON_TYPE: Final = "application/x-ndjson"
 JSON_TYPE: Final = "application/json"
 READ_BYTES: Final = 1_000_000
 MAX_NAMED: Final = 5
-ID_KEYS: Final[Mapping[str, str]] = {"users": "user_id", "companies": "company_id"}
 
 
 class Body:
@@ -229,7 +228,7 @@ def invalid(position: int, record: object, kind: Kind, error: Exception) -> dict
     return {
         "position": position,
         "index": position,
-        "id": record.get(ID_KEYS[kind]) if isinstance(record, Mapping) else None,
+        "id": record.get(settings.ID_NAMES[kind]) if isinstance(record, Mapping) else None,
         "property": name,
         "code": "not_json",
         "message": f"{name}: {message}" if name else message,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import pandas as pd
-
+from analytex_pandas.errors import typed_table
 from analytex_pandas.show import words
 from analytex_pandas.show.markup import Markup, shortened, table, tag, text_table
 from analytex_pandas.show.words import job_mark
@@ -14,6 +13,8 @@ from analytex_pandas.show.words import job_mark
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+    import pandas as pd
 
     from analytex_pandas.service.row_errors import RowError
     from analytex_pandas.service.wire import Job
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 COLUMNS: Final = ("State", "Rows", "Errors", "Kind", "From", "Submitted", "Took", "Job")
 NUMERIC: Final = ("Errors",)
 ERROR_COLUMNS: Final = ("Row", "Id", "Property", "Code", "Message")
+ERROR_DTYPES: Final = {
+    "row": "Int64",
+    **dict.fromkeys(("id", "property", "code", "message", "raw"), "object"),
+}
 SHOWN_HISTORY: Final = 20
 SHOWN_ERRORS: Final = 20
 
@@ -128,15 +133,13 @@ def jobs_text(picture: JobsPicture, width: int = 140) -> str:
 
 def errors_frame(errors: Sequence[RowError]) -> pd.DataFrame:
     """Return the errors of a job: row (as the service counts), id, property, code, message, raw."""
-    columns = {
-        "row": pd.Series([error.place for error in errors], dtype="Int64"),
-        "id": pd.Series([error.id for error in errors], dtype=object),
-        "property": pd.Series([error.property for error in errors], dtype=object),
-        "code": pd.Series([error.code for error in errors], dtype=object),
-        "message": pd.Series([error.message for error in errors], dtype=object),
-        "raw": pd.Series([error.raw for error in errors], dtype=object),
-    }
-    return pd.DataFrame(columns)
+    return typed_table(
+        ERROR_DTYPES,
+        [
+            {name: getattr(error, "place" if name == "row" else name) for name in ERROR_DTYPES}
+            for error in errors
+        ],
+    )
 
 
 def errors_html(job: Job, *, styled: bool = True) -> Markup:

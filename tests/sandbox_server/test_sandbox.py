@@ -18,7 +18,7 @@ import pytest
 import requests
 
 import analytex_pandas.sandbox_server as package
-from analytex_pandas.sandbox_server import Sandbox, serve
+from analytex_pandas.sandbox_server import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,46 +144,6 @@ def test_it_prints_nothing(open_sandbox: Callable[..., Caller], capfd: pytest.Ca
         caller.jobs()
     caller.sandbox.close()
     assert capfd.readouterr() == ("", "")
-
-
-def test_serve_tells_where_it_is_and_stops_when_told() -> None:
-    """The command line's sandbox: the lines it writes are enough to use it."""
-    lines: list[str] = []
-    told, stop = threading.Event(), threading.Event()
-
-    def write(line: str) -> None:
-        lines.append(line)
-        if "bulk_identify" in line:
-            told.set()
-
-    thread = threading.Thread(target=serve, args=(write,), kwargs={"rows_per_minute": 6000, "stop": stop})
-    thread.start()
-    try:
-        assert told.wait(20)
-        said = dict(line.split(maxsplit=1) for line in lines if line.startswith("URL"))
-        key = next(line.split()[-1] for line in lines if line.startswith("API key"))
-        answer = requests.get(
-            f"{said['URL']}/v1/background_jobs", headers={"Authorization": f"Token {key}"}, timeout=20
-        )
-        assert answer.json() == []
-    finally:
-        stop.set()
-        thread.join(20)
-    assert not thread.is_alive()
-
-
-class Interrupted(threading.Event):
-    """What waits for this is interrupted as by Ctrl-C."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        raise KeyboardInterrupt(timeout)
-
-
-def test_serve_ends_well_when_interrupted() -> None:
-    """Ctrl-C is the ordinary way to end it: no traceback, and a word on what becomes of the data."""
-    lines: list[str] = []
-    serve(lines.append, stop=Interrupted())
-    assert "gone" in lines[-1]
 
 
 def imported(path: Path) -> set[str]:
