@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import decimal
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import orjson
@@ -14,9 +14,6 @@ import pyarrow.compute as pc
 from analytex_pandas.frame.columns import DURATION, TEXT, Coerced, Mask, Problem, Rows, Traits, mask_of
 from analytex_pandas.frame.mends import INFINITE
 from analytex_pandas.frame.views import texts_at
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 EXACT_WHOLE = 2.0**53
 """Whole numbers below it in magnitude are exact as a double; JSON readers in JavaScript keep no more."""
@@ -171,9 +168,3 @@ def durations(array: pa.Array) -> Coerced:
 def large(text: str) -> pa.Scalar[Any]:
     """Return text as the scalar that ``binary_join_element_wise`` asks for beside large strings."""
     return pa.scalar(text, TEXT)
-
-
-def map_text(text: pa.Array, rows: np.ndarray[Any, Any], change: Callable[[pa.Array], pa.Array]) -> pa.Array:
-    """Return `text` with `change` applied at `rows` only."""
-    mask = pa.array(mask_of(rows, len(text)))
-    return pc.replace_with_mask(text, mask, change(text.filter(mask)))
