@@ -43,7 +43,6 @@ CHANGE_DTYPES = {
     "changed_values": "int64",
     "unchanged_values": "int64",
 }
-ID_ROLES = ("user_id", "company_id")
 
 
 def no_changes() -> pd.DataFrame:
