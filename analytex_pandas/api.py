@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 from typing import TYPE_CHECKING, Any, get_args
-
-import pandas as pd
 
 from analytex_pandas import connection, plan, settings
 from analytex_pandas.delivery import memory, opening
 from analytex_pandas.errors import ValidationError
-from analytex_pandas.frame.options import CommonOptions, CompanyOptions, UserOptions
+from analytex_pandas.frame.options import CompanyOptions, UserOptions
 from analytex_pandas.push import presented
-from analytex_pandas.service.client import Client
 from analytex_pandas.settings import Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Unpack
 
+    import pandas as pd
+
     from analytex_pandas.account import Job
     from analytex_pandas.plan import Plan
     from analytex_pandas.push import Push
     from analytex_pandas.sandboxed import Sandbox
+    from analytex_pandas.service.client import Client
     from analytex_pandas.show.monitor import Monitor
 
 
@@ -387,22 +386,7 @@ def clean(push_id: str | None = None, *, before: Any = None, client: Client | No
     list of str
         The pushes that were dropped.
     """
-    return opening.clean(push_id, moment(before), connection.state_directory(client))
-
-
-def moment(before: Any) -> dt.datetime | None:
-    """Return a time, or a span before now, as an aware datetime."""
-    if isinstance(before, dt.timedelta):
-        return dt.datetime.now(dt.UTC) - before
-    if isinstance(before, str):
-        try:
-            return dt.datetime.now(dt.UTC) - pd.Timedelta(before).to_pytimedelta()
-        except ValueError:
-            pass  # no span, so a time
-    if before is None:
-        return None
-    stamp = pd.Timestamp(before)
-    return (stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")).to_pydatetime()
+    return opening.clean(push_id, before, connection.state_directory(client))
 
 
 def sandbox(rows_per_minute: float = settings.ROWS_PER_MINUTE, port: int = 0, **terms: Any) -> Sandbox:
@@ -430,23 +414,3 @@ def sandbox(rows_per_minute: float = settings.ROWS_PER_MINUTE, port: int = 0, **
     from analytex_pandas.sandboxed import Sandbox  # loads the server
 
     return Sandbox(rows_per_minute, port, **terms)
-
-
-__all__ = [
-    "Client",
-    "CommonOptions",
-    "clean",
-    "connect",
-    "forget",
-    "job",
-    "jobs",
-    "monitor",
-    "plan_companies",
-    "plan_users",
-    "push_companies",
-    "push_users",
-    "pushes",
-    "resume",
-    "sandbox",
-    "to_ndjson",
-]

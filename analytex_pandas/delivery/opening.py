@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.drive import Drive
@@ -19,11 +22,9 @@ from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundE
 from analytex_pandas.frame.document import PlanDocument
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterator
     from pathlib import Path
 
-    import pandas as pd
     from filelock import FileLock
 
     from analytex_pandas.delivery.journal import PushRecord
@@ -260,9 +261,9 @@ def present_status(journal: Journal, record: PushRecord) -> str:
     return record.status if record.status in ENDED or is_driven else "interrupted"
 
 
-def clean(push_id: str | None, before: dt.datetime | None, state_directory: Path) -> list[str]:
+def clean(push_id: str | None, before: Any, state_directory: Path) -> list[str]:
     """Forget pushes: their history, their errors, and the rows that were kept; see :func:`analytex_pandas.clean`."""
-    journal = Journal(state_directory)
+    journal, end = Journal(state_directory), moment(before)
     if not journal.exists():
         return []
     records = [record for record, _ in journal.pushes()]
@@ -276,7 +277,7 @@ def clean(push_id: str | None, before: dt.datetime | None, state_directory: Path
             for record in records
             if record.status in (*FINISHED, "cancelled")
             and record.ended_at is not None
-            and (before is None or record.ended_at < before)
+            and (end is None or record.ended_at < end)
         ]
     for record in chosen:
         with locked(journal, record.id) as lock:
@@ -287,6 +288,21 @@ def clean(push_id: str | None, before: dt.datetime | None, state_directory: Path
                 connection.execute("DELETE FROM push WHERE id = ?", [record.id])
             drop(lock)
     return [record.id for record in chosen]
+
+
+def moment(before: Any) -> dt.datetime | None:
+    """Return a time, or a span before now, as an aware datetime."""
+    if isinstance(before, dt.timedelta):
+        return dt.datetime.now(dt.UTC) - before
+    if isinstance(before, str):
+        try:
+            return dt.datetime.now(dt.UTC) - pd.Timedelta(before).to_pytimedelta()
+        except ValueError:
+            pass  # no span, so a time
+    if before is None:
+        return None
+    stamp = pd.Timestamp(before)
+    return (stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")).to_pydatetime()
 
 
 def sweep(state_directory: Path) -> None:
