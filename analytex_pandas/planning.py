@@ -79,23 +79,9 @@ def expected_bytes(source: Source) -> int:
 def replanned(
     fixed: Any, parent: PlanDocument, rows: pa.Table, lines: Sequence[bytes], spool: Spool
 ) -> PlanDocument:
-    """Return the plan of sending rows again as `fixed` has them, each with the position it had first.
+    """Return the plan of sending rows again as `fixed` has them, by their ids, each with the position it had first.
 
-    Parameters
-    ----------
-    fixed : pandas.DataFrame or other source
-        Rows by their ids; those whose id is not among `lines` are left alone.
-    parent : PlanDocument
-        The plan that the rows come from; it was made with the options that count here too.
-    rows, lines : pyarrow.Table, sequence of bytes
-        Where the rows came from, and what was sent of them.
-    spool : Spool
-        Where the records go; its directory bears the id of the plan.
-
-    Raises
-    ------
-    ValidationError
-        If `fixed` has none of the rows, or some of them that cannot be sent.
+    `rows` and `lines` say where they came from, and what was sent of them; `spool` bears the id of the plan.
     """
     id_name = settings.ID_NAMES[parent.kind]
     places = {json.loads(line)[id_name]: place for place, line in enumerate(lines)}

@@ -53,13 +53,7 @@ PROBED_ROWS = 256
 
 
 def read_source(data: Any) -> Source:
-    """Return any supported input, the path of a Parquet file included, as a source.
-
-    Raises
-    ------
-    ValidationError
-        If the input is none that can be read, or a path leads to no Parquet file.
-    """
+    """Return any supported input, the path of a Parquet file included, as a source."""
     if not isinstance(data, str | os.PathLike):
         return source_of(data)
     if isinstance(data, str) and (not data.strip() or "\n" in data):

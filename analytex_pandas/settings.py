@@ -44,15 +44,7 @@ ENVIRONMENTS: Final = {
 class ApiKey:
     """An API key that shows itself to nobody: not in ``repr``, a pickle, or a dump of its attributes.
 
-    Parameters
-    ----------
-    secret : str
-        The key.
-
-    Attributes
-    ----------
-    reveal : callable
-        Returns the key. A function, so that whoever walks through attributes finds no text.
+    ``reveal`` returns it: a function, so that whoever walks through attributes finds no text.
     """
 
     __slots__ = ("reveal",)
@@ -68,13 +60,7 @@ class ApiKey:
 
 
 def api_key(argument: str | None = None) -> ApiKey:
-    """Return the API key from the argument, else from ``ANALYTEX_API_KEY``.
-
-    Raises
-    ------
-    AuthenticationError
-        If there is none, or it cannot be one.
-    """
+    """Return the API key from the argument, else from ``ANALYTEX_API_KEY``; AuthenticationError where there is none."""
     key = (argument if argument is not None else os.environ.get("ANALYTEX_API_KEY", "")).strip()
     if not key:
         raise AuthenticationError(
@@ -92,10 +78,7 @@ def api_key(argument: str | None = None) -> ApiKey:
 def base_url(environment: str | None = None) -> str:
     """Return the base URL of an environment: a name of ``ENVIRONMENTS`` or a URL, else ``ANALYTEX_ENVIRONMENT``.
 
-    Raises
-    ------
-    ValidationError
-        If it is neither, or plain http to another machine: the key would travel in the clear.
+    Plain http to another machine is refused: the key would travel in the clear.
     """
     name = environment or os.environ.get("ANALYTEX_ENVIRONMENT") or "analytex"
     if name in ENVIRONMENTS:

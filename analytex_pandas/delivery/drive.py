@@ -297,20 +297,10 @@ class Drive:
     def persist(
         self, call: Callable[[], T], what: str, *, patience: float, stoppable: bool, phase: str = "running"
     ) -> T:
-        """Ask, and ask again while what fails may heal.
+        """Ask, and ask again while what fails may heal, for `patience` seconds after the first failure.
 
-        Parameters
-        ----------
-        call : callable
-            What to ask; repeating it must do no harm.
-        what : str
-            What it is, in words, for who watches.
-        patience : float
-            Seconds after the first failure until its error is raised.
-        stoppable : bool
-            Whether a cancelled push need not go on with it.
-        phase : str
-            The status of the push meanwhile.
+        `call` may be repeated without harm; `what` says what it is, in words. A cancelled push need not go on with what
+        is `stoppable`.
         """
         setback = Setback(self, patience)
         while True:

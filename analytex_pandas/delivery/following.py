@@ -22,14 +22,7 @@ MISSES: Final = 5
 def follow(drive: Drive, number: int, job: Job | None) -> Job | None:
     """Return a chunk's job when it has ended; None when the service does not know it any more.
 
-    Parameters
-    ----------
-    drive : Drive
-        The push.
-    number : int
-        The chunk; the id of its job is known.
-    job : Job or None
-        The job as the submit's answer or the list showed it; None after a restart.
+    `job` is the job as the submit's answer or the list showed it; None after a restart.
     """
     chunk = drive.chunk(number)
     submitted = chunk.submitted_at or drive.clock.now()
@@ -59,15 +52,7 @@ def follow(drive: Drive, number: int, job: Job | None) -> Job | None:
 
 
 def ask(drive: Drive, number: int) -> Job:
-    """Return the chunk's job as it stands, asking until there is an answer.
-
-    Raises
-    ------
-    NotFoundError
-        If the service has forgotten the job.
-    AuthenticationError
-        If the key is not accepted any more.
-    """
+    """Return the chunk's job as it stands, asking until there is an answer; raise NotFoundError if it is forgotten."""
     setback = Setback(drive, PATIENCE_WITH_A_JOB)
     misses = 0
     while True:
@@ -117,10 +102,7 @@ def listed(drive: Drive, number: int) -> Job | None:
 def look_ahead(drive: Drive, number: int) -> float:
     """Read the list of jobs for the next submit while this chunk runs, so that it costs no time then.
 
-    Returns
-    -------
-    float
-        Seconds for which the service asked not to be asked anything.
+    Returns the seconds for which the service asked not to be asked anything.
     """
     if drive.looked is not None or number == len(drive.state.chunks):
         return 0.0

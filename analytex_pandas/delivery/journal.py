@@ -82,13 +82,7 @@ class ErrorRecord:
 
 
 class Journal:
-    """The journal of one state directory.
-
-    Parameters
-    ----------
-    state_directory : pathlib.Path
-        Where it is; made, for this user only, when something is written.
-    """
+    """The journal of one state directory, which is made, for this user only, when something is written."""
 
     def __init__(self, state_directory: Path) -> None:
         self.directory = state_directory

@@ -68,20 +68,10 @@ def look(
     others: Collection[str],
     manners: Manners,
 ) -> Job | Finding:
-    """Return the job of a chunk, or what its absence from the list means.
+    """Return the job of a chunk, or what its absence from the whole list means.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-        The whole list.
-    sent : Sent
-        The chunk.
-    known : collection of str or None
-        The jobs that were listed before it was sent; None when nobody had looked.
-    others : collection of str
-        Jobs that are known to be something else.
-    manners : Manners
-        How the list shows chunks.
+    `known` are the jobs that were listed before it was sent, None when nobody had looked; `others` are known to be
+    something else.
     """
     named = by_name(jobs, sent.name)
     if named is not None:

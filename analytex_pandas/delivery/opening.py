@@ -73,32 +73,9 @@ def begin(
 
 
 def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: Clock | None = None) -> Drive:
-    """Carry on with a push.
+    """Carry on with a push of the client's journal; see :func:`analytex_pandas.resume`.
 
-    Parameters
-    ----------
-    push_id : str or None
-        The push; None for the newest unfinished one of this account that was not cancelled.
-    client : Client
-        The account it belongs to, and where the journal is.
-    rebind : bool, default False
-        Whether to go on under another key or environment than it was started with.
-    clock : Clock, optional
-        The time.
-
-    Returns
-    -------
-    Drive
-        Running again; what this process drives already is returned as it is, and so is what has finished.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such push, or none to resume.
-    AuthenticationError
-        If it belongs to another account and `rebind` is not set.
-    AnalytexError
-        If another process drives it; the message says which.
+    What this process drives already is returned as it is, and so is what has finished.
     """
     journal, clock = Journal(client.state_directory), clock or Clock()
     account = client.account_digest(journal.salt())

@@ -117,16 +117,9 @@ class Pace:
         """Seconds that the last job still ran after its rows were done, by its own progress."""
 
     def record(self, watch: Watch, ended: float, cycle: float) -> None:
-        """Take in a job that was seen to have ended.
+        """Take in a job that was first seen to have ended `ended` seconds after its start.
 
-        Parameters
-        ----------
-        watch : Watch
-            What was seen of it before.
-        ended : float
-            Seconds after its start when it was first seen to have ended.
-        cycle : float
-            Seconds from its submit to now: what a chunk costs, everything included.
+        `cycle` are the seconds from its submit to now: what a chunk costs, everything included.
         """
         self._rows += watch.rows
         self._seconds += max(cycle, 1e-6)

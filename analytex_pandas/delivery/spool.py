@@ -35,13 +35,7 @@ RUN = np.dtype([(name, "<i8") for name in ("chunk", "first", "count", "start", "
 
 
 class Spool:
-    """The chunk files of one plan or push.
-
-    Parameters
-    ----------
-    directory : pathlib.Path
-        Their directory; made for this user only when the first chunk is written.
-    """
+    """The chunk files of one plan or push; their directory is made, for this user only, with the first."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -89,13 +83,7 @@ class Spool:
         self.rows_path(number).unlink(missing_ok=True)
 
     def rows(self, number: int) -> pa.Table:
-        """Return one row a line of the chunk: its position in the input and its index label.
-
-        Raises
-        ------
-        OSError
-            If its file is gone.
-        """
+        """Return one row a line of the chunk: its position in the input and its index label."""
         path = self.rows_path(number)
         if path.exists():
             with pa.OSFile(str(path)) as file:

@@ -8,14 +8,9 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that is said, then done.
+    """Something that is said, then done: words for somebody who has never heard of the project, and code.
 
-    Attributes
-    ----------
-    words : str
-        What is about to happen, for somebody who has never heard of the project.
-    code : str
-        What is typed, one statement a line; the value of an expression is shown as Python's prompt shows it.
+    Of the code one statement stands on a line; the value of an expression is shown as Python's prompt shows it.
     """
 
     words: str

@@ -51,30 +51,10 @@ def no_changes() -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class PlanDocument:
-    """Everything of a plan but its chunk files.
+    """Everything of a plan but its chunk files; the tables are as those of ``Plan``.
 
-    Attributes
-    ----------
-    id : str
-        The plan's id, and that of its push.
-    kind : "users" or "companies"
-        What a record is.
-    options : Options
-        What was asked for.
-    counts : mapping of str to int
-        input, invalid, duplicate, unchanged, to_send.
-    chunks : tuple of ChunkSize
-        Number, rows and bytes of each chunk.
-    columns, invalid : pandas.DataFrame
-        As ``Plan.columns`` and ``Plan.invalid`` show them.
-    index_names : tuple
-        The names of the input's index levels.
-    id_columns : mapping of str to label
-        Which column, or index level, holds ``user_id`` and ``company_id``.
-    blocked : bool
-        True when differing rows of one id stand in the way of a push.
-    changes : pandas.DataFrame
-        As ``Plan.changes`` shows it.
+    `id_columns` says which column, or index level, holds ``user_id`` and ``company_id``; `blocked` is True when
+    differing rows of one id stand in the way of a push.
     """
 
     id: str
@@ -125,20 +105,9 @@ class PlanDocument:
         )
 
     def restore(self, rows: pa.Table, lines: Sequence[bytes]) -> pd.DataFrame:
-        """Return records as rows of the input.
+        """Return records, and where they came from, as rows of the input under its own column names and index.
 
-        Parameters
-        ----------
-        rows : pyarrow.Table
-            Where each record came from.
-        lines : sequence of bytes
-            The records.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row a record under the input's own column names and index. Values are those that were sent, in the
-            column's dtype where they fit it.
+        Values are those that were sent, in the column's dtype where they fit it.
         """
         records = [json.loads(line) for line in lines]
         index = restored_index(rows, self.index_names) if records else pd.Index([], dtype=object)

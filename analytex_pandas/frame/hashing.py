@@ -31,12 +31,7 @@ SHIFT: Final = (np.uint64(32), np.uint64(29))
 def hashes(text: pa.Array, seed: int = 0) -> Hashes:
     """Return a hash of each text of a ``large_string`` or ``large_binary`` array, or a dictionary of one.
 
-    Parameters
-    ----------
-    text : pyarrow.Array
-        A missing text has some hash.
-    seed : int
-        Another seed gives other hashes; 64 bits.
+    A missing text has some hash; another seed, of 64 bits, gives other hashes.
     """
     if pa.types.is_dictionary(text.type):
         if not len(text.dictionary):

@@ -96,14 +96,7 @@ OUTSIDE = (np.arange(256) <= SPACE) | (np.arange(256) >= DELETE)
 def ids(column: RawColumn, name: str, *, optional: bool = False) -> Coerced:
     """Return a column as ids: text, null where there is none, a problem for each row whose id cannot be one.
 
-    Parameters
-    ----------
-    column : RawColumn
-        The id column of one batch.
-    name : str
-        ``user_id`` or ``company_id``, for messages.
-    optional : bool
-        True when a missing id leaves its row valid.
+    With `optional` a missing id leaves its row valid.
     """
     found = id_texts(column)
     found = checked_length(with_problems(found, blanks(found.text)))

@@ -64,23 +64,9 @@ def unsendable(wrong: Sequence[str], invalid: pd.DataFrame) -> ValidationError:
 def layout(
     fields: Sequence[Field], options: Options, kind: Kind, *, partial: bool = False
 ) -> tuple[Layout, list[str]]:
-    """Return what becomes of the columns, and what is wrong with them.
+    """Return what becomes of the columns and index levels, and all that is wrong with them.
 
-    Parameters
-    ----------
-    fields : sequence of Field
-        The columns and index levels there are.
-    options : Options
-        What was asked for.
-    kind : "users" or "companies"
-        What a record is.
-    partial : bool
-        True for one frame of several, which need not have every column.
-
-    Returns
-    -------
-    Layout, list of str
-        And everything that is wrong: columns that do not exist, two properties of one name, names too long, too many.
+    `partial` is True for one frame of several, which need not have every column.
     """
     id_label = options.user_id if kind == "users" else options.company_id
     wrong = ambiguous(fields, {id_label, options.company_id} - {None})

@@ -48,20 +48,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Memory:
-    """What an account has acknowledged of one kind, as it stood when it was read.
+    """What an account has acknowledged of one kind, at a revision that grows with whatever is sent or acknowledged.
 
-    Attributes
-    ----------
-    account : str
-        The account's digest.
-    revision : int
-        Grows with whatever is sent or acknowledged.
-    salt : bytes
-        What the digests are made with.
-    types : dict of str to str
-        The JSON type that each property was last acknowledged with.
-    layers : sequence of Layer
-        What is known of each id, the newest last.
+    `types` are the JSON types that properties were last acknowledged with; of `layers` the newest is the last.
     """
 
     account: str

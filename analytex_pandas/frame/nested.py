@@ -189,13 +189,7 @@ def object_token(items: Iterable[tuple[str, str]], row: int, failures: Failures)
 
 
 def add_flattened(columns: dict[str, Coerced], name: str, parts: Mapping[str, Coerced]) -> None:
-    """Add what a field called `name` has become to the columns of what is flattened.
-
-    Raises
-    ------
-    UnsendableError
-        If there is a property of that name already.
-    """
+    """Add what a field called `name` has become to the columns of what is flattened."""
     for suffix, coerced in parts.items():
         full = f".{name}{suffix}"
         if full in columns:

@@ -105,15 +105,7 @@ class Options:
 
 
 def checked_options(kind: Kind, given: Mapping[str, Any]) -> Options:
-    """Return the options of a plan of `kind` from keyword arguments.
-
-    Raises
-    ------
-    TypeError
-        If there is no such keyword; the message names the nearest.
-    ValidationError
-        If a value is none that the keyword takes.
-    """
+    """Return the options of a plan of `kind` from keyword arguments; TypeError names what is near one that is none."""
     known = set(UserOptions.__annotations__ if kind == "users" else CompanyOptions.__annotations__)
     for name in given:
         if name not in known:
@@ -137,13 +129,7 @@ class Rule(NamedTuple):
 
 
 def checked(name: str, value: Any, rule: Rule | None = None) -> Any:
-    """Return the value of an option as it is meant.
-
-    Raises
-    ------
-    ValidationError
-        If it is none that the option takes; it names the option, what it got and what it takes.
-    """
+    """Return the value of an option as it is meant; an error names the option, what it got and what it takes."""
     takes, check, hint = rule or RULES[name]
     try:
         return check(value)

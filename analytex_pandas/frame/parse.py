@@ -272,12 +272,9 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
 
 
 def written_zone(name: str | None, offset: int | None) -> dt.tzinfo | None:
-    """Return the zone that a text gives by its offset or as UTC; dateutil would take other names for the machine's own.
+    """Return the zone that a text gives by its offset or as UTC; ValueError for CST, which is several zones.
 
-    Raises
-    ------
-    ValueError
-        For an abbreviation such as CST, which is several zones.
+    dateutil would take other names for the machine's own.
     """
     if name is not None and name.upper() not in {"UTC", "GMT", "Z"}:
         raise ValueError(f"{name} is no zone for certain")

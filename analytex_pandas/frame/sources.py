@@ -94,13 +94,7 @@ class Source:
 
 
 def source_of(data: Any) -> Source:
-    """Return any supported input as a source.
-
-    Raises
-    ------
-    ValidationError
-        If the input is none that can be read.
-    """
+    """Return any supported input as a source."""
     if isinstance(data, pd.DataFrame):
         return frame_source(data)
     if isinstance(data, pd.Series):  # it has a stream, too, as a column
@@ -123,13 +117,7 @@ def source_of(data: Any) -> Source:
 
 
 def opened(data: ArrowStream) -> pa.RecordBatchReader:
-    """Return a reader of an Arrow stream.
-
-    Raises
-    ------
-    ValidationError
-        If the stream has columns of types that pyarrow does not know, such as polars' Int128; it names them.
-    """
+    """Return a reader of an Arrow stream; an error names columns that pyarrow does not read (polars' Int128)."""
     if isinstance(data, pa.RecordBatchReader):
         return data
     if isinstance(data, pa.Table):  # before pyarrow 22 its stream of views that are all short crashes

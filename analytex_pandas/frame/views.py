@@ -38,12 +38,7 @@ Views = np.ndarray[Any, np.dtype[np.uint64]]
 def texts_at(data: Bytes, starts: Integers, sizes: Integers, valid: Mask | None = None) -> pa.Array:
     """Return the texts that begin at some places of `data` and have so many bytes, as ``large_string``.
 
-    Parameters
-    ----------
-    data : array of uint8
-        UTF-8, less than 2 GB.
-    valid : array of bool, optional
-        False where a text is missing.
+    `data` is UTF-8 of less than 2 GB; a text is missing where not `valid`.
     """
     return plain_text(views_at(data, starts, sizes), [pa.py_buffer(data)], valid)
 

@@ -65,13 +65,7 @@ class Account:
         return self._when(self._clock())
 
     def submit(self, kind: Kind, submission: Submission, fault: Callable[[], Fault | None]) -> dict[str, Any]:
-        """Accept a job; `fault` is asked what is to become of it once it is sure to be made.
-
-        Raises
-        ------
-        RefusedError
-            409, while another job runs.
-        """
+        """Accept a job, or refuse it (409); `fault` is asked what is to become of it once it is sure to be made."""
         self._refuse_while_busy()
         judge = Judge(kind, self._terms.limits, self._terms.refuse)
         profiles, errors = judge.judge(submission.rows)
@@ -97,13 +91,7 @@ class Account:
             return [self._document(job, now) for job in reversed(self._jobs.values())]
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """Return one job.
-
-        Raises
-        ------
-        RefusedError
-            404, when there is none.
-        """
+        """Return one job, or refuse (404)."""
         with self._lock:
             now = self._clock()
             self._advance(now)

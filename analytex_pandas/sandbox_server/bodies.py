@@ -30,13 +30,7 @@ class Submission:
 
 
 def media_type(content_type: str) -> str:
-    """Return the type that a submit is of.
-
-    Raises
-    ------
-    RefusedError
-        415 when it is neither of the two, 400 when there is none.
-    """
+    """Return the type that a submit is of; refuse others (415) and none (400)."""
     expected = f"Send {JSON}, or {MULTIPART} with the file in a part named 'file'."
     name = parse_options_header(content_type)[0].lower()
     if not name:
@@ -47,13 +41,7 @@ def media_type(content_type: str) -> str:
 
 
 def read_submission(content_type: str, body: bytes, kind: Kind, limits: Limits) -> Submission:
-    """Read the body of a submit.
-
-    Raises
-    ------
-    RefusedError
-        400 when the body is not the envelope that it should be, 413 when it holds too many records.
-    """
+    """Read the body of a submit; refuse what is not the envelope (400) or holds too many records (413)."""
     if media_type(content_type) == JSON:
         submission = _read_envelope(body, kind)
     else:

@@ -77,13 +77,7 @@ _decoder: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def parse_json(text: bytes) -> object:
-    """Parse JSON as the standard has it: UTF-8, no NaN, no Infinity.
-
-    Raises
-    ------
-    ValueError
-        If it is not JSON; the message says why, in words for the caller.
-    """
+    """Parse JSON as the standard has it: UTF-8, no NaN, no Infinity; ValueError says why, in words for the caller."""
     try:
         value: object = _decoder.decode(text.decode())
     except UnicodeDecodeError as error:

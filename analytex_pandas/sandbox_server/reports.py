@@ -185,13 +185,7 @@ def _grouped(
 
 
 def list_document(jobs: Sequence[dict[str, Any]], query: Mapping[str, str], style: Style, url: str) -> object:
-    """Return the list of jobs, newest first: all of it, or the page that the query asks for.
-
-    Raises
-    ------
-    RefusedError
-        400, when there is no such page.
-    """
+    """Return the list of jobs, newest first: all of it, or the page that the query asks for; 400 for none such."""
     if style.job_list == "array":
         return jobs
     if style.job_list == "wrapped":

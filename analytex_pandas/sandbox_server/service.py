@@ -142,13 +142,7 @@ class Service:
         return call
 
     def admit(self, call: Call) -> Answer | None:
-        """Decide on a call by its head; None: the body is wanted.
-
-        Raises
-        ------
-        RefusedError
-            When the call is wrong.
-        """
+        """Decide on a call by its head; None: the body is wanted."""
         endpoint, method = call.request.endpoint, call.request.method
         if endpoint is None:
             raise refuse(404, "not_found", "There is no such path.", call.path)
@@ -167,13 +161,7 @@ class Service:
         return None
 
     def answer(self, call: Call, body: bytes) -> Answer:
-        """Act on a call that was admitted.
-
-        Raises
-        ------
-        RefusedError
-            When the call cannot be accepted.
-        """
+        """Act on a call that was admitted."""
         request = call.request
         request.bytes = len(body)
         request.body = body if self._keep_bodies else None

@@ -20,17 +20,7 @@ class BrokenOffError(Exception):
 
 
 class IncomingBody:
-    """The body of one request.
-
-    Parameters
-    ----------
-    stream
-        What to read from.
-    headers
-        Of the request, names in lower case.
-    go_on
-        Tells a caller that sent ``Expect: 100-continue`` to send the body.
-    """
+    """The body of one request; `go_on` tells a caller that sent ``Expect: 100-continue`` to send it."""
 
     def __init__(self, stream: BufferedIOBase, headers: Mapping[str, str], go_on: Callable[[], None]) -> None:
         self._stream = stream
@@ -42,15 +32,9 @@ class IncomingBody:
         """Whether all of it has been read, so that the next request can follow."""
 
     def read(self, limit: int, too_large: RefusedError) -> bytes:
-        """Read all of it.
+        """Read all of it; `too_large` is raised when it is not shorter than `limit` bytes.
 
-        Raises
-        ------
-        RefusedError
-            400 when it is framed wrongly; `too_large` when it is not shorter than `limit` bytes, and before
-            anything is read where the length was announced.
-        BrokenOffError
-            When the caller hangs up before its end.
+        That is before anything is read where the length was announced. BrokenOffError when the caller hangs up.
         """
         if self.complete:
             return b""

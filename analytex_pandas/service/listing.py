@@ -39,21 +39,9 @@ Page = tuple[list[Job], NextPage | None, str]
 
 
 class Listing:
-    """One reading of the account's jobs.
+    """One reading of the account's jobs, from the URL `first`; `page` reads one page, `call` is what errors say.
 
-    Parameters
-    ----------
-    first : str
-        The URL of the first page.
-    page : callable
-        Reads the page of a URL.
-    call : str
-        What it is, in words, for errors.
-
-    Attributes
-    ----------
-    whole : bool
-        Whether every page has been read.
+    ``whole`` tells whether every page has been read.
     """
 
     def __init__(self, first: str, page: Callable[[str], Page], call: str) -> None:

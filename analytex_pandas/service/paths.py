@@ -44,13 +44,7 @@ class Origin(NamedTuple):
 
 
 def merge_paths(overrides: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the paths with a user's own in their place; ``job`` follows ``jobs`` unless given itself.
-
-    Raises
-    ------
-    ValidationError
-        If a name is not one of ours, or a path could lead the API key to another host.
-    """
+    """Return the paths with a user's own in their place; ``job`` follows ``jobs`` unless given itself."""
     names = [*PATHS, "job"]
     for name, path in (overrides or {}).items():
         if name not in names:

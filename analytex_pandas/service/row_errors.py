@@ -135,18 +135,7 @@ class Context(NamedTuple):
 
 
 def parse_errors(value: object) -> tuple[RowError, ...]:
-    """Read the ``errors`` of a job, whatever their shape.
-
-    Parameters
-    ----------
-    value : object
-        What ``errors`` held, as decoded from JSON.
-
-    Returns
-    -------
-    tuple of RowError
-        One for each error, in the order of the report. Empty only if the report is.
-    """
+    """Read the ``errors`` of a job, whatever their shape, in the order of the report; empty only if the report is."""
     if not value:
         return ()
     try:

@@ -113,13 +113,7 @@ class Transport:
         self.timeout = timeout
 
     def get(self, url: str, call: str) -> Answer:
-        """Get a URL, following redirects within the origin.
-
-        Raises
-        ------
-        AnalytexError
-            If there was no answer, or it was not 2xx.
-        """
+        """Get a URL, following redirects within the origin."""
         for _ in range(MAX_REDIRECTS + 1):
             if not self.is_ours(url):
                 raise AnalytexError(
@@ -139,13 +133,7 @@ class Transport:
         )
 
     def post(self, url: str, call: str, body: Body) -> Answer:
-        """Post a body, once, following nothing.
-
-        Raises
-        ------
-        AnalytexError
-            If there was no answer, or it was not 2xx.
-        """
+        """Post a body, once, following nothing."""
         answer = self.exchange("POST", url, call, body)
         if answer.status in REDIRECTS:
             raise failures.from_redirect(

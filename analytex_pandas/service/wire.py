@@ -82,22 +82,7 @@ class Job:
 
 
 def parse_job(document: object) -> Job:
-    """Read one job, bare or wrapped.
-
-    Parameters
-    ----------
-    document : object
-        What the service answered, as decoded from JSON.
-
-    Returns
-    -------
-    Job
-
-    Raises
-    ------
-    ServerError
-        If it is no job: no object, or one without an id or status.
-    """
+    """Read one job, bare or wrapped; ServerError for an object without an id or status."""
     raw = unwrapped(document)
     if raw is None:
         raise ServerError(

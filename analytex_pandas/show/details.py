@@ -30,14 +30,7 @@ JOB_NUMBERS: Final = ("Chunk", "Rows", "Processed", "Refused", "Tries")
 class Section:
     """Something that opens and closes with a toggle button; drawn only while it is open.
 
-    Parameters
-    ----------
-    noun : str
-        What it holds, in the plural.
-    parts : list of Widget
-        What is below the button.
-    opened : callable
-        Called when it has been opened or closed.
+    `noun` is what it holds, in the plural; `opened` is called when it has been opened or closed.
     """
 
     def __init__(self, noun: str, parts: list[ipywidgets.Widget], opened: Callable[[], object]) -> None:
@@ -224,17 +217,7 @@ PAGE: Final = 10
 
 
 class Pager:
-    """Buttons that turn the pages of something long.
-
-    Parameters
-    ----------
-    noun : str
-        What is turned over, in the plural: ``"chunks"``.
-    turned : callable
-        Called after each turn, to draw the page.
-    page : int
-        Lines a page.
-    """
+    """Buttons that turn the pages of something long; `turned` draws the page."""
 
     def __init__(self, noun: str, turned: Callable[[], object], page: int = PAGE) -> None:
         self._page = page

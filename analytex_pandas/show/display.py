@@ -62,20 +62,10 @@ def widgets_run() -> bool:
 
 
 def show_push(push: ShownPush, progress: bool | None = None) -> Feed | None:
-    """Start the display that suits and return at once.
+    """Start the display that suits and return at once; what draws on a stream, so that its end can be waited for.
 
-    Parameters
-    ----------
-    push : Push
-        The push.
-    progress : bool or None
-        False for none. None for what suits: a panel in a notebook, a bar on a terminal, in a log a line now
-        and then once the push has lasted a while; nothing where ``ANALYTEX_SILENT`` says so. True insists.
-
-    Returns
-    -------
-    Feed or None
-        What draws on a terminal or into a log: its ``finish()`` waits until the end is drawn.
+    `progress` is False for none, True insists. None is what suits: a panel in a notebook, a bar on a terminal, in a log
+    a line now and then once the push has lasted a while; nothing where ``ANALYTEX_SILENT`` says so.
     """
     if progress is False or (progress is None and settings.is_silent()):
         return None
@@ -119,17 +109,8 @@ def panel(push: ShownPush) -> ipywidgets.Widget:
 def monitor(look: Callable[[], list[Job]], owners: Callable[[Sequence[str]], Owners]) -> Monitor:
     """Return a panel of all jobs of an account: live in a notebook, elsewhere as they are now.
 
-    Parameters
-    ----------
-    look : callable
-        Returns the account's jobs.
-    owners : callable
-        Returns push and chunk of those of these job ids that this machine started.
-
-    Raises
-    ------
-    AnalytexError
-        If the service does not answer the first time; later it is looked at again.
+    `look` returns the jobs, `owners` push and chunk of those of these job ids that this machine started. An error the
+    first time is raised; later it is looked at again.
     """
     from analytex_pandas.show.monitor import Monitor  # loads ipywidgets
 

@@ -21,20 +21,9 @@ VALUES: Final = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\d[\d.,:/-]*""")
 
 @dataclass(frozen=True, slots=True)
 class ErrorGroup:
-    """Errors that say the same of different rows.
+    """Errors that say the same of different rows; where messages differ only in a value, "…" stands in its place.
 
-    Attributes
-    ----------
-    message : str
-        The message; where messages differ only in a value, "…" in its place.
-    property, code : str
-        As the service named them, or empty.
-    count : int
-        Number of errors.
-    first : tuple of str
-        Index labels (or ids, where the row is not known) of the first rows.
-    members : tuple
-        Labels of the errors' lines in the DataFrame that was grouped.
+    `first` are labels (or ids, where the row is not known) of the first rows, `members` those of the errors' own lines.
     """
 
     message: str

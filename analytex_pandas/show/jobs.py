@@ -35,15 +35,7 @@ SHOWN_ERRORS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class JobsPicture:
-    """What every display of the account's jobs draws.
-
-    Attributes
-    ----------
-    headline : str
-        How many jobs run and how many there are.
-    running, history : tuple of tuple of str
-        The cells of ``COLUMNS`` for each job, newest first.
-    """
+    """What every display of the account's jobs draws: how many there are, and the cells of ``COLUMNS`` for each."""
 
     headline: str
     running: tuple[tuple[str, ...], ...]

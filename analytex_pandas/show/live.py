@@ -40,16 +40,9 @@ Shown_contra = TypeVar("Shown_contra", contravariant=True)
 
 
 class Loop:
-    """Takes a step, rests, and takes the next, on a thread of its own.
+    """Takes a step, rests, and takes the next, on a thread of its own; `end` is called when no step follows.
 
-    Parameters
-    ----------
-    step : callable
-        Returns the seconds to rest at least, and at most where nothing wakes it; None after the last step.
-    end : callable
-        Called when no step follows.
-    name : str
-        Of the thread.
+    `step` returns the seconds to rest at least, and at most where nothing wakes it; None after the last.
     """
 
     def __init__(
@@ -111,17 +104,7 @@ class View(Protocol):
 
 
 class Feed:
-    """Draws a push on a view, at most four times a second, until the push is done.
-
-    Parameters
-    ----------
-    push : Push
-        The push; its ``state``, ``done`` and ``subscribe`` are used, from a thread of the feed's own.
-    view : View
-        What is drawn on.
-    interval : float
-        Seconds between two updates at least.
-    """
+    """Draws a push on a view, every `interval` seconds at most, until the push is done."""
 
     def __init__(self, push: ShownPush, view: View, interval: float = SHORTEST_INTERVAL) -> None:
         self._push = push
@@ -194,17 +177,7 @@ class Watcher(Protocol[Shown_contra]):
 
 
 class Watch(Generic[Seen]):
-    """Looks at the service at a considerate pace, and tells, until there is nothing more to see.
-
-    Parameters
-    ----------
-    look : callable
-        Asks the service.
-    watcher : Watcher
-        Is told, from the watch's thread.
-    over : callable
-        Whether what was seen is the end.
-    """
+    """Looks at the service at a considerate pace, and tells the watcher, until what is seen is `over`."""
 
     def __init__(
         self, look: Callable[[], Seen], watcher: Watcher[Seen], over: Callable[[Seen], bool] = lambda _: False

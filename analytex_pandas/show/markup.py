@@ -84,20 +84,10 @@ def table(
     caption: str = "",
     styled: bool = False,
 ) -> Markup:
-    """Return an HTML table; the first cell of a line names the line.
+    """Return an HTML table of text (escaped here) or markup; the first cell of a line names the line.
 
-    Parameters
-    ----------
-    headers : sequence of str
-        Names of the columns.
-    lines : sequence of sequence of str
-        Text (escaped here) or markup.
-    numeric : collection of str
-        Columns that are set flush right.
-    caption : str
-        What the table shows, for those who cannot see where it stands.
-    styled : bool
-        Whether to write the alignment into each cell: for pages whose style sheets are stripped.
+    `numeric` columns are flush right; `caption` is for those who cannot see where it stands; `styled` writes the
+    alignment into each cell, for pages whose style sheets are stripped.
     """
     right = {place for place, header in enumerate(headers) if header in numeric}
 

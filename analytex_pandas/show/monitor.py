@@ -74,15 +74,7 @@ class Live(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
 
 class Monitor(Live):
-    """All jobs of the account, live: running first, history below, errors of a job on demand.
-
-    Parameters
-    ----------
-    look : callable
-        Returns the account's jobs.
-    owners : callable
-        Returns push and chunk of those of these job ids that this machine started.
-    """
+    """All jobs of the account, live: running first, history below, errors of a job on demand."""
 
     def __init__(self, look: Callable[[], list[Job]], owners: FindOwners) -> None:
         self._find_owners = owners
@@ -196,17 +188,7 @@ class Monitor(Live):
 
 
 class JobPanel(Live):
-    """One job, live until it ends.
-
-    Parameters
-    ----------
-    job : Job
-        As it was last seen.
-    look : callable
-        Returns it as it is now.
-    owners : mapping
-        Push and chunk, if this machine started it.
-    """
+    """One job, live until it ends."""
 
     def __init__(self, job: Job, look: Callable[[], Job], owners: Owners) -> None:
         self.job = job

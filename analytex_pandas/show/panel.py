@@ -31,13 +31,7 @@ HANDLES: Final = 8
 
 
 class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """A live panel: how far, how fast, until when, what went wrong and where, and the buttons.
-
-    Parameters
-    ----------
-    push : Push
-        What is shown and steered.
-    """
+    """A live panel: how far, how fast, until when, what went wrong and where, and the buttons."""
 
     def __init__(self, push: ShownPush) -> None:
         self.push = push
@@ -144,17 +138,7 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
 
 class Controls:
-    """Pause, Go on, Cancel (which asks once), Retry.
-
-    Parameters
-    ----------
-    push : Push
-        What the buttons steer.
-    retried : callable
-        Called with the new push that Retry started.
-    redraw : callable
-        Called after each click.
-    """
+    """Pause, Go on, Cancel (which asks once), Retry; `retried` gets the push that Retry started."""
 
     def __init__(
         self, push: ShownPush, retried: Callable[[ShownPush], object], redraw: Callable[[], object]

@@ -31,21 +31,7 @@ WIDEST: Final = 140
 
 @dataclass(frozen=True, slots=True)
 class PlanPicture:
-    """What both forms of the page say.
-
-    Attributes
-    ----------
-    headline, left_out, action : str
-        What will be sent and how long it takes; what not; what to do next.
-    columns : list of tuple of str
-        The cells of ``COLUMN_HEADERS`` for each column that is shown.
-    more_columns : str
-        How many columns are not shown; empty if none.
-    changes : list of tuple of str
-        The cells of ``CHANGE_HEADERS`` for each property that has something new, where that was compared.
-    problems : list of ErrorGroup
-        Rows that cannot be sent, grouped by what is wrong with them.
-    """
+    """What both forms of the page say; the problems are rows that cannot be sent, by what is wrong with them."""
 
     id: str
     headline: str

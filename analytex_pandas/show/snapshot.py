@@ -103,16 +103,9 @@ class Snapshot:
 
 
 def take(state: PushState, now: datetime, rates: tuple[float, ...] = ()) -> Snapshot:
-    """Return the snapshot of a push.
+    """Return the snapshot of a push at `now`, in whose zone times are told.
 
-    Parameters
-    ----------
-    state : PushState
-        The push.
-    now : datetime
-        The present moment, aware; times are told in its zone.
-    rates : tuple of float
-        Rows a second in equal stretches since the start, see ``RateHistory``.
+    `rates` are rows a second in equal stretches since the start, see ``RateHistory``.
     """
     counts = state.counts
     acknowledged, refused, unknown = counts["acknowledged"], counts["refused"], counts["unknown"]
@@ -235,16 +228,9 @@ JOB_COLUMNS: Final = ("Chunk", "State", "Rows", "Processed", "Refused", "Sent", 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Every chunk at a glance.
+    """Every chunk at a glance: at most ``MAX_CELLS`` marks, each for several chunks where there are more.
 
-    Attributes
-    ----------
-    cells : tuple of Mark
-        In the order of the chunks, at most ``MAX_CELLS``.
-    chunks_per_cell : int
-        How many chunks a mark stands for; the one that most asks for attention is shown.
-    legend : tuple of (Mark, int)
-        Each mark that occurs, with its number of chunks.
+    Of several the one is shown that most asks for attention; the legend counts the chunks of each mark.
     """
 
     cells: tuple[Mark, ...]

@@ -92,13 +92,7 @@ def line(snapshot: Snapshot) -> str:
 
 
 def bar(push: ShownPush, stream: TextIO | None = None) -> Feed:
-    """Show a push as a bar on a terminal (stderr by default); silent where it is none.
-
-    Returns
-    -------
-    Feed
-        Draws from a thread; its ``finish()`` waits until the end is drawn.
-    """
+    """Show a push as a bar on a terminal (stderr by default); silent where it is none."""
     feed = Feed(push, Bar(stream))
     feed.start()
     return feed
