@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas import settings
-from analytex_pandas.frame.columns import TEXT, bitmap_of, integers_of, text_buffers, validity
+from analytex_pandas.frame.columns import TEXT, integers_of, text_buffers, validity
 from analytex_pandas.frame.labels import concat_rows
 from analytex_pandas.frame.views import (
     INLINE,
@@ -35,11 +35,6 @@ if TYPE_CHECKING:
 BACKSLASH = 0x5C
 QUOTE = 0x22
 FIRST_PRINTABLE = 0x20
-ESCAPES = [
-    json.dumps(chr(byte))[1:-1].encode() if byte in (QUOTE, BACKSLASH) or byte < FIRST_PRINTABLE else b""
-    for byte in range(256)
-]
-GROWTH = np.array([len(escape) - 1 for escape in ESCAPES])
 EMPTY = pa.scalar("", TEXT)
 ROWS_A_WORD = 1_000
 """Rows for each value of a column from which its few values are joined with what stands before them."""
@@ -201,25 +196,18 @@ def with_null(part: PropertyText) -> PropertyText:
 def escaped(text: pa.Array) -> pa.Array:
     """Return text with what JSON strings cannot hold escaped; without any, the same array.
 
-    Works on the bytes of the whole array at once: in UTF-8 a byte that needs escaping is never part of another
-    character.
+    In UTF-8 a byte that needs escaping is never part of another character. Arrow replaces text without the GIL.
     """
     if pa.types.is_dictionary(text.type):
         return pa.DictionaryArray.from_arrays(text.indices, escaped(text.dictionary))
     data, offsets = text_buffers(text)
     used = data[offsets[0] : offsets[-1]]
-    at = np.flatnonzero((used < FIRST_PRINTABLE) | (used == QUOTE) | (used == BACKSLASH))
-    if not len(at):
-        return text
-    special = used[at]
-    raw = used.tobytes()
+    special = used[(used < FIRST_PRINTABLE) | (used == QUOTE) | (used == BACKSLASH)]
+    # the backslash first: the others bring their own
     for byte in sorted(np.flatnonzero(np.bincount(special)).tolist(), key=lambda byte: byte != BACKSLASH):
-        raw = raw.replace(bytes([byte]), ESCAPES[byte])
-    growth = np.concatenate([[0], np.cumsum(GROWTH.take(special))])
-    moved = offsets - offsets[0]
-    moved += growth.take(np.searchsorted(at, moved))
-    bitmap = bitmap_of(validity(text)) if text.null_count else None
-    return pa.Array.from_buffers(TEXT, len(text), [bitmap, pa.py_buffer(moved), pa.py_buffer(raw)])
+        character = chr(byte)
+        text = pc.replace_substring(text, pattern=character, replacement=json.dumps(character)[1:-1])
+    return text
 
 
 @dataclass(frozen=True)
