@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import decimal
 import os
 import shutil
@@ -14,6 +15,8 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import analytex_pandas as apd
 from analytex_pandas import connection
@@ -440,3 +443,66 @@ def test_what_a_rebound_push_had_in_flight_stays_doubtful(killed: Any) -> None:
         push_id = apd.pushes(client=client)["id"][0]
         apd.resume(push_id, client=client, rebind=True, wait=True, progress=False)
     assert {"u2", "u3"} <= set(to_send(killed, OLD))
+
+
+EXAMPLES = int(os.environ.get("ANALYTEX_MEMORY_EXAMPLES", "4"))
+IDS = [f"u{number}" for number in range(4)]
+STEPS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "ids": st.lists(st.sampled_from(IDS), min_size=1, unique=True),
+            "values": st.lists(st.integers(0, 2), min_size=4, max_size=4),
+            "columns": st.sampled_from([["p"], ["q"], ["p", "q"]]),
+            "fault": st.sampled_from(
+                [None, None, "fail_job", "lose_rows", "drop_answer", "accepted_500", "drop_request"]
+            ),
+            "only_changed": st.booleans(),
+            "then": st.sampled_from(["", "", "fold", "forget", "clean", "stop", "retry"]),
+        }
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_what_counts_as_unchanged_is_what_the_account_has(
+    steps: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever pushes met: faults, refusals, answers that were lost, history that was dropped, what was folded."""
+    refuse = {"u3": ("bad", "p", "no")}
+    with apd.sandbox(rows_per_minute=FAST, refuse=refuse, echo_filename=False) as service:
+        for step in steps:
+            frame = pd.DataFrame({"user_id": step["ids"]})
+            for column in step["columns"]:
+                frame[column] = step["values"][: len(frame)]
+            if step["fault"]:
+                service.fault(step["fault"], "submit")
+            push = apd.push_users(
+                frame, only_changed=step["only_changed"], chunk_rows=2, wait=False, progress=False,
+                max_errors=0 if step["then"] == "stop" else None,
+            )  # fmt: skip
+            with contextlib.suppress(apd.AnalytexError):
+                push.wait()
+            service.clear_faults()
+            if step["then"] == "forget":
+                apd.forget()
+            elif step["then"] == "clean":
+                apd.clean(push.id)
+            elif step["then"] == "retry":
+                push.retry(unknown=True, wait=True, progress=False)
+            monkeypatch.setattr(memory, "MAX_CHUNKS", 0 if step["then"] == "fold" else 400)
+            check_unchanged(service)
+
+
+def check_unchanged(service: Any) -> None:
+    """Hold that no row counts as unchanged that the account has otherwise."""
+    users = service.users
+    held = users.set_index("user_id") if len(users) else users
+    for column in ("p", "q"):
+        for value in range(3):
+            frame = pd.DataFrame({"user_id": IDS, column: value})
+            sent = {record["user_id"] for record in plan(service, frame).records(10)}
+            for name in set(IDS) - sent:
+                assert held.loc[name, column] == value
