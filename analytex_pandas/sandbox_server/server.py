@@ -12,7 +12,7 @@ from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Any, Final
 
 from analytex_pandas.sandbox_server.answers import Answer, RefusedError, error_answer
-from analytex_pandas.sandbox_server.transfer import BrokenOffError, IncomingBody
+from analytex_pandas.sandbox_server.bodies import BrokenOffError, IncomingBody
 
 if TYPE_CHECKING:
     from analytex_pandas.sandbox_server.service import Call, Service

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytex_pandas.sandbox_server.answers import RefusedError, refuse
-from analytex_pandas.sandbox_server.transfer import BrokenOffError, IncomingBody
+from analytex_pandas.sandbox_server.bodies import BrokenOffError, IncomingBody
 
 CHUNKED = {"transfer-encoding": "Chunked"}
 TOO_LARGE = refuse(413, "too_large", "Too large.")
