@@ -334,8 +334,15 @@ def spooled(
     parent: str | None = None,
 ) -> Plan:
     """Return a plan whose records `write` puts into a spool, in the client's state directory until it is dropped."""
-    state = settings.private_directory(state_directory(client))
-    sweep(state)
+    state = state_directory(client)
+    try:
+        settings.private_directory(state)
+        sweep(state)
+    except OSError as error:
+        raise AnalytexError(
+            f"The state directory {state} cannot be used: {error}. Set ANALYTEX_STATE_DIR, or state_directory=… of the "
+            "client, to a directory of your own."
+        ) from error
     plan_id = new_id()
     spool, owner = spool_of(state, plan_id), plan_lock(state, plan_id)
     acquired(owner)

@@ -88,3 +88,28 @@ def test_retry_sends_the_refused_rows_as_they_are_mended(account: Any) -> None:
         push.retry(mended.head(1))
     with pytest.raises(apd.ValidationError, match="cannot be sent"):
         push.retry(mended.assign(plan=[1.0, float("inf")]))
+
+
+def test_a_state_directory_that_is_none_is_said_before_anything_is_read(tmp_path: Path) -> None:
+    """A file stands where it should be; no error of the operating system leaves the package."""
+    (tmp_path / "file").touch()
+    client = apd.Client("k-somebody", "http://127.0.0.1:9", state_directory=tmp_path / "file")
+    for call in (apd.plan_users, apd.push_users):
+        with pytest.raises(apd.AnalytexError, match=r"state directory .* cannot be used|cannot be made"):
+            call(FRAME, client=client)
+
+
+def test_a_plan_whose_push_cannot_begin_keeps_its_records(account: Any, tmp_path: Path) -> None:
+    """They are back where they were, and another try sends them."""
+    plan = apd.plan_users(FRAME)
+    before = plan.spool.directory
+    state = tmp_path / "other"
+    state.mkdir()
+    (state / "journal.sqlite3").write_bytes(b"this is no database at all, but text of some length" * 40)
+    connection.DEFAULT[:] = [apd.Client(account.api_key, account.url, state_directory=state)]
+    with pytest.raises(apd.AnalytexError, match="journal"):
+        plan.push(progress=False)
+    assert plan.spool.directory == before
+    assert len(plan.records()) == 3
+    connection.DEFAULT[:] = [account.real]
+    assert plan.push(wait=True, progress=False).counts["acknowledged"] == 2

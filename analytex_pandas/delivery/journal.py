@@ -194,7 +194,11 @@ class Journal:
             return [(push_record(row), chunk_states(connection, row[0])) for row in found]
 
     def has(self, push_id: str) -> bool:
-        return self.exists() and self.push(push_id) is not None
+        """Tell whether a push has begun: not in a journal that cannot be read, since it is written down first."""
+        try:
+            return self.exists() and self.push(push_id) is not None
+        except AnalytexError:
+            return False
 
     def document(self, push_id: str) -> bytes:
         ((document,),) = self.rows("SELECT document FROM push WHERE id = ?", push_id)

@@ -51,9 +51,7 @@ def begin(
     place = spool_of(journal.directory, document.id).directory
     with contextlib.ExitStack() as stack:
         if spool.directory != place:
-            owner = stack.enter_context(plan_lock(journal.directory, document.id))
-            stack.callback(drop, owner)
-            spool.move(place)
+            stack.enter_context(moved(spool, place, journal))
         lock = stack.enter_context(locked(journal, document.id))
         spool.sync()
         if not journal.open_push(
@@ -106,6 +104,22 @@ def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: 
             answered = counts["refused"] + counts["acknowledged"] + counts["unknown"]
             journal.update(push_id, forgiven_refused=counts["refused"], forgiven_answered=answered)
         return driven(journal, document, client, clock, lock)
+
+
+@contextlib.contextmanager
+def moved(spool: Spool, place: Path, journal: Journal) -> Iterator[None]:
+    """Take a plan's records to another state directory, and back if what is done with it fails."""
+    before = spool.directory
+    owner = plan_lock(journal.directory, place.name)
+    with owner:  # until the journal has the push, a sweep would take them for somebody's who died
+        spool.move(place)
+        try:
+            yield
+        except BaseException:
+            if not journal.has(place.name):
+                spool.move(before)
+            raise
+    drop(owner)
 
 
 @contextlib.contextmanager

@@ -60,13 +60,11 @@ def run(drive: Drive) -> None:
     except AnalytexError as unwritten:
         status, error = "failed", error or unwritten
     LIVE.pop(live_key(drive.journal, drive.id), None)
-    if drive.lock is not None and status in FINISHED:
-        drop(drive.lock)
-    elif drive.lock is not None:
-        drive.lock.release()
-    left = plan_lock(drive.journal.directory, drive.id)
-    if is_free(left):  # the plan's process was killed
-        drop(left)
+    try:
+        give_back(drive, for_good=status in FINISHED)
+    except (OSError, AnalytexError) as kept:
+        # It is given back when the process ends; whoever waits for the push must not wait for that.
+        logger.warning("push %s: its lock stays until this process ends: %s", drive.id, kept)
     drive.error = error
     counts = drive.state.counts
     parts = [
@@ -86,6 +84,18 @@ def run(drive: Drive) -> None:
     )
     drive.announce()
     drive.ended.set()
+
+
+def give_back(drive: Drive, *, for_good: bool) -> None:
+    """Give back the right to drive a push."""
+    if drive.lock is not None:
+        if for_good:
+            drop(drive.lock)
+        else:
+            drive.lock.release()
+    left = plan_lock(drive.journal.directory, drive.id)
+    if is_free(left):  # the plan's process was killed
+        drop(left)
 
 
 def outcome_of(drive: Drive) -> tuple[str, AnalytexError | None]:

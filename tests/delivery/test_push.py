@@ -233,3 +233,16 @@ def test_an_error_nobody_expected_ends_the_push_and_loses_nothing(
     assert push.counts["in_flight"] == 2
     assert resume(push.id, client_of(service, tmp_path)).wait().status == "completed"
     assert set(service.applied().values()) == {1}
+
+
+def test_locks_that_cannot_be_given_back_keep_nobody_waiting(
+    service: OtherService, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody has cleared the state directory away meanwhile; the push has ended all the same."""
+    service.seconds_a_job = 0.2
+    push = begin(tmp_path, service)
+    locks = tmp_path / "locks"
+    locks.rename(tmp_path / "gone")
+    locks.touch()
+    assert push.wait(30).status == "completed"
+    assert "its lock stays" in caplog.text
