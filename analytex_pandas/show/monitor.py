@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import ipywidgets
 
@@ -23,8 +23,7 @@ from analytex_pandas.show.jobs import (
 )
 from analytex_pandas.show.live import Watch
 from analytex_pandas.show.markup import Markup, shortened, table, tag
-from analytex_pandas.show.pages import STYLE
-from analytex_pandas.show.panel import widget_bundle
+from analytex_pandas.show.widget import LivePanel
 from analytex_pandas.show.words import job_mark
 
 if TYPE_CHECKING:
@@ -44,36 +43,7 @@ def present() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
-class Live(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """What both panels have in common: the style, a line that says whether it is live, the saved form."""
-
-    def __init__(self, parts: list[ipywidgets.Widget]) -> None:
-        self._handles: list[Any] = []
-        style = ipywidgets.HTML(STYLE)
-        style.add_class("apd-style")
-        super().__init__([style, *parts])
-        self.add_class("apd")
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Return the widget with the HTML that is shown where the widget cannot be."""
-        return widget_bundle(self, **options) | {"text/plain": repr(self), "text/html": self._repr_html_()}
-
-    def _repr_html_(self) -> str:
-        raise NotImplementedError
-
-    def _ipython_display_(self) -> None:
-        """Display the panel in a way that its saved form can be brought up to date later."""
-        from IPython.display import display  # there only where this is called
-
-        self._handles.append(display(self._repr_mimebundle_(), raw=True, display_id=True))  # type: ignore[no-untyped-call]
-
-    def renew_saved_form(self) -> None:
-        """Leave what was seen last in the notebook."""
-        while self._handles:
-            self._handles.pop().update(self._repr_mimebundle_(), raw=True)
-
-
-class Monitor(Live):
+class Monitor(LivePanel):
     """All jobs of the account, live: running first, history below, errors of a job on demand."""
 
     def __init__(self, look: Callable[[], list[Job]], owners: FindOwners) -> None:
@@ -183,11 +153,14 @@ class Monitor(Live):
     def __repr__(self) -> str:
         return jobs_text(take_jobs(self.jobs, self._owners, present()))
 
+    def saved_form(self) -> tuple[str, str]:
+        return repr(self), self._repr_html_()
+
     def _repr_html_(self) -> str:
         return jobs_html(take_jobs(self.jobs, self._owners, present()))
 
 
-class JobPanel(Live):
+class JobPanel(LivePanel):
     """One job, live until it ends."""
 
     def __init__(self, job: Job, look: Callable[[], Job], owners: Owners) -> None:
@@ -230,6 +203,9 @@ class JobPanel(Live):
 
     def __repr__(self) -> str:
         return job_text(self.job, self._owners, present())
+
+    def saved_form(self) -> tuple[str, str]:
+        return repr(self), self._repr_html_()
 
     def _repr_html_(self) -> Markup:
         return job_html(self.job, self._owners, present())

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import ipywidgets
 
@@ -14,8 +13,9 @@ from analytex_pandas.show import pages
 from analytex_pandas.show.details import Errors, Jobs
 from analytex_pandas.show.live import Feed
 from analytex_pandas.show.markup import escape, tag
-from analytex_pandas.show.pages import STYLE, push_html
+from analytex_pandas.show.pages import push_html
 from analytex_pandas.show.terminal import push_text
+from analytex_pandas.show.widget import LivePanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,16 +26,13 @@ if TYPE_CHECKING:
 
 LARGE_INTERVAL: Final = 1.0
 """Seconds between two drawings of what is large: the strip of chunks, the jobs table."""
-HANDLES: Final = 8
-"""Places where one panel is on display whose saved form is brought up to date at the end."""
 
 
-class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class PushPanel(LivePanel):
     """A live panel: how far, how fast, until when, what went wrong and where, and the buttons."""
 
     def __init__(self, push: ShownPush) -> None:
         self.push = push
-        self._handles: deque[Any] = deque(maxlen=HANDLES)
         self._large_drawn = float("-inf")
         self._strip: Strip | None = None
         self.feed = Feed(push, self)
@@ -52,11 +49,8 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self.successor = ipywidgets.VBox()
         toggles = ipywidgets.HBox([self.jobs.section.toggle, self.errors.section.toggle])
         toggles.add_class("apd-buttons")
-        style = ipywidgets.HTML(STYLE)
-        style.add_class("apd-style")
         super().__init__(
             [
-                style,
                 self.state_line,
                 self.bar,
                 self.numbers,
@@ -71,7 +65,6 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
                 self.successor,
             ]
         )
-        self.add_class("apd")
         self.add_class("apd-panel")
 
     def start(self) -> Self:
@@ -94,7 +87,7 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
             self._draw_strip(snapshot.strip)
             self.jobs.draw(state, datetime.now(UTC).astimezone())
         if snapshot.done:
-            self._renew_saved_form()
+            self.renew_saved_form()
 
     def end(self) -> None:
         """Leave the last picture where it is."""
@@ -121,20 +114,8 @@ class PushPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
     def __repr__(self) -> str:
         return f"<panel of push {self.push.id}: {self.push.status}>"
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = widget_bundle(self, **options)
-        return bundle | {"text/plain": push_text(self.push), "text/html": push_html(self.push)}
-
-    def _ipython_display_(self) -> None:
-        """Display the panel in a way that its saved form can be brought up to date later."""
-        from IPython.display import display  # there only where this is called
-
-        self._handles.append(display(self._repr_mimebundle_(), raw=True, display_id=True))  # type: ignore[no-untyped-call]
-
-    def _renew_saved_form(self) -> None:
-        """Leave the end in the notebook: without this, it would keep the HTML of the moment of display."""
-        while self._handles:
-            self._handles.popleft().update(self._repr_mimebundle_(), raw=True)
+    def saved_form(self) -> tuple[str, str]:
+        return push_text(self.push), push_html(self.push)
 
 
 class Controls:
@@ -237,14 +218,3 @@ def _row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
 
 def _show(widget: ipywidgets.Widget, *, shown: bool) -> None:
     widget.layout.display = None if shown else "none"
-
-
-VIEW: Final = "application/vnd.jupyter.widget-view+json"
-
-
-def widget_bundle(widget: ipywidgets.VBox, **options: Any) -> dict[str, Any]:
-    """Return a widget's own MIME bundle; ipywidgets 7 has none that HTML could be put beside, so it is made here."""
-    inherited = getattr(ipywidgets.VBox, "_repr_mimebundle_", None)
-    if inherited is None:
-        return {VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
-    return dict(inherited(widget, **options) or {})
