@@ -155,9 +155,17 @@ def give_up(connection: sqlite3.Connection, push_id: str) -> None:
     ).fetchall()
     for account, kind, number, digests in open_chunks:
         fates = np.full(len(from_bytes(digests).ids), UNKNOWN, np.uint8)
+        # Under a name of its own: rebound back and sent again, the chunk would replace it, and the doubt with it.
         connection.execute(
-            "UPDATE sent SET answered = ?, fates = ? WHERE account = ? AND push = ? AND chunk = ?",
-            [moved(connection, account, kind), fates.tobytes(), account, push_id, number],
+            "UPDATE sent SET answered = :now, fates = :fates, push = push || '@' || :now "
+            "WHERE account = :account AND push = :push AND chunk = :chunk",
+            {
+                "now": moved(connection, account, kind),
+                "fates": fates.tobytes(),
+                "account": account,
+                "push": push_id,
+                "chunk": number,
+            },
         )
 
 
@@ -219,7 +227,7 @@ def sent_chunks(connection: sqlite3.Connection, account: str, kind: Kind) -> lis
     chunks = []
     for sent, answered, digests, fates in found:
         rows = from_bytes(digests)
-        known = np.full(len(rows.ids), UNKNOWN, np.uint8) if fates is None else np.frombuffer(fates, np.uint8)
+        known = np.frombuffer(fates, np.uint8) if fates else np.full(len(rows.ids), UNKNOWN, np.uint8)
         chunks.append(Sent(sent, OPEN if answered is None else answered, rows, known))
     return chunks
 
