@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analytex_pandas.errors import ValidationError, code, reason, translated
-from analytex_pandas.frame.arrow_types import holds
-from analytex_pandas.frame.pandas_columns import bytes_of
+from analytex_pandas.frame.arrow_types import bytes_of, holds
 from analytex_pandas.frame.sources import (
     STREAMED,
     Source,

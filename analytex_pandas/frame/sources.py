@@ -19,19 +19,14 @@ import pandas as pd
 import pyarrow as pa
 
 from analytex_pandas.errors import ValidationError, code, translated
-from analytex_pandas.frame.arrow_types import without_views
+from analytex_pandas.frame.arrow_types import bytes_of, has_maps, one_array, without_views
 from analytex_pandas.frame.columns import Coded, Field, RangeLabels, RawBatch, RawColumn
 from analytex_pandas.frame.labels import decoded, index_arrays
 from analytex_pandas.frame.pandas_columns import (
     as_column,
-    bytes_of,
     column_reader,
-    holds_map,
-    index_levels,
     is_settled,
-    level_dtype,
     memory_of,
-    one_array,
 )
 from analytex_pandas.frame.strangers import line_of, named, no_frame, no_frame_within
 
@@ -185,7 +180,7 @@ def frame_source(frame: pd.DataFrame) -> Source:
         for number, (label, dtype) in enumerate(zip(names, frame.dtypes, strict=True))
     ]
     levels = [
-        dataclasses.replace(column_field(number, name, level_dtype(frame.index, number)), is_index=True)
+        dataclasses.replace(column_field(number, name, levels_of(frame.index)[number].dtype), is_index=True)
         for number, name in enumerate(frame.index.names)
         if name is not None
     ]
@@ -196,10 +191,15 @@ def frame_source(frame: pd.DataFrame) -> Source:
         settled=all(
             read_of(column, is_settled, frame.iloc[:, number]) for number, column in enumerate(columns)
         )
-        and all(is_settled(as_column(level)) for level in index_levels(frame.index)),
+        and all(is_settled(as_column(level)) for level in levels_of(frame.index)),
         rows=len(frame),
         bytes_hint=memory_of(frame),
     )
+
+
+def levels_of(index: pd.Index[Any]) -> Sequence[pd.Index[Any]]:
+    """Return the distinct values of each level of an index; of an index without levels itself."""
+    return index.levels if isinstance(index, pd.MultiIndex) else [index]
 
 
 def column_field(number: int, label: Hashable, dtype: Any) -> Field:
@@ -298,7 +298,7 @@ def arrow_source(
         index_names=tuple(None if UNNAMED_LEVEL.fullmatch(field.name) else field.label for field in index)
         or (None,),
         batches=lambda: arrow_batches(schema, batches, (fields, index), 0, size or STREAMED),
-        settled=not any(map(holds_map, schema.types)),
+        settled=not any(map(has_maps, schema.types)),
         rows=rows,
         bytes_hint=bytes_hint,
     )
