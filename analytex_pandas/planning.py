@@ -15,8 +15,8 @@ from analytex_pandas.errors import ValidationError, empty_report, translated
 from analytex_pandas.frame.document import document_of
 from analytex_pandas.frame.draft import draft
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
+from analytex_pandas.frame.parquet import read_source
 from analytex_pandas.frame.strangers import named
-from analytex_pandas.readers import read_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -1,15 +1,37 @@
-"""Arrow arrays → arrays that every kernel knows: views can be neither taken nor filtered, nor all chunks joined."""
+"""Arrow arrays → arrays that every kernel knows: views can be neither taken nor filtered, nor all chunks joined.
+
+And what an extension array holds, in the form that is sent.
+"""
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytex_pandas.frame.columns import TEXT, Coded, UnsendableError, cells_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from analytex_pandas.frame.columns import RawColumn
+
+
+def bytes_of(data: pa.Array | pa.RecordBatch | pa.Table) -> int:
+    """Return how many bytes data take; before pyarrow 22 views cannot be measured but with all they look at."""
+    try:
+        return int(data.nbytes)
+    except pa.ArrowTypeError:
+        return int(data.get_total_buffer_size())
+
+
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    if not column.num_chunks:
+        return pa.nulls(0, column.type)  # pa.array knows fewer types
+    return joined(column.chunks)
 
 
 def joined(chunks: Sequence[pa.Array]) -> pa.Array:
@@ -35,13 +57,9 @@ def joined(chunks: Sequence[pa.Array]) -> pa.Array:
     lengths = np.concatenate([item_counts(chunk) for chunk in chunks])
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     if pa.types.is_map(kind):
-        spans = [(int(chunk.offsets[0].as_py()), int(chunk.offsets[-1].as_py())) for chunk in chunks]
-        keys, items = (
-            joined(
-                [part.slice(first, stop - first) for part, (first, stop) in zip(parts, spans, strict=True)]
-            )
-            for parts in ([chunk.keys for chunk in chunks], [chunk.items for chunk in chunks])
-        )
+        spans = [slice(chunk.offsets[0].as_py(), chunk.offsets[-1].as_py()) for chunk in chunks]
+        keys = joined([chunk.keys[span] for chunk, span in zip(chunks, spans, strict=True)])
+        items = joined([chunk.items[span] for chunk, span in zip(chunks, spans, strict=True)])
         return pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, items, mask=missing)
     items = joined([chunk.flatten() for chunk in chunks])
     return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), items, mask=missing)
@@ -94,8 +112,15 @@ def without_views(array: pa.Array) -> pa.Array:
 
 
 def has_views(kind: pa.DataType) -> bool:
-    """Tell whether a type is one of views, or has one within it."""
     return holds(kind, lambda part: pa.types.is_string_view(part) or pa.types.is_binary_view(part))
+
+
+def has_maps(kind: pa.DataType) -> bool:
+    return holds(kind, pa.types.is_map)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def holds(kind: pa.DataType, sought: Callable[[pa.DataType], bool]) -> bool:
@@ -150,3 +175,40 @@ LISTS = (
     (pa.types.is_list_view, pa.list_view),
     (pa.types.is_large_list_view, pa.large_list_view),
 )
+
+
+def storage(array: pa.Array) -> RawColumn:
+    """Return what an extension array holds, in the form that is sent."""
+    kind = array.type
+    match kind.extension_name:
+        case "arrow.uuid":
+            raw = array.storage.cast(pa.binary(16)).to_pylist()
+            return pa.array([None if value is None else str(uuid.UUID(bytes=value)) for value in raw], TEXT)
+        case "arrow.bool8":
+            return pc.not_equal(array.storage, pa.scalar(0, pa.int8()))
+        case "arrow.fixed_shape_tensor":
+            return tensors(array)
+        case "arrow.opaque":
+            raise UnsendableError(
+                f"holds {kind.vendor_name}'s {kind.type_name.upper()}, which Arrow cannot read",
+                "cast it where it comes from (a number to DECIMAL or VARCHAR), or leave it out with properties=[…]",
+            )
+        case "pandas.interval":
+            return cells_of(array.to_pandas().astype(object).tolist())
+        case "pandas.period":
+            distinct = array.storage.cast(pa.int64()).dictionary_encode()
+            periods = pa.ExtensionArray.from_storage(kind, distinct.dictionary).to_pandas()
+            return Coded(distinct.indices, cells_of(periods.astype(object).tolist()))
+    return array.storage
+
+
+def tensors(array: pa.Array) -> pa.Array:
+    """Return tensors of one shape as lists of lists, which is how JSON has them."""
+    shape, size = array.type.shape, array.storage.type.list_size
+    axes = array.type.permutation or range(len(shape))
+    order = np.arange(size).reshape(shape).transpose(axes)
+    places = (array.offset + np.arange(len(array)))[:, None] * size + order.ravel()
+    nested = array.storage.values.take(pa.array(places.ravel()))
+    for length in order.shape[:0:-1]:
+        nested = pa.FixedSizeListArray.from_arrays(nested, length)
+    return pa.FixedSizeListArray.from_arrays(nested, order.shape[0], mask=array.is_null())

@@ -1,42 +1,73 @@
-"""Arrow column → column of JSON primitives: the conversion table of the documentation, one row a function."""
+"""Raw column → text of JSON primitives: the conversion table of the documentation."""
 
 from __future__ import annotations
 
 import dataclasses
-import uuid
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas import settings
-from analytex_pandas.frame import mends, numbers, parse, temporal
-from analytex_pandas.frame.arrow_types import can_flatten, has_fields, run_numbers
-from analytex_pandas.frame.cells import NESTED, coerce_cells, policy_inside
+from analytex_pandas.frame import numbers, parse, temporal
+from analytex_pandas.frame.arrow_types import can_flatten, is_text, storage
+from analytex_pandas.frame.cells import arrow_of, by_family, plain_array
+from analytex_pandas.frame.coded import at_rows, coded, spread, taken
 from analytex_pandas.frame.columns import (
-    BOOLEAN,
     STRING,
     TEXT,
+    CellError,
+    Cells,
     Coded,
     Coerced,
     Problem,
     RawColumn,
     Rows,
+    Traits,
     UnsendableError,
-    integers_of,
+    cells_of,
+    is_unicode,
+    json_type_of,
+    nothing,
     text_buffers,
     together,
 )
-from analytex_pandas.frame.nested import add_flattened, nested_arrow
-from analytex_pandas.frame.wanted import Policy, as_wanted
+from analytex_pandas.frame.mends import HALF_A_PAIR, column_mended, cut
+from analytex_pandas.frame.nested import TOO_DEEP, add_flattened, is_nested, nested_arrow, nested_texts
+from analytex_pandas.frame.parse import as_wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from analytex_pandas.frame.options import JsonType, Nested
+
+    Conversion = Callable[[pa.Array, "Policy"], Coerced]
+
+INVALID_TEXT = "invalid_text"
+NESTED = "list or dict"
+TOO_LONG = column_mended(
+    f"The text is longer than the {settings.MAX_STRING_CHARACTERS:,} characters that the service takes; to cut it",
+    cut(settings.MAX_STRING_CHARACTERS),
+)
+NO_JSON = "convert it (to text or numbers), or leave it out with properties=[…]"
 
 
-PERIOD = "pandas.period"
-INTERVAL = "pandas.interval"
+@dataclass(frozen=True)
+class Policy:
+    """What is asked of one column: the type it is to have, its naive times' zone, what becomes of nested values."""
+
+    wanted: JsonType | None = None
+    timezone: str = "UTC"
+    nested: Nested = "raise"
+
+    @property
+    def inside(self) -> Policy:
+        """The policy of values inside a nested one: what is asked of the column is not asked of them."""
+        return Policy(timezone=self.timezone, nested="json")
 
 
 def coerce(column: RawColumn, policy: Policy) -> dict[str, Coerced]:
@@ -49,139 +80,129 @@ def coerce(column: RawColumn, policy: Policy) -> dict[str, Coerced]:
     UnsendableError
         If the column holds what cannot be sent at all.
     """
-    if isinstance(column, Coded):
-        return coerce_coded(column, policy)
     if isinstance(column, np.ndarray):
-        return coerce_cells(column, policy, coerce)
-    if isinstance(column.type, pa.BaseExtensionType):
+        plain = plain_array(column)
+        return coerce_cells(column, policy) if plain is None else coerce(plain, policy)
+    if isinstance(column, pa.Array) and isinstance(column.type, pa.BaseExtensionType):
         return coerce(storage(column), policy)
-    if pa.types.is_run_end_encoded(column.type):
-        return coerce_coded(runs(column), policy)
-    if pa.types.is_dictionary(column.type):
-        return coerce_coded(Coded(column.indices, column.dictionary), policy)
-    if policy.nested == "flatten" and pa.types.is_struct(column.type):
-        return flattened(zip((child.name for child in column.type), column.flatten(), strict=True), policy)
-    if policy.nested == "flatten" and pa.types.is_map(column.type):
-        return flattened(map_fields(column, policy), policy) or {"": nothing(len(column))}
-    return {"": checked_length(without_kind(coerce_arrow(column, policy)))}
+    if (repeated := coded(column)) is not None:
+        return coerce_coded(repeated, policy)
+    array: pa.Array = column
+    if policy.nested == "flatten" and pa.types.is_struct(array.type):
+        return flattened(zip((child.name for child in array.type), array.flatten(), strict=True), policy)
+    if policy.nested == "flatten" and pa.types.is_map(array.type):
+        return flattened(map_fields(array, policy), policy) or {"": nothing(len(array))}
+    return {"": checked_length(coerce_arrow(array, policy))}
 
 
-def without_kind(coerced: Coerced) -> Coerced:
-    """Return a column without any value as one of no type; floats that are all NaN are one."""
-    if coerced.kinds and coerced.text.null_count == len(coerced.text) and not coerced.problems:
+def coerce_arrow(array: pa.Array, policy: Policy) -> Coerced:
+    """Return an Arrow array of a plain type, or of one that is not flattened."""
+    kind = array.type
+    if pa.types.is_null(kind):
+        return nothing(len(array))
+    convert = conversion(kind, policy)
+    if array.null_count == len(array):
+        return nothing(len(array))
+    coerced = convert(array, policy)
+    if not policy.wanted:
+        coerced = dataclasses.replace(coerced, family=family_of(kind))
+    if coerced.text.null_count == len(array) and not coerced.problems:  # such as floats that are all NaN
         return dataclasses.replace(coerced, kinds=frozenset())
     return coerced
 
 
-def coerce_arrow(array: pa.Array, policy: Policy) -> Coerced:
-    """Return an Arrow array of a plain type as text of JSON primitives."""
-    if pa.types.is_null(array.type):
-        return nothing(len(array))
-    if array.null_count == len(array):
-        check_type(array.type, policy)
-        return nothing(len(array))
+def conversion(kind: pa.DataType, policy: Policy) -> Conversion:
+    """Return what converts arrays of a type.
+
+    Raises
+    ------
+    UnsendableError
+        If nothing does: it cannot be sent, whatever its values.
+    """
+    if pa.types.is_nested(kind) and not pa.types.is_union(kind):
+        if policy.nested == "json":
+            return nested_json
+        if policy.nested == "flatten":
+            raise UnsendableError(
+                f"holds {kind}, which has no fields to flatten", 'nested="json" sends JSON text'
+            )
+        raise UnsendableError(
+            f"holds {kind}, which is no JSON primitive",
+            'nested="json" sends JSON text' + ', nested="flatten" makes properties of it' * can_flatten(kind),
+        )
     for holds, convert in CONVERSIONS:
-        if holds(array.type):
-            coerced = convert(array, policy)
-            return coerced if policy.wanted else dataclasses.replace(coerced, family=family_of(array.type))
-    raise refusal(array.type)
+        if holds(kind):
+            return convert
+    alias = " (a column of polars' type Object comes so, too)" * pa.types.is_fixed_size_binary(kind)
+    raise UnsendableError(f"holds {kind}{alias}, which has no JSON form", NO_JSON)
 
 
-def family_of(type_: pa.DataType) -> str:
+def family_of(kind: pa.DataType) -> str:
     """Return what the values of a type are, where that says more than their JSON type."""
-    if pa.types.is_timestamp(type_):
-        return "naive datetime" if type_.tz is None else "aware datetime"
-    if pa.types.is_nested(type_):
+    if pa.types.is_timestamp(kind):
+        return "naive datetime" if kind.tz is None else "aware datetime"
+    if pa.types.is_nested(kind):
         return NESTED
-    return "date" if pa.types.is_date(type_) else "time" if pa.types.is_time(type_) else ""
+    return "date" if pa.types.is_date(kind) else "time" if pa.types.is_time(kind) else ""
 
 
-def nothing(rows: int) -> Coerced:
-    return Coerced(pa.nulls(rows, TEXT), frozenset(), plain=True)
+def strings(array: pa.Array, policy: Policy) -> Coerced:
+    text = array if array.type == TEXT else pc.cast(array, TEXT)
+    return parse.texts(text, policy.wanted, policy.timezone)
+
+
+def dates(array: pa.Array, policy: Policy) -> Coerced:
+    """Return dates as text; as datetimes they are their midnight."""
+    if policy.wanted == "datetime":
+        return temporal.midnights(array, policy.timezone)
+    found = temporal.dates(array)
+    return found if policy.wanted == "date" else as_wanted(found, policy.wanted, "A date")
+
+
+def timestamps(array: pa.Array, policy: Policy) -> Coerced:
+    """Return timestamps as UTC text; as dates they are what their own calendar shows."""
+    if policy.wanted == "date":
+        return temporal.dates(temporal.wall_dates(array))
+    found = temporal.timestamps(array, policy.timezone)
+    return found if policy.wanted == "datetime" else as_wanted(found, policy.wanted, "A datetime")
+
+
+def nested_json(array: pa.Array, policy: Policy) -> Coerced:
+    found = nested_arrow(array, lambda child: coerce(child, policy.inside)[""])
+    return as_wanted(found, policy.wanted, "A list or dict")
+
+
+def plainly(convert: Callable[[pa.Array], Coerced], what: str = "") -> Conversion:
+    """Return the conversion of values that are as they are whatever is asked; `what` is what a message calls one."""
+    return lambda array, policy: as_wanted(convert(array), policy.wanted, what)
+
+
+CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Conversion], ...] = (
+    (is_text, strings),
+    (pa.types.is_integer, plainly(numbers.integers)),
+    (pa.types.is_floating, plainly(numbers.floats)),
+    (pa.types.is_boolean, plainly(numbers.booleans)),
+    (pa.types.is_timestamp, timestamps),
+    (pa.types.is_date, dates),
+    (pa.types.is_decimal, plainly(numbers.decimals)),
+    (pa.types.is_time, plainly(temporal.times, "A time of day")),
+    (pa.types.is_duration, plainly(numbers.durations)),
+)
 
 
 def coerce_coded(column: Coded, policy: Policy) -> dict[str, Coerced]:
     """Return a column of repeated values: each distinct value that occurs is coerced once."""
-    column = only_used(column)
     try:
         distinct = coerce(column.values, policy)
     except UnsendableError as error:
         raise together([at_rows(one, column.codes) for one in error.every]) from None
     if any(len(one.traits.kinds) > 1 or one.traits.beyond_double for one in distinct.values()):
-        return coerce(row_values(column), policy)  # notes count rows
+        return coerce(taken(column.values, column.codes), policy)  # notes count rows
     return {suffix: spread(coerced, column.codes) for suffix, coerced in distinct.items()}
 
 
-def row_values(column: Coded) -> RawColumn:
-    """Return a coded column with the value of each row in its place."""
-    if isinstance(column.values, pa.Array):
-        return column.values.take(column.codes)
-    if isinstance(column.values, Coded):
-        return Coded(column.values.codes.take(column.codes), column.values.values)
-    cells = np.empty(len(column.values) + 1, dtype=object)  # the last is what a missing code of -1 finds
-    cells[:-1] = column.values
-    return cells[integers_of(column.codes, -1)]
-
-
-def at_rows(error: UnsendableError, codes: pa.Array) -> UnsendableError:
-    """Return what is wrong with some distinct values as what is wrong with the rows that have them."""
-    rows = np.flatnonzero(
-        pc.is_in(codes, pa.array(list(error.rows), pa.int64())).to_numpy(zero_copy_only=False)
-    )
-    return UnsendableError(error.why, error.way_out, rows[: len(error.rows)].tolist(), error.field)
-
-
-def runs(array: pa.Array) -> Coded:
-    """Return an array of runs of equal values as a coded column; Arrow decodes few types of them itself."""
-    return Coded(run_numbers(array), array.values)
-
-
-def only_used(column: Coded) -> Coded:
-    """Return a coded column without the values that no row has: a category that does not occur is no value."""
-    codes = np.maximum(integers_of(column.codes, -1), -1)
-    missing = codes < 0
-    if len(column.values) <= len(codes):
-        used = np.flatnonzero(np.bincount(codes + 1, minlength=len(column.values) + 1)[1:])
-    else:
-        used = np.unique(codes[~missing])
-    if len(used) == len(column.values):
-        return Coded(pa.array(codes, mask=missing), column.values)
-    places = np.full(int(used[-1]) + 1 if len(used) else 1, -1, np.int64)
-    places[used] = np.arange(len(used))
-    return Coded(pa.array(places.take(codes, mode="clip"), mask=missing), taken(column.values, used))
-
-
-def taken(values: RawColumn, places: Rows) -> RawColumn:
-    """Return the values at some places."""
-    if isinstance(values, pa.RunEndEncodedArray):
-        values = runs(values)
-    if isinstance(values, Coded):
-        return Coded(values.codes.take(pa.array(places)), values.values)
-    return values[places] if isinstance(values, np.ndarray) else values.take(pa.array(places))
-
-
-def spread(coerced: Coerced, codes: pa.Array) -> Coerced:
-    """Return the coerced distinct values as a column again, their problems and traits at every row that has them."""
-    if pa.types.is_dictionary(coerced.text.type):
-        coerced = dataclasses.replace(coerced, text=coerced.text.cast(TEXT))
-    if codes.null_count == len(codes):
-        return Coerced(pa.nulls(len(codes), TEXT), frozenset(), plain=True)
-    problems: tuple[Problem, ...] = ()
-    if coerced.problems:
-        at = integers_of(codes, -1)
-        problems = tuple(
-            Problem(rows, problem.code, problem.message)
-            for problem in coerced.problems
-            if len(rows := np.flatnonzero(np.isin(at, problem.rows)))
-        )
-    if coerced.text.null_count:
-        codes = pc.if_else(pc.fill_null(coerced.text.is_valid().take(codes), fill_value=False), codes, None)
-    text = pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), coerced.text)
-    return dataclasses.replace(coerced, text=text, problems=problems)
-
-
-def flattened(fields: Iterable[tuple[str, pa.Array]], policy: Policy) -> dict[str, Coerced]:
-    """Return the fields of a struct or map as one column each, nested ones in turn."""
+def flattened(fields: Iterable[tuple[str, RawColumn]], policy: Policy) -> dict[str, Coerced]:
+    """Return fields as one column each, nested ones in turn."""
     columns: dict[str, Coerced] = {}
     wrong = []
     for name, values in fields:
@@ -203,11 +224,7 @@ def map_fields(array: pa.Array, policy: Policy) -> Iterator[tuple[str, pa.Array]
     items = np.repeat(starts - np.cumsum(lengths) + lengths, lengths) + np.arange(len(rows))
     if not len(items):
         return
-    keys = (
-        sole(coerce(array.keys.take(pa.array(items)), policy_inside(policy)))
-        .text.cast(TEXT)
-        .dictionary_encode()
-    )
+    keys = coerce(array.keys.take(pa.array(items)), policy.inside)[""].text.cast(TEXT).dictionary_encode()
     codes = keys.indices.to_numpy(zero_copy_only=False)
     for code, key in enumerate(keys.dictionary.to_pylist()):
         those = np.flatnonzero(codes == code)
@@ -223,173 +240,135 @@ def map_fields(array: pa.Array, policy: Policy) -> Iterator[tuple[str, pa.Array]
         yield key, array.items.take(pa.array(places, mask=places < 0))
 
 
-def storage(array: pa.Array) -> RawColumn:
-    """Return what an extension array holds, in the form that is sent."""
-    name = array.type.extension_name
-    if name == "arrow.uuid":
-        raw = array.storage.cast(pa.binary(16)) if array.type.storage_type != pa.binary(16) else array.storage
-        return pa.array(
-            [None if value is None else str(uuid.UUID(bytes=value)) for value in raw.to_pylist()], TEXT
-        )
-    if name == "arrow.bool8":
-        return pc.not_equal(array.storage, pa.scalar(0, pa.int8()))
-    if name == "arrow.fixed_shape_tensor":
-        return tensors(array)
-    if name == "arrow.opaque":
-        kind = array.type
+def coerce_cells(cells: Cells, policy: Policy) -> dict[str, Coerced]:
+    """Return cells of several families, or of one that Arrow does not know: each family by itself, then together."""
+    columns: dict[str, list[tuple[Rows, Coerced]]] = {}
+    wrong = []
+    for family, rows in by_family(cells).items():
+        try:
+            for suffix, part in coerce_family(cells[rows], family, policy).items():
+                columns.setdefault(suffix, []).append((rows, part))
+        except UnsendableError as error:
+            wrong.append(error.within(places=rows))
+    if wrong:
+        raise together(wrong)
+    return {suffix: assembled(parts, len(cells)) for suffix, parts in columns.items()} or {
+        "": nothing(len(cells))
+    }
+
+
+def coerce_family(cells: Cells, family: str, policy: Policy) -> dict[str, Coerced]:
+    """Return cells of one family, none of which is missing."""
+    match family:
+        case "unknown":
+            raise UnsendableError(
+                f"holds values of type {types_of(cells)}, which have no JSON form", NO_JSON, first_of(cells)
+            )
+        case "enum":
+            return coerce_cells(cells_of([cell.value for cell in cells]), policy)
+        case "string":
+            return {"": text_cells(cells, policy)}
+        case "nested":
+            return nested_cells(cells, policy)
+    found = arrow_of(cells, family, policy.wanted)
+    if isinstance(found, Coerced):
+        return {"": as_wanted(found, policy.wanted)}
+    columns = coerce(found, policy)
+    if family == "text" and not policy.wanted:
+        traits = Traits(kinds=Counter(type(cell).__name__ for cell in cells))
+        return {"": dataclasses.replace(columns[""], traits=traits)}
+    return columns
+
+
+def assembled(parts: Sequence[tuple[Rows, Coerced]], length: int) -> Coerced:
+    """Return the families' cells in their places again."""
+    text = np.full(length, None, dtype=object)
+    problems: list[Problem] = []
+    traits = Traits()
+    for at, part in parts:
+        text[at] = cells_of(part.text.to_pylist())
+        problems += [Problem(at[problem.rows], problem.code, problem.message) for problem in part.problems]
+        kinds = part.traits.kinds or dict.fromkeys(part.families, len(at) - part.text.null_count)
+        traits += dataclasses.replace(part.traits, kinds=kinds)
+    kinds_found = frozenset(kind for _, part in parts for kind in part.kinds)
+    plain = all(part.plain for _, part in parts)
+    return Coerced(pa.array(text, TEXT), kinds_found, plain, tuple(problems), traits)
+
+
+def text_cells(cells: Cells, policy: Policy) -> Coerced:
+    """Return text; what is no valid Unicode makes its row invalid."""
+    sound = [str.__str__(cell) if is_unicode(cell) else None for cell in cells]
+    coerced = coerce(pa.array(sound, TEXT), policy)[""]
+    bad = np.array([row for row, cell in enumerate(sound) if cell is None], np.int64)
+    if not len(bad):
+        return coerced
+    if policy.wanted is None:
+        coerced = dataclasses.replace(coerced, kinds=STRING)  # text it is, if it be unsound
+    message = column_mended("The text holds half a surrogate pair, which no encoding can write", HALF_A_PAIR)
+    return coerced.with_problems((Problem(bad, INVALID_TEXT, message),))
+
+
+def nested_cells(cells: Cells, policy: Policy) -> dict[str, Coerced]:
+    """Return lists and dicts by the policy."""
+    if policy.nested == "raise":
         raise UnsendableError(
-            f"holds {kind.vendor_name}'s {kind.type_name.upper()}, which Arrow cannot read", OPAQUE
+            f"holds values of type {types_of(cells)}, which are no JSON primitives",
+            'nested="json" sends JSON text'
+            + ', nested="flatten" makes properties of dicts' * all(map(flattens, cells)),
+            first_of(cells),
         )
-    if name in (PERIOD, INTERVAL):
-        distinct = array.storage.cast(pa.int64()).dictionary_encode() if name == PERIOD else None
-        if distinct is None:
-            return np.array(array.to_pandas().astype(object), dtype=object)
-        periods = pa.ExtensionArray.from_storage(array.type, distinct.dictionary).to_pandas().astype(object)
-        return Coded(distinct.indices, np.array(periods, dtype=object))
-    return array.storage
+    if policy.nested == "json":
+        found = nested_texts(cells, lambda value: scalar_text(value, policy))
+        found = checked_length(dataclasses.replace(found, family=NESTED))
+        return {"": as_wanted(found, policy.wanted, "A list or dict")}
+    others = [row for row, cell in enumerate(cells) if not isinstance(cell, Mapping)]
+    if others:
+        raise UnsendableError(
+            f"holds values of type {type(cells[others[0]]).__name__}, which have no fields to flatten",
+            'nested="json" sends JSON text',
+            others[:3],
+        )
+    keys = dict.fromkeys(key for cell in cells for key in cell)
+    return flattened(((str(key), cells_of([cell.get(key) for cell in cells])) for key in keys), policy)
 
 
-def tensors(array: pa.Array) -> pa.Array:
-    """Return tensors of one shape as lists of lists, which is how JSON has them."""
-    shape, size = array.type.shape, array.storage.type.list_size
-    axes = array.type.permutation or range(len(shape))
-    order = np.arange(size).reshape(shape).transpose(axes)
-    places = (array.offset + np.arange(len(array)))[:, None] * size + order.ravel()
-    nested = array.storage.values.take(pa.array(places.ravel()))
-    for length in order.shape[:0:-1]:
-        nested = pa.FixedSizeListArray.from_arrays(nested, length)
-    return pa.FixedSizeListArray.from_arrays(nested, order.shape[0], mask=array.is_null())
+def flattens(cell: Any, depth: int = 0) -> bool:
+    """Tell whether a cell becomes properties when it is flattened: a dict, and no list is in it."""
+    if not isinstance(cell, Mapping) or depth > TOO_DEEP:
+        return False
+    return all(flattens(value, depth + 1) for value in cell.values() if is_nested(value))
 
 
-def strings(array: pa.Array, policy: Policy) -> Coerced:
-    text = array if array.type == TEXT else pc.cast(array, TEXT)
-    match policy.wanted:
-        case "number":
-            return parse.numbers(text)
-        case "boolean":
-            return parse.booleans(text)
-        case "date":
-            return parse.date_texts(text)
-        case "datetime":
-            return parse.datetime_texts(text, policy.timezone)
-    return Coerced(text, STRING)
+def scalar_text(value: Any, policy: Policy) -> tuple[str, str] | None:
+    """Return the JSON kind and the text of one value inside a nested cell; None where it is missing."""
+    coerced = coerce_cells(cells_of([value]), policy.inside)[""]
+    for problem in coerced.problems:
+        raise CellError(problem.code, problem.message)
+    text = coerced.text[0].as_py()
+    return None if text is None else (json_type_of(coerced.kinds), text)
 
 
-def integers(array: pa.Array, policy: Policy) -> Coerced:
-    return as_wanted(numbers.integers(array), policy)
+def types_of(cells: Cells) -> str:
+    return ", ".join(sorted({type(cell).__name__ for cell in cells}))
 
 
-def floats(array: pa.Array, policy: Policy) -> Coerced:
-    return as_wanted(numbers.floats(array), policy)
+def first_of(cells: Cells) -> range:
+    return range(min(len(cells), 3))
 
 
-def decimals(array: pa.Array, policy: Policy) -> Coerced:
-    return as_wanted(numbers.decimals(array), policy)
-
-
-def durations(array: pa.Array, policy: Policy) -> Coerced:
-    return as_wanted(numbers.durations(array), policy)
-
-
-def booleans(array: pa.Array, policy: Policy) -> Coerced:
-    text = pa.DictionaryArray.from_arrays(pc.cast(array, pa.int32()), pa.array(["false", "true"], TEXT))
-    return as_wanted(Coerced(text, BOOLEAN, plain=True), policy)
-
-
-def times(array: pa.Array, policy: Policy) -> Coerced:
-    return as_wanted(temporal.times(array), policy, "A time of day")
-
-
-def dates(array: pa.Array, policy: Policy) -> Coerced:
-    """Return dates as text; as datetimes they are their midnight."""
-    if policy.wanted == "datetime":
-        return temporal.midnights(array, policy.timezone)
-    if policy.wanted == "date":
-        return temporal.dates(array)
-    return as_wanted(temporal.dates(array), policy, "A date")
-
-
-def timestamps(array: pa.Array, policy: Policy) -> Coerced:
-    """Return timestamps as UTC text; as dates they are what their own calendar shows."""
-    if policy.wanted == "date":
-        return temporal.dates(temporal.wall_dates(array))
-    if policy.wanted == "datetime":
-        return temporal.timestamps(array, policy.timezone)
-    return as_wanted(temporal.timestamps(array, policy.timezone), policy, "A datetime")
-
-
-def nested(array: pa.Array, policy: Policy) -> Coerced:
-    """Return lists, structs and maps as JSON text, where that was asked for."""
-    check_type(array.type, policy)
-    coerced = nested_arrow(array, lambda child: sole(coerce(child, policy_inside(policy))))
-    return as_wanted(coerced, policy, "A list or dict")
-
-
-def checked_length(coerced: Coerced) -> Coerced:
+def checked_length(coerced: Coerced, message: str = TOO_LONG) -> Coerced:
     """Return the column with a problem for each string that the service does not take for its length."""
-    text = coerced.text.dictionary if pa.types.is_dictionary(coerced.text.type) else coerced.text
-    if coerced.plain or not len(text):
-        return coerced
+    is_coded = pa.types.is_dictionary(coerced.text.type)
+    text = coerced.text.dictionary if is_coded else coerced.text
     # a character is at least a byte, so the cheap count of bytes clears nearly every batch
-    if np.diff(text_buffers(text)[1]).max() <= settings.MAX_STRING_CHARACTERS:
+    if (
+        coerced.plain
+        or not len(text)
+        or np.diff(text_buffers(text)[1]).max() <= settings.MAX_STRING_CHARACTERS
+    ):
         return coerced
-    too_long = pc.fill_null(
-        pc.greater(pc.utf8_length(text), settings.MAX_STRING_CHARACTERS), fill_value=False
-    )
-    if pa.types.is_dictionary(coerced.text.type):
-        too_long = pc.fill_null(too_long.take(coerced.text.indices), fill_value=False)
-    rows = np.flatnonzero(too_long.to_numpy(zero_copy_only=False))
-    if not len(rows):
-        return coerced
-    message = mends.column_mended(
-        f"The text is longer than the {settings.MAX_STRING_CHARACTERS:,} characters that the service takes; "
-        "to cut it",
-        mends.cut(settings.MAX_STRING_CHARACTERS),
-    )
-    return parse.with_problems(coerced, (Problem(rows, "string_too_long", message),))
-
-
-def check_type(type_: pa.DataType, policy: Policy) -> None:
-    """Raise UnsendableError for a type that cannot be sent, whatever its values."""
-    if pa.types.is_union(type_):
-        raise refusal(type_)
-    if pa.types.is_nested(type_):
-        if policy.nested == "raise":
-            raise UnsendableError(
-                f"holds {type_}, which is no JSON primitive",
-                'nested="json" sends JSON text'
-                + ', nested="flatten" makes properties of it' * can_flatten(type_),
-            )
-        if policy.nested == "flatten" and not has_fields(type_):
-            raise UnsendableError(
-                f"holds {type_}, which has no fields to flatten", 'nested="json" sends JSON text'
-            )
-    elif not any(holds(type_) for holds, _ in CONVERSIONS):
-        raise refusal(type_)
-
-
-def refusal(type_: pa.DataType) -> UnsendableError:
-    alias = " (a column of polars' type Object comes so, too)" * pa.types.is_fixed_size_binary(type_)
-    return UnsendableError(f"holds {type_}{alias}, which has no JSON form", WAYS_OUT)
-
-
-OPAQUE = "cast it where it comes from (a number to DECIMAL or VARCHAR), or leave it out with properties=[…]"
-WAYS_OUT = "convert it (to text or numbers), or leave it out with properties=[…]"
-
-CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array, Policy], Coerced]], ...] = (
-    (lambda t: pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_string_view(t), strings),
-    (pa.types.is_integer, integers),
-    (pa.types.is_floating, floats),
-    (pa.types.is_boolean, booleans),
-    (pa.types.is_timestamp, timestamps),
-    (pa.types.is_date, dates),
-    (pa.types.is_decimal, decimals),
-    (pa.types.is_time, times),
-    (pa.types.is_duration, durations),
-    (pa.types.is_nested, nested),
-)
-
-
-def sole(columns: Mapping[str, Coerced]) -> Coerced:
-    """Return the one column of a coercion that cannot flatten."""
-    return columns[""]
+    too_long = pc.greater(pc.utf8_length(text), settings.MAX_STRING_CHARACTERS)
+    if is_coded:
+        too_long = too_long.take(coerced.text.indices)
+    rows = np.flatnonzero(pc.fill_null(too_long, fill_value=False).to_numpy(zero_copy_only=False))
+    return coerced.with_problems((Problem(rows, "string_too_long", message),)) if len(rows) else coerced

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
@@ -87,6 +88,31 @@ class Problem:
     message: str
 
 
+Why = tuple[str, str]
+"""The code and the message of a problem."""
+
+
+class CellError(Exception):
+    """A single cell cannot be sent; its row has the problem `why`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.why: Why = (code, message)
+
+
+def problems_of(failures: Mapping[int, Why]) -> tuple[Problem, ...]:
+    """Return what is wrong with single rows as problems, those of one message together."""
+    rows: dict[Why, list[int]] = {}
+    for row, why in failures.items():
+        rows.setdefault(why, []).append(row)
+    return tuple(Problem(np.array(those), *why) for why, those in rows.items())
+
+
+def problem_at(rows: Rows, code: str, message: str) -> tuple[Problem, ...]:
+    """Return the problem of some rows, if there are any."""
+    return (Problem(rows, code, message),) if len(rows) else ()
+
+
 KEPT = 50
 """Different texts of a kind that a note remembers."""
 
@@ -107,11 +133,7 @@ Countable = TypeVar("Countable", int, Sighting)
 
 
 def added(one: Mapping[str, Countable], other: Mapping[str, Countable]) -> Mapping[str, Countable]:
-    """Return two mappings as one, with the sum of what both have."""
-    both = dict(one)
-    for key, value in other.items():
-        both[key] = both[key] + value if key in both else value
-    return both
+    return {**one, **{key: one[key] + value if key in one else value for key, value in other.items()}}
 
 
 @dataclass(frozen=True)
@@ -133,17 +155,12 @@ class Traits:
     example: str | None = None
 
     def __add__(self, other: Traits) -> Traits:
+        one, two = vars(self), vars(other)
         return Traits(
-            self.present + other.present,
-            self.missing + other.missing,
-            self.whole_floats + other.whole_floats,
-            self.floats + other.floats,
-            self.beyond_double + other.beyond_double,
-            self.dates_as_text + other.dates_as_text,
-            self.looked_at + other.looked_at,
-            added(self.kinds, other.kinds),
-            added(self.seen, other.seen),
-            self.example if self.example is not None else other.example,
+            **{name: count + two[name] for name, count in one.items() if isinstance(count, int)},
+            kinds=added(self.kinds, other.kinds),
+            seen=added(self.seen, other.seen),
+            example=self.example if self.example is not None else other.example,
         )
 
 
@@ -177,6 +194,14 @@ class Coerced:
         """What a note calls its values."""
         return (self.family,) if self.family else self.kinds
 
+    def with_problems(self, problems: tuple[Problem, ...]) -> Coerced:
+        return dataclasses.replace(self, problems=(*self.problems, *problems))
+
+
+def nothing(rows: int) -> Coerced:
+    """Return a column of missing values."""
+    return Coerced(pa.nulls(rows, TEXT), NOTHING, plain=True)
+
 
 def json_type_of(kinds: Kinds) -> JsonKind:
     """Return the JSON type of a column that has values of these kinds: text where there are several, or none."""
@@ -203,7 +228,6 @@ class UnsendableError(Exception):
 
     @property
     def every(self) -> tuple[UnsendableError, ...]:
-        """Return this error and those beside it."""
         return (self, *self.others)
 
     def within(self, field: str = "", places: Sequence[int] | Rows | None = None) -> UnsendableError:
@@ -236,16 +260,13 @@ def validity(array: pa.Array) -> Mask:
 
 
 def bitmap_of(valid: Mask) -> pa.Buffer:
-    """Return a mask of the rows that have a value as Arrow keeps it."""
     return pa.py_buffer(np.packbits(valid, bitorder="little"))
 
 
-def text_buffers(
-    text: pa.Array,
-) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Rows]:
+def text_buffers(text: pa.Array) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Rows]:
     """Return the bytes of a ``large_string`` array and where each of its texts begins and ends in them."""
     _, offset_buffer, data_buffer = text.buffers()
-    offsets = np.frombuffer(offset_buffer, np.int64, len(text) + 1, text.offset * 8)
+    offsets = np.frombuffer(offset_buffer, np.int64, len(text) + 1, text.offset * OFFSET_BYTES)
     data = np.frombuffer(data_buffer, np.uint8) if data_buffer is not None else np.zeros(0, np.uint8)
     return data, offsets
 
@@ -281,15 +302,14 @@ def without(text: pa.Array, rows: Rows) -> pa.Array:
     valid = validity(text) & ~gone
     # pc.if_else would do, but copies, and before pyarrow 22 breaks the offsets of part of an array
     _, offsets, data = text.buffers()
-    return pa.Array.from_buffers(
-        TEXT,
-        len(text),
-        [
-            bitmap_of(valid),
-            offsets.slice(text.offset * OFFSET_BYTES, (len(text) + 1) * OFFSET_BYTES),
-            pa.py_buffer(b"") if data is None else data,
-        ],
-    )
+    offsets = offsets.slice(text.offset * OFFSET_BYTES, (len(text) + 1) * OFFSET_BYTES)
+    data = pa.py_buffer(b"") if data is None else data
+    return pa.Array.from_buffers(TEXT, len(text), [bitmap_of(valid), offsets, data])
+
+
+def cells_of(values: Sequence[Any]) -> Cells:
+    """Return values as cells, lists and arrays among them, too."""
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 def is_unicode(cell: str) -> bool:

@@ -1,41 +1,42 @@
-"""What makes an id: text as it is, whole numbers as their digits, UUIDs as text; anything else is invalid."""
+"""What makes an id: text as it is, whole numbers as their digits, UUIDs as text; anything else is invalid.
+
+The messages name the id ``{id}`` until its name is known, and behind ``FIT`` the code that finds the ids that are none
+of this problem: rows without are left out, or where the id is optional the ids are.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas import settings
-from analytex_pandas.frame import cells as cell_families
-from analytex_pandas.frame.coerce import (
-    checked_length,
-    coerce,
-    only_used,
-    runs,
-    sole,
-    spread,
-    storage,
-)
+from analytex_pandas.frame.arrow_types import is_text, storage
+from analytex_pandas.frame.cells import FLOATS, family_of, is_missing, plain_array
+from analytex_pandas.frame.coded import coded, spread
+from analytex_pandas.frame.coerce import INVALID_TEXT, checked_length
 from analytex_pandas.frame.columns import (
     KEPT,
     STRING,
     TEXT,
+    CellError,
     Cells,
     Coded,
     Coerced,
+    Mask,
     Problem,
     RawColumn,
-    Rows,
     Sighting,
     Traits,
     is_unicode,
+    mask_of,
+    problem_at,
+    problems_of,
     text_buffers,
     without,
 )
@@ -43,43 +44,45 @@ from analytex_pandas.frame.mends import (
     EXPONENT,
     HALF_A_PAIR,
     LABEL,
-    MEND,
     UNSEEN,
     VALUES,
     WRITTEN_BY_TOOLS,
     column_mended,
     mended,
 )
-from analytex_pandas.frame.numbers import EXACT_DIGITS_BELOW, EXACT_WHOLE, Floats
-from analytex_pandas.frame.parse import with_problems
-from analytex_pandas.frame.wanted import Policy
+from analytex_pandas.frame.numbers import EXACT_DIGITS_BELOW, EXACT_WHOLE, Floats, decimals
 
-PLAIN = Policy()
+if TYPE_CHECKING:
+    from analytex_pandas.frame.columns import Why
+
+FIT = "\ufdd4"
 SPACE = 0x20
 DELETE = 0x7F
 """From here up a byte is no character that one sees, or the first or last of one outside ASCII."""
 MAX_DIGITS = 4_000
 """Python refuses to write integers of a few more digits than this."""
-TOO_LONG = ("invalid_id", "This {id} is a number of thousands of digits, which is no id.")
-NOT_WHOLE = ("invalid_id", "This {id} is no whole number; an id is text or a whole number.")
+IS_NUMBER = "pd.api.types.is_number(cell)"
 MISSING = mended("There is no {id}; to leave such rows out", f"df = df.dropna(subset=[{LABEL}])")
-BLANK = "This {id} is blank"
-UNSEEN_ONLY = "This {id} has only characters that no one sees"
-TOO_MANY_CHARACTERS = "This {id} is longer than the service takes"
-FIT = {
-    BLANK: f"{VALUES}.astype(str).str.strip() != ''",
-    UNSEEN_ONLY: f"~{VALUES}.astype(str).str.fullmatch(r'[{UNSEEN}]*')",
-    NOT_WHOLE[1]: f"{VALUES}.map(lambda cell: not pd.api.types.is_number(cell) or float(cell).is_integer())",
-    TOO_LONG[
-        1
-    ]: f"{VALUES}.map(lambda cell: not pd.api.types.is_number(cell) or abs(cell) < 10**{MAX_DIGITS})",
-    "id_too_large": f"{VALUES}.map(lambda cell: not pd.api.types.is_float(cell) or abs(cell) < 2**{{bits}})",
-    "string_too_long": f"{VALUES}.astype(str).str.len() <= {settings.MAX_STRING_CHARACTERS:_}",
-}
-"""Message or code of an invalid id → the code that finds the others."""
-BITS = re.compile(r"2\^(\d+)")
-AS_TEXT = {"invalid_id": f"{VALUES}.astype(str)", cell_families.INVALID_TEXT: HALF_A_PAIR}
-"""Code of an invalid id → the code that makes an id of it."""
+BLANK = f"This {{id}} is blank{FIT}{VALUES}.astype(str).str.strip() != ''"
+UNSEEN_ONLY = (
+    "This {id} has only characters that no one sees"
+    f"{FIT}~{VALUES}.astype(str).str.fullmatch(r'[{UNSEEN}]*')"
+)
+TOO_LONG = (
+    f"This {{id}} is longer than the service takes{FIT}{VALUES}.astype(str).str.len() "
+    f"<= {settings.MAX_STRING_CHARACTERS:_}"
+)
+NOT_WHOLE = (
+    "This {id} is no whole number; an id is text or a whole number"
+    f"{FIT}{VALUES}.map(lambda cell: not {IS_NUMBER} or float(cell).is_integer())"
+)
+TOO_MANY_DIGITS = (
+    "This {id} is a number of thousands of digits, which is no id"
+    f"{FIT}{VALUES}.map(lambda cell: not {IS_NUMBER} or abs(cell) < 10**{MAX_DIGITS})"
+)
+SURROGATE = column_mended(
+    "This {id} holds half a surrogate pair, which no encoding can write. To make ids of them", HALF_A_PAIR
+)
 
 UNSEEN_RE2 = re.sub(r"\\u(....)", r"\\x{\1}", UNSEEN)
 INSIDE = f"(?s)[^{UNSEEN_RE2}].*[{UNSEEN_RE2.replace('x20', 'x1f')}].*[^{UNSEEN_RE2}]"
@@ -99,68 +102,49 @@ def ids(column: RawColumn, name: str, *, optional: bool = False) -> Coerced:
     With `optional` a missing id leaves its row valid.
     """
     found = id_texts(column)
-    found = checked_length(with_problems(found, blanks(found.text)))
-    text = without(
-        found.text, np.concatenate([np.array([], np.int64), *(problem.rows for problem in found.problems)])
-    )
-    problems = tuple(named(problem, name, optional=optional) for problem in found.problems)
-    if not optional:
-        reported = {row for problem in problems for row in problem.rows.tolist()}
-        empty = np.flatnonzero(text.is_null()).tolist() if text.null_count else []
-        missing = [row for row in empty if row not in reported]
-        if missing:
-            problems = (*problems, named(Problem(np.array(missing), "missing_id", MISSING), name))
+    found = checked_length(found.with_problems(blanks(found.text)), TOO_LONG)
+    invalid = np.concatenate([np.array([], np.int64), *(problem.rows for problem in found.problems)])
+    text = without(found.text, invalid)
+    problems = found.problems
+    if not optional and text.null_count:
+        absent = text.is_null().to_numpy(zero_copy_only=False) & ~mask_of(invalid, len(text))
+        problems += problem_at(np.flatnonzero(absent), "missing_id", MISSING)
+    problems = tuple(named(problem, name, optional=optional) for problem in problems)
     traits = dataclasses.replace(found.traits, seen={} if found.plain else oddities(text))
     return dataclasses.replace(found, text=text, kinds=STRING, problems=problems, traits=traits)
 
 
-def named(problem: Problem, name: str, *, optional: bool = False) -> Problem:
-    """Return the problem with the id's name, and the way out, in its message.
-
-    Where the id is optional a row may do without; else the row is left out.
-    """
-    message = TOO_MANY_CHARACTERS if problem.code == "string_too_long" else problem.message
-    if MEND not in message:
-        fit = FIT.get(message) or FIT.get(problem.code)
-        message = message.removesuffix(".")
-        if fit is None:
-            message = column_mended(f"{message}. To make ids of them", AS_TEXT[problem.code])
-        else:
-            bits = BITS.search(message)
-            fit = fit.replace("{bits}", bits[1] if bits else "")
-            message = (
-                column_mended(f"{message}; to leave such ids out", f"{VALUES}.where({fit})")
-                if optional
-                else mended(f"{message}; to leave such rows out", f"df = df[{fit}]")
-            )
+def named(problem: Problem, name: str, *, optional: bool) -> Problem:
+    """Return the problem with the id's name, and the way out, in its message."""
+    message, _, fit = problem.message.partition(FIT)
+    if fit and optional:
+        message = column_mended(f"{message}; to leave such ids out", f"{VALUES}.where({fit})")
+    elif fit:
+        message = mended(f"{message}; to leave such rows out", f"df = df[{fit}]")
     return dataclasses.replace(problem, message=message.replace("{id}", name))
 
 
 def id_texts(column: RawColumn) -> Coerced:
-    if isinstance(column, Coded):
-        column = only_used(column)
-        coded = spread(id_texts(column.values), column.codes)
-        return dataclasses.replace(coded, text=coded.text.cast(TEXT))
+    """Return a column as id texts, blanks included."""
     if isinstance(column, np.ndarray):
         return cell_ids(column)
-    if isinstance(column.type, pa.BaseExtensionType):
+    if isinstance(column, pa.Array) and isinstance(column.type, pa.BaseExtensionType):
         inner = storage(column)
         if isinstance(inner, Coded | np.ndarray):
             return wrong_type(column, "a period or interval")
         return id_texts(inner)
-    if pa.types.is_run_end_encoded(column.type):
-        return id_texts(runs(column))
+    if isinstance(column, pa.Array) and column.null_count == len(column):
+        return Coerced(pa.nulls(len(column), TEXT), STRING)
+    if (repeated := coded(column)) is not None:
+        found = spread(id_texts(repeated.values), repeated.codes)
+        return dataclasses.replace(found, text=found.text.cast(TEXT))
     return arrow_ids(column)
 
 
 def arrow_ids(array: pa.Array) -> Coerced:
-    """Return an Arrow array as id texts."""
+    """Return an Arrow array of a plain type, with some values, as id texts."""
     kind = array.type
-    if pa.types.is_null(kind) or array.null_count == len(array):
-        return Coerced(pa.nulls(len(array), TEXT), STRING)
-    if pa.types.is_dictionary(kind):
-        return id_texts(Coded(array.indices, array.dictionary))
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if is_text(kind):
         return Coerced(array if kind == TEXT else pc.cast(array, TEXT), STRING)
     if pa.types.is_integer(kind):
         return Coerced(pc.cast(array, TEXT), STRING, plain=True)
@@ -177,122 +161,101 @@ def float_ids(values: Floats) -> Coerced:
     They are judged at their own width, since a narrow one has rounded whole numbers much sooner.
     """
     bound = EXACT_DIGITS_BELOW.get(values.dtype.name, EXACT_WHOLE)
+    bits = int(bound).bit_length() - 1
     present = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         whole = present & (values == np.trunc(values)) & np.isfinite(values)
     small = whole & (np.abs(values) < bound)
     digits = np.zeros(len(values), np.int64)
     digits[small] = values[small].astype(np.int64)
-    text = pc.cast(pa.array(digits, mask=~small), TEXT)
+    too_large = (
+        f"This {{id}} is a {values.dtype.name} from 2^{bits} up, whose last digits may be lost; read the column as "
+        f"text or Int64{FIT}{VALUES}.map(lambda cell: not pd.api.types.is_float(cell) or abs(cell) < 2**{bits})"
+    )
     return Coerced(
-        text,
+        pc.cast(pa.array(digits, mask=~small), TEXT),
         STRING,
         plain=True,
         problems=(
-            *problem(
-                present & ~whole,
-                "invalid_id",
-                "This {id} is no whole number; an id is text or a whole number.",
-            ),
-            *problem(
-                whole & ~small,
-                "id_too_large",
-                f"This {{id}} is a {values.dtype.name} from 2^{int(bound).bit_length() - 1} up, whose last digits may "
-                "be lost; read the column as text or Int64.",
-            ),
+            *problem_at(np.flatnonzero(present & ~whole), "invalid_id", NOT_WHOLE),
+            *problem_at(np.flatnonzero(whole & ~small), "id_too_large", too_large),
         ),
         traits=Traits(floats=int(present.sum()), whole_floats=int(small.sum())),
     )
 
 
 def decimal_ids(array: pa.Array) -> Coerced:
-    coerced = sole(coerce(array, PLAIN))
-    return whole_digits(coerced.text)
-
-
-def whole_digits(text: pa.Array) -> Coerced:
-    """Return decimal digits as whole numbers, without their zeros after the point."""
-    whole = pc.fill_null(pc.match_substring_regex(text, r"^-?[0-9]+(\.0*)?$"), fill_value=False)
-    bare = pc.replace_substring_regex(text, r"\.0*$", "")
-    fractional = pc.and_(text.is_valid(), pc.invert(whole)).to_numpy(zero_copy_only=False)
-    return Coerced(
-        pc.if_else(whole, bare, None), STRING, plain=True, problems=problem(fractional, *NOT_WHOLE)
-    )
+    """Return whole decimals as their digits, without zeros after the point."""
+    text = decimals(array).text
+    whole = flags(pc.match_substring_regex(text, r"^-?[0-9]+(\.0*)?$"))
+    bare = pc.if_else(pa.array(whole), pc.replace_substring_regex(text, r"\.0*$", ""), None)
+    fractional = np.flatnonzero(flags(text.is_valid()) & ~whole)
+    return Coerced(bare, STRING, plain=True, problems=problem_at(fractional, "invalid_id", NOT_WHOLE))
 
 
 def wrong_type(array: pa.Array, shown: str) -> Coerced:
     """Return an id column of a type that makes no ids: each present value is a problem."""
-    present = array.is_valid().to_numpy(zero_copy_only=False)
-    message = f"This {{id}} is of type {shown}; an id is text, a whole number or a UUID."
-    return Coerced(pa.nulls(len(array), TEXT), STRING, problems=problem(present, "invalid_id", message))
+    present = np.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False))
+    return Coerced(
+        pa.nulls(len(array), TEXT), STRING, problems=problem_at(present, "invalid_id", no_id(shown))
+    )
+
+
+def no_id(shown: str) -> str:
+    what = f"This {{id}} is of type {shown}; an id is text, a whole number or a UUID. To make ids of them"
+    return column_mended(what, f"{VALUES}.astype(str)")
 
 
 def cell_ids(cells: Cells) -> Coerced:
-    family = pd.api.types.infer_dtype(cells, skipna=True)
-    if family in ("string", "integer"):
-        array = cell_families.plain_array(cells, family)
-        if array is not None:
-            return arrow_ids(array)
-    text = np.full(len(cells), None, dtype=object)
-    problems: dict[tuple[str, str], list[int]] = {}
+    array = plain_array(cells)
+    if array is not None and (is_text(array.type) or pa.types.is_integer(array.type)):
+        return id_texts(array)
+    text: list[str | None] = [None] * len(cells)
+    failures: dict[int, Why] = {}
     for row, cell in enumerate(cells):
-        name = cell_families.family_name(cell)
-        if name == "missing" or cell_families.is_missing(cell, name):
+        family = family_of(cell)
+        if is_missing(cell, family):
             continue
-        found = cell_id(cell, name)
-        if isinstance(found, tuple):
-            problems.setdefault(found, []).append(row)
-        else:
-            text[row] = found
-    found_problems = tuple(
-        Problem(np.array(rows), code, message) for (code, message), rows in problems.items()
-    )
-    return Coerced(pa.array(text, TEXT), STRING, problems=found_problems)
+        try:
+            text[row] = cell_id(cell, family)
+        except CellError as error:
+            failures[row] = error.why
+    return Coerced(pa.array(text, TEXT), STRING, problems=problems_of(failures))
 
 
-def cell_id(cell: Any, family: str) -> str | tuple[str, str]:
-    """Return the id that one cell makes, or the code and message of why it makes none."""
-    if family == "string":
-        if is_unicode(cell):
-            return str.__str__(cell)
-        return (
-            cell_families.INVALID_TEXT,
-            "This {id} holds half a surrogate pair, which no encoding can write.",
-        )
-    if family == "enum" and isinstance(cell, str):
+def cell_id(cell: Any, family: str) -> str:
+    """Return the id that one cell makes."""
+    if isinstance(cell, str):  # members of a StrEnum are text, too
+        if not is_unicode(cell):
+            raise CellError(INVALID_TEXT, SURROGATE)
         return str.__str__(cell)
-    if family == "integer" or (family == "enum" and isinstance(cell, int)):
-        return whole_number(int(cell))
-    if family in ("half", "single", "long", "float"):
-        return first_of(float_ids(np.array([cell])))
-    if family == "decimal" and cell.is_finite():
-        if cell.adjusted() >= MAX_DIGITS:
-            return TOO_LONG
-        return whole_number(int(cell)) if cell == cell.to_integral_value() else NOT_WHOLE
+    if family in FLOATS:
+        found = float_ids(np.array([cell]))
+        for problem in found.problems:
+            raise CellError(problem.code, problem.message)
+        return str(found.text[0].as_py())
     if isinstance(cell, uuid.UUID):
         return str(cell)
-    return (
-        "invalid_id",
-        f"This {{id}} is of type {type(cell).__name__}; an id is text, a whole number or a UUID.",
-    )
+    if family == "integer" or (family == "enum" and isinstance(cell, int)):
+        return whole_number(cell)
+    if family == "decimal" and cell.is_finite():
+        if cell == cell.to_integral_value() or cell.adjusted() >= MAX_DIGITS:
+            return whole_number(cell)
+        raise CellError("invalid_id", NOT_WHOLE)
+    raise CellError("invalid_id", no_id(type(cell).__name__))
 
 
-def whole_number(number: int) -> str | tuple[str, str]:
-    return str(number) if abs(number) < 10**MAX_DIGITS else TOO_LONG
-
-
-def first_of(coerced: Coerced) -> str | tuple[str, str]:
-    """Return the only id of a column of one, or its problem."""
-    if coerced.problems:
-        return coerced.problems[0].code, coerced.problems[0].message
-    return str(coerced.text[0].as_py())
+def whole_number(cell: Any) -> str:
+    if abs(cell) >= 10**MAX_DIGITS:
+        raise CellError("invalid_id", TOO_MANY_DIGITS)
+    return str(int(cell))
 
 
 def blanks(text: pa.Array) -> tuple[Problem, ...]:
     """Return the problem of ids that are empty, or nothing but what no one sees."""
-    edges = first_bytes(text)
+    first = byte_of(text, 0)
     # only a text that begins with a space, or outside ASCII, or not at all can be blank
-    suspects = np.flatnonzero((edges <= SPACE) | (edges >= DELETE))
+    suspects = np.flatnonzero((first <= SPACE) | (first >= DELETE))
     if not len(suspects):
         return ()
     those = text.take(pa.array(suspects))
@@ -306,7 +269,7 @@ def blanks(text: pa.Array) -> tuple[Problem, ...]:
 
 def oddities(text: pa.Array) -> dict[str, Sighting]:
     """Return what of ids that are text is likely not meant: see `notes.ID_NOTES`."""
-    first, last = first_bytes(text), last_bytes(text)
+    first, last = byte_of(text, 0), byte_of(text, -1)
     sizes = np.diff(text_buffers(text)[1])
     found = {}
     rows = np.flatnonzero(sizes <= LONGEST_MISSING)
@@ -340,25 +303,13 @@ def sighting(text: pa.Array, which: pa.Array) -> Sighting:
     return Sighting(len(those), tuple(those.unique()[:KEPT].to_pylist()))
 
 
-def flags(which: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def flags(which: pa.Array) -> Mask:
     """Return an Arrow mask as NumPy's, False where it is null."""
-    mask: np.ndarray[Any, np.dtype[np.bool_]] = pc.fill_null(which, fill_value=False).to_numpy(
-        zero_copy_only=False
-    )
+    mask: Mask = pc.fill_null(which, fill_value=False).to_numpy(zero_copy_only=False)
     return mask
 
 
-def first_bytes(text: pa.Array) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return the first byte of each text; 0 where there is none."""
-    return bytes_at(text, 0)
-
-
-def last_bytes(text: pa.Array) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return the last byte of each text; 0 where there is none."""
-    return bytes_at(text, -1)
-
-
-def bytes_at(text: pa.Array, which: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def byte_of(text: pa.Array, which: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Return the first (0) or last (-1) byte of each text; 0 where there is none."""
     data, offsets = text_buffers(text)
     if not len(data):
@@ -366,11 +317,3 @@ def bytes_at(text: pa.Array, which: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     found = data.take(offsets[:-1] if which == 0 else offsets[1:] - 1, mode="clip")
     found[offsets[1:] == offsets[:-1]] = 0
     return found
-
-
-def problem(mask: np.ndarray[Any, np.dtype[np.bool_]], code: str, message: str) -> tuple[Problem, ...]:
-    return problem_at(np.flatnonzero(mask), code, message)
-
-
-def problem_at(rows: Rows, code: str, message: str) -> tuple[Problem, ...]:
-    return (Problem(rows, code, message),) if len(rows) else ()

@@ -17,9 +17,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.frame.arrow_types import run_numbers, without_views
+from analytex_pandas.frame.arrow_types import one_array, run_numbers, without_views
 from analytex_pandas.frame.columns import RangeLabels, is_unicode
-from analytex_pandas.frame.pandas_columns import one_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence

@@ -12,10 +12,10 @@ import pandas as pd
 
 from analytex_pandas import settings
 from analytex_pandas.errors import ValidationError, code, did_you_mean
+from analytex_pandas.frame.coerce import Policy
 from analytex_pandas.frame.columns import is_unicode
 from analytex_pandas.frame.mends import UNSEEN
 from analytex_pandas.frame.reports import said
-from analytex_pandas.frame.wanted import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from analytex_pandas.errors import code as code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from analytex_pandas.frame.columns import Field
 
@@ -46,6 +46,8 @@ MISSING_TEXTS = frozenset({
 WRITTEN_BY_TOOLS = MISSING_TEXTS - {"missing", "unknown", "?", ".", "...", "tbd", "TBD"}
 """Those of them that nobody takes for an id."""
 
+ANY_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
 AS_TEXT = ".astype('Int64').astype('string')"
 ENCODED_KINDS = ("category", "dictionary", "Sparse")
 
@@ -56,17 +58,14 @@ def shown(text: str) -> str:
 
 
 def mended(what: str, code: str) -> str:
-    """Return a message that ends with the code which mends the frame."""
     return what + MEND + code
 
 
 def column_mended(what: str, expression: str) -> str:
-    """Return a message that ends with the code which mends the column."""
     return mended(what, f"df[{LABEL}] = {expression}")
 
 
 def made_missing(what: str, texts: Iterable[str]) -> str:
-    """Return a message that ends with the code which makes some texts missing."""
     short = [text for text in texts if len(text) <= SHOWN]
     first = next((text for text in texts if len(text) > SHOWN), "")
     which = f"astype(str).str.startswith({first[:SHOWN]!r})" if first else f"isin({short!r})"
@@ -111,7 +110,6 @@ def missing_text(text: str) -> str | None:
 
 
 def otherwise(text: str, what: str) -> str:
-    """Return the message for a text that nothing can be made of."""
     return made_missing(
         f"{what}; mend it, send the column as text (types={{{LABEL}: 'string'}}), or leave it out", [text]
     )
@@ -161,8 +159,7 @@ NUMBER_STEPS: tuple[tuple[str, str, str], ...] = (
 """What people put into numbers, and how it is taken out again; in this order."""
 
 
-def no_number(text: str, is_number: Callable[[str], bool]) -> str:
-    """Return the message for a text that is no number: what it may be, and the way out."""
+def no_number(text: str) -> str:
     if message := missing_text(text):
         return message
     if len(text) > LONGEST_VALUE:
@@ -189,7 +186,7 @@ def no_number(text: str, is_number: Callable[[str], bool]) -> str:
             cell = changed
             words.append(word)
             code += replaced(pattern, replacement)
-    if is_number(cell.strip()) and words:
+    if ANY_NUMBER.fullmatch(cell.strip()) and words:
         listed = " and ".join(dict.fromkeys(words))
         return column_mended(
             f"{shown(text)} is no number, but may be {cell.strip()}, written with {listed}", code
@@ -212,15 +209,13 @@ PAIRS = (
 
 
 def cased(word: str, like: str) -> str:
-    """Return a word in the letters, small or capital, that another is in."""
     return word.upper() if like.isupper() else word.title() if like.istitle() else word
 
 
-def no_boolean(text: str, is_number: Callable[[str], bool]) -> str:
-    """Return the message for a text that is neither true nor false: what it may be, and the way out."""
+def no_boolean(text: str) -> str:
     word = text.strip()
     what = f"{shown(text)} is neither true nor false"
-    if is_number(word):
+    if ANY_NUMBER.fullmatch(word):
         meaning = "true" if float(word) else "false"
         return column_mended(
             f"{what}, but a number, which may stand for {meaning}",
@@ -237,7 +232,6 @@ def no_boolean(text: str, is_number: Callable[[str], bool]) -> str:
 
 
 def no_boolean_number(digits: str) -> str:
-    """Return the message for a number that is neither 1 nor 0."""
     return column_mended(
         f"{digits} is neither true nor false; if all but 0 is true", f"{VALUES}.replace({{{digits}: 1}})"
     )
@@ -297,7 +291,6 @@ NO_DATE_AT_ALL = column_mended(
 
 
 def no_date(text: str) -> str:
-    """Return the message for a text that is no date: what it may be, and the way out."""
     word = text.strip()
     what = f"{shown(text)} is no date"
     if message := missing_text(text):
@@ -340,7 +333,6 @@ def zone_for_date(text: str, word: str) -> str | None:
 
 
 def digits_for_date(text: str, digits: str, what: str) -> str:
-    """Return the message for a text of digits that is no date."""
     cell = (
         "str(cell)"
         if text == digits
@@ -375,7 +367,6 @@ def digits_for_date(text: str, digits: str, what: str) -> str:
 
 
 def two_dates(text: str) -> str:
-    """Return the message for a text that can mean more than one date."""
     word = text.strip()
     what = f"{shown(text)} can mean more than one date"
     if match := DAY_OR_MONTH.fullmatch(word):

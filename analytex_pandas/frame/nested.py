@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
 from typing import Any
 
@@ -12,20 +12,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, Coerced, Problem, UnsendableError
+from analytex_pandas.frame.columns import STRING, TEXT, CellError, Coerced, UnsendableError, Why, problems_of
 
 SEQUENCES = (list, tuple, np.ndarray)
 MAPPINGS = (Mapping,)
 TOO_DEEP = 200
-
-
-class NotEncodable(Exception):  # it ends a cell, not a program  # noqa: N818  # it ends a cell, not a program
-    """A value inside a nested cell cannot be sent; carries the code and the message of its row."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(code, message)
-        self.code = code
-        self.message = message
 
 
 def is_nested(value: object) -> bool:
@@ -36,8 +27,8 @@ Scalar = Callable[[Any], "tuple[str, str] | None"]
 """Gives the kind and the text of a value that is not nested; None where it is missing."""
 Column = Callable[[pa.Array], Coerced]
 """Gives the text of an Arrow array that is not nested."""
-Failures = dict[int, tuple[str, str]]
-"""Row → code and message of why its value cannot be sent."""
+Failures = dict[int, Why]
+"""Row → why its value cannot be sent."""
 
 
 def nested_texts(cells: Iterable[Any], scalar: Scalar) -> Coerced:
@@ -47,28 +38,20 @@ def nested_texts(cells: Iterable[Any], scalar: Scalar) -> Coerced:
     for row, cell in enumerate(cells):
         try:
             texts.append(encoded(cell, scalar, 0))
-        except NotEncodable as error:
+        except CellError as error:
             texts.append(None)
-            failures[row] = (error.code, error.message)
+            failures[row] = error.why
         except UnsendableError as error:
             raise UnsendableError(
                 f"holds nested values, one of which {error.why}", error.way_out, [row]
             ) from None
-    return coerced_texts(texts, failures)
-
-
-def coerced_texts(texts: Sequence[str | None], failures: Failures) -> Coerced:
-    rows: dict[tuple[str, str], list[int]] = {}
-    for row, why in failures.items():
-        rows.setdefault(why, []).append(row)
-    problems = tuple(Problem(np.array(those), code, message) for (code, message), those in rows.items())
-    return Coerced(pa.array(texts, TEXT), frozenset({"string"}), problems=problems)
+    return Coerced(pa.array(texts, TEXT), STRING, problems=problems_of(failures))
 
 
 def encoded(value: Any, scalar: Scalar, depth: int) -> str:
     """Return a value as compact JSON; keys keep their order."""
     if depth > TOO_DEEP:
-        raise NotEncodable("nested_too_deep", "The value is nested too deep, or holds itself.")
+        raise CellError("nested_too_deep", "The value is nested too deep, or holds itself.")
     if isinstance(value, MAPPINGS):
         return json_object(
             (key_text(key, scalar), encoded(item, scalar, depth + 1)) for key, item in value.items()
@@ -93,7 +76,7 @@ def json_object(items: Iterable[tuple[str, str]]) -> str:
     found: dict[str, str] = {}
     for name, value in items:
         if name in found:
-            raise NotEncodable("nested_key_twice", f"Two keys of the value are {name!r} as text.")
+            raise CellError("nested_key_twice", f"Two keys of the value are {name!r} as text.")
         found[name] = value
     return (
         "{"
@@ -118,7 +101,7 @@ def nested_arrow(array: pa.Array, column: Column) -> Coerced:
         text if valid and row not in failures else None
         for row, (text, valid) in enumerate(zip(texts, present, strict=True))
     ]
-    return coerced_texts(kept, failures)
+    return Coerced(pa.array(kept, TEXT), STRING, problems=problems_of(failures))
 
 
 def tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]:
@@ -132,7 +115,7 @@ def tokens(array: pa.Array, column: Column) -> tuple[list[str], Failures]:
     ):
         return span_tokens(array, column)
     coerced = column(array)
-    quoted = coerced.kinds == frozenset({"string"})
+    quoted = coerced.kinds == STRING
     texts = [
         "null" if value is None else json.dumps(value, ensure_ascii=False) if quoted else value
         for value in coerced.text.cast(TEXT).to_pylist()
@@ -183,8 +166,8 @@ def object_token(items: Iterable[tuple[str, str]], row: int, failures: Failures)
     """Return a row's JSON object; where it has none, say why among the failures."""
     try:
         return json_object(items)
-    except NotEncodable as error:
-        failures[row] = (error.code, error.message)
+    except CellError as error:
+        failures[row] = error.why
         return "null"
 
 

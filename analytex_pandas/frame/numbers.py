@@ -1,4 +1,4 @@
-"""Arrow numbers → the text of JSON numbers: every digit kept, nothing added."""
+"""Arrow numbers, and booleans, → the text of JSON: every digit kept, nothing added."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import DURATION, TEXT, Coerced, Mask, Problem, Rows, Traits, mask_of
+from analytex_pandas.frame.columns import (
+    BOOLEAN,
+    DURATION,
+    NUMBER,
+    TEXT,
+    Coerced,
+    Mask,
+    Problem,
+    Rows,
+    Traits,
+    mask_of,
+)
 from analytex_pandas.frame.mends import INFINITE
 from analytex_pandas.frame.views import texts_at
 
@@ -26,18 +37,21 @@ NARROW = 4_096
 FIXED_POINT_DIGITS = 400
 """Decimals whose exponent is further from zero than this keep it, so that no value becomes a megabyte of zeros."""
 
-EXPONENT = re.compile(rb"e(?=[0-9])")
-
 NOT_FINITE = "not_finite"
 
 Floats = np.ndarray[Any, Any]
+
+
+def booleans(array: pa.Array) -> Coerced:
+    text = pa.DictionaryArray.from_arrays(pc.cast(array, pa.int32()), pa.array(["false", "true"], TEXT))
+    return Coerced(text, BOOLEAN, plain=True)
 
 
 def integers(array: pa.Array) -> Coerced:
     extremes = pc.min_max(array).as_py()
     least, most = extremes["min"] or 0, extremes["max"] or 0
     traits = Traits(beyond_double=beyond_double(array) if max(-least, most) > EXACT_WHOLE else 0)
-    return Coerced(integer_text(array, least, most), frozenset({"number"}), plain=True, traits=traits)
+    return Coerced(integer_text(array, least, most), NUMBER, plain=True, traits=traits)
 
 
 def integer_text(array: pa.Array, least: int, most: int) -> pa.Array:
@@ -53,8 +67,7 @@ def integer_text(array: pa.Array, least: int, most: int) -> pa.Array:
 
 def beyond_double(array: pa.Array) -> int:
     """Return how many integers have more digits than a double keeps."""
-    values = array.drop_null().to_numpy(zero_copy_only=False)
-    exact = int(EXACT_WHOLE)
+    exact, values = int(EXACT_WHOLE), array.drop_null().to_numpy(zero_copy_only=False)
     return int(np.count_nonzero((values > exact) | (values.astype(np.int64) < -exact) & (values < 0)))
 
 
@@ -73,7 +86,7 @@ def floats(array: pa.Array) -> Coerced:
     if counted < len(values) - array.null_count and len(infinite := np.flatnonzero(np.isinf(values))):
         problems = (Problem(infinite, NOT_FINITE, INFINITE),)
     traits = Traits(floats=counted, whole_floats=whole_floats)
-    return Coerced(text, frozenset({"number"}), plain=True, problems=problems, traits=traits)
+    return Coerced(text, NUMBER, plain=True, problems=problems, traits=traits)
 
 
 def with_exact_digits(text: pa.Array, values: Floats, whole: Rows) -> pa.Array:
@@ -100,7 +113,7 @@ def float_texts(values: Floats, finite: Mask, whole: Mask) -> pa.Array:
         return pa.array([], TEXT)
     written = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
     if b"e" in written:
-        written = EXPONENT.sub(b"e+", written)  # some versions leave the plus away
+        written = re.sub(rb"e(?=[0-9])", b"e+", written)  # some versions leave the plus away
     data = np.frombuffer(written, np.uint8)
     edges = np.empty(len(values) + 1, np.int64)
     edges[0], edges[-1] = 0, len(written) - 1
@@ -131,7 +144,7 @@ def decimals(array: pa.Array) -> Coerced:
     if pc.any(exponents).as_py():
         digits = [fixed_point(decimal.Decimal(number)) for number in text.filter(exponents).to_pylist()]
         text = pc.replace_with_mask(text, exponents, pa.array(digits, TEXT))
-    return Coerced(text, frozenset({"number"}), plain=True)
+    return Coerced(text, NUMBER, plain=True)
 
 
 def fixed_point(number: decimal.Decimal) -> str:
@@ -160,8 +173,7 @@ def durations(array: pa.Array) -> Coerced:
         text = pc.replace_with_mask(text, pa.array(fractional), exact)
     negative = values < 0
     if negative.any():
-        signed = pc.binary_join_element_wise(large("-"), text, large(""))
-        text = pc.if_else(pa.array(negative), signed, text)
+        text = pc.if_else(pa.array(negative), pc.binary_join_element_wise(large("-"), text, large("")), text)
     return Coerced(pc.if_else(counts.is_valid(), text, None), DURATION, plain=True)
 
 

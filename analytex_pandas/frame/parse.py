@@ -1,4 +1,4 @@
-"""Text → what ``types=`` asks for: numbers, booleans, dates, datetimes. What is ambiguous is said, never guessed."""
+"""What ``types=`` asks for: text read as it, other values made it. What is ambiguous is said, never guessed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,21 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.frame.columns import TEXT, Coerced, Mask, Problem, integers_of
+from analytex_pandas.frame.columns import (
+    BOOLEAN,
+    DURATION,
+    NUMBER,
+    STRING,
+    TEXT,
+    CellError,
+    Coerced,
+    Problem,
+    integers_of,
+    problem_at,
+    validity,
+)
 from analytex_pandas.frame.mends import (
+    ANY_NUMBER,
     NO_DATE_AT_ALL,
     NUMBERS_FOR_DATES,
     VALUES,
@@ -24,6 +37,7 @@ from analytex_pandas.frame.mends import (
     no_boolean_number,
     no_date,
     no_number,
+    of_another_type,
     replaced,
     shown,
     two_dates,
@@ -35,8 +49,10 @@ from analytex_pandas.frame.temporal import dates, instants
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from analytex_pandas.frame.columns import Kinds, Rows, Why
+    from analytex_pandas.frame.options import JsonType
+
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-OTHER_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 LONG_FRACTION = re.compile(r"(?<=\d)[.,](\d{6})(\d+)")
 PART_OF_A_SECOND = re.compile(r"(?::\d\d:\d\d|\D\d{6})[.,]\d")
 PART_OF_MORE = re.compile(
@@ -48,140 +64,144 @@ NANOSECOND_DIGITS = 3
 TRUE = frozenset({"true", "t", "yes", "y", "1"})
 FALSE = frozenset({"false", "f", "no", "n", "0"})
 YEAR_FIRST = re.compile(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![-/.0-9])")
-COMPACT_DATE = re.compile(r"[0-9]{8}")
 END_OF_TIME = re.compile(r"(:[0-9]{2})(?:[.,][0-9]+)?(?:\s*[+-][0-9]{2}:?[0-9]{2})?$")
 NAMED_OFFSET = re.compile(
     r"(?i)(?<![a-z])(?!(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ +-])[a-z]{3,}\s*[+-]\s*[0-9]"
 )
 """Such as GMT+2: two hours east to most, west by POSIX."""
-LONG_NUMBER = re.compile(r"[0-9]{4,}")
-ONLY_DIGITS = re.compile(r"[0-9.]+")
-DOTS_OF_A_DATE = 2
+NO_DATE_OF_DIGITS = re.compile(r"(?![0-9]{8}$)(?![0-9]*\.[0-9]*\.[0-9]*$)[0-9.]+")
+"""Digits and points that are neither 20240115 nor 15.1.2024."""
 DEFAULTS = (dt.datetime(2000, 1, 1), dt.datetime(2001, 2, 2))  # they stand in for what a text leaves out  # noqa: DTZ001  # they stand in for what a text leaves out
 
 
-class Unreadable(Exception):  # it ends a cell, not a program  # noqa: N818  # it ends a cell, not a program
-    """A text cannot be read as what was asked for; carries the code and the message of its row."""
+def as_wanted(coerced: Coerced, wanted: JsonType | None, what: str = "") -> Coerced:
+    """Return what is no text as the type asked for; a cell that has no such meaning makes its row invalid.
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(code, message)
-        self.code = code
-        self.message = message
+    `what` is what a message calls a cell.
+    """
+    if wanted is None or coerced.kinds == frozenset({wanted}):
+        return coerced
+    if wanted == "string":
+        return dataclasses.replace(coerced, kinds=STRING)
+    if wanted == "number" and coerced.kinds == DURATION:
+        return dataclasses.replace(coerced, kinds=NUMBER)
+    if wanted == "boolean" and coerced.kinds in (NUMBER, DURATION):
+        return read_as(coerced.text, boolean_of_number, BOOLEAN).with_problems(coerced.problems)
+    present = np.flatnonzero(validity(coerced.text))
+    code = f"not_a_{wanted}".removesuffix("time")
+    if wanted in ("date", "datetime") and coerced.kinds == NUMBER:
+        problems = dates_of_numbers(coerced.text.cast(TEXT), present, code)
+    else:
+        (kind,) = coerced.kinds
+        article = "a date" if wanted in ("date", "datetime") else f"a {wanted}"
+        message = of_another_type(what or f"A {kind}", article, is_flag=coerced.kinds == BOOLEAN)
+        problems = (Problem(present, code, message),)
+    kinds = NUMBER if wanted == "number" else BOOLEAN if wanted == "boolean" else STRING
+    text = pa.nulls(len(coerced.text), TEXT)
+    return Coerced(text, kinds, plain=True, problems=(*coerced.problems, *problems))
 
 
-def by_distinct(
-    text: pa.Array, read: Callable[[str], Any]
-) -> tuple[list[Any], np.ndarray[Any, Any], tuple[Problem, ...]]:
+def texts(text: pa.Array, wanted: JsonType | None, timezone: str) -> Coerced:
+    """Return text as it is, or as what is asked for; a date without an offset is local time of `timezone`."""
+    match wanted:
+        case "number":
+            return read_as(text, number, NUMBER)
+        case "boolean":
+            return read_as(text, boolean, BOOLEAN)
+        case "date":
+            return date_texts(text)
+        case "datetime":
+            return datetime_texts(text, timezone)
+    return Coerced(text, STRING)
+
+
+def read_as(text: pa.Array, read: Callable[[str], str], kinds: Kinds) -> Coerced:
+    """Return text as what `read` makes of each distinct one."""
+    values, codes, problems = by_distinct(text, read)
+    return Coerced(taken(pa.array(values, TEXT), codes), kinds, plain=True, problems=problems)
+
+
+def by_distinct(text: pa.Array, read: Callable[[str], Any]) -> tuple[list[Any], Rows, tuple[Problem, ...]]:
     """Return what `read` makes of each distinct text, each row's place in that (-1: none), and the unreadable rows."""
     encoded = text if isinstance(text.type, pa.DictionaryType) else text.dictionary_encode()
     codes = integers_of(encoded.indices, -1)
     values: list[Any] = []
-    failures: dict[int, Unreadable] = {}
+    failures: dict[int, Why] = {}
     for code, distinct in enumerate(encoded.dictionary.to_pylist()):
         try:
             values.append(None if distinct is None else read(distinct))
-        except Unreadable as error:
+        except CellError as error:
             values.append(None)
-            failures[code] = error
-    order = np.argsort(codes, kind="stable") if failures else codes
-    bounds = np.searchsorted(codes, np.arange(len(values) + 1), sorter=order) if failures else codes
-    problems = tuple(
-        Problem(order[bounds[code] : bounds[code + 1]], error.code, error.message)
-        for code, error in failures.items()
-        if bounds[code] < bounds[code + 1]
-    )
-    return values, codes, problems
+            failures[code] = error.why
+    problems: list[Problem] = []
+    if failures:
+        order = np.argsort(codes, kind="stable")
+        bounds = np.searchsorted(codes, np.arange(len(values) + 1), sorter=order)
+        for code, why in failures.items():
+            problems += problem_at(order[bounds[code] : bounds[code + 1]], *why)
+    return values, codes, tuple(problems)
 
 
-def taken(array: pa.Array, codes: np.ndarray[Any, Any]) -> pa.Array:
+def taken(array: pa.Array, codes: Rows) -> pa.Array:
     """Return `array` at `codes`; missing where a code is -1."""
     return array.take(pa.array(codes, mask=codes < 0))
 
 
-def numbers(text: pa.Array) -> Coerced:
-    values, codes, problems = by_distinct(text, number)
-    return Coerced(taken(pa.array(values, TEXT), codes), frozenset({"number"}), plain=True, problems=problems)
-
-
 def number(text: str) -> str:
-    """Return the JSON number that a text holds."""
+    """Return the JSON number that a text holds, with the digits it has."""
     stripped = text.strip()
-    if not OTHER_NUMBER.fullmatch(stripped):
-        raise Unreadable("not_a_number", no_number(text, is_number))
+    if not ANY_NUMBER.fullmatch(stripped):
+        raise CellError("not_a_number", no_number(text))
     if np.isinf(float(stripped)):
-        raise Unreadable("not_finite", made_missing(f"{shown(text)} is larger than a number can be", [text]))
+        raise CellError("not_finite", made_missing(f"{shown(text)} is larger than a number can be", [text]))
     if not JSON_NUMBER.fullmatch(stripped):
         try:
             stripped = fixed_point(decimal.Decimal(stripped))
         except decimal.InvalidOperation as error:
             reason = made_missing(f"{shown(text)} has an exponent beyond all measure", [text])
-            raise Unreadable("not_a_number", reason) from error
+            raise CellError("not_a_number", reason) from error
     return stripped if stripped.lower().partition("e")[0].strip("-0.") else stripped.removeprefix("-")
 
 
-def is_number(text: str) -> bool:
-    return bool(OTHER_NUMBER.fullmatch(text))
-
-
-def booleans(text: pa.Array) -> Coerced:
-    """Return text such as true, no, 1 as booleans."""
-    values, codes, problems = by_distinct(text, boolean)
-    return Coerced(
-        taken(pa.array(values, TEXT), codes), frozenset({"boolean"}), plain=True, problems=problems
-    )
-
-
 def boolean(text: str) -> str:
-    """Return the JSON boolean that a text means."""
     word = text.strip().lower()
     if word not in TRUE and word not in FALSE:
-        raise Unreadable("not_a_boolean", no_boolean(text, is_number))
+        raise CellError("not_a_boolean", no_boolean(text))
     return "true" if word in TRUE else "false"
 
 
-def booleans_of_numbers(text: pa.Array) -> Coerced:
-    """Return the numbers 1 and 0, in whatever digits, as booleans."""
-    values, codes, problems = by_distinct(text, boolean_of_number)
-    return Coerced(
-        taken(pa.array(values, TEXT), codes), frozenset({"boolean"}), plain=True, problems=problems
-    )
-
-
 def boolean_of_number(digits: str) -> str:
-    """Return the JSON boolean that a number means."""
     value = decimal.Decimal(digits)
     if value not in (0, 1):
-        raise Unreadable("not_a_boolean", no_boolean_number(digits))
+        raise CellError("not_a_boolean", no_boolean_number(digits))
     return "true" if value else "false"
 
 
-def dates_of_numbers(text: pa.Array, present: Mask, code: str) -> tuple[Problem, ...]:
+def dates_of_numbers(text: pa.Array, present: Rows, code: str) -> tuple[Problem, ...]:
     """Return the problems of numbers where dates should be, by what they may count."""
     values = np.asarray(pd.to_numeric(pd.Series(text.to_pylist(), dtype=object), errors="coerce"), np.float64)
-    left = present.copy()
-    problems = []
+    problems: list[Problem] = []
+    left = present
     for least, most, message in NUMBERS_FOR_DATES:
-        rows = np.flatnonzero(left & (values >= least) & (values < most))
-        left[rows] = False
-        if len(rows):
-            problems.append(Problem(rows, code, message))
-    return (*problems, *([Problem(np.flatnonzero(left), code, NO_DATE_AT_ALL)] if left.any() else []))
+        those = (values[left] >= least) & (values[left] < most)
+        problems += problem_at(left[those], code, message)
+        left = left[~those]
+    return (*problems, *problem_at(left, code, NO_DATE_AT_ALL))
 
 
 def date_texts(text: pa.Array) -> Coerced:
-    """Return text as dates; of a text with a time, its own calendar date."""
+    """Return text as dates: of a text with a time, its own calendar date."""
     values, codes, problems = by_distinct(text, lambda cell: moment(cell).date())
-    return with_problems(dates(taken(pa.array(values, pa.date32()), codes)), problems)
+    return dates(taken(pa.array(values, pa.date32()), codes)).with_problems(problems)
 
 
 def datetime_texts(text: pa.Array, timezone: str) -> Coerced:
-    """Return text as datetimes; without an offset of its own a text is local time of `timezone`."""
     values, codes, problems = by_distinct(text, instant)
     read = np.array([value or (0, 0, 0) for value in values] or [(0, 0, 0)], np.int64)
     seconds, fractions, naive = read.take(np.maximum(codes, 0), axis=0).T
     there = np.array([value is not None for value in values] or [False]).take(np.maximum(codes, 0))
     found = instants(seconds, fractions, there & (codes >= 0), naive.astype(bool), timezone)
-    return with_problems(found, problems)
+    return found.with_problems(problems)
 
 
 def instant(text: str) -> tuple[int, int, bool]:
@@ -196,7 +216,7 @@ def instant(text: str) -> tuple[int, int, bool]:
             len(fine) == 1 and int(kept) == stamp.microsecond and not (offset and offset.microseconds)
         )
         if not of_the_time or len(digits) > NANOSECOND_DIGITS:
-            raise Unreadable(
+            raise CellError(
                 "date_too_fine", f"{shown(text)} is finer than a nanosecond; round it to nine digits."
             )
         nanosecond = int(digits.ljust(NANOSECOND_DIGITS, "0"))
@@ -214,7 +234,7 @@ def moment(text: str) -> dt.datetime:
     if PART_OF_MORE.search(stripped) or (
         stamp and ("." in stripped or "," in stripped) and not PART_OF_A_SECOND.search(stripped)
     ):
-        raise Unreadable(
+        raise CellError(
             "ambiguous_date",
             f"{shown(text)} has a fraction of a minute or an hour, which is read in several ways; write the seconds.",
         )
@@ -225,17 +245,12 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
     """Return the moment that a text which is not ISO 8601 names, when it can mean one only."""
     from dateutil import parser  # comes with pandas; needed for unusual dates alone
 
-    if not stripped:
-        raise Unreadable("not_a_date", no_date(text))
-    years = LONG_NUMBER.findall(END_OF_TIME.sub(r"\1", stripped))
-    if len(years) > 1 or (  # dateutil takes the second date of a range for an offset
-        ONLY_DIGITS.fullmatch(stripped)
-        and not COMPACT_DATE.fullmatch(stripped)
-        and stripped.count(".") != DOTS_OF_A_DATE
-    ):
-        raise Unreadable("not_a_date", no_date(text))
+    years = re.findall("[0-9]{4,}", END_OF_TIME.sub(r"\1", stripped))
+    # dateutil takes the second date of a range for an offset
+    if not stripped or len(years) > 1 or NO_DATE_OF_DIGITS.fullmatch(stripped):
+        raise CellError("not_a_date", no_date(text))
     if NAMED_OFFSET.search(stripped):
-        raise Unreadable(
+        raise CellError(
             "ambiguous_date",
             column_mended(
                 f"{shown(text)} names a zone and an offset, which is read in two ways; as most people mean it",
@@ -244,29 +259,22 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
                 + replaced(r"(?i)\s*\b[a-z]{3,}\s*([-+]\d\d)", r" \1"),
             ),
         )
-    readings: set[dt.datetime] = set()
     # the orders in which people write dates; one that begins with the year goes on with the month
-    orders = (
-        [(False, False)] if YEAR_FIRST.match(stripped) else [(False, False), (True, False), (False, True)]
+    orders: list[dict[str, Any]] = (
+        [{}] if YEAR_FIRST.match(stripped) else [{}, {"dayfirst": True}, {"yearfirst": True}]
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # dateutil warns of zone names that it does not know
-        for dayfirst, yearfirst in orders:
-            for default in DEFAULTS:
-                try:
-                    readings.add(
-                        parser.parse(
-                            stripped,
-                            default=default,
-                            dayfirst=dayfirst,
-                            yearfirst=yearfirst,
-                            tzinfos=written_zone,
-                        )
-                    )
-                except (ValueError, OverflowError, Warning) as error:
-                    raise Unreadable("not_a_date", no_date(text)) from error
+        try:
+            readings: set[dt.datetime] = {
+                parser.parse(stripped, default=default, tzinfos=written_zone, **order)
+                for order in orders
+                for default in DEFAULTS
+            }
+        except (ValueError, OverflowError, Warning) as error:
+            raise CellError("not_a_date", no_date(text)) from error
     if len(readings) > 1:
-        raise Unreadable("ambiguous_date", two_dates(text))
+        raise CellError("ambiguous_date", two_dates(text))
     (reading,) = readings
     return reading
 
@@ -281,8 +289,3 @@ def written_zone(name: str | None, offset: int | None) -> dt.tzinfo | None:
     if name is None and offset is None:
         return None
     return dt.timezone(dt.timedelta(seconds=offset or 0))
-
-
-def with_problems(coerced: Coerced, problems: tuple[Problem, ...]) -> Coerced:
-    """Return the column with more problems."""
-    return dataclasses.replace(coerced, problems=(*coerced.problems, *problems))

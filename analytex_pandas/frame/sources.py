@@ -19,20 +19,10 @@ import pandas as pd
 import pyarrow as pa
 
 from analytex_pandas.errors import ValidationError, code, translated
-from analytex_pandas.frame.arrow_types import without_views
+from analytex_pandas.frame.arrow_types import bytes_of, has_maps, one_array, without_views
 from analytex_pandas.frame.columns import Coded, Field, RangeLabels, RawBatch, RawColumn
 from analytex_pandas.frame.labels import decoded, index_arrays
-from analytex_pandas.frame.pandas_columns import (
-    as_column,
-    bytes_of,
-    column_reader,
-    holds_map,
-    index_levels,
-    is_settled,
-    level_dtype,
-    memory_of,
-    one_array,
-)
+from analytex_pandas.frame.pandas_columns import as_column, column_reader, is_settled, memory_of
 from analytex_pandas.frame.strangers import line_of, named, no_frame, no_frame_within
 
 Result = TypeVar("Result")
@@ -64,22 +54,16 @@ class ArrowStream(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """An input that is ready to be read.
+    """An input that is ready to be read: ``batches`` starts the reading, and is called once.
 
     Attributes
     ----------
     fields : tuple of Field or None
         Its columns and index levels; None when they are known only when all is read.
-    index_names : tuple
-        The names of its index levels.
-    batches : callable
-        Starts the reading; called once.
     settled : bool
         False when a column's JSON type can still change with a later batch.
-    rows : int or None
-        How many rows there are, where that is known.
-    bytes_hint : int
-        Bytes that the data take in memory, as far as known; 0 if not.
+    rows, bytes_hint : int
+        How many rows there are, and bytes in memory, as far as known: else None, and 0.
     workers : int
         How many batches may be coerced at a time; each takes memory.
     """
@@ -95,25 +79,33 @@ class Source:
 
 def source_of(data: Any) -> Source:
     """Return any supported input as a source."""
-    if isinstance(data, pd.DataFrame):
-        return frame_source(data)
     if isinstance(data, pd.Series):  # it has a stream, too, as a column
         raise no_frame(data)
-    if isinstance(data, pa.RecordBatch):
-        data = pa.Table.from_batches([data])
-    if isinstance(data, ArrowStream) and not isinstance(data, type):
-        reader = opened(data)
-        rows = len(data) if isinstance(data, pa.Table) else None
-        return arrow_source(
-            reader.schema,
-            reader,
-            rows=rows,
-            bytes_hint=0 if rows is None else bytes_of(data),
-            size=arrow_batch_size(data),
-        )
+    if (source := source_of_frame(data)) is not None:
+        return source
     if isinstance(data, Iterable) and not line_of(data):
         return frames_source(data)
     raise no_frame(data)
+
+
+def source_of_frame(
+    data: Any, start: int = 0, size: BatchSize | None = None, rows: int | None = None
+) -> Source | None:
+    """Return a single frame, or stream of `rows` rows if that is known, as a source; None where it is neither.
+
+    `start` is the position of its first row, `size` that of its batches if it is not theirs to say.
+    """
+    if isinstance(data, pd.DataFrame):
+        return frame_source(data, start, size)
+    if isinstance(data, pa.RecordBatch):
+        data = pa.Table.from_batches([data])
+    if not isinstance(data, ArrowStream) or isinstance(data, type):
+        return None
+    reader, bytes_hint = opened(data), 0
+    if isinstance(data, pa.Table):
+        rows, bytes_hint = len(data), bytes_of(data)
+    size = size or arrow_batch_size(data)
+    return arrow_source(reader.schema, reader, rows=rows, bytes_hint=bytes_hint, start=start, size=size)
 
 
 def opened(data: ArrowStream) -> pa.RecordBatchReader:
@@ -145,7 +137,6 @@ def unread_columns(data: Any) -> str:
 
 
 def arrow_batch_size(data: Any) -> BatchSize:
-    """Return the size of the batches of an Arrow stream."""
     if not is_in_memory(data):
         return STREAMED
     return dataclasses.replace(IN_MEMORY, rows=rows_at_once(len(data), IN_MEMORY))
@@ -162,29 +153,27 @@ def rows_at_once(left: int, size: BatchSize) -> int:
     return max(min(left // BATCHES_LEFT, size.rows), min(2 * STREAMED.rows, size.rows))
 
 
-def frame_source(frame: pd.DataFrame) -> Source:
-    """Return a pandas DataFrame as a source."""
+def frame_source(frame: pd.DataFrame, start: int = 0, size: BatchSize | None = None) -> Source:
+    names: list[Any] = list(frame.columns)
     if isinstance(frame.columns, pd.MultiIndex):
-        names: list[Hashable] = [tuple(label) for label in frame.columns]
-    else:
-        names = list(frame.columns)
+        names = [tuple(label) for label in names]
     columns = [
         column_field(number, label, dtype)
         for number, (label, dtype) in enumerate(zip(names, frame.dtypes, strict=True))
     ]
-    levels = [
-        dataclasses.replace(column_field(number, name, level_dtype(frame.index, number)), is_index=True)
-        for number, name in enumerate(frame.index.names)
-        if name is not None
-    ]
+    levels: dict[Field, int] = {}
+    distinct = frame.index.levels if isinstance(frame.index, pd.MultiIndex) else [frame.index]
+    for number, (name, level) in enumerate(zip(frame.index.names, distinct, strict=True)):
+        if name is not None:
+            levels[dataclasses.replace(column_field(number, name, level.dtype), is_index=True)] = number
     return Source(
         fields=(*columns, *levels),
         index_names=tuple(frame.index.names),
-        batches=lambda: frame_batches(frame, columns, levels, 0, IN_MEMORY),
+        batches=lambda: frame_batches(frame, columns, levels, start, size or IN_MEMORY),
         settled=all(
             read_of(column, is_settled, frame.iloc[:, number]) for number, column in enumerate(columns)
         )
-        and all(is_settled(as_column(level)) for level in index_levels(frame.index)),
+        and all(is_settled(as_column(level)) for level in distinct),
         rows=len(frame),
         bytes_hint=memory_of(frame),
     )
@@ -204,19 +193,18 @@ def read_of(field: Field, read: Callable[..., Result], *given: Any) -> Result:
 
 
 def frame_batches(
-    frame: pd.DataFrame, columns: Sequence[Field], levels: Sequence[Field], start: int, size: BatchSize
+    frame: pd.DataFrame, columns: Sequence[Field], levels: Mapping[Field, int], start: int, size: BatchSize
 ) -> Iterator[RawBatch]:
-    """Yield a DataFrame's rows; `start` is the position of its first."""
+    """Yield a DataFrame's rows; `levels` has the number of each index level."""
     readers = [
         (field, read_of(field, column_reader, frame.iloc[:, number])) for number, field in enumerate(columns)
     ]
-    named = [number for number, name in enumerate(frame.index.names) if name is not None]
     for first, stop in spans(len(frame), size):
         index = frame.index[first:stop]
         read: dict[Field, RawColumn] = {
             field: read_of(field, reader, first, stop) for field, reader in readers
         }
-        for field, number in zip(levels, named, strict=True):
+        for field, number in levels.items():
             read[field] = column_reader(as_column(index.get_level_values(number)))(0, stop - first)
         with translated("The labels of the rows cannot be read"):
             labels = frame_labels(frame.index, index, start)
@@ -236,11 +224,14 @@ def spans(rows: int, size: BatchSize) -> Iterator[tuple[int, int]]:
 def frame_labels(whole: pd.Index[Any], part: pd.Index[Any], start: int) -> RangeLabels | Sequence[pa.Array]:
     """Return the labels of part of an index; of a range they follow from the position in the input."""
     if isinstance(whole, pd.RangeIndex):
-        return RangeLabels(whole.start - whole.step * start, whole.step)
+        return range_labels(whole, start)
     labels = index_arrays(part)
-    if isinstance(labels, RangeLabels):
-        return [pa.array(part.to_numpy())]
-    return labels
+    return [pa.array(part.to_numpy())] if isinstance(labels, RangeLabels) else labels
+
+
+def range_labels(index: pd.RangeIndex, start: int) -> RangeLabels:
+    """Return a range whose first label is that of the row at position `start`."""
+    return RangeLabels(index.start - index.step * start, index.step)
 
 
 def slices(batch: RawBatch, most_bytes: int) -> Iterator[RawBatch]:
@@ -252,23 +243,19 @@ def slices(batch: RawBatch, most_bytes: int) -> Iterator[RawBatch]:
         return
     step = max(batch.rows // parts, 1)
     for first in range(0, batch.rows, step):
-        rows = min(step, batch.rows - first)
-        yield RawBatch(
-            batch.start + first,
-            rows,
-            {field: cut(column, first, rows) for field, column in batch.columns.items()},
-            batch.labels
-            if isinstance(batch.labels, RangeLabels)
-            else [label.slice(first, rows) for label in batch.labels],
-        )
+        part = slice(first, min(first + step, batch.rows))
+        columns = {
+            field: Coded(column.codes[part], column.values) if isinstance(column, Coded) else column[part]
+            for field, column in batch.columns.items()
+        }
+        labels = batch.labels
+        if not isinstance(labels, RangeLabels):
+            labels = [label[part] for label in labels]
+        yield RawBatch(batch.start + first, part.stop - first, columns, labels)
 
 
-def cut(column: RawColumn, first: int, rows: int) -> RawColumn:
-    if isinstance(column, np.ndarray):
-        return column[first : first + rows]
-    if isinstance(column, Coded):
-        return Coded(column.codes.slice(first, rows), column.values)
-    return column.slice(first, rows)
+ArrowIndex = Mapping[Field, "pd.RangeIndex | None"]
+"""The levels of the index that pandas left in a schema; what is no column of it is a range."""
 
 
 def arrow_source(
@@ -277,32 +264,30 @@ def arrow_source(
     *,
     rows: int | None = None,
     bytes_hint: int = 0,
+    start: int = 0,
     size: BatchSize | None = None,
 ) -> Source:
     """Return a stream of Arrow batches as a source; the index that pandas left in its schema is an index still."""
-    fields, index = arrow_fields(schema, rows)
+    index = pandas_index(schema, rows)
+    levels = {field.name for field, ranged in index.items() if ranged is None}
+    columns = [Field(child.name, child.name, str(child.type)) for child in schema if child.name not in levels]
+    names = tuple(None if UNNAMED_LEVEL.fullmatch(field.name) else field.label for field in index)
+
+    def read() -> Iterator[RawBatch]:
+        position = start
+        for table in regrouped(batches, schema, size or STREAMED):
+            batch = arrow_batch(table, columns, index, start, position)
+            yield from slices(batch, (size or STREAMED).bytes)
+            position += batch.rows
+
     return Source(
-        fields=(*fields, *(field for field in index if field.name)),
-        index_names=tuple(None if UNNAMED_LEVEL.fullmatch(field.name) else field.label for field in index)
-        or (None,),
-        batches=lambda: arrow_batches(schema, batches, (fields, index), 0, size or STREAMED),
-        settled=not any(map(holds_map, schema.types)),
+        fields=(*columns, *(field for field in index if field.name)),
+        index_names=names or (None,),
+        batches=read,
+        settled=not any(map(has_maps, schema.types)),
         rows=rows,
         bytes_hint=bytes_hint,
     )
-
-
-ArrowIndex = Mapping[Field, "pd.RangeIndex | None"]
-"""The levels of the index that pandas left in a schema; what is no column of it is a range."""
-
-
-def arrow_fields(schema: pa.Schema, rows: int | None) -> tuple[list[Field], ArrowIndex]:
-    """Return a schema's columns, and the levels of its index."""
-    index = pandas_index(schema, rows)
-    levels = {field.name for field, ranged in index.items() if ranged is None}
-    return [
-        Field(child.name, child.name, str(child.type)) for child in schema if child.name not in levels
-    ], index
 
 
 def pandas_index(schema: pa.Schema, rows: int | None) -> ArrowIndex:
@@ -345,33 +330,24 @@ def described_range(description: Mapping[str, Any], rows: int | None) -> pd.Rang
         return None
 
 
-def arrow_batches(
-    schema: pa.Schema,
-    batches: Iterable[pa.RecordBatch],
-    parts: tuple[Sequence[Field], ArrowIndex],
-    start: int,
-    size: BatchSize,
-) -> Iterator[RawBatch]:
-    """Yield Arrow batches in parts of some size; `parts` is what ``arrow_fields`` tells of them."""
-    fields, index = parts
+def arrow_batch(
+    table: pa.Table, fields: Sequence[Field], index: ArrowIndex, start: int, position: int
+) -> RawBatch:
+    """Return a table of a stream as a batch; the stream begins at `start`, the table at `position`."""
     ranges = list(index.values()) or [pd.RangeIndex(0)]
-    only_range = ranges[0] if len(ranges) == 1 else None  # then the labels need no column
-    position = start
-    for whole in regrouped(batches, schema, size):
-        columns: dict[Field, pa.Array] = {}
-        for field in (*fields, *index):
-            if (ranged := index.get(field)) is None:
-                columns[field] = without_views(one_array(whole.column(schema.names.index(field.name))))
-            else:
-                columns[field] = pa.array(ranged[position - start :][: len(whole)].to_numpy())
-        labels = (
-            [decoded(columns[field]) for field in index]
-            if only_range is None
-            else RangeLabels(only_range.start - only_range.step * start, only_range.step)
-        )
-        read = {field: column for field, column in columns.items() if field.name or not field.is_index}
-        yield from slices(RawBatch(position, len(whole), read, labels), size.bytes)
-        position += len(whole)
+    columns: dict[Field, pa.Array] = {}
+    for field in (*fields, *index):
+        if (ranged := index.get(field)) is None:
+            columns[field] = without_views(one_array(table.column(table.schema.names.index(field.name))))
+        else:
+            columns[field] = pa.array(ranged[position - start :][: len(table)].to_numpy())
+    labels: RangeLabels | list[pa.Array]
+    if len(ranges) == 1 and ranges[0] is not None:  # then the labels need no column
+        labels = range_labels(ranges[0], start)
+    else:
+        labels = [decoded(columns[field]) for field in index]
+    read = {field: column for field, column in columns.items() if field.name or not field.is_index}
+    return RawBatch(position, len(table), read, labels)
 
 
 def regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: BatchSize) -> Iterator[pa.Table]:
@@ -407,18 +383,10 @@ def frames_source(frames: Iterable[Any], rows: Iterable[int] = ()) -> Source:
 def frames_batches(frames: Iterable[Any], rows: Iterator[int]) -> Iterator[RawBatch]:
     start, number = 0, -1
     for number, data in enumerate(items(frames)):  # the last one's number says whether there were any
-        if isinstance(data, pa.RecordBatch):
-            data = pa.Table.from_batches([data])  # noqa: PLW2901  # the same rows in the form that has a stream
-        if isinstance(data, pd.DataFrame):
-            part = frame_source(data)
-            batches = frame_batches(data, *split(part), start, STREAMED)
-        elif isinstance(data, ArrowStream):
-            reader = opened(data)
-            parts = arrow_fields(reader.schema, len(data) if isinstance(data, pa.Table) else next(rows, None))
-            batches = arrow_batches(reader.schema, reader, parts, start, STREAMED)
-        else:
+        source = source_of_frame(data, start, STREAMED, next(rows, None))
+        if source is None:
             raise no_frame_within(frames, number, data)
-        for batch in batches:
+        for batch in source.batches():
             start = batch.start + batch.rows
             yield batch
     if number < 0:
@@ -434,9 +402,3 @@ def items(frames: Iterable[Any]) -> Iterator[Any]:
         if item is iterator:
             return
         yield item
-
-
-def split(source: Source) -> tuple[list[Field], list[Field]]:
-    """Return a source's columns, and its index levels."""
-    fields = source.fields or ()
-    return [field for field in fields if not field.is_index], [field for field in fields if field.is_index]

@@ -1,4 +1,4 @@
-"""Files as sources: what ``frame``, which knows no disk, is handed."""
+"""Parquet files as sources, and of what is no Parquet the line that makes a frame of it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,16 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from analytex_pandas.errors import ValidationError, code, reason, translated
-from analytex_pandas.frame.arrow_types import holds
-from analytex_pandas.frame.pandas_columns import bytes_of
-from analytex_pandas.frame.sources import (
-    STREAMED,
-    Source,
-    arrow_source,
-    frames_source,
-    source_of,
-)
+from analytex_pandas.frame.arrow_types import bytes_of, holds
+from analytex_pandas.frame.sources import STREAMED, Source, arrow_source, frames_source, source_of
 from analytex_pandas.frame.strangers import no_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
 READ_AHEAD = 256 * 1024
@@ -84,17 +78,10 @@ def parquet_source(path: Path) -> Source:
     if all(part.schema.equals(first) for part in parts):
         source = arrow_source(first, chain.from_iterable(part.batches() for part in parts), rows=total)
     else:
-        import pyarrow as pa  # kept out of the import of the package
-
-        source = frames_source(
-            (pa.RecordBatchReader.from_batches(part.schema, part.batches()) for part in parts), rows
-        )
-    return dataclasses.replace(
-        source,
-        rows=total,
-        bytes_hint=sum(part.bytes for part in parts),
-        workers=WORKERS,
-    )
+        readers = (pa.RecordBatchReader.from_batches(part.schema, part.batches()) for part in parts)
+        source = frames_source(readers, rows)
+    bytes_hint = sum(part.bytes for part in parts)
+    return dataclasses.replace(source, rows=total, bytes_hint=bytes_hint, workers=WORKERS)
 
 
 def way_to_read(path: Path) -> str:
@@ -130,7 +117,6 @@ class ParquetPart:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows, never a whole row group at once."""
-        import pyarrow as pa  # kept out of the import of the package
         import pyarrow.parquet as pq  # kept out of the import of the package
 
         with (
@@ -147,8 +133,6 @@ class ParquetPart:
 
 def readable_groups(file: pq.ParquetFile) -> list[list[int]]:
     """Return the row groups that have rows, as many together as pyarrow reads: one, where dictionaries are nested."""
-    import pyarrow as pa  # kept out of the import of the package
-
     every = [group for group in range(file.num_row_groups) if file.metadata.row_group(group).num_rows]
     nested = [kind for kind in file.schema_arrow.types if not pa.types.is_dictionary(kind)]
     apart = any(holds(kind, pa.types.is_dictionary) for kind in nested)
@@ -157,7 +141,6 @@ def readable_groups(file: pq.ParquetFile) -> list[list[int]]:
 
 def parquet_parts(path: Path) -> list[ParquetPart]:
     """Return the Parquet files at a path, in the order of their names."""
-    import pyarrow as pa  # kept out of the import of the package
     import pyarrow.parquet as pq  # kept out of the import of the package
 
     parts = []
@@ -176,7 +159,6 @@ def partitioned(path: Path) -> list[tuple[Path, Mapping[str, pa.Scalar[Any]]]]:
     if not path.is_dir():
         named = [path] if path.exists() else sorted(map(Path, glob(str(path), recursive=True)))  # noqa: PTH207  # may be absolute
         return [(file, {}) for file in named if file.is_file()]
-    import pyarrow as pa  # kept out of the import of the package
     import pyarrow.dataset as ds  # kept out of the import of the package
 
     files = sorted(
@@ -185,16 +167,12 @@ def partitioned(path: Path) -> list[tuple[Path, Mapping[str, pa.Scalar[Any]]]]:
     if not any("=" in part for file in files for part in file.relative_to(path).parts[:-1]):
         return [(file, {}) for file in files]
     found = ds.dataset([str(file) for file in files], partitioning="hive", partition_base_dir=str(path))
-    return [
-        (
-            Path(fragment.path),
-            {
-                name: pa.scalar(value, found.schema.field(name).type)
-                for name, value in ds.get_partition_keys(fragment.partition_expression).items()
-            },
-        )
-        for fragment in found.get_fragments()
-    ]
+    named_files: list[tuple[Path, Mapping[str, Any]]] = []
+    for fragment in found.get_fragments():
+        keys = ds.get_partition_keys(fragment.partition_expression)
+        values = {name: pa.scalar(value, found.schema.field(name).type) for name, value in keys.items()}
+        named_files.append((Path(fragment.path), values))
+    return named_files
 
 
 def is_private(path: Path) -> bool:
