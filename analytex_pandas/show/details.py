@@ -11,20 +11,19 @@ from analytex_pandas.show import words
 from analytex_pandas.show.grouping import ErrorGroup, group_errors, row_name
 from analytex_pandas.show.markup import Markup, join, shortened, table, tag
 from analytex_pandas.show.pages import groups_table
-from analytex_pandas.show.snapshot import JOB_COLUMNS, job_lines
+from analytex_pandas.show.snapshot import CHUNK_COLUMNS, chunk_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
-    from analytex_pandas.delivery.state import PushState
     from analytex_pandas.show.shown import ShownPush
+    from analytex_pandas.show.snapshot import Snapshot
 
 SHOWN_GROUPS: Final = 12
 SHOWN_INPUT_ROWS: Final = 10
 SHOWN_INPUT_COLUMNS: Final = 12
 ROW_COLUMNS: Final = ("Row", "Position", "Id", "Property", "Code", "Message", "Chunk")
-JOB_NUMBERS: Final = ("Chunk", "Rows", "Processed", "Refused", "Tries")
+CHUNK_NUMBERS: Final = ("Chunk", "Rows", "Processed", "Refused", "Tries")
 
 
 class Section:
@@ -69,16 +68,17 @@ class Jobs:
         self.pager.follow()
         self.section = Section("jobs", [self.table, self.pager.widget], redraw)
 
-    def draw(self, state: PushState, now: datetime) -> None:
+    def draw(self, snapshot: Snapshot) -> None:
         """Show the page around the chunk that is worked on, or the one that was turned to."""
+        state = snapshot.state
         self.section.named(len(state.chunks))
         if not self.section.open:
             return
         follow = None if state.current is None else state.current - 1
         page = self.pager.slice(len(state.chunks), follow)
-        lines = job_lines(state.chunks[page], now)
+        lines = [chunk_line(chunk, snapshot.now) for chunk in state.chunks[page]]
         self.table.value = scrolling(
-            table(JOB_COLUMNS, lines, numeric=JOB_NUMBERS, caption="Chunks and their jobs")
+            table(CHUNK_COLUMNS, lines, numeric=CHUNK_NUMBERS, caption="Chunks and their jobs")
         )
 
 
@@ -104,10 +104,9 @@ class Errors:
         parts = [self.groups, self.choice, self.rows, self.pager.widget, toggle, self.input_section.box]
         self.section = Section("errors", parts, redraw)
 
-    def draw(self, state: PushState) -> None:
+    def draw(self, snapshot: Snapshot) -> None:
         """Read the errors anew if there are more, and only while somebody looks at them."""
-        refused = state.counts["refused"]
-        answered = state.counts["acknowledged"] + refused + state.counts["unknown"]
+        refused, answered = snapshot.refused, snapshot.total - snapshot.to_go
         self.section.named(refused)
         self.section.toggle.layout.display = None if refused or self.section.open else "none"
         if not self.section.open or self._drawn == (refused, answered):

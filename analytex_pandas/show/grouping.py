@@ -54,6 +54,10 @@ def group_errors(errors: pd.DataFrame) -> list[ErrorGroup]:
     return sorted(made, key=lambda group: -group.count)
 
 
+def first_rows(group: ErrorGroup) -> str:
+    return ", ".join((*group.first, "…") if group.count > len(group.first) else group.first)
+
+
 def _group(errors: pd.DataFrame, key: tuple[str, ...], places: list[int]) -> ErrorGroup:
     members = errors.iloc[places]
     messages = members["message"].dropna().unique()

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
 
 import ipywidgets
 
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.show import pages
 from analytex_pandas.show.details import Errors, Jobs
-from analytex_pandas.show.live import Feed
-from analytex_pandas.show.markup import escape, tag
-from analytex_pandas.show.pages import push_html
-from analytex_pandas.show.terminal import push_text
+from analytex_pandas.show.live import follow
+from analytex_pandas.show.markup import tag
+from analytex_pandas.show.pages import LARGE, SECTIONS, push_bundle, sections
 from analytex_pandas.show.widget import LivePanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analytex_pandas.delivery.state import PushState
     from analytex_pandas.show.shown import ShownPush
-    from analytex_pandas.show.snapshot import Snapshot, Strip
+    from analytex_pandas.show.snapshot import Snapshot
 
 LARGE_INTERVAL: Final = 1.0
 """Seconds between two drawings of what is large: the strip of chunks, the jobs table."""
@@ -34,15 +30,8 @@ class PushPanel(LivePanel):
     def __init__(self, push: ShownPush) -> None:
         self.push = push
         self._large_drawn = float("-inf")
-        self._strip: Strip | None = None
-        self.feed = Feed(push, self)
-        self.state_line = ipywidgets.HTML()
-        self.bar = ipywidgets.HTML()
-        self.numbers = ipywidgets.HTML()
-        self.pace = ipywidgets.HTML()
-        self.activity = ipywidgets.HTML()
-        self.cells = ipywidgets.HTML()
-        self.legend = ipywidgets.HTML()
+        self.live = follow(push, self)
+        self.sections = {name: ipywidgets.HTML() for name in SECTIONS}
         self.controls = Controls(push, self._add_retry, self.redraw)
         self.jobs = Jobs(self.redraw)
         self.errors = Errors(push, self.redraw)
@@ -51,13 +40,7 @@ class PushPanel(LivePanel):
         toggles.add_class("apd-buttons")
         super().__init__(
             [
-                self.state_line,
-                self.bar,
-                self.numbers,
-                self.pace,
-                self.activity,
-                self.cells,
-                self.legend,
+                *self.sections.values(),
                 self.controls.widget,
                 toggles,
                 self.jobs.section.box,
@@ -69,24 +52,22 @@ class PushPanel(LivePanel):
 
     def start(self) -> Self:
         """Draw, and go on drawing until the push is done."""
-        self.feed.start()
+        self.live.begin()
         return self
 
-    def draw(self, state: PushState, snapshot: Snapshot) -> None:
+    def draw(self, snapshot: Snapshot) -> None:
         """Set what changed; widgets send nothing for a value that is the same."""
-        self.state_line.value = pages.state_line(snapshot)
-        self.bar.value = pages.bar(snapshot)
-        self.numbers.value = pages.numbers(snapshot)
-        self.pace.value = pages.pace(snapshot)
-        self.activity.value = escape(snapshot.activity)
+        now, done = time.monotonic(), snapshot.state.done
+        large = done or now - self._large_drawn >= LARGE_INTERVAL
+        for name, html in sections(snapshot).items():
+            if large or name not in LARGE:
+                self.sections[name].value = html
         self.controls.draw(snapshot)
-        self.errors.draw(state)
-        now = time.monotonic()
-        if snapshot.done or now - self._large_drawn >= LARGE_INTERVAL:
+        self.errors.draw(snapshot)
+        if large:
             self._large_drawn = now
-            self._draw_strip(snapshot.strip)
-            self.jobs.draw(state, datetime.now(UTC).astimezone())
-        if snapshot.done:
+            self.jobs.draw(snapshot)
+        if done:
             self.renew_saved_form()
 
     def end(self) -> None:
@@ -94,19 +75,13 @@ class PushPanel(LivePanel):
 
     def close(self) -> None:
         """Stop drawing and take the widgets away; the push goes on."""
-        self.feed.finish(0)
+        self.live.finish(0)
         super().close()
 
     def redraw(self) -> None:
         """Draw everything at once, because the user has pressed something."""
         self._large_drawn = float("-inf")
-        self.feed.draw()
-
-    def _draw_strip(self, strip: Strip) -> None:
-        if strip != self._strip:
-            self._strip = strip
-            self.cells.value = pages.cells(strip)
-            self.legend.value = pages.legend(strip)
+        self.live.draw()
 
     def _add_retry(self, push: ShownPush) -> None:
         self.successor.children = [PushPanel(push).start()]
@@ -114,8 +89,8 @@ class PushPanel(LivePanel):
     def __repr__(self) -> str:
         return f"<panel of push {self.push.id}: {self.push.status}>"
 
-    def saved_form(self) -> tuple[str, str]:
-        return push_text(self.push), push_html(self.push)
+    def saved_form(self) -> dict[str, str]:
+        return push_bundle(self.push)
 
 
 class Controls:
@@ -159,7 +134,7 @@ class Controls:
         self.go_on.disabled = not snapshot.can_go_on
         self.cancel.disabled = not snapshot.can_cancel or self._asking
         for button in self._live:
-            _show(button, shown=not snapshot.done)
+            _show(button, shown=not snapshot.state.done)
         _show(self.retry, shown=snapshot.can_retry)
         self.retry.disabled = self._was_retried
         self._asking = self._asking and snapshot.can_cancel

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from analytex_pandas import settings
 from analytex_pandas.errors import ValidationError
 from analytex_pandas.show import words
-from analytex_pandas.show.grouping import ErrorGroup, group_errors
-from analytex_pandas.show.markup import Markup, join, shortened, table, tag, text_table
-from analytex_pandas.show.snapshot import NOUNS
-from analytex_pandas.show.terminal import group_text
+from analytex_pandas.show.grouping import ErrorGroup, first_rows, group_errors
+from analytex_pandas.show.markup import Markup, shortened, standing_alone, table, tag, text_table
+from analytex_pandas.show.pages import group_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +50,7 @@ def picture(plan: ShownPlan) -> PlanPicture:
     return PlanPicture(
         id=plan.id,
         headline=_headline(plan),
-        left_out=_left_out(plan),
+        left_out=words.left_out(plan.document.counts),
         columns=[_column_line(row) for row in shown.to_dict("records")],
         more_columns=f"and {words.count(hidden, 'more column')} in plan.columns" if hidden else "",
         changes=_change_lines(plan.document.changes),
@@ -66,19 +65,17 @@ def plan_html(plan: ShownPlan) -> Markup:
     if shown.left_out:
         parts.append(tag("p", shown.left_out))
     caption = "What becomes of each column"
-    parts.append(table(COLUMN_HEADERS, shown.columns, numeric=("Missing",), caption=caption, styled=True))
+    parts.append(table(COLUMN_HEADERS, shown.columns, numeric=("Missing",), caption=caption))
     if shown.more_columns:
         parts.append(tag("p", shown.more_columns))
     if shown.changes:
         counts = CHANGE_HEADERS[1:]
-        parts.append(
-            table(CHANGE_HEADERS, shown.changes, numeric=counts, caption=CHANGES_CAPTION, styled=True)
-        )
+        parts.append(table(CHANGE_HEADERS, shown.changes, numeric=counts, caption=CHANGES_CAPTION))
     if shown.problems:
         parts.append(_problems_table(shown.problems[:SHOWN_GROUPS]))
         parts += [tag("p", more) for more in _more_problems(shown.problems)]
     parts.append(tag("p", shown.action))
-    return tag("div", *parts, class_="apd-static")
+    return standing_alone(*parts)
 
 
 def plan_text(plan: ShownPlan, width: int | None = None) -> str:
@@ -112,24 +109,12 @@ def _headline(plan: ShownPlan) -> str:
     rows, chunks = plan.rows, len(plan.chunks)
     if not rows:
         return "nothing to send"
-    what = words.count(rows, NOUNS.get(plan.kind, "row"))
+    what = words.count(rows, words.NOUNS.get(plan.kind, "row"))
     took = words.duration(plan.duration.total_seconds())
     pace = words.number(settings.ROWS_PER_MINUTE)
     return (
         f"{what} in {words.count(chunks, 'chunk')} ({words.size(plan.bytes)}), "
         f"about {took} at {pace} rows a minute"
-    )
-
-
-def _left_out(plan: ShownPlan) -> str:
-    counts = plan.counts
-    parts = [
-        f"{words.number(counts[name])} {name}"
-        for name in ("invalid", "duplicate", "unchanged")
-        if counts[name]
-    ]
-    return (
-        f"Of {words.count(int(counts['input']), 'input row')} not sent: {', '.join(parts)}." if parts else ""
     )
 
 
@@ -193,12 +178,12 @@ def _problems_table(problems: list[ErrorGroup]) -> Markup:
             words.number(group.count),
             shortened(group.message, 600),
             group.property,
-            join((*group.first, "…") if group.count > len(group.first) else group.first, ", "),
+            first_rows(group),
         )
         for group in problems
     ]
     headers = ("Problems", "What is wrong", "Property", "First rows")
-    return table(headers, lines, numeric=("Problems",), caption="Rows that cannot be sent", styled=True)
+    return table(headers, lines, numeric=("Problems",), caption="Rows that cannot be sent")
 
 
 def _more_problems(problems: list[ErrorGroup]) -> list[str]:
