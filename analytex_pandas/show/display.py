@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from analytex_pandas import settings
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 SHOWN: Final[WeakKeyDictionary[ShownPush, int]] = WeakKeyDictionary()
 """In which execution of a cell a push was shown on its own account: its result need not show it again."""
+
+RENEWAL_INTERVAL: Final = 2.0
+"""Seconds between two renewals of HTML: each replaces the whole output."""
 
 logger = logging.getLogger("analytex_pandas.show")
 
@@ -75,9 +78,9 @@ def show_push(push: ShownPush, progress: bool | None = None) -> Live[PushState] 
             display_push(push)
             SHOWN[push] = execution()
             return None
-        if in_marimo():
+        if in_marimo() or sys.stderr is None:  # a program without a console has none
             return None
-        return _on_stream(push, sys.stderr, always=bool(progress))
+        return bar(push) if sys.stderr.isatty() else lines(push, sys.stderr, always=bool(progress))
     except Exception:  # no display may stop a push
         logger.warning("The display of push %s failed; the push goes on.", push.id, exc_info=True)
         return None
@@ -96,7 +99,7 @@ def display_push(push: ShownPush) -> None:
     if on_kernel() and widgets_run():
         panel(push)._ipython_display_()  # IPython's name for it
     elif on_kernel():
-        follow(push, Renewed(push), Renewed.INTERVAL).begin()
+        follow(push, renewed(push), shortest=RENEWAL_INTERVAL).begin()
     else:
         display({"text/plain": push_text(push)}, raw=True)  # type: ignore[no-untyped-call]
 
@@ -146,35 +149,20 @@ def push_mimebundle(push: ShownPush) -> dict[str, Any]:
     return dict(push_bundle(push))
 
 
-class Renewed:
-    """HTML that is renewed in place, where widgets cannot be relied on: a View."""
+def renewed(push: ShownPush) -> Callable[[Snapshot], None]:
+    """Return what draws a push as HTML that is renewed in place, where widgets cannot be relied on."""
+    handle: Any = None
 
-    INTERVAL: Final = 2.0
-    """Seconds between two renewals: each replaces the whole output."""
-
-    def __init__(self, push: ShownPush) -> None:
-        self._push = push
-        self._handle: Any = None
-
-    def draw(self, _: Snapshot) -> None:
+    def draw(_: Snapshot) -> None:
         from IPython.display import display  # there only where this is called
 
-        bundle = push_bundle(self._push)
-        if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        nonlocal handle
+        if handle is None:
+            handle = display(push_bundle(push), raw=True, display_id=True)  # type: ignore[no-untyped-call]
         else:
-            self._handle.update(bundle, raw=True)
+            handle.update(push_bundle(push), raw=True)
 
-    def end(self) -> None:
-        """Leave the last picture where it is."""
-
-
-def _on_stream(push: ShownPush, stream: TextIO | None, *, always: bool) -> Live[PushState] | None:
-    if stream is None:
-        return None
-    if stream.isatty():
-        return bar(push, stream)
-    return lines(push, stream, always=always)
+    return draw
 
 
 def _shell() -> object | None:

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from analytex_pandas.errors import AnalytexError
 from analytex_pandas.show.snapshot import RateHistory, Snapshot, rows_done
@@ -156,31 +156,27 @@ class Live(Generic[Seen]):
             )
 
 
-class View(Protocol):
-    """One display of a push."""
-
-    def draw(self, snapshot: Snapshot) -> None:
-        """Show this picture."""
-
-    def end(self) -> None:
-        """Nothing more will be drawn."""
-
-
-def follow(push: ShownPush, view: View, shortest: float = SHORTEST_INTERVAL) -> Live[PushState]:
-    """Return what draws a push on a view whenever it changes, and once a second for the clock, until it is done."""
+def follow(
+    push: ShownPush,
+    draw: Callable[[Snapshot], object],
+    *,
+    ended: Callable[[], object] = ignored,
+    shortest: float = SHORTEST_INTERVAL,
+) -> Live[PushState]:
+    """Return what draws a push whenever it changes, and once a second for the clock, until it is done."""
     rates = RateHistory()
     longest = max(shortest, LONGEST_INTERVAL)
 
-    def draw(state: PushState) -> None:
+    def draw_state(state: PushState) -> None:
         rates.add(time.monotonic(), rows_done(state))
-        view.draw(Snapshot(state, present(), rates.rates()))
+        draw(Snapshot(state, present(), rates.rates()))
 
     return Live(
         f"push {push.id}",
         push.state,
-        draw,
+        draw_state,
         lambda state: None if state.done else longest,
-        ended=view.end,
+        ended=ended,
         subscribe=push.subscribe,
         shortest=shortest,
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import ipywidgets
 
 from analytex_pandas.show import words
-from analytex_pandas.show.details import Pager, scrolling
+from analytex_pandas.show.details import Choice, Pager, row, scrolling
 from analytex_pandas.show.jobs import (
     COLUMNS,
     NUMERIC,
@@ -56,17 +56,12 @@ class Monitor(LivePanel):
         self.running = ipywidgets.HTML()
         self.history = ipywidgets.HTML()
         self.pager = Pager("jobs", self._draw_history)
-        self.choice = ipywidgets.Dropdown(description="Errors of", options=[("no job", "")], value="")
-        self.choice.layout.width = "auto"
-        self.choice.layout.max_width = "40rem"
-        self.choice.observe(lambda _: self._draw_errors(), "value")
+        self.choice = Choice("Errors of", ("no job", ""), self._draw_errors)
         self.error_rows = ipywidgets.HTML()
         self.go_on = ipywidgets.Button(
             description="Watch", tooltip="Look at the jobs again, and keep looking"
         )
         self.halt = ipywidgets.Button(description="Stop watching", tooltip="The jobs run on")
-        buttons = ipywidgets.HBox([self.halt, self.go_on])
-        buttons.add_class("apd-buttons")
         self._last_busy = 0.0
         self.live = Live(
             "the account's jobs", look, self.seen, self._rest, unseen=self.unseen, ended=self.stopped
@@ -74,7 +69,7 @@ class Monitor(LivePanel):
         self.go_on.on_click(lambda _: self.start())
         self.halt.on_click(lambda _: self.stop())
         parts = [self.headline, self.trouble, self.running, self.history, self.pager.widget]
-        super().__init__([*parts, self.choice, self.error_rows, buttons])
+        super().__init__([*parts, self.choice, self.error_rows, row(self.halt, self.go_on)])
         self.add_class("apd-monitor")
 
     def start(self) -> Self:
@@ -138,15 +133,12 @@ class Monitor(LivePanel):
         )
 
     def _offer_errors(self) -> None:
-        chosen = self.choice.value
-        options = [("no job", "")]
+        options: list[tuple[str, Any]] = [("no job", "")]
         for job in self.jobs:
             if job.errors:
                 about = f"{job_mark(job.status)}, {words.count(len(job.errors), 'error')}"
                 options.append((f"{shortened(job.job_id, 60)}: {about}", job.job_id))
-        if list(self.choice.options) != options:
-            self.choice.options = options
-            self.choice.value = chosen if any(value == chosen for _, value in options) else ""
+        self.choice.offer(options)
         self.choice.layout.display = None if len(options) > 1 else "none"
         self._draw_errors()
 
@@ -162,9 +154,6 @@ class Monitor(LivePanel):
 
     def __repr__(self) -> str:
         return jobs_text(take_jobs(self.jobs, self._owners, present()))
-
-    def saved_form(self) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": str(self._repr_html_())}
 
     def _repr_html_(self) -> str:
         return jobs_html(take_jobs(self.jobs, self._owners, present()))
@@ -215,9 +204,6 @@ class JobPanel(LivePanel):
 
     def __repr__(self) -> str:
         return job_text(self.job, self._owners, present())
-
-    def saved_form(self) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": str(self._repr_html_())}
 
     def _repr_html_(self) -> Markup:
         return standing_alone(job_html(self.job, self._owners, present()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 import ipywidgets
 
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.show.details import Errors, Jobs
+from analytex_pandas.show.details import Errors, Jobs, row
 from analytex_pandas.show.live import follow
 from analytex_pandas.show.markup import tag
 from analytex_pandas.show.pages import LARGE, SECTIONS, push_bundle, sections
@@ -30,19 +30,17 @@ class PushPanel(LivePanel):
     def __init__(self, push: ShownPush) -> None:
         self.push = push
         self._large_drawn = float("-inf")
-        self.live = follow(push, self)
+        self.live = follow(push, self.draw)
         self.sections = {name: ipywidgets.HTML() for name in SECTIONS}
         self.controls = Controls(push, self._add_retry, self.redraw)
         self.jobs = Jobs(self.redraw)
         self.errors = Errors(push, self.redraw)
         self.successor = ipywidgets.VBox()
-        toggles = ipywidgets.HBox([self.jobs.section.toggle, self.errors.section.toggle])
-        toggles.add_class("apd-buttons")
         super().__init__(
             [
                 *self.sections.values(),
                 self.controls.widget,
-                toggles,
+                row(self.jobs.section.toggle, self.errors.section.toggle),
                 self.jobs.section.box,
                 self.errors.section.box,
                 self.successor,
@@ -70,9 +68,6 @@ class PushPanel(LivePanel):
         if done:
             self.renew_saved_form()
 
-    def end(self) -> None:
-        """Leave the last picture where it is."""
-
     def close(self) -> None:
         """Stop drawing and take the widgets away; the push goes on."""
         self.live.finish(0)
@@ -92,6 +87,9 @@ class PushPanel(LivePanel):
     def saved_form(self) -> dict[str, str]:
         return push_bundle(self.push)
 
+    def _repr_html_(self) -> str:
+        return self.saved_form()["text/html"]
+
 
 class Controls:
     """Pause, Go on, Cancel (which asks once), Retry; `retried` gets the push that Retry started."""
@@ -104,8 +102,8 @@ class Controls:
         self._redraw = redraw
         self._was_retried = False
         self._asking = False
-        self.pause = self._button("Pause", "Send nothing more; the job that runs now runs on", self._on_pause)
-        self.go_on = self._button("Go on", "Go on sending", self._on_go_on)
+        self.pause = self._button("Pause", "Send nothing more; the job that runs now runs on", push.pause)
+        self.go_on = self._button("Go on", "Go on sending", push.unpause)
         self.cancel = self._button("Cancel …", "Stop sending for good; asks first", self._on_cancel)
         self.retry = self._button(
             "Retry refused rows", "Send the refused rows again, as a new push", self._on_retry
@@ -124,9 +122,9 @@ class Controls:
         )
         self.notice = ipywidgets.HTML()
         self._live = (self.pause, self.go_on, self.cancel)
-        self._ask = ipywidgets.VBox([self.question, _row(self.confirm, self.keep)])
+        self._ask = ipywidgets.VBox([self.question, row(self.confirm, self.keep)])
         self._ask.add_class("apd-ask")
-        self.widget = ipywidgets.VBox([_row(*self._live, self.retry), self._ask, self.notice])
+        self.widget = ipywidgets.VBox([row(*self._live, self.retry), self._ask, self.notice])
 
     def draw(self, snapshot: Snapshot) -> None:
         """Enable what can be done now; hide what cannot be done any more."""
@@ -140,12 +138,6 @@ class Controls:
         self._asking = self._asking and snapshot.can_cancel
         _show(self._ask, shown=self._asking)
         _show(self.notice, shown=bool(self.notice.value))
-
-    def _on_pause(self) -> None:
-        self._push.pause()
-
-    def _on_go_on(self) -> None:
-        self._push.unpause()
 
     def _on_cancel(self) -> None:
         self._asking = True
@@ -183,12 +175,6 @@ class Controls:
         except AnalytexError as error:
             self.notice.value = tag("div", f"{error}", class_="apd-trouble", role="alert")
         self._redraw()
-
-
-def _row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
-    row = ipywidgets.HBox(list(widgets))
-    row.add_class("apd-buttons")
-    return row
 
 
 def _show(widget: ipywidgets.Widget, *, shown: bool) -> None:

@@ -74,9 +74,6 @@ class Lines:
             self._said_something = True
             self._write(f"Push {snapshot.state.id}: {snapshot.mark}, {snapshot.percent}, {line(snapshot)}")
 
-    def end(self) -> None:
-        """Do nothing: no line is open."""
-
     def _write(self, text: str) -> None:
         self._stream.write(text + "\n")
         self._stream.flush()
@@ -89,13 +86,14 @@ def line(snapshot: Snapshot) -> str:
 
 def bar(push: ShownPush, stream: TextIO | None = None) -> Live[PushState]:
     """Show a push as a bar on a terminal (stderr by default); silent where it is none."""
-    live = follow(push, Bar(stream))
+    shown = Bar(stream)
+    live = follow(push, shown.draw, ended=shown.end)
     live.begin()
     return live
 
 
 def lines(push: ShownPush, stream: TextIO, *, always: bool = False) -> Live[PushState]:
     """Write a line about a push now and then."""
-    live = follow(push, Lines(stream, always=always))
+    live = follow(push, Lines(stream, always=always).draw)
     live.begin()
     return live

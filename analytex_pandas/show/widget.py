@@ -26,6 +26,9 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def saved_form(self) -> dict[str, str]:
         """Return the text and the HTML that are shown where the widget cannot be, by MIME type."""
+        return {"text/plain": repr(self), "text/html": str(self._repr_html_())}
+
+    def _repr_html_(self) -> str:
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **options: Any) -> Any:

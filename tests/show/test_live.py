@@ -47,7 +47,7 @@ def test_the_first_picture_is_there_at_once_and_the_last_one_comes(
     """A display that is opened late shows the present, and one that is left open shows the end."""
     work = steered(state([make_chunk(1, "processing", completed_rows=10)]))
     album = Album()
-    live = follow(work.push, album)
+    live = follow(work.push, album.draw, ended=album.end)
     live.begin()
     assert album.shots[0].processed == 10
     work.show(state([make_chunk(1, "processing", completed_rows=70)]))
@@ -64,7 +64,9 @@ def test_a_push_that_is_over_is_drawn_once_without_a_thread(
     """A finished push that is displayed again costs nothing."""
     album = Album()
     before = threading.active_count()
-    live = follow(steered(state([make_chunk(1, "completed")], status="completed")).push, album)
+    live = follow(
+        steered(state([make_chunk(1, "completed")], status="completed")).push, album.draw, ended=album.end
+    )
     live.begin()
     assert threading.active_count() == before
     assert len(album.shots) == 1
@@ -76,7 +78,7 @@ def test_a_display_of_a_push_that_goes_on_can_be_ended(
 ) -> None:
     """After Ctrl-C the bar is closed and the prompt comes back, though the push runs on."""
     work, album = steered(state()), Album()
-    live = follow(work.push, album)
+    live = follow(work.push, album.draw, ended=album.end)
     live.begin()
     assert live.finish(10)
     assert album.ended
@@ -97,7 +99,7 @@ def test_a_view_that_fails_is_reported_once_and_harms_nobody(
             raise LookupError("no parent header in this context")
 
     work, view = steered(state()), Broken()
-    live = follow(work.push, view)
+    live = follow(work.push, view.draw, ended=view.end)
     with caplog.at_level(logging.DEBUG, "analytex_pandas"):
         live.begin()
         work.show(state([make_chunk(1, "processing", completed_rows=70)]))
@@ -114,7 +116,7 @@ def test_many_changes_make_few_pictures(
 ) -> None:
     """A push that changes a thousand times in a moment is not drawn a thousand times."""
     work, album = steered(state()), Album()
-    live = follow(work.push, album)
+    live = follow(work.push, album.draw, ended=album.end)
     live.begin()
     for rows in range(1_000):
         work.show(state([make_chunk(1, "processing", rows=1_000, completed_rows=rows)]))
