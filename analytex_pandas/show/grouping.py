@@ -20,7 +20,7 @@ VALUES: Final = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\d[\d.,:/-]*""")
 class ErrorGroup:
     """Errors that say the same of different rows; where messages differ only in a value, "…" stands in its place.
 
-    `first` are labels (or ids, where the row is not known) of the first rows, `members` the places of the errors in the table.
+    `first` are labels (or ids, where the row is not known) of the first rows, `members` the places of the errors.
     """
 
     message: str
