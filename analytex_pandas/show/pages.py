@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 STYLE: Final = Markup(f"<style>\n{files(__package__).joinpath('style.css').read_text('utf-8')}</style>")
 """The style sheet of the live panels."""
 SECTIONS: Final = ("state", "bar", "numbers", "pace", "activity", "cells", "legend")
-LARGE: Final = ("cells", "legend")
-"""Sections that say of every chunk what the others say of all: too large to be sent often, or to be saved."""
 HTML_GROUPS: Final = 8
 TEXT_GROUPS: Final = 5
 CELLS_TOGETHER: Final = 10
@@ -34,17 +32,19 @@ CELL_CLASSES: Final = {"ok": "o", "bad": "b", "warn": "w", "busy": "u", "idle": 
 NOTHING: Final = Markup("")
 
 
-def sections(snapshot: Snapshot) -> dict[str, Markup]:
-    """Return a snapshot section by section, in the order of ``SECTIONS``."""
-    return {
+def sections(snapshot: Snapshot, *, large: bool) -> dict[str, Markup]:
+    """Return a snapshot section by section, in the order of ``SECTIONS``.
+
+    The last two say of every chunk what the others say of all: too `large` to be sent often, or to be saved.
+    """
+    shown = {
         "state": _state(snapshot),
         "bar": _bar(snapshot),
         "numbers": _numbers(snapshot),
         "pace": _pace(snapshot),
         "activity": tag("div", snapshot.activity) if snapshot.activity else NOTHING,
-        "cells": _cells(snapshot.strip),
-        "legend": _legend(snapshot.strip),
     }
+    return shown | {"cells": _cells(snapshot.strip), "legend": _legend(snapshot.strip)} if large else shown
 
 
 def push_bundle(push: ShownPush) -> dict[str, str]:
@@ -66,7 +66,7 @@ def _seen(push: ShownPush) -> tuple[Snapshot, list[ErrorGroup]]:
 
 def snapshot_html(snapshot: Snapshot, groups: list[ErrorGroup]) -> Markup:
     """Return a snapshot and its groups of errors as the page that a notebook keeps."""
-    parts = [html for name, html in sections(snapshot).items() if name not in LARGE]
+    parts = list(sections(snapshot, large=False).values())
     if not snapshot.state.done:
         parts.append(tag("div", f"As of {words.moment_in_full(snapshot.now)}."))
         parts.append(tag("div", f"apd.resume({snapshot.state.id!r}) shows and continues it."))

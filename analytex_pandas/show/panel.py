@@ -11,7 +11,7 @@ from analytex_pandas.errors import AnalytexError
 from analytex_pandas.show.details import Errors, Jobs, row
 from analytex_pandas.show.live import follow
 from analytex_pandas.show.markup import tag
-from analytex_pandas.show.pages import LARGE, SECTIONS, push_bundle, sections
+from analytex_pandas.show.pages import SECTIONS, push_bundle, sections
 from analytex_pandas.show.widget import LivePanel
 
 if TYPE_CHECKING:
@@ -57,9 +57,8 @@ class PushPanel(LivePanel):
         """Set what changed; widgets send nothing for a value that is the same."""
         now, done = time.monotonic(), snapshot.state.done
         large = done or now - self._large_drawn >= LARGE_INTERVAL
-        for name, html in sections(snapshot).items():
-            if large or name not in LARGE:
-                self.sections[name].value = html
+        for name, html in sections(snapshot, large=large).items():
+            self.sections[name].value = html
         self.controls.draw(snapshot)
         self.errors.draw(snapshot)
         if large:

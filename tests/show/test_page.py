@@ -15,7 +15,7 @@ from analytex_pandas.delivery.tables import ERROR_COLUMNS
 from analytex_pandas.show.details import input_rows
 from analytex_pandas.show.grouping import group_errors
 from analytex_pandas.show.markup import standing_alone, table, tag
-from analytex_pandas.show.pages import LARGE, groups_table, push_bundle, sections, snapshot_html
+from analytex_pandas.show.pages import groups_table, push_bundle, sections, snapshot_html
 from analytex_pandas.show.snapshot import CHUNK_COLUMNS, Snapshot, chunk_line
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def test_hostile_text_stays_text_wherever_it_comes_from(now_texts: list[str]) ->
         snapshot_html(shot, group_errors(errors)),
         groups_table(group_errors(errors)),
         table(CHUNK_COLUMNS, [chunk_line(chunk, now) for chunk in chunks]),
-        *sections(shot).values(),
+        *sections(shot, large=True).values(),
         input_rows(failed, errors),
     ]
     for page in pages:
@@ -146,10 +146,8 @@ def test_the_page_needs_nothing_that_an_untrusted_notebook_strips(pushed: Callab
 def test_panel_and_page_are_one_rendering(state: Callable[..., PushState], now: dt.datetime) -> None:
     """What is mended in the one is mended in the other."""
     shot = Snapshot(state(activity="chunk 1 of 2", error="<stopped>"), now)
-    shown = sections(shot)
-    saved = [html for name, html in shown.items() if name not in LARGE]
-    assert standing_alone(*saved).removesuffix("</div>") in snapshot_html(shot, [])
-    assert shown["legend"] not in snapshot_html(shot, [])
+    saved = standing_alone(*sections(shot, large=False).values())
+    assert saved.removesuffix("</div>") in snapshot_html(shot, [])
 
 
 @settings(deadline=None)  # pandas' first call is slow on a busy machine
