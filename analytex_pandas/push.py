@@ -273,7 +273,7 @@ class Push:
         return panel(self)
 
     def __repr__(self) -> str:
-        from analytex_pandas.show.terminal import push_text  # light until used
+        from analytex_pandas.show.pages import push_text  # light until used
 
         return push_text(self)
 

@@ -11,20 +11,31 @@ from analytex_pandas.show import words
 from analytex_pandas.show.grouping import ErrorGroup, group_errors, row_name
 from analytex_pandas.show.markup import Markup, join, shortened, table, tag
 from analytex_pandas.show.pages import groups_table
-from analytex_pandas.show.snapshot import JOB_COLUMNS, job_lines
+from analytex_pandas.show.snapshot import CHUNK_COLUMNS, chunk_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
-    from analytex_pandas.delivery.state import PushState
     from analytex_pandas.show.shown import ShownPush
+    from analytex_pandas.show.snapshot import Snapshot
 
+PAGE: Final = 10
 SHOWN_GROUPS: Final = 12
 SHOWN_INPUT_ROWS: Final = 10
 SHOWN_INPUT_COLUMNS: Final = 12
 ROW_COLUMNS: Final = ("Row", "Position", "Id", "Property", "Code", "Message", "Chunk")
-JOB_NUMBERS: Final = ("Chunk", "Rows", "Processed", "Refused", "Tries")
+CHUNK_NUMBERS: Final = ("Chunk", "Rows", "Processed", "Refused", "Tries")
+
+
+def row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
+    made = ipywidgets.HBox(list(widgets))
+    made.add_class("apd-buttons")
+    return made
+
+
+def scrolling(content: Markup) -> Markup:
+    """Return something wide that scrolls by itself on a narrow page, with the keyboard too."""
+    return tag("div", content, class_="apd-scroll", tabindex="0")
 
 
 class Section:
@@ -60,25 +71,79 @@ class Section:
         self._opened()
 
 
+class Pager:
+    """Buttons that turn the pages of something long; `turned` draws the page."""
+
+    def __init__(self, noun: str, turned: Callable[[], object], *, follows: bool = False) -> None:
+        self._turned = turned
+        self._noun = noun
+        self._total = 0
+        self._follows = follows
+        self.first = 0
+        self.back = ipywidgets.Button(description="← Earlier", tooltip=f"Earlier {noun}")
+        self.on = ipywidgets.Button(description="Later →", tooltip=f"Later {noun}")
+        self.where = ipywidgets.Label()
+        self.back.on_click(lambda _: self._turn(-PAGE))
+        self.on.on_click(lambda _: self._turn(PAGE))
+        self.widget = row(self.back, self.on, self.where)
+
+    def slice(self, total: int, follow: int | None = None) -> slice:
+        """Return the lines to show of ``total``; those around ``follow`` until the user turns a page."""
+        self._total = total
+        if follow is not None and self._follows:
+            self.first = follow // PAGE * PAGE
+        self.first = max(0, min(self.first, (total - 1) // PAGE * PAGE))
+        last = min(total, self.first + PAGE)
+        self.where.value = f"{self.first + 1:,} to {last:,} of {total:,} {self._noun}" if total else ""
+        self.back.disabled = self.first == 0
+        self.on.disabled = last >= total
+        self.widget.layout.display = "none" if total <= PAGE else None
+        return slice(self.first, last)
+
+    def _turn(self, lines: int) -> None:
+        self._follows = False
+        self.first = max(0, min(self.first + lines, self._total - 1))
+        self._turned()
+
+
+class Choice(ipywidgets.Dropdown):  # type: ignore[misc]  # ipywidgets has no types
+    """A choice that outlives changes of what else there is; the first option stands for none in particular."""
+
+    options: Any
+    value: Any
+
+    def __init__(self, description: str, first: tuple[str, Any], chosen: Callable[[], object]) -> None:
+        super().__init__(description=description, options=[first], value=first[1])
+        self.layout.width = "auto"
+        self.layout.max_width = "40rem"
+        self.observe(lambda _: chosen(), "value")
+
+    def offer(self, options: list[tuple[str, Any]]) -> None:
+        if list(self.options) != options:
+            chosen = self.value
+            self.options = options
+            self.value = chosen if any(value == chosen for _, value in options) else options[0][1]
+
+
 class Jobs:
     """The table of chunks and their jobs."""
 
     def __init__(self, redraw: Callable[[], object]) -> None:
         self.table = ipywidgets.HTML()
-        self.pager = Pager("chunks", redraw)
-        self.pager.follow()
+        self.pager = Pager("chunks", redraw, follows=True)
         self.section = Section("jobs", [self.table, self.pager.widget], redraw)
 
-    def draw(self, state: PushState, now: datetime) -> None:
+    def draw(self, snapshot: Snapshot) -> None:
         """Show the page around the chunk that is worked on, or the one that was turned to."""
+        state = snapshot.state
         self.section.named(len(state.chunks))
         if not self.section.open:
             return
         follow = None if state.current is None else state.current - 1
         page = self.pager.slice(len(state.chunks), follow)
-        lines = job_lines(state.chunks[page], now)
+        lines = [chunk_line(chunk, snapshot.now) for chunk in state.chunks[page]]
         self.table.value = scrolling(
-            table(JOB_COLUMNS, lines, numeric=JOB_NUMBERS, caption="Chunks and their jobs")
+            table(CHUNK_COLUMNS, lines, numeric=CHUNK_NUMBERS, caption="Chunks and their jobs")
         )
 
 
@@ -88,26 +153,21 @@ class Errors:
     def __init__(self, push: ShownPush, redraw: Callable[[], object]) -> None:
         self._push = push
         self._drawn: tuple[int, int] | None = None
-        self._errors = push_errors_none()
+        self._errors = pd.DataFrame()
         self._groups: list[ErrorGroup] = []
         self.groups = ipywidgets.HTML()
-        self.choice = ipywidgets.Dropdown(description="Rows of", options=[("all errors", -1)], value=-1)
-        self.choice.layout.width = "auto"
-        self.choice.layout.max_width = "40rem"
-        self.choice.observe(self._on_choice, "value")
+        self.choice = Choice("Rows of", ("all errors", -1), self._on_choice)
         self.rows = ipywidgets.HTML()
         self.pager = Pager("errors", self.draw_rows)
         self.input = ipywidgets.HTML()
         self.input_section = Section("these rows of the input", [self.input], self._draw_input)
-        toggle = ipywidgets.HBox([self.input_section.toggle])
-        toggle.add_class("apd-buttons")
+        toggle = row(self.input_section.toggle)
         parts = [self.groups, self.choice, self.rows, self.pager.widget, toggle, self.input_section.box]
         self.section = Section("errors", parts, redraw)
 
-    def draw(self, state: PushState) -> None:
+    def draw(self, snapshot: Snapshot) -> None:
         """Read the errors anew if there are more, and only while somebody looks at them."""
-        refused = state.counts["refused"]
-        answered = state.counts["acknowledged"] + refused + state.counts["unknown"]
+        refused, answered = snapshot.refused, snapshot.total - snapshot.to_go
         self.section.named(refused)
         self.section.toggle.layout.display = None if refused or self.section.open else "none"
         if not self.section.open or self._drawn == (refused, answered):
@@ -127,17 +187,14 @@ class Errors:
         self._draw_input()
 
     def _offer_groups(self) -> None:
-        chosen = self.choice.value
-        options = [(f"all {words.count(len(self._errors), 'error')}", -1)]
+        options: list[tuple[str, Any]] = [(f"all {words.count(len(self._errors), 'error')}", -1)]
         for place, group in enumerate(self._groups):
             about = f"{group.property}: " if group.property else ""
             options.append((f"{words.number(group.count)}: {shortened(about + group.message, 70)}", place))
-        if list(self.choice.options) != options:
-            self.choice.options = options
-            self.choice.value = chosen if chosen is not None and chosen < len(self._groups) else -1
+        self.choice.offer(options)
 
-    def _on_choice(self, _: object) -> None:
-        self.pager.restart()
+    def _on_choice(self) -> None:
+        self.pager.first = 0
         self.draw_rows()
         self._draw_input()
 
@@ -157,11 +214,8 @@ class Errors:
         )
 
     def _draw_input(self) -> None:
-        if not self.input_section.open:
-            return
-        errors = self._chosen()
-        failed = self._push.failed
-        self.input.value = input_rows(failed, errors)
+        if self.input_section.open and len(self._errors):
+            self.input.value = input_rows(self._push.failed, self._chosen())
 
 
 def input_rows(failed: pd.DataFrame, errors: pd.DataFrame) -> Markup:
@@ -201,61 +255,3 @@ def _cell(value: Any) -> str:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return ""
     return shortened(value, 60)
-
-
-def scrolling(content: Markup) -> Markup:
-    """Return something wide that scrolls by itself on a narrow page, with the keyboard too."""
-    return tag("div", content, class_="apd-scroll", tabindex="0")
-
-
-def push_errors_none() -> pd.DataFrame:
-    """Return the errors of a push of which none were read yet."""
-    return pd.DataFrame(columns=["position", "index", "id", "property", "code", "message", "chunk"])
-
-
-PAGE: Final = 10
-
-
-class Pager:
-    """Buttons that turn the pages of something long; `turned` draws the page."""
-
-    def __init__(self, noun: str, turned: Callable[[], object], page: int = PAGE) -> None:
-        self._page = page
-        self._turned = turned
-        self._noun = noun
-        self._total = 0
-        self.first = 0
-        self._follows = False
-        self.back = ipywidgets.Button(description="← Earlier", tooltip=f"Earlier {noun}")
-        self.on = ipywidgets.Button(description="Later →", tooltip=f"Later {noun}")
-        self.where = ipywidgets.Label()
-        self.back.on_click(lambda _: self._turn(-self._page))
-        self.on.on_click(lambda _: self._turn(self._page))
-        self.widget = ipywidgets.HBox([self.back, self.on, self.where])
-        self.widget.add_class("apd-buttons")
-
-    def slice(self, total: int, follow: int | None = None) -> slice:
-        """Return the lines to show of ``total``; those around ``follow`` until the user turns a page."""
-        self._total = total
-        if follow is not None and self._follows:
-            self.first = follow // self._page * self._page
-        self.first = max(0, min(self.first, (total - 1) // self._page * self._page))
-        last = min(total, self.first + self._page)
-        self.where.value = f"{self.first + 1:,} to {last:,} of {total:,} {self._noun}" if total else ""
-        self.back.disabled = self.first == 0
-        self.on.disabled = last >= total
-        self.widget.layout.display = "none" if total <= self._page else None
-        return slice(self.first, last)
-
-    def follow(self) -> None:
-        """Let the page go along with what happens until the user turns one."""
-        self._follows = True
-
-    def restart(self) -> None:
-        """Go back to the first page."""
-        self.first = 0
-
-    def _turn(self, lines: int) -> None:
-        self._follows = False
-        self.first = max(0, min(self.first + lines, self._total - 1))
-        self._turned()

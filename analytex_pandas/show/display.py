@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from analytex_pandas import settings
-from analytex_pandas.show.live import Feed
-from analytex_pandas.show.pages import push_html
-from analytex_pandas.show.terminal import bar, lines, push_text
+from analytex_pandas.show.live import follow, present
+from analytex_pandas.show.markup import standing_alone
+from analytex_pandas.show.pages import push_bundle, push_text
+from analytex_pandas.show.terminal import bar, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from analytex_pandas.delivery.state import PushState
     from analytex_pandas.service.wire import Job
     from analytex_pandas.show.jobs import Owners
+    from analytex_pandas.show.live import Live
     from analytex_pandas.show.monitor import Monitor
     from analytex_pandas.show.shown import ShownPush
     from analytex_pandas.show.snapshot import Snapshot
 
 SHOWN: Final[WeakKeyDictionary[ShownPush, int]] = WeakKeyDictionary()
 """In which execution of a cell a push was shown on its own account: its result need not show it again."""
+
+RENEWAL_INTERVAL: Final = 2.0
+"""Seconds between two renewals of HTML: each replaces the whole output."""
 
 logger = logging.getLogger("analytex_pandas.show")
 
@@ -61,7 +65,7 @@ def widgets_run() -> bool:
     return hasattr(ipywidgets.Widget, "_repr_mimebundle_")
 
 
-def show_push(push: ShownPush, progress: bool | None = None) -> Feed | None:
+def show_push(push: ShownPush, progress: bool | None = None) -> Live[PushState] | None:
     """Start the display that suits and return at once; what draws on a stream, so that its end can be waited for.
 
     `progress` is False for none, True insists. None is what suits: a panel in a notebook, a bar on a terminal, in a log
@@ -74,9 +78,9 @@ def show_push(push: ShownPush, progress: bool | None = None) -> Feed | None:
             display_push(push)
             SHOWN[push] = execution()
             return None
-        if in_marimo():
+        if in_marimo() or sys.stderr is None:  # a program without a console has none
             return None
-        return _on_stream(push, sys.stderr, always=bool(progress))
+        return bar(push) if sys.stderr.isatty() else lines(push, sys.stderr, always=bool(progress))
     except Exception:  # no display may stop a push
         logger.warning("The display of push %s failed; the push goes on.", push.id, exc_info=True)
         return None
@@ -95,7 +99,7 @@ def display_push(push: ShownPush) -> None:
     if on_kernel() and widgets_run():
         panel(push)._ipython_display_()  # IPython's name for it
     elif on_kernel():
-        Renewed(push).show()
+        follow(push, renewed(push), shortest=RENEWAL_INTERVAL).begin()
     else:
         display({"text/plain": push_text(push)}, raw=True)  # type: ignore[no-untyped-call]
 
@@ -130,51 +134,35 @@ def display_job(job: Job, look: Callable[[], Job], owners: Owners) -> None:
 
         JobPanel(job, look, owners).start()._ipython_display_()
         return
-    now = datetime.now(UTC).astimezone()
-    bundle = {"text/plain": job_text(job, owners, now), "text/html": job_html(job, owners, now)}
+    now = present()
+    bundle = {
+        "text/plain": job_text(job, owners, now),
+        "text/html": str(standing_alone(job_html(job, owners, now))),
+    }
     display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
 
 def push_mimebundle(push: ShownPush) -> dict[str, Any]:
     """Return a push in every form that a front end may want; a widget only on a kernel, where it can live."""
-    bundle: dict[str, Any] = {"text/plain": push_text(push), "text/html": push_html(push)}
     if on_kernel() and widgets_run():
-        return {**panel(push)._repr_mimebundle_(), **bundle}  # IPython's name for it
-    return bundle
+        return dict(panel(push)._repr_mimebundle_())  # IPython's name for it
+    return dict(push_bundle(push))
 
 
-class Renewed:
-    """HTML that is renewed in place, where widgets cannot be relied on: a View."""
+def renewed(push: ShownPush) -> Callable[[Snapshot], None]:
+    """Return what draws a push as HTML that is renewed in place, where widgets cannot be relied on."""
+    handle: Any = None
 
-    INTERVAL: Final = 2.0
-    """Seconds between two renewals: each replaces the whole output."""
-
-    def __init__(self, push: ShownPush) -> None:
-        self._push = push
-        self._handle: Any = None
-
-    def show(self) -> None:
-        Feed(self._push, self, interval=self.INTERVAL).start()
-
-    def draw(self, state: PushState, snapshot: Snapshot) -> None:  # noqa: ARG002  # a View
+    def draw(_: Snapshot) -> None:
         from IPython.display import display  # there only where this is called
 
-        bundle = {"text/plain": push_text(self._push), "text/html": push_html(self._push)}
-        if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        nonlocal handle
+        if handle is None:
+            handle = display(push_bundle(push), raw=True, display_id=True)  # type: ignore[no-untyped-call]
         else:
-            self._handle.update(bundle, raw=True)
+            handle.update(push_bundle(push), raw=True)
 
-    def end(self) -> None:
-        """Leave the last picture where it is."""
-
-
-def _on_stream(push: ShownPush, stream: TextIO | None, *, always: bool) -> Feed | None:
-    if stream is None:
-        return None
-    if stream.isatty():
-        return bar(push, stream)
-    return lines(push, stream, always=always)
+    return draw
 
 
 def _shell() -> object | None:

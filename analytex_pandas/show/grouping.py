@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pandas as pd
 
 from analytex_pandas.show.markup import shortened
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
 
 FIRST_ROWS: Final = 3
 ANY_VALUE: Final = "…"
@@ -23,7 +20,7 @@ VALUES: Final = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\d[\d.,:/-]*""")
 class ErrorGroup:
     """Errors that say the same of different rows; where messages differ only in a value, "…" stands in its place.
 
-    `first` are labels (or ids, where the row is not known) of the first rows, `members` those of the errors' own lines.
+    `first` are labels (or ids, where the row is not known) of the first rows, `members` the places of the errors.
     """
 
     message: str
@@ -31,7 +28,7 @@ class ErrorGroup:
     code: str
     count: int
     first: tuple[str, ...]
-    members: tuple[Hashable, ...]
+    members: tuple[int, ...]
 
 
 def group_errors(errors: pd.DataFrame) -> list[ErrorGroup]:
@@ -52,6 +49,10 @@ def group_errors(errors: pd.DataFrame) -> list[ErrorGroup]:
     groups = keys.groupby(["property", "code", "message"], sort=False).indices
     made = [_group(errors, key, list(places)) for key, places in groups.items() if isinstance(key, tuple)]
     return sorted(made, key=lambda group: -group.count)
+
+
+def first_rows(group: ErrorGroup) -> str:
+    return ", ".join((*group.first, "…") if group.count > len(group.first) else group.first)
 
 
 def _group(errors: pd.DataFrame, key: tuple[str, ...], places: list[int]) -> ErrorGroup:

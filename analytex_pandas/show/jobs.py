@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.errors import typed_table
 from analytex_pandas.show import words
-from analytex_pandas.show.markup import Markup, shortened, table, tag, text_table
+from analytex_pandas.show.markup import Markup, shortened, standing_alone, table, tag, text_table
 from analytex_pandas.show.words import job_mark
 
 if TYPE_CHECKING:
@@ -104,16 +104,16 @@ def took(job: Job, now: datetime) -> str:
     return "" if job.elapsed_time is None else words.duration(job.elapsed_time)
 
 
-def jobs_html(picture: JobsPicture, *, styled: bool = True) -> Markup:
+def jobs_html(picture: JobsPicture) -> Markup:
     parts = [tag("p", picture.headline)]
     if picture.running:
-        parts.append(table(COLUMNS, picture.running, numeric=NUMERIC, caption="Running", styled=styled))
+        parts.append(table(COLUMNS, picture.running, numeric=NUMERIC, caption="Running"))
     if picture.history:
         shown = picture.history[:SHOWN_HISTORY]
-        parts.append(table(COLUMNS, shown, numeric=NUMERIC, caption="History", styled=styled))
+        parts.append(table(COLUMNS, shown, numeric=NUMERIC, caption="History"))
         if more := len(picture.history) - len(shown):
             parts.append(tag("p", f"and {words.count(more, 'older job')}, all in apd.jobs()"))
-    return tag("div", *parts, class_="apd-static")
+    return standing_alone(*parts)
 
 
 def jobs_text(picture: JobsPicture, width: int = 140) -> str:
@@ -134,7 +134,7 @@ def errors_frame(errors: Sequence[RowError]) -> pd.DataFrame:
     )
 
 
-def errors_html(job: Job, *, styled: bool = True) -> Markup:
+def errors_html(job: Job) -> Markup:
     """Return the first errors of a job as HTML; where the rest is, in words."""
     if not job.errors:
         return tag("p", "The job reports no errors.")
@@ -148,16 +148,16 @@ def errors_html(job: Job, *, styled: bool = True) -> Markup:
         )
         for error in job.errors[:SHOWN_ERRORS]
     ]
-    shown = table(ERROR_COLUMNS, lines, caption="Errors, as the service counts rows", styled=styled)
+    shown = table(ERROR_COLUMNS, lines, caption="Errors, as the service counts rows")
     more = len(job.errors) - len(lines)
     rest = f"and {words.number(more)} more; " if more > 0 else ""
     return tag("div", shown, tag("p", f"{rest}apd.job({job.job_id!r}).errors has them all as a DataFrame."))
 
 
-def job_html(job: Job, owners: Owners, now: datetime, *, styled: bool = True) -> Markup:
+def job_html(job: Job, owners: Owners, now: datetime) -> Markup:
     """Return one job as HTML: what it is doing, and its first errors."""
-    line = table(COLUMNS, [job_line(job, owners, now)], numeric=NUMERIC, caption="Job", styled=styled)
-    return tag("div", line, errors_html(job, styled=styled) if job.errors or job.ended else Markup(""))
+    line = table(COLUMNS, [job_line(job, owners, now)], numeric=NUMERIC, caption="Job")
+    return tag("div", line, errors_html(job) if job.errors or job.ended else Markup(""))
 
 
 def job_text(job: Job, owners: Owners, now: datetime) -> str:

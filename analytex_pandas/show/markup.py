@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.errors import one_line
@@ -68,9 +69,6 @@ def shortened(value: object, limit: int = 120) -> str:
     return printable(one_line(lambda: str(value), limit))
 
 
-LEFT: Final = "text-align:left;vertical-align:top"
-BREAKING: Final = f"{LEFT};overflow-wrap:anywhere"
-RIGHT: Final = "text-align:right;vertical-align:top"
 LONG_WORD: Final = 16
 """Characters from which a word may be broken: in a narrow table shorter ones are to stay whole."""
 GAP: Final = "  "
@@ -82,22 +80,19 @@ def table(
     *,
     numeric: Collection[str] = (),
     caption: str = "",
-    styled: bool = False,
 ) -> Markup:
     """Return an HTML table of text (escaped here) or markup; the first cell of a line names the line.
 
-    `numeric` columns are flush right; `caption` is for those who cannot see where it stands; `styled` writes the
-    alignment into each cell, for pages whose style sheets are stripped.
+    `numeric` columns are flush right; `caption` is for those who cannot see where it stands.
     """
     right = {place for place, header in enumerate(headers) if header in numeric}
 
     def cell(name: str, place: int, text: str, scope: str | None = None) -> Markup:
         long = scope != "col" and any(len(word) > LONG_WORD for word in text.split())
-        style = (RIGHT if place in right else BREAKING if long else LEFT) if styled else None
-        kind = "apd-number" if place in right and not styled else None
+        kind = "apd-number" if place in right else "apd-long" if long else None
         # A narrow panel shows each line as a paragraph, each cell behind its column's name.
-        label = headers[place] if scope != "col" and not styled else None
-        return tag(name, text, scope=scope, style=style, class_=kind, data_label=label)
+        label = headers[place] if scope != "col" else None
+        return tag(name, text, scope=scope, class_=kind, data_label=label)
 
     head = tag("tr", *(cell("th", place, header, "col") for place, header in enumerate(headers)))
     body = join(
@@ -110,10 +105,42 @@ def table(
         )
         for line in lines
     )
-    title = tag("caption", caption, style="text-align:left;caption-side:top" if styled else None)
-    return tag(
-        "table", title if caption else Markup(""), tag("thead", head), tag("tbody", body), class_="apd-table"
-    )
+    title = tag("caption", caption) if caption else Markup("")
+    return tag("table", title, tag("thead", head), tag("tbody", body), class_="apd-table")
+
+
+IN_PLACE: Final = {
+    # JupyterLab sets tables flush right.
+    "th": "text-align:left;vertical-align:top",
+    "td": "text-align:left;vertical-align:top",
+    "caption": "text-align:left;caption-side:top",
+    "apd-number": "text-align:right;vertical-align:top",
+    "apd-long": "text-align:left;vertical-align:top;overflow-wrap:anywhere",
+    "apd-track": "background-color:#dddddd;height:10px;max-width:640px;overflow:hidden",
+    **{
+        f"apd-fill-{tone}": f"float:left;height:10px;min-width:2px;background-color:{colour}"
+        for tone, colour in (("ok", "#0b6e99"), ("bad", "#b3261e"), ("warn", "#b7791f"), ("busy", "#7fb4cb"))
+    },
+}
+"""What the style sheet would say, by class or else by element, for pages that have none."""
+OPENING: Final = re.compile(r'<([a-z]+)((?: [a-z-]+="[^"]*")*)>')
+
+
+def standing_alone(*parts: str) -> Markup:
+    """Return a page of its own: an untrusted notebook strips style sheets, so the styles are written in place."""
+
+    def styled(match: re.Match[str]) -> str:
+        name, attributes = match.groups()
+        kind = re.search(r' class="([^"]*)"', attributes)
+        style = IN_PLACE.get(kind[1] if kind else name)
+        if style is None:
+            return match[0]
+        if ' style="' in attributes:
+            attributes = attributes.replace(' style="', f' style="{style};')
+            return f"<{name}{attributes}>"
+        return f'<{name}{attributes} style="{style}">'
+
+    return tag("div", Markup(OPENING.sub(styled, join(parts))), class_="apd-static")
 
 
 def text_table(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+import time
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import ipywidgets
 
 from analytex_pandas.show import words
-from analytex_pandas.show.details import Pager, scrolling
+from analytex_pandas.show.details import Choice, Pager, row, scrolling
 from analytex_pandas.show.jobs import (
     COLUMNS,
     NUMERIC,
@@ -21,8 +21,8 @@ from analytex_pandas.show.jobs import (
     newest_first,
     take_jobs,
 )
-from analytex_pandas.show.live import Watch
-from analytex_pandas.show.markup import Markup, shortened, table, tag
+from analytex_pandas.show.live import BUSY_INTERVAL, Live, present
+from analytex_pandas.show.markup import Markup, shortened, standing_alone, table, tag
 from analytex_pandas.show.widget import LivePanel
 from analytex_pandas.show.words import job_mark
 
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
     FindOwners = Callable[[Sequence[str]], Owners]
 
-
-def present() -> datetime:
-    """Return the present moment in the viewer's zone."""
-    return datetime.now(UTC).astimezone()
+IDLE_INTERVAL: Final = 5.0
+"""Seconds between two looks at an account of which no job runs."""
+PATIENCE: Final = 1_800.0
+"""Seconds without a running job after which nobody is supposed to look any more."""
 
 
 class Monitor(LivePanel):
@@ -56,36 +56,35 @@ class Monitor(LivePanel):
         self.running = ipywidgets.HTML()
         self.history = ipywidgets.HTML()
         self.pager = Pager("jobs", self._draw_history)
-        self.choice = ipywidgets.Dropdown(description="Errors of", options=[("no job", "")], value="")
-        self.choice.layout.width = "auto"
-        self.choice.layout.max_width = "40rem"
-        self.choice.observe(lambda _: self._draw_errors(), "value")
+        self.choice = Choice("Errors of", ("no job", ""), self._draw_errors)
         self.error_rows = ipywidgets.HTML()
         self.go_on = ipywidgets.Button(
             description="Watch", tooltip="Look at the jobs again, and keep looking"
         )
         self.halt = ipywidgets.Button(description="Stop watching", tooltip="The jobs run on")
-        buttons = ipywidgets.HBox([self.halt, self.go_on])
-        buttons.add_class("apd-buttons")
-        self.watch: Watch[list[Job]] = Watch(look, self)
+        self._last_busy = 0.0
+        self.live = Live(
+            "the account's jobs", look, self.seen, self._rest, unseen=self.unseen, ended=self.stopped
+        )
         self.go_on.on_click(lambda _: self.start())
-        self.halt.on_click(lambda _: self.watch.stop())
+        self.halt.on_click(lambda _: self.stop())
         parts = [self.headline, self.trouble, self.running, self.history, self.pager.widget]
-        super().__init__([*parts, self.choice, self.error_rows, buttons])
+        super().__init__([*parts, self.choice, self.error_rows, row(self.halt, self.go_on)])
         self.add_class("apd-monitor")
 
     def start(self) -> Self:
         """Look, and keep looking until told to stop, or until no job has run for half an hour."""
         self._set_live(live=True)
-        self.watch.start()
+        self._last_busy = time.monotonic()
+        self.live.start()
         return self
 
     def stop(self) -> None:
         """Look no more; the jobs run on."""
-        self.watch.stop()
+        self.live.stop()
 
     def close(self) -> None:
-        self.watch.stop()
+        self.live.stop()
         super().close()
 
     @property
@@ -94,8 +93,15 @@ class Monitor(LivePanel):
         chosen = self._chosen()
         return errors_frame(() if chosen is None else chosen.errors)
 
-    def seen(self, found: list[Job]) -> bool:
-        """Show the jobs; tell whether one runs."""
+    def _rest(self, found: list[Job]) -> float | None:
+        now = time.monotonic()
+        if not all(job.ended for job in found):
+            self._last_busy = now
+            return BUSY_INTERVAL
+        return IDLE_INTERVAL if now - self._last_busy <= PATIENCE else None
+
+    def seen(self, found: list[Job]) -> None:
+        """Show the jobs."""
         self.jobs = newest_first(found)
         self._owners = self._find_owners([job.job_id for job in found])
         picture = take_jobs(self.jobs, self._owners, present())
@@ -107,7 +113,6 @@ class Monitor(LivePanel):
         )
         self._draw_history()
         self._offer_errors()
-        return bool(lines)
 
     def unseen(self, error: AnalytexError) -> None:
         """Say that the service did not answer; what was seen last stays."""
@@ -128,15 +133,12 @@ class Monitor(LivePanel):
         )
 
     def _offer_errors(self) -> None:
-        chosen = self.choice.value
-        options = [("no job", "")]
+        options: list[tuple[str, Any]] = [("no job", "")]
         for job in self.jobs:
             if job.errors:
                 about = f"{job_mark(job.status)}, {words.count(len(job.errors), 'error')}"
                 options.append((f"{shortened(job.job_id, 60)}: {about}", job.job_id))
-        if list(self.choice.options) != options:
-            self.choice.options = options
-            self.choice.value = chosen if any(value == chosen for _, value in options) else ""
+        self.choice.offer(options)
         self.choice.layout.display = None if len(options) > 1 else "none"
         self._draw_errors()
 
@@ -145,16 +147,13 @@ class Monitor(LivePanel):
 
     def _draw_errors(self) -> None:
         chosen = self._chosen()
-        self.error_rows.value = "" if chosen is None else scrolling(errors_html(chosen, styled=False))
+        self.error_rows.value = "" if chosen is None else scrolling(errors_html(chosen))
 
     def _set_live(self, *, live: bool) -> None:
         self.halt.disabled, self.go_on.disabled = not live, live
 
     def __repr__(self) -> str:
         return jobs_text(take_jobs(self.jobs, self._owners, present()))
-
-    def saved_form(self) -> tuple[str, str]:
-        return repr(self), self._repr_html_()
 
     def _repr_html_(self) -> str:
         return jobs_html(take_jobs(self.jobs, self._owners, present()))
@@ -168,7 +167,14 @@ class JobPanel(LivePanel):
         self._owners = owners
         self.body = ipywidgets.HTML()
         self.trouble = ipywidgets.HTML()
-        self.watch: Watch[Job] = Watch(look, self, lambda found: found.ended)
+        self.live = Live(
+            f"job {job.job_id}",
+            look,
+            self.seen,
+            lambda found: None if found.ended else BUSY_INTERVAL,
+            unseen=self.unseen,
+            ended=self.renew_saved_form,
+        )
         super().__init__([self.body, self.trouble])
         self.add_class("apd-job")
         self.seen(job)
@@ -176,20 +182,19 @@ class JobPanel(LivePanel):
     def start(self) -> Self:
         """Look until the job ends."""
         if not self.job.ended:
-            self.watch.start()
+            self.live.start()
         return self
 
     def close(self) -> None:
         """Look no more, and take the widgets away."""
-        self.watch.stop()
+        self.live.stop()
         super().close()
 
-    def seen(self, found: Job) -> bool:
-        """Show the job; tell whether it runs."""
+    def seen(self, found: Job) -> None:
+        """Show the job."""
         self.job = found
-        self.body.value = scrolling(job_html(found, self._owners, present(), styled=False))
+        self.body.value = scrolling(job_html(found, self._owners, present()))
         self.trouble.value = ""
-        return not found.ended
 
     def unseen(self, error: AnalytexError) -> None:
         """Say that the service did not answer; what was seen last stays."""
@@ -197,15 +202,8 @@ class JobPanel(LivePanel):
             "div", f"No answer: {error} Looking again.", class_="apd-trouble", role="status"
         )
 
-    def stopped(self) -> None:
-        """Leave the end in the notebook."""
-        self.renew_saved_form()
-
     def __repr__(self) -> str:
         return job_text(self.job, self._owners, present())
 
-    def saved_form(self) -> tuple[str, str]:
-        return repr(self), self._repr_html_()
-
     def _repr_html_(self) -> Markup:
-        return job_html(self.job, self._owners, present())
+        return standing_alone(job_html(self.job, self._owners, present()))

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
 
 import ipywidgets
 
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.show import pages
-from analytex_pandas.show.details import Errors, Jobs
-from analytex_pandas.show.live import Feed
-from analytex_pandas.show.markup import escape, tag
-from analytex_pandas.show.pages import push_html
-from analytex_pandas.show.terminal import push_text
+from analytex_pandas.show.details import Errors, Jobs, row
+from analytex_pandas.show.live import follow
+from analytex_pandas.show.markup import tag
+from analytex_pandas.show.pages import SECTIONS, push_bundle, sections
 from analytex_pandas.show.widget import LivePanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analytex_pandas.delivery.state import PushState
     from analytex_pandas.show.shown import ShownPush
-    from analytex_pandas.show.snapshot import Snapshot, Strip
+    from analytex_pandas.show.snapshot import Snapshot
 
 LARGE_INTERVAL: Final = 1.0
 """Seconds between two drawings of what is large: the strip of chunks, the jobs table."""
@@ -34,32 +30,17 @@ class PushPanel(LivePanel):
     def __init__(self, push: ShownPush) -> None:
         self.push = push
         self._large_drawn = float("-inf")
-        self._strip: Strip | None = None
-        self.feed = Feed(push, self)
-        self.state_line = ipywidgets.HTML()
-        self.bar = ipywidgets.HTML()
-        self.numbers = ipywidgets.HTML()
-        self.pace = ipywidgets.HTML()
-        self.activity = ipywidgets.HTML()
-        self.cells = ipywidgets.HTML()
-        self.legend = ipywidgets.HTML()
+        self.live = follow(push, self.draw)
+        self.sections = {name: ipywidgets.HTML() for name in SECTIONS}
         self.controls = Controls(push, self._add_retry, self.redraw)
         self.jobs = Jobs(self.redraw)
         self.errors = Errors(push, self.redraw)
         self.successor = ipywidgets.VBox()
-        toggles = ipywidgets.HBox([self.jobs.section.toggle, self.errors.section.toggle])
-        toggles.add_class("apd-buttons")
         super().__init__(
             [
-                self.state_line,
-                self.bar,
-                self.numbers,
-                self.pace,
-                self.activity,
-                self.cells,
-                self.legend,
+                *self.sections.values(),
                 self.controls.widget,
-                toggles,
+                row(self.jobs.section.toggle, self.errors.section.toggle),
                 self.jobs.section.box,
                 self.errors.section.box,
                 self.successor,
@@ -69,44 +50,32 @@ class PushPanel(LivePanel):
 
     def start(self) -> Self:
         """Draw, and go on drawing until the push is done."""
-        self.feed.start()
+        self.live.begin()
         return self
 
-    def draw(self, state: PushState, snapshot: Snapshot) -> None:
+    def draw(self, snapshot: Snapshot) -> None:
         """Set what changed; widgets send nothing for a value that is the same."""
-        self.state_line.value = pages.state_line(snapshot)
-        self.bar.value = pages.bar(snapshot)
-        self.numbers.value = pages.numbers(snapshot)
-        self.pace.value = pages.pace(snapshot)
-        self.activity.value = escape(snapshot.activity)
+        now, done = time.monotonic(), snapshot.state.done
+        large = done or now - self._large_drawn >= LARGE_INTERVAL
+        for name, html in sections(snapshot, large=large).items():
+            self.sections[name].value = html
         self.controls.draw(snapshot)
-        self.errors.draw(state)
-        now = time.monotonic()
-        if snapshot.done or now - self._large_drawn >= LARGE_INTERVAL:
+        self.errors.draw(snapshot)
+        if large:
             self._large_drawn = now
-            self._draw_strip(snapshot.strip)
-            self.jobs.draw(state, datetime.now(UTC).astimezone())
-        if snapshot.done:
+            self.jobs.draw(snapshot)
+        if done:
             self.renew_saved_form()
-
-    def end(self) -> None:
-        """Leave the last picture where it is."""
 
     def close(self) -> None:
         """Stop drawing and take the widgets away; the push goes on."""
-        self.feed.finish(0)
+        self.live.finish(0)
         super().close()
 
     def redraw(self) -> None:
         """Draw everything at once, because the user has pressed something."""
         self._large_drawn = float("-inf")
-        self.feed.draw()
-
-    def _draw_strip(self, strip: Strip) -> None:
-        if strip != self._strip:
-            self._strip = strip
-            self.cells.value = pages.cells(strip)
-            self.legend.value = pages.legend(strip)
+        self.live.draw()
 
     def _add_retry(self, push: ShownPush) -> None:
         self.successor.children = [PushPanel(push).start()]
@@ -114,8 +83,11 @@ class PushPanel(LivePanel):
     def __repr__(self) -> str:
         return f"<panel of push {self.push.id}: {self.push.status}>"
 
-    def saved_form(self) -> tuple[str, str]:
-        return push_text(self.push), push_html(self.push)
+    def saved_form(self) -> dict[str, str]:
+        return push_bundle(self.push)
+
+    def _repr_html_(self) -> str:
+        return self.saved_form()["text/html"]
 
 
 class Controls:
@@ -129,8 +101,8 @@ class Controls:
         self._redraw = redraw
         self._was_retried = False
         self._asking = False
-        self.pause = self._button("Pause", "Send nothing more; the job that runs now runs on", self._on_pause)
-        self.go_on = self._button("Go on", "Go on sending", self._on_go_on)
+        self.pause = self._button("Pause", "Send nothing more; the job that runs now runs on", push.pause)
+        self.go_on = self._button("Go on", "Go on sending", push.unpause)
         self.cancel = self._button("Cancel …", "Stop sending for good; asks first", self._on_cancel)
         self.retry = self._button(
             "Retry refused rows", "Send the refused rows again, as a new push", self._on_retry
@@ -149,9 +121,9 @@ class Controls:
         )
         self.notice = ipywidgets.HTML()
         self._live = (self.pause, self.go_on, self.cancel)
-        self._ask = ipywidgets.VBox([self.question, _row(self.confirm, self.keep)])
+        self._ask = ipywidgets.VBox([self.question, row(self.confirm, self.keep)])
         self._ask.add_class("apd-ask")
-        self.widget = ipywidgets.VBox([_row(*self._live, self.retry), self._ask, self.notice])
+        self.widget = ipywidgets.VBox([row(*self._live, self.retry), self._ask, self.notice])
 
     def draw(self, snapshot: Snapshot) -> None:
         """Enable what can be done now; hide what cannot be done any more."""
@@ -159,18 +131,12 @@ class Controls:
         self.go_on.disabled = not snapshot.can_go_on
         self.cancel.disabled = not snapshot.can_cancel or self._asking
         for button in self._live:
-            _show(button, shown=not snapshot.done)
+            _show(button, shown=not snapshot.state.done)
         _show(self.retry, shown=snapshot.can_retry)
         self.retry.disabled = self._was_retried
         self._asking = self._asking and snapshot.can_cancel
         _show(self._ask, shown=self._asking)
         _show(self.notice, shown=bool(self.notice.value))
-
-    def _on_pause(self) -> None:
-        self._push.pause()
-
-    def _on_go_on(self) -> None:
-        self._push.unpause()
 
     def _on_cancel(self) -> None:
         self._asking = True
@@ -208,12 +174,6 @@ class Controls:
         except AnalytexError as error:
             self.notice.value = tag("div", f"{error}", class_="apd-trouble", role="alert")
         self._redraw()
-
-
-def _row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
-    row = ipywidgets.HBox(list(widgets))
-    row.add_class("apd-buttons")
-    return row
 
 
 def _show(widget: ipywidgets.Widget, *, shown: bool) -> None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from analytex_pandas import settings
 from analytex_pandas.errors import ValidationError
 from analytex_pandas.show import words
-from analytex_pandas.show.grouping import ErrorGroup, group_errors
-from analytex_pandas.show.markup import Markup, join, shortened, table, tag, text_table
-from analytex_pandas.show.snapshot import NOUNS
-from analytex_pandas.show.terminal import group_text
+from analytex_pandas.show.grouping import first_rows, group_errors
+from analytex_pandas.show.markup import Markup, shortened, standing_alone, table, tag, text_table
+from analytex_pandas.show.pages import group_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analytex_pandas.show.grouping import ErrorGroup
     from analytex_pandas.show.shown import ShownPlan
 
 SHOWN_COLUMNS: Final = 40
@@ -29,107 +28,72 @@ EXAMPLE_CHARACTERS: Final = 60
 WIDEST: Final = 140
 
 
-@dataclass(frozen=True, slots=True)
-class PlanPicture:
-    """What both forms of the page say; the problems are rows that cannot be sent, by what is wrong with them."""
-
-    id: str
-    headline: str
-    left_out: str
-    columns: list[tuple[str, ...]]
-    more_columns: str
-    changes: list[tuple[str, ...]]
-    problems: list[ErrorGroup]
-    action: str
-
-
-def picture(plan: ShownPlan) -> PlanPicture:
-    """Return what the page of a plan says."""
-    columns = plan.columns
-    shown = _worth_showing(columns)
-    hidden = len(columns) - len(shown)
-    return PlanPicture(
-        id=plan.id,
-        headline=_headline(plan),
-        left_out=_left_out(plan),
-        columns=[_column_line(row) for row in shown.to_dict("records")],
-        more_columns=f"and {words.count(hidden, 'more column')} in plan.columns" if hidden else "",
-        changes=_change_lines(plan.document.changes),
-        problems=group_errors(plan.invalid),
-        action=_action(plan),
-    )
-
-
 def plan_html(plan: ShownPlan) -> Markup:
-    shown = picture(plan)
-    parts = [tag("p", tag("strong", shown.headline), " · plan ", tag("code", shown.id))]
-    if shown.left_out:
-        parts.append(tag("p", shown.left_out))
-    caption = "What becomes of each column"
-    parts.append(table(COLUMN_HEADERS, shown.columns, numeric=("Missing",), caption=caption, styled=True))
-    if shown.more_columns:
-        parts.append(tag("p", shown.more_columns))
-    if shown.changes:
-        counts = CHANGE_HEADERS[1:]
-        parts.append(
-            table(CHANGE_HEADERS, shown.changes, numeric=counts, caption=CHANGES_CAPTION, styled=True)
-        )
-    if shown.problems:
-        parts.append(_problems_table(shown.problems[:SHOWN_GROUPS]))
-        parts += [tag("p", more) for more in _more_problems(shown.problems)]
-    parts.append(tag("p", shown.action))
-    return tag("div", *parts, class_="apd-static")
+    columns, more_columns = _columns(plan.columns)
+    changes = _changes(plan.document.changes)
+    problems = group_errors(plan.invalid)
+    parts = [
+        tag("p", tag("strong", _headline(plan)), " · plan ", tag("code", plan.id)),
+        _paragraph(words.left_out(plan.document.counts)),
+        table(COLUMN_HEADERS, columns, numeric=("Missing",), caption="What becomes of each column"),
+        _paragraph(more_columns),
+    ]
+    if changes:
+        parts.append(table(CHANGE_HEADERS, changes, numeric=CHANGE_HEADERS[1:], caption=CHANGES_CAPTION))
+    if problems:
+        headers = ("Problems", "What is wrong", "Property", "First rows")
+        lines = [
+            (words.number(group.count), shortened(group.message, 600), group.property, first_rows(group))
+            for group in problems[:SHOWN_GROUPS]
+        ]
+        parts.append(table(headers, lines, numeric=("Problems",), caption="Rows that cannot be sent"))
+        parts.append(_paragraph(_more_problems(problems)))
+    return standing_alone(*parts, _paragraph(_action(plan)))
 
 
 def plan_text(plan: ShownPlan, width: int | None = None) -> str:
     """Return a plan as text of at most ``width`` characters a line, the terminal's by default."""
-    shown = picture(plan)
     wide = min(WIDEST, width or shutil.get_terminal_size((100, 24)).columns)
-    lines = [f"Plan {shown.id}: {shown.headline}"]
-    if shown.left_out:
-        lines.append(shown.left_out)
-    cells = [line[:-1] for line in shown.columns]
+    columns, more_columns = _columns(plan.columns)
+    changes = _changes(plan.document.changes)
+    problems = group_errors(plan.invalid)
+    lines = [f"Plan {plan.id}: {_headline(plan)}"]
+    if left_out := words.left_out(plan.document.counts):
+        lines.append(left_out)
+    cells = [line[:-1] for line in columns]
     lines += ["", text_table(COLUMN_HEADERS[:-1], cells, numeric=("Missing",), width=wide)]
-    if shown.more_columns:
-        lines.append(shown.more_columns)
-    if shown.changes:
+    if more_columns:
+        lines.append(more_columns)
+    if changes:
         lines += ["", f"{CHANGES_CAPTION}:"]
-        lines.append(text_table(CHANGE_HEADERS, shown.changes, numeric=CHANGE_HEADERS[1:], width=wide))
+        lines.append(text_table(CHANGE_HEADERS, changes, numeric=CHANGE_HEADERS[1:], width=wide))
     # a note is a sentence: in a narrow column of a table it would be cut
-    notes = [f"{line[0]}: {line[-1]}" for line in shown.columns if line[-1]]
+    notes = [f"{line[0]}: {line[-1]}" for line in columns if line[-1]]
     if notes:
         lines += ["", "Worth a look:"]
         lines += [textwrap.fill(note, wide, initial_indent="• ", subsequent_indent="  ") for note in notes]
-    if shown.problems:
+    if problems:
         lines += ["", "Rows that cannot be sent:"]
-        lines += [group_text(group) for group in shown.problems[:SHOWN_GROUPS]]
-        lines += _more_problems(shown.problems)
-    lines += ["", shown.action]
-    return "\n".join(lines)
+        lines += [group_text(group) for group in problems[:SHOWN_GROUPS]]
+    if more := _more_problems(problems):
+        lines.append(more)
+    return "\n".join([*lines, "", _action(plan)])
+
+
+def _paragraph(text: str) -> Markup:
+    return tag("p", text) if text else Markup("")
 
 
 def _headline(plan: ShownPlan) -> str:
     rows, chunks = plan.rows, len(plan.chunks)
     if not rows:
         return "nothing to send"
-    what = words.count(rows, NOUNS.get(plan.kind, "row"))
+    what = words.count(rows, words.NOUNS.get(plan.kind, "row"))
     took = words.duration(plan.duration.total_seconds())
     pace = words.number(settings.ROWS_PER_MINUTE)
     return (
         f"{what} in {words.count(chunks, 'chunk')} ({words.size(plan.bytes)}), "
         f"about {took} at {pace} rows a minute"
-    )
-
-
-def _left_out(plan: ShownPlan) -> str:
-    counts = plan.counts
-    parts = [
-        f"{words.number(counts[name])} {name}"
-        for name in ("invalid", "duplicate", "unchanged")
-        if counts[name]
-    ]
-    return (
-        f"Of {words.count(int(counts['input']), 'input row')} not sent: {', '.join(parts)}." if parts else ""
     )
 
 
@@ -151,13 +115,19 @@ def _action(plan: ShownPlan) -> str:
     return "Nothing has been sent yet. plan.push() sends it."
 
 
-def _worth_showing(columns: pd.DataFrame) -> pd.DataFrame:
-    """Return all columns of a usual frame; of a very wide one those with notes first, in their own order."""
-    if len(columns) <= SHOWN_COLUMNS:
-        return columns
-    noted = columns["note"].fillna("").astype(str) != ""
-    chosen = [*columns.index[noted], *columns.index[~noted]][:SHOWN_COLUMNS]
-    return columns.loc[sorted(chosen)]
+def _columns(columns: pd.DataFrame) -> tuple[list[tuple[str, ...]], str]:
+    """Return the cells of ``COLUMN_HEADERS`` for each column, and how many columns there are besides.
+
+    All columns of a usual frame are shown; of a very wide one those with notes first, in their own order.
+    """
+    shown = columns
+    if len(columns) > SHOWN_COLUMNS:
+        noted = columns["note"].fillna("").astype(str) != ""
+        chosen = [*columns.index[noted], *columns.index[~noted]][:SHOWN_COLUMNS]
+        shown = columns.loc[sorted(chosen)]
+    hidden = len(columns) - len(shown)
+    more = f"and {words.count(hidden, 'more column')} in plan.columns" if hidden else ""
+    return [_column_line(row) for row in shown.to_dict("records")], more
 
 
 def _column_line(row: dict[Any, Any]) -> tuple[str, ...]:
@@ -172,13 +142,11 @@ def _column_line(row: dict[Any, Any]) -> tuple[str, ...]:
     )
 
 
-def _change_lines(changes: pd.DataFrame) -> list[tuple[str, ...]]:
+def _changes(changes: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return the cells of ``CHANGE_HEADERS`` for each property that has something new."""
     something = changes[(changes["new_profiles"] > 0) | (changes["changed_values"] > 0)]
     return [
-        (
-            shortened(name, 80),
-            *(words.number(count) if count else "" for count in counts),
-        )
+        (shortened(name, 80), *(words.number(count) if count else "" for count in counts))
         for name, *counts in something.head(SHOWN_COLUMNS).itertuples(index=False)
     ]
 
@@ -187,20 +155,6 @@ def _as_json(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _problems_table(problems: list[ErrorGroup]) -> Markup:
-    lines = [
-        (
-            words.number(group.count),
-            shortened(group.message, 600),
-            group.property,
-            join((*group.first, "…") if group.count > len(group.first) else group.first, ", "),
-        )
-        for group in problems
-    ]
-    headers = ("Problems", "What is wrong", "Property", "First rows")
-    return table(headers, lines, numeric=("Problems",), caption="Rows that cannot be sent", styled=True)
-
-
-def _more_problems(problems: list[ErrorGroup]) -> list[str]:
+def _more_problems(problems: list[ErrorGroup]) -> str:
     more = len(problems) - SHOWN_GROUPS
-    return [f"and {words.count(more, 'more kind')} of problem in plan.invalid"] if more > 0 else []
+    return f"and {words.count(more, 'more kind')} of problem in plan.invalid" if more > 0 else ""

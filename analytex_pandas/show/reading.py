@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from analytex_pandas.show import words
 from analytex_pandas.show.display import on_kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from analytex_pandas.frame.columns import RawBatch
 
@@ -21,16 +21,6 @@ INTERVAL: Final = 0.25
 """Seconds between two pictures."""
 
 logger = logging.getLogger("analytex_pandas.show")
-
-
-class View(Protocol):
-    """What shows how far it is."""
-
-    def draw(self, done: int, total: int | None) -> None:
-        """Show that so many rows of so many are read."""
-
-    def end(self) -> None:
-        """Take the picture away."""
 
 
 class TerminalBar:
@@ -84,31 +74,20 @@ class NotebookLine:
             self._handle.update(bundle, raw=True)
 
 
-class Safe:
-    """A view that harms nobody."""
-
-    def __init__(self, view: View) -> None:
-        self._view: View | None = view
-
-    def draw(self, done: int, total: int | None) -> None:
-        self._try("draw", done, total)
-
-    def end(self) -> None:
-        self._try("end")
-
-    def _try(self, name: str, *values: Any) -> None:
-        if self._view is None:
-            return
-        try:
-            getattr(self._view, name)(*values)
-        except Exception:  # no display may stop a plan
-            logger.warning("The display of a plan failed; the plan goes on.", exc_info=True)
-            self._view = None
-
-
 def watched(batches: Iterable[RawBatch], total: int | None) -> Iterator[RawBatch]:
     """Yield batches, and show how far they are once that takes a while; a display that fails stops nothing."""
-    view = Safe(NotebookLine() if on_kernel() else TerminalBar())
+    view = NotebookLine() if on_kernel() else TerminalBar()
+    failed = False
+
+    def tell(told: Callable[..., None], *values: int | None) -> None:
+        nonlocal failed
+        try:
+            if not failed:
+                told(*values)
+        except Exception:  # no display may stop a plan
+            failed = True
+            logger.warning("The display of a plan failed; the plan goes on.", exc_info=True)
+
     done, due = 0, time.monotonic() + PATIENCE
     try:
         for batch in batches:
@@ -116,6 +95,6 @@ def watched(batches: Iterable[RawBatch], total: int | None) -> Iterator[RawBatch
             done += batch.rows
             if time.monotonic() >= due:
                 due = time.monotonic() + INTERVAL
-                view.draw(done, total)
+                tell(view.draw, done, total)
     finally:
-        view.end()
+        tell(view.end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING, Final
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from analytex_pandas.delivery.state import ChunkState, PushState
 
-NOUNS: Final = {"users": "user", "companies": "company"}
-
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -30,120 +29,151 @@ class Segment:
     share: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
-    """A push at one moment, in numbers and in words.
+    """A push at the moment `now`, in whose zone times are told, in numbers (rows) and in words.
 
-    Attributes
-    ----------
-    total, acknowledged, refused, unknown, to_go, processed : int
-        Rows. ``total`` is what this push sends: the sum of the four that follow it; ``processed`` of those to
-        go are done with in the job that runs, though not answered for yet.
-    share : float
-        What is done with of the total, 0 to 1.
-    left_out : str
-        Rows of the input that are not sent, in words; empty if there are none.
-    rate, sparkline, elapsed, left, end : str
-        The measured pace, its history as blocks, the time since the start, the time left, the clock time of
-        the end; each empty when it is not known.
-    hint : str
-        What the user can do next; empty while all goes its way.
+    `rates` are rows a second in equal stretches since the start, see ``RateHistory``. Words are empty where there is
+    nothing to say.
     """
 
-    id: str
-    kind: str
-    status: str
-    mark: Mark
-    done: bool
-    title: str
-    activity: str
-    error: str
-    hint: str
-    total: int
-    acknowledged: int
-    refused: int
-    unknown: int
-    to_go: int
-    processed: int
-    left_out: str
-    share: float
-    segments: tuple[Segment, ...]
-    rate: str
-    sparkline: str
-    elapsed: str
-    left: str
-    end: str
-    strip: Strip
-    can_pause: bool
-    can_go_on: bool
-    can_cancel: bool
-    can_retry: bool
+    state: PushState
+    now: datetime
+    rates: tuple[float, ...] = ()
+
+    @property
+    def acknowledged(self) -> int:
+        return self.state.counts["acknowledged"]
+
+    @property
+    def refused(self) -> int:
+        return self.state.counts["refused"]
+
+    @property
+    def unknown(self) -> int:
+        return self.state.counts["unknown"]
+
+    @property
+    def to_go(self) -> int:
+        return self.state.counts["pending"] + self.state.counts["in_flight"]
+
+    @property
+    def total(self) -> int:
+        """What this push sends: acknowledged, refused, unknown and to go."""
+        return self.acknowledged + self.refused + self.unknown + self.to_go
+
+    @cached_property
+    def processed(self) -> int:
+        """Those of the rows to go that are done with in the job that runs, though not answered for yet."""
+        return rows_processed(self.state)
+
+    @property
+    def share(self) -> float:
+        """What is done with of the total, 0 to 1."""
+        if not self.total:
+            return float(self.state.done)
+        return (self.total - self.to_go + self.processed) / self.total
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The stretches of the progress bar."""
+        stretches: tuple[tuple[str, Tone, int], ...] = (
+            ("acknowledged", "ok", self.acknowledged),
+            ("refused", "bad", self.refused),
+            ("unknown", "warn", self.unknown),
+            ("processed", "busy", self.processed),
+        )
+        return tuple(Segment(word, tone, rows / self.total) for word, tone, rows in stretches if rows)
+
+    @property
+    def mark(self) -> Mark:
+        return push_mark(self.state.status)
+
+    @property
+    def title(self) -> str:
+        return words.count(self.total, words.NOUNS.get(self.state.kind, "row"))
 
     @property
     def percent(self) -> str:
-        """The share as a percentage."""
         return words.percent(self.share)
 
     @property
     def rows_in_words(self) -> str:
         """The rows by what became of them, in one line."""
-        parts = [f"{words.number(self.acknowledged)} acknowledged", f"{words.number(self.refused)} refused"]
-        if self.unknown:
-            parts.append(f"{words.number(self.unknown)} unknown")
-        parts.append(f"{words.number(self.to_go)} to go")
-        return ", ".join(parts)
+        unknown = f"{words.number(self.unknown)} unknown, " if self.unknown else ""
+        return (
+            f"{words.number(self.acknowledged)} acknowledged, {words.number(self.refused)} refused, "
+            f"{unknown}{words.number(self.to_go)} to go"
+        )
 
     @property
     def time_in_words(self) -> str:
         """Pace, time left and end in one line; the time it took once it is over."""
-        if self.done:
-            return f"took {self.elapsed}" if self.elapsed else ""
-        until = f"{self.left} left, until {self.end}" if self.left and self.end else ""
-        return ", ".join(part for part in (self.rate, until) if part)
+        state = self.state
+        if state.done:
+            ended = state.ended_at or self.now
+            took = None if state.started_at is None else (ended - state.started_at).total_seconds()
+            return "" if took is None else f"took {words.duration(took)}"
+        parts = [] if state.rate is None else [words.rate(state.rate)]
+        if state.estimated_end is not None and not self.pausing:
+            left = (state.estimated_end - self.now).total_seconds()
+            parts.append(f"{words.duration(left)} left, until {words.clock(state.estimated_end, self.now)}")
+        return ", ".join(parts)
 
+    @property
+    def sparkline(self) -> str:
+        return sparkline(self.rates)
 
-def take(state: PushState, now: datetime, rates: tuple[float, ...] = ()) -> Snapshot:
-    """Return the snapshot of a push at `now`, in whose zone times are told.
+    @property
+    def activity(self) -> str:
+        return "" if self.state.done else self.state.activity or self.mark.word
 
-    `rates` are rows a second in equal stretches since the start, see ``RateHistory``.
-    """
-    counts = state.counts
-    acknowledged, refused, unknown = counts["acknowledged"], counts["refused"], counts["unknown"]
-    to_go = counts["pending"] + counts["in_flight"]
-    total = acknowledged + refused + unknown + to_go
-    processed = rows_processed(state)
-    running = not state.done
-    pausing = state.status == "paused" or state.pausing
-    return Snapshot(
-        id=state.id,
-        kind=state.kind,
-        status=state.status,
-        mark=push_mark(state.status),
-        done=state.done,
-        title=f"{words.count(total, NOUNS.get(state.kind, 'row'))}",
-        activity=_activity(state),
-        error=state.error or "",
-        hint=_hint(state, refused, unknown),
-        total=total,
-        acknowledged=acknowledged,
-        refused=refused,
-        unknown=unknown,
-        to_go=to_go,
-        processed=processed,
-        left_out=_left_out(state),
-        share=(total - to_go + processed) / total if total else float(state.done),
-        segments=_segments(total, acknowledged, refused, unknown, processed),
-        rate="" if state.rate is None else words.rate(state.rate),
-        sparkline=sparkline(rates),
-        elapsed=_elapsed(state, now),
-        left=_left(state, now) if running and not pausing else "",
-        end=words.clock(state.estimated_end, now) if state.estimated_end and running and not pausing else "",
-        strip=strip(state.chunks),
-        can_pause=running and not pausing and not state.cancelling,
-        can_go_on=running and pausing and not state.cancelling,
-        can_cancel=running and not state.cancelling,
-        can_retry=state.done and refused > 0,
-    )
+    @property
+    def left_out(self) -> str:
+        """Rows of the input that are not sent."""
+        return words.left_out(self.state.counts)
+
+    @property
+    def hint(self) -> str:
+        """What the user can do next; empty while all goes its way."""
+        come_back = f"apd.resume({self.state.id!r})"
+        if self.state.status == "completed_with_errors":
+            parts = []
+            if self.refused:
+                parts.append("push.errors lists the refused rows, push.retry() sends them again.")
+            if self.unknown:
+                parts.append("push.retry(unknown=True) sends the rows again of which no answer is known.")
+            return " ".join(parts)
+        return {
+            "failed": f"Once that is mended, {come_back} sends the rest.",
+            "cancelled": f"{come_back} sends the rest.",
+            "interrupted": f"{come_back} carries on where it stopped.",
+            "paused": "push.unpause() goes on.",
+        }.get(self.state.status, "")
+
+    @cached_property
+    def strip(self) -> Strip:
+        return strip(self.state.chunks)
+
+    @property
+    def pausing(self) -> bool:
+        return self.state.status == "paused" or self.state.pausing
+
+    @property
+    def can_cancel(self) -> bool:
+        return not self.state.done and not self.state.cancelling
+
+    @property
+    def can_pause(self) -> bool:
+        return self.can_cancel and not self.pausing
+
+    @property
+    def can_go_on(self) -> bool:
+        return self.can_cancel and self.pausing
+
+    @property
+    def can_retry(self) -> bool:
+        return self.state.done and self.refused > 0
 
 
 def rows_done(state: PushState) -> int:
@@ -159,71 +189,10 @@ def rows_processed(state: PushState) -> int:
     return sum(chunk.progress for chunk in state.chunks if chunk.status not in SETTLED)
 
 
-def _activity(state: PushState) -> str:
-    if state.done:
-        return ""
-    if state.activity:
-        return state.activity
-    return push_mark(state.status).word
-
-
-def _hint(state: PushState, refused: int, unknown: int) -> str:
-    come_back = f"apd.resume({state.id!r})"
-    if state.status == "completed_with_errors":
-        parts = []
-        if refused:
-            parts.append("push.errors lists the refused rows, push.retry() sends them again.")
-        if unknown:
-            parts.append("push.retry(unknown=True) sends the rows again of which no answer is known.")
-        return " ".join(parts)
-    return {
-        "failed": f"Once that is mended, {come_back} sends the rest.",
-        "cancelled": f"{come_back} sends the rest.",
-        "interrupted": f"{come_back} carries on where it stopped.",
-        "paused": "push.unpause() goes on.",
-    }.get(state.status, "")
-
-
-def _left_out(state: PushState) -> str:
-    names = {"invalid": "invalid", "duplicate": "duplicate", "unchanged": "unchanged"}
-    parts = [
-        f"{words.number(state.counts[name])} {word}" for name, word in names.items() if state.counts[name]
-    ]
-    return (
-        f"Of {words.count(state.counts['input'], 'input row')} not sent: {', '.join(parts)}." if parts else ""
-    )
-
-
-def _segments(
-    total: int, acknowledged: int, refused: int, unknown: int, processed: int
-) -> tuple[Segment, ...]:
-    if not total:
-        return ()
-    stretches: tuple[tuple[str, Tone, int], ...] = (
-        ("acknowledged", "ok", acknowledged),
-        ("refused", "bad", refused),
-        ("unknown", "warn", unknown),
-        ("processed", "busy", processed),
-    )
-    return tuple(Segment(word, tone, rows / total) for word, tone, rows in stretches if rows)
-
-
-def _elapsed(state: PushState, now: datetime) -> str:
-    if state.started_at is None:
-        return ""
-    return words.duration(((state.ended_at or now) - state.started_at).total_seconds())
-
-
-def _left(state: PushState, now: datetime) -> str:
-    if state.estimated_end is None:
-        return ""
-    return words.duration((state.estimated_end - now).total_seconds())
-
-
 MAX_CELLS: Final = 1_000
 """Marks in a strip; pushes of more chunks show several of them in one mark."""
 
-JOB_COLUMNS: Final = ("Chunk", "State", "Rows", "Processed", "Refused", "Sent", "Took", "Tries", "Job")
+CHUNK_COLUMNS: Final = ("Chunk", "State", "Rows", "Processed", "Refused", "Sent", "Took", "Tries", "Job")
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,27 +215,20 @@ def strip(chunks: Sequence[ChunkState], max_cells: int = MAX_CELLS) -> Strip:
     legend = [(mark_of[status], count) for status, count in Counter(statuses).items()]
     legend.sort(key=lambda entry: (-_urgency(entry[0]), entry[0].word))
     together = max(1, ceil(len(marks) / max_cells))
-    cells = (
-        marks
-        if together == 1
-        else [min(marks[at : at + together], key=_urgency) for at in range(0, len(marks), together)]
-    )
-    return Strip(tuple(cells), together, tuple(legend))
+    if together > 1:
+        marks = [min(marks[at : at + together], key=_urgency) for at in range(0, len(marks), together)]
+    return Strip(tuple(marks), together, tuple(legend))
 
 
 def _urgency(mark: Mark) -> int:
     return URGENCY.index(mark.character)
 
 
-def job_lines(chunks: Sequence[ChunkState], now: datetime) -> list[tuple[str, ...]]:
-    """Return the cells of ``JOB_COLUMNS`` for each chunk."""
-    return [_job_line(chunk, now) for chunk in chunks]
-
-
-def _job_line(chunk: ChunkState, now: datetime) -> tuple[str, ...]:
-    sent = words.clock(chunk.submitted_at, now) if chunk.submitted_at else ""
-    took = ""
+def chunk_line(chunk: ChunkState, now: datetime) -> tuple[str, ...]:
+    """Return the cells of ``CHUNK_COLUMNS`` for a chunk."""
+    sent = took = ""
     if chunk.submitted_at:
+        sent = words.clock(chunk.submitted_at, now)
         took = words.duration(((chunk.ended_at or now) - chunk.submitted_at).total_seconds())
     refused = words.number(chunk.refused)
     if chunk.unknown:

@@ -24,18 +24,20 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         super().__init__([style, *parts])
         self.add_class("apd")
 
-    def saved_form(self) -> tuple[str, str]:
-        """Return the text and the HTML that are shown where the widget cannot be."""
+    def saved_form(self) -> dict[str, str]:
+        """Return the text and the HTML that are shown where the widget cannot be, by MIME type."""
+        return {"text/plain": repr(self), "text/html": str(self._repr_html_())}
+
+    def _repr_html_(self) -> str:
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        text, html = self.saved_form()
         own = getattr(super(), "_repr_mimebundle_", None)
         if own is None:  # ipywidgets 7, which has no bundle that HTML could be put beside
             bundle = {VIEW: {"version_major": 2, "version_minor": 0, "model_id": self.model_id}}
         else:
             bundle = dict(own(**options) or {})
-        return bundle | {"text/plain": text, "text/html": html}
+        return bundle | self.saved_form()
 
     def _ipython_display_(self) -> None:
         """Display the panel in a way that its saved form can be brought up to date later."""

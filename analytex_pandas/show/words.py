@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
+NOUNS: Final = {"users": "user", "companies": "company"}
+"""What a record of each kind is called."""
 MINUTE: Final = 60
 HOUR_MINUTES: Final = 60
 DAY_MINUTES: Final = 24 * HOUR_MINUTES
@@ -75,6 +78,14 @@ def clock(moment: datetime, now: datetime) -> str:
 def moment_in_full(moment: datetime) -> str:
     """Return a moment for a page that is read later and elsewhere: date, time and zone."""
     return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or 'UTC'}"
+
+
+def left_out(counts: Mapping[str, int]) -> str:
+    """Return which rows of an input are not sent, of a plan or a push; empty if all are."""
+    parts = [
+        f"{number(counts[name])} {name}" for name in ("invalid", "duplicate", "unchanged") if counts[name]
+    ]
+    return f"Of {count(counts['input'], 'input row')} not sent: {', '.join(parts)}." if parts else ""
 
 
 Tone = Literal["ok", "bad", "warn", "busy", "idle"]

@@ -77,7 +77,7 @@ def main() -> None:
         drive = Drive(plan.document, state_at(0, arguments.chunks), Journal(Path(directory)), client)
         push = Push(drive, plan)
         panel = PushPanel(push)
-        panel.feed.draw()
+        panel.live.draw()
         panel.jobs.section.toggle.value = True
         sent[0] = 0
         spent = 0.0
@@ -90,7 +90,7 @@ def main() -> None:
             drive.show(phase="running", **values)
             drive.announce()
             start = time.process_time()
-            panel.feed.draw()
+            panel.live.draw()
             spent += time.process_time() - start
             time.sleep(max(begin + tick / A_SECOND - time.monotonic(), 0))
         took = time.monotonic() - begin

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytex_pandas.delivery.state import ChunkState
-from analytex_pandas.show.snapshot import JOB_COLUMNS, job_lines, strip
+from analytex_pandas.show.snapshot import CHUNK_COLUMNS, chunk_line, strip
 from analytex_pandas.show.words import CHUNK_MARKS, chunk_mark
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def test_the_jobs_table_tells_what_is_known_and_no_more(
         make_chunk(3),
     ]
     first, second, third = (
-        dict(zip(JOB_COLUMNS, line, strict=True)) for line in job_lines(chunks, now + dt.timedelta(seconds=2))
+        dict(zip(CHUNK_COLUMNS, chunk_line(one, now + dt.timedelta(seconds=2)), strict=True))
+        for one in chunks
     )
     assert (first["State"], first["Refused"], first["Took"]) == (
         "! done, rows refused",
@@ -58,4 +59,4 @@ def test_the_jobs_table_tells_what_is_known_and_no_more(
         "42 s",
         "2",
     )
-    assert third == dict.fromkeys(JOB_COLUMNS, "") | {"Chunk": "3", "State": "○ to go", "Rows": "100"}
+    assert third == dict.fromkeys(CHUNK_COLUMNS, "") | {"Chunk": "3", "State": "○ to go", "Rows": "100"}

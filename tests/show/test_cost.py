@@ -49,13 +49,13 @@ def test_a_thousand_chunks_stay_under_twenty_kilobytes_a_second(
 
     work = steered(at(0))
     made = panel.PushPanel(work.push)
-    made.feed.draw()
+    made.live.draw()
     made.jobs.section.toggle.value = True
     wire.clear()
     for tick in range(1, 4 * SECONDS + 1):
         now[0] = tick / 4
         work.show(at(tick))
-        made.feed.draw()
+        made.live.draw()
     assert 0 < wire.bytes < BYTES_A_SECOND * SECONDS
 
 
@@ -85,7 +85,7 @@ def test_an_hour_leaves_nothing_behind(
     for second in range(HOUR + 1):
         now[0] = float(second)
         work.show(at(second))
-        made.feed.draw()
+        made.live.draw()
         if second in (10 * MINUTE, HOUR):
             gc.collect()
             held[second] = sys.getallocatedblocks()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytex_pandas.delivery.tables import ERROR_COLUMNS
@@ -54,6 +54,7 @@ def test_the_same_words_about_two_properties_are_two_groups() -> None:
     assert [group.property for group in found] == ["a", "b"]
 
 
+@settings(deadline=None)  # pandas' first call is slow on a busy machine
 @given(
     st.lists(
         st.fixed_dictionaries(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +20,6 @@ from analytex_pandas.show.jobs import (
     jobs_text,
     take_jobs,
 )
-from analytex_pandas.show.live import Watch
 from analytex_pandas.show.monitor import JobPanel, Monitor
 
 if TYPE_CHECKING:
@@ -114,11 +112,11 @@ def test_a_service_that_does_not_answer_is_said_and_what_was_seen_stays() -> Non
         return answer
 
     made = Monitor(look, owners)
-    made.watch.look_once()
-    made.watch.look_once()
+    made.live.draw()
+    made.live.draw()
     assert "&lt;b&gt;no answer" in made.trouble.value
     assert "mine" in made.running.value
-    made.watch.look_once()
+    made.live.draw()
     assert made.trouble.value == ""
 
 
@@ -137,57 +135,10 @@ def test_one_job_is_followed_to_its_end() -> None:
     states = [job("mine", "processing", completed_rows=5, total_rows=10), job("mine", total_rows=10)]
     made = JobPanel(states[0], lambda: states[1], {})
     assert "5 of 10" in made.body.value
-    ended = threading.Event()
-    made.watch = Watch(lambda: states[1], Told(made, ended), lambda found: found.ended)
     made.start()
-    assert ended.wait(10)
+    assert made.live.finish(10)
     assert "✓ done" in made.body.value
     assert made.job.ended
-
-
-class Told:
-    """Passes on what a watcher is told, and tells the test of the end."""
-
-    def __init__(self, panel: JobPanel, ended: threading.Event) -> None:
-        self.panel = panel
-        self.ended = ended
-
-    def seen(self, found: Job) -> bool:
-        return self.panel.seen(found)
-
-    def unseen(self, error: Any) -> None:
-        self.panel.unseen(error)
-
-    def stopped(self) -> None:
-        self.panel.stopped()
-        self.ended.set()
-
-
-def test_a_watch_can_be_stopped_and_started_again(caplog: pytest.LogCaptureFixture) -> None:
-    """And a display that fails does not end it, only the user does."""
-
-    class Broken:
-        def __init__(self) -> None:
-            self.looked, self.ended = threading.Semaphore(0), threading.Semaphore(0)
-
-        def seen(self, _: object) -> bool:
-            self.looked.release()
-            raise LookupError("no parent")
-
-        def unseen(self, _: object) -> None:
-            raise AssertionError
-
-        def stopped(self) -> None:
-            self.ended.release()
-
-    view = Broken()
-    watch = Watch(lambda: 1, view)
-    for _ in range(2):
-        watch.start()
-        assert view.looked.acquire(timeout=10)
-        watch.stop()
-        assert view.ended.acquire(timeout=10)
-    assert "display of the account's jobs failed" in caplog.text
 
 
 def test_the_buttons_say_whether_somebody_looks() -> None:

@@ -7,16 +7,16 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
 from analytex_pandas.delivery.tables import ERROR_COLUMNS
 from analytex_pandas.show.details import input_rows
 from analytex_pandas.show.grouping import group_errors
-from analytex_pandas.show.markup import table
-from analytex_pandas.show.pages import cells, groups_table, legend, pace, push_html, snapshot_html, state_line
-from analytex_pandas.show.snapshot import JOB_COLUMNS, job_lines, take
+from analytex_pandas.show.markup import standing_alone, table, tag
+from analytex_pandas.show.pages import groups_table, push_bundle, sections, snapshot_html
+from analytex_pandas.show.snapshot import CHUNK_COLUMNS, Snapshot, chunk_line
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -77,6 +77,7 @@ class Checked(HTMLParser):
         self.text += text
 
 
+@settings(deadline=None)  # pandas' first call is slow on a busy machine
 @given(st.lists(HOSTILE, min_size=12, max_size=12))
 def test_hostile_text_stays_text_wherever_it_comes_from(now_texts: list[str]) -> None:
     """Job ids, statuses, messages, properties, labels, ids, values, column names: none becomes an element."""
@@ -100,16 +101,13 @@ def test_hostile_text_stays_text_wherever_it_comes_from(now_texts: list[str]) ->
         {key: pd.Series([row.get(key)], dtype=dtype) for key, dtype in ERROR_COLUMNS.items()}
     )
     now = pd.Timestamp.now("UTC").to_pydatetime()
-    shot = take(state, now)
+    shot = Snapshot(state, now)
     failed = pd.DataFrame({column: [value]}, index=pd.Index([label]))
     pages = [
-        snapshot_html(shot, group_errors(errors), now),
+        snapshot_html(shot, group_errors(errors)),
         groups_table(group_errors(errors)),
-        table(JOB_COLUMNS, job_lines(chunks, now)),
-        state_line(shot),
-        pace(shot),
-        cells(shot.strip),
-        legend(shot.strip),
+        table(CHUNK_COLUMNS, [chunk_line(chunk, now) for chunk in chunks]),
+        *sections(shot, large=True).values(),
         input_rows(failed, errors),
     ]
     for page in pages:
@@ -120,7 +118,7 @@ def test_the_page_of_a_finished_push_tells_how_it_ended(pushed: Callable[..., Pu
     """Without a kernel, months later: what was sent, what was refused, what to type."""
     frame = pd.DataFrame({"user_id": ["ann", "bob", None], "<script>": ["x", "y", "z"]})
     push = pushed(frame, {"bob": ("bad", "<script>", "<b>no</b>")}, invalid="skip")
-    text = Checked(push_html(push)).text
+    text = Checked(push_bundle(push)["text/html"]).text
     for part in ("completed with errors", push.id, "1 invalid", "<b>no</b>", "push.errors", "100.0 %"):
         assert part in text
     assert "As of" not in text
@@ -130,13 +128,32 @@ def test_the_page_of_a_running_push_says_of_when_it_is_and_how_to_come_back(
     state: Callable[..., PushState], now: dt.datetime
 ) -> None:
     """A notebook saved half way must not pass for the present."""
-    text = Checked(snapshot_html(take(state(activity="chunk 1 of 2"), now), [], now)).text
+    text = Checked(snapshot_html(Snapshot(state(activity="chunk 1 of 2"), now), [])).text
     assert "As of 2026-11-23 23:15 UTC" in text
     assert "apd.resume(" in text
     assert "chunk 1 of 2" in text
 
 
 def test_the_page_needs_nothing_that_an_untrusted_notebook_strips(pushed: Callable[..., Push]) -> None:
-    """No style sheet, script, SVG, role or variable; colours are literal."""
-    page = push_html(pushed(pd.DataFrame({"user_id": ["ann"]})))
-    assert not re.search(r"<style|<svg|<script|role=|aria-|var\(", page)
+    """No style sheet, script, SVG or variable; colours are literal, and all is said without roles and labels."""
+    page = push_bundle(pushed(pd.DataFrame({"user_id": ["ann"]})))["text/html"]
+    assert not re.search(r"<style|<svg|<script|var\(", page)
+    assert "background-color:#0b6e99;width:100.00%" in page
+    for word in ("100.0 %", "1", "acknowledged", "0", "to go"):
+        assert word in Checked(re.sub(r' (role|aria-\w+|class)="[^"]*"', "", page)).text
+
+
+def test_panel_and_page_are_one_rendering(state: Callable[..., PushState], now: dt.datetime) -> None:
+    """What is mended in the one is mended in the other."""
+    shot = Snapshot(state(activity="chunk 1 of 2", error="<stopped>"), now)
+    saved = standing_alone(*sections(shot, large=False).values())
+    assert saved.removesuffix("</div>") in snapshot_html(shot, [])
+
+
+@settings(deadline=None)  # pandas' first call is slow on a busy machine
+@given(HOSTILE, HOSTILE)
+def test_styles_in_place_change_no_text(text: str, value: str) -> None:
+    """Not even one that looks like the package's own markup."""
+    plain = table([value, text], [[text, value], ['<td class="apd-track">', "<th>"]], numeric=(text,))
+    page = standing_alone(tag("span", text, title=value, class_="apd-fill-ok", style="width:1%"), plain)
+    assert Checked(page).text == Checked(tag("span", text)).text + Checked(plain).text

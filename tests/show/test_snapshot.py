@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytex_pandas.delivery.state import ENDED, ChunkState, PushState, counted
-from analytex_pandas.show.snapshot import rows_done, take
+from analytex_pandas.show.snapshot import Snapshot, rows_done
 from analytex_pandas.show.words import PUSH_MARKS, URGENCY, chunk_mark, job_mark, push_mark
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def test_rows_add_up_and_the_running_job_moves_the_share(
         make_chunk(2, "processing", completed_rows=40),
         make_chunk(3),
     ]
-    shot = take(state(chunks), now)
+    shot = Snapshot(state(chunks), now)
     assert (shot.total, shot.acknowledged, shot.refused, shot.unknown, shot.to_go) == (300, 95, 3, 2, 200)
     assert shot.processed == 40
     assert shot.share == pytest.approx(140 / 300)
@@ -75,19 +75,18 @@ def states(draw: st.DrawFn) -> PushState:
 @given(states())
 def test_every_picture_can_be_drawn_and_adds_up(pushed: PushState) -> None:
     """No status, however odd, and no number that a service sends breaks the picture."""
-    shot = take(pushed, dt.datetime.now(dt.UTC))
+    shot = Snapshot(pushed, dt.datetime.now(dt.UTC))
     assert shot.total == shot.acknowledged + shot.refused + shot.unknown + shot.to_go
     assert 0 <= shot.share <= 1
     assert sum(part.share for part in shot.segments) == pytest.approx(shot.share if shot.total else 0)
     assert shot.total == 0 or rows_done(pushed) / shot.total == pytest.approx(shot.share)
     assert sum(chunks for _, chunks in shot.strip.legend) == len(pushed.chunks)
-    assert shot.done == (pushed.status in ENDED)
-    assert not (shot.done and (shot.can_pause or shot.can_go_on or shot.can_cancel))
+    assert not (pushed.status in ENDED and (shot.can_pause or shot.can_go_on or shot.can_cancel))
 
 
 def test_time_left_and_the_clock_time_of_the_end(state: Callable[..., PushState], now: dt.datetime) -> None:
     """Both, because one is for waiting and the other for going home."""
-    shot = take(state(rate=20.0, estimated_end=now + dt.timedelta(minutes=90)), now)
+    shot = Snapshot(state(rate=20.0, estimated_end=now + dt.timedelta(minutes=90)), now)
     assert shot.time_in_words == "1,200 rows/min, 1 h 30 min left, until tomorrow 00:45"
 
 
@@ -96,8 +95,8 @@ def test_a_paused_push_promises_no_end(
     state: Callable[..., PushState], now: dt.datetime, values: dict[str, Any]
 ) -> None:
     """It ends when somebody lets it go on, which no rate can know."""
-    shot = take(state(estimated_end=now, rate=20.0, **values), now)
-    assert shot.left == shot.end == ""
+    shot = Snapshot(state(estimated_end=now, rate=20.0, **values), now)
+    assert shot.time_in_words == "1,200 rows/min"
     assert shot.can_go_on
     assert not shot.can_pause
 
@@ -107,7 +106,7 @@ def test_a_push_that_is_over_says_how_long_it_took(
 ) -> None:
     """The rate of the last minute and a time left mean nothing then."""
     done = state([make_chunk(1, "completed")], status="completed", rate=1.0, ended_at=now, estimated_end=now)
-    shot = take(done, now + dt.timedelta(days=3))
+    shot = Snapshot(done, now + dt.timedelta(days=3))
     assert shot.time_in_words == "took 1 min"
     assert shot.activity == ""
 
@@ -126,14 +125,14 @@ def test_the_hint_is_the_call_that_helps(
     state: Callable[..., PushState], now: dt.datetime, status: str, hint: str
 ) -> None:
     """Somebody who comes back needs the next line to type."""
-    assert hint in take(state(status=status), now).hint
+    assert hint in Snapshot(state(status=status), now).hint
 
 
 def test_refused_and_unknown_rows_have_a_hint_each(
     state: Callable[..., PushState], make_chunk: Callable[..., ChunkState], now: dt.datetime
 ) -> None:
     """retry() leaves the unknown rows alone unless told."""
-    shot = take(
+    shot = Snapshot(
         state([make_chunk(1, "completed_with_errors", refused=1, unknown=1)], status="completed_with_errors"),
         now,
     )
@@ -144,16 +143,16 @@ def test_refused_and_unknown_rows_have_a_hint_each(
 
 def test_rows_that_are_not_sent_are_named(state: Callable[..., PushState], now: dt.datetime) -> None:
     """20,000 input rows and 19,977 sent: the difference has reasons."""
-    assert take(state(planned={"invalid": 12, "unchanged": 1_000}), now).left_out == (
+    assert Snapshot(state(planned={"invalid": 12, "unchanged": 1_000}), now).left_out == (
         "Of 1,212 input rows not sent: 12 invalid, 1,000 unchanged."
     )
-    assert take(state(), now).left_out == ""
+    assert Snapshot(state(), now).left_out == ""
 
 
 def test_an_empty_push_is_whole(state: Callable[..., PushState], now: dt.datetime) -> None:
     """No rows, no division by zero."""
-    assert take(state([], status="completed"), now).percent == "100.0 %"
-    assert take(state([]), now).percent == "0.0 %"
+    assert Snapshot(state([], status="completed"), now).percent == "100.0 %"
+    assert Snapshot(state([]), now).percent == "0.0 %"
 
 
 @pytest.mark.parametrize("status", STATUSES)

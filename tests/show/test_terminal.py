@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from analytex_pandas.show.snapshot import take
-from analytex_pandas.show.terminal import Bar, Lines, bar, line, lines, push_text
+from analytex_pandas.show.pages import push_text
+from analytex_pandas.show.snapshot import Snapshot
+from analytex_pandas.show.terminal import Bar, Lines, bar, line, lines
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -45,7 +46,7 @@ def test_the_bar_shows_the_snapshots_numbers(
     monkeypatch.setenv("LINES", "50")
     stream = Terminal()
     view = Bar(stream)
-    view.draw(running, take(running, now))
+    view.draw(Snapshot(running, now))
     view.end()
     shown = stream.getvalue()
     assert "47%" in shown
@@ -57,7 +58,7 @@ def test_the_bar_is_silent_where_there_is_no_terminal(running: PushState, now: d
     """A pipe gets no control characters."""
     stream = io.StringIO()
     view = Bar(stream)
-    view.draw(running, take(running, now))
+    view.draw(Snapshot(running, now))
     view.end()
     assert stream.getvalue() == ""
 
@@ -72,11 +73,11 @@ def test_a_log_gets_few_lines_and_the_end(
     stream = io.StringIO()
     view = Lines(stream, always=True)
     for _ in range(3):
-        view.draw(running, take(running, now))
+        view.draw(Snapshot(running, now))
     done = state([make_chunk(1, "completed")], status="completed", ended_at=now)
-    view.draw(done, take(done, now))
+    view.draw(Snapshot(done, now))
     first, *end = stream.getvalue().splitlines()
-    assert first == f"Push {running.id}: ◔ running, 46.6 %, {line(take(running, now))}"
+    assert first == f"Push {running.id}: ◔ running, 46.6 %, {line(Snapshot(running, now))}"
     assert end == [
         f"Push {running.id}: ✓ completed, 100 users",
         "  100 acknowledged, 0 refused, 0 to go",
@@ -93,9 +94,9 @@ def test_a_push_that_is_soon_over_says_nothing_in_a_log(
     """Nobody wants a line for each push of a second."""
     stream = io.StringIO()
     view = Lines(stream)
-    view.draw(running, take(running, now))
+    view.draw(Snapshot(running, now))
     done = state([make_chunk(1, "completed")], status="completed")
-    view.draw(done, take(done, now))
+    view.draw(Snapshot(done, now))
     assert stream.getvalue() == ""
 
 
@@ -108,9 +109,9 @@ def test_a_long_push_says_where_it_is_and_how_it_ended(
     """Once it has said something, the log must also have the end."""
     stream = io.StringIO()
     view = Lines(stream, interval=0)
-    view.draw(running, take(running, now))
+    view.draw(Snapshot(running, now))
     done = state([make_chunk(1, "failed", refused=100)], status="failed", error="401: wrong key")
-    view.draw(done, take(done, now))
+    view.draw(Snapshot(done, now))
     assert "running, 46.6 %" in stream.getvalue()
     assert "Stopped: 401: wrong key" in stream.getvalue()
 
