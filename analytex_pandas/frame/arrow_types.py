@@ -178,7 +178,6 @@ LISTS = (
 
 
 def storage(array: pa.Array) -> RawColumn:
-    """Return what an extension array holds, in the form that is sent."""
     kind = array.type
     match kind.extension_name:
         case "arrow.uuid":

@@ -125,7 +125,7 @@ def family_of(cell: Any) -> str:
 
 
 def is_missing(cell: Any, family: str) -> bool:
-    """Tell whether a cell of a family that has missing values is one."""
+    """Tell whether a cell of a family is missing, NaN and NaT among them."""
     if family == "missing":
         return True
     if family in FLOATS:
@@ -146,10 +146,7 @@ def refined(cell: Any, family: str) -> str:
 
 
 def arrow_of(cells: Cells, family: str, wanted: JsonType | None) -> pa.Array | Coerced:
-    """Return cells of a family that is no text, nor nested, as Arrow; as their digits where Arrow has no type for them.
-
-    `wanted` is the type that the column is to have.
-    """
+    """Return cells of a family that is neither text nor nested as Arrow, or as digits if Arrow has no type for them."""
     if family in DATETIMES:
         kind = DATETIMES[family]
         if wanted == "date":
@@ -193,7 +190,6 @@ def finite_decimal(number: decimal.Decimal) -> str:
 
 
 def long_double(number: Any) -> str:
-    """Return the shortest digits of a long double."""
     if not np.isfinite(number):
         raise CellError(NOT_FINITE, INFINITE)
     return fixed_point(decimal.Decimal(np.format_float_scientific(number, unique=True)))

@@ -71,14 +71,9 @@ class Policy:
 
 
 def coerce(column: RawColumn, policy: Policy) -> dict[str, Coerced]:
-    """Return a column of a batch as text of JSON primitives.
+    """Return a column of a batch as text of JSON primitives, or raise UnsendableError where it cannot be sent at all.
 
     The key is what flattening adds to the property's name, such as ``.city``; without flattening there is one, ``""``.
-
-    Raises
-    ------
-    UnsendableError
-        If the column holds what cannot be sent at all.
     """
     if isinstance(column, np.ndarray):
         plain = plain_array(column)
@@ -112,13 +107,7 @@ def coerce_arrow(array: pa.Array, policy: Policy) -> Coerced:
 
 
 def conversion(kind: pa.DataType, policy: Policy) -> Conversion:
-    """Return what converts arrays of a type.
-
-    Raises
-    ------
-    UnsendableError
-        If nothing does: it cannot be sent, whatever its values.
-    """
+    """Return what converts arrays of a type; what nothing does cannot be sent, whatever its values."""
     if pa.types.is_nested(kind) and not pa.types.is_union(kind):
         if policy.nested == "json":
             return nested_json
@@ -152,7 +141,6 @@ def strings(array: pa.Array, policy: Policy) -> Coerced:
 
 
 def dates(array: pa.Array, policy: Policy) -> Coerced:
-    """Return dates as text; as datetimes they are their midnight."""
     if policy.wanted == "datetime":
         return temporal.midnights(array, policy.timezone)
     found = temporal.dates(array)
@@ -160,7 +148,6 @@ def dates(array: pa.Array, policy: Policy) -> Coerced:
 
 
 def timestamps(array: pa.Array, policy: Policy) -> Coerced:
-    """Return timestamps as UTC text; as dates they are what their own calendar shows."""
     if policy.wanted == "date":
         return temporal.dates(temporal.wall_dates(array))
     found = temporal.timestamps(array, policy.timezone)
@@ -191,7 +178,6 @@ CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Conversion], ...] = (
 
 
 def coerce_coded(column: Coded, policy: Policy) -> dict[str, Coerced]:
-    """Return a column of repeated values: each distinct value that occurs is coerced once."""
     try:
         distinct = coerce(column.values, policy)
     except UnsendableError as error:
@@ -202,7 +188,6 @@ def coerce_coded(column: Coded, policy: Policy) -> dict[str, Coerced]:
 
 
 def flattened(fields: Iterable[tuple[str, RawColumn]], policy: Policy) -> dict[str, Coerced]:
-    """Return fields as one column each, nested ones in turn."""
     columns: dict[str, Coerced] = {}
     wrong = []
     for name, values in fields:
@@ -258,7 +243,6 @@ def coerce_cells(cells: Cells, policy: Policy) -> dict[str, Coerced]:
 
 
 def coerce_family(cells: Cells, family: str, policy: Policy) -> dict[str, Coerced]:
-    """Return cells of one family, none of which is missing."""
     match family:
         case "unknown":
             raise UnsendableError(
@@ -309,7 +293,6 @@ def text_cells(cells: Cells, policy: Policy) -> Coerced:
 
 
 def nested_cells(cells: Cells, policy: Policy) -> dict[str, Coerced]:
-    """Return lists and dicts by the policy."""
     if policy.nested == "raise":
         raise UnsendableError(
             f"holds values of type {types_of(cells)}, which are no JSON primitives",

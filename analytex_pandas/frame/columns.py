@@ -109,7 +109,6 @@ def problems_of(failures: Mapping[int, Why]) -> tuple[Problem, ...]:
 
 
 def problem_at(rows: Rows, code: str, message: str) -> tuple[Problem, ...]:
-    """Return the problem of some rows, if there are any."""
     return (Problem(rows, code, message),) if len(rows) else ()
 
 
@@ -168,18 +167,10 @@ class Traits:
 class Coerced:
     """A column of one batch as text of JSON primitives.
 
-    Attributes
-    ----------
-    text : pyarrow.Array
-        ``large_string``, or a dictionary of it; null where the value is missing. Numbers and booleans are JSON as they
-        stand; strings are neither quoted nor escaped yet. The text of a value is the same whatever becomes of the
-        column's type.
-    kinds : frozenset of str
-        The JSON types of the values; with more than one the column is sent as strings.
-    plain : bool
-        True when no character of `text` needs escaping in a JSON string.
-    family : str
-        What the values were, where that says more than their JSON type, such as ``date``.
+    `text` is ``large_string``, or a dictionary of it, null where the value is missing: numbers and booleans as JSON has
+    them, strings neither quoted nor escaped yet (`plain` where none needs it); the same whatever the column's type will
+    be. `kinds` has the JSON types of the values; with more than one the column is sent as strings. `family` is what the
+    values were, where that says more, such as ``date``.
     """
 
     text: pa.Array
@@ -199,7 +190,6 @@ class Coerced:
 
 
 def nothing(rows: int) -> Coerced:
-    """Return a column of missing values."""
     return Coerced(pa.nulls(rows, TEXT), NOTHING, plain=True)
 
 
@@ -241,7 +231,6 @@ class UnsendableError(Exception):
 
 
 def together(errors: Sequence[UnsendableError]) -> UnsendableError:
-    """Return several errors of one column as one."""
     first, *others = [one for error in errors for one in error.every]
     first.others = tuple(others)
     return first
@@ -291,7 +280,6 @@ def mask_of(rows: Rows, length: int) -> Mask:
 
 
 def without(text: pa.Array, rows: Rows) -> pa.Array:
-    """Return `text` with the values at `rows` missing."""
     if not len(rows):
         return text
     gone = mask_of(rows, len(text))

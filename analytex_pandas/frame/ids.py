@@ -99,7 +99,7 @@ OUTSIDE = (np.arange(256) <= SPACE) | (np.arange(256) >= DELETE)
 def ids(column: RawColumn, name: str, *, optional: bool = False) -> Coerced:
     """Return a column as ids: text, null where there is none, a problem for each row whose id cannot be one.
 
-    With `optional` a missing id leaves its row valid.
+    `name` is ``user_id`` or ``company_id``, for messages; where the id is `optional`, a row may do without.
     """
     found = id_texts(column)
     found = checked_length(found.with_problems(blanks(found.text)), TOO_LONG)
@@ -115,7 +115,6 @@ def ids(column: RawColumn, name: str, *, optional: bool = False) -> Coerced:
 
 
 def named(problem: Problem, name: str, *, optional: bool) -> Problem:
-    """Return the problem with the id's name, and the way out, in its message."""
     message, _, fit = problem.message.partition(FIT)
     if fit and optional:
         message = column_mended(f"{message}; to leave such ids out", f"{VALUES}.where({fit})")
@@ -125,7 +124,6 @@ def named(problem: Problem, name: str, *, optional: bool) -> Problem:
 
 
 def id_texts(column: RawColumn) -> Coerced:
-    """Return a column as id texts, blanks included."""
     if isinstance(column, np.ndarray):
         return cell_ids(column)
     if isinstance(column, pa.Array) and isinstance(column.type, pa.BaseExtensionType):
@@ -194,7 +192,6 @@ def decimal_ids(array: pa.Array) -> Coerced:
 
 
 def wrong_type(array: pa.Array, shown: str) -> Coerced:
-    """Return an id column of a type that makes no ids: each present value is a problem."""
     present = np.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False))
     return Coerced(
         pa.nulls(len(array), TEXT), STRING, problems=problem_at(present, "invalid_id", no_id(shown))
@@ -224,7 +221,6 @@ def cell_ids(cells: Cells) -> Coerced:
 
 
 def cell_id(cell: Any, family: str) -> str:
-    """Return the id that one cell makes."""
     if isinstance(cell, str):  # members of a StrEnum are text, too
         if not is_unicode(cell):
             raise CellError(INVALID_TEXT, SURROGATE)
@@ -304,7 +300,6 @@ def sighting(text: pa.Array, which: pa.Array) -> Sighting:
 
 
 def flags(which: pa.Array) -> Mask:
-    """Return an Arrow mask as NumPy's, False where it is null."""
     mask: Mask = pc.fill_null(which, fill_value=False).to_numpy(zero_copy_only=False)
     return mask
 

@@ -29,6 +29,9 @@ SHOWN = 10
 """Columns that a message lists at most."""
 
 
+NA: Hashable = object()
+
+
 @dataclass(frozen=True)
 class Property:
     """A column that is sent as a property: under which name, and how its values are coerced."""
@@ -40,10 +43,7 @@ class Property:
 
 @dataclass(frozen=True)
 class Layout:
-    """What becomes of the columns of an input.
-
-    `id` and `company` are None where a part of the input (one frame of several) has no such column.
-    """
+    """What becomes of the columns; a part of the input (one frame of several) may have no `id` and no `company`."""
 
     id: Field | None
     company: Field | None
@@ -64,7 +64,7 @@ def unsendable(wrong: Sequence[str], invalid: pd.DataFrame) -> ValidationError:
 def layout(
     fields: Sequence[Field], options: Options, kind: Kind, *, partial: bool = False
 ) -> tuple[Layout, list[str]]:
-    """Return what becomes of the columns and index levels, and all that is wrong with them.
+    """Return what becomes of the columns, and everything that is wrong with them.
 
     `partial` is True for one frame of several, which need not have every column.
     """
@@ -97,7 +97,6 @@ def layout(
 
 
 def wrong_types(fields: Sequence[Field], options: Options, ids: AbstractSet[Field]) -> list[str]:
-    """Return what to say of types that are asked of no column, or of one whose values are ids and nothing else."""
     if isinstance(options.types, str):
         return []
     columns = {key(field.label) for field in fields}
@@ -112,7 +111,6 @@ def wrong_types(fields: Sequence[Field], options: Options, ids: AbstractSet[Fiel
 
 
 def ambiguous(fields: Sequence[Field], labels: AbstractSet[Hashable | None]) -> list[str]:
-    """Return what to say of columns that share the name of one that holds ids."""
     counts = Counter(
         code(field.label)
         for field in fields
@@ -128,18 +126,17 @@ def ambiguous(fields: Sequence[Field], labels: AbstractSet[Hashable | None]) -> 
 
 
 def same(one: Hashable, other: Hashable) -> bool:
-    """Tell whether two labels are one; ``pd.NA`` compares to neither True nor False, NaN equals not even itself."""
-    if one is other or key(one) is key(other):
-        return True
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    return one is not pd.NA and other is not pd.NA and bool(one == other)
+    """Tell whether two labels are one."""
+    one, other = key(one), key(other)
+    return one is other or bool(one == other)
 
 
 def key(label: Hashable) -> Hashable:
-    """Return a label as one that finds itself in a dict: every NaN as the same."""
+    """Return a label as one that finds itself: NaN equals not even itself, ``pd.NA`` neither equals nor differs."""
     if isinstance(label, tuple):
         return tuple(map(key, label))
+    if label is pd.NA:
+        return NA
     return math.nan if isinstance(label, float) and math.isnan(label) else label
 
 
@@ -165,7 +162,6 @@ def found(fields: Iterable[Field], label: Hashable) -> Field | None:
 
 
 def missing_id(fields: Sequence[Field], label: Hashable, kind: Kind) -> str:
-    """Return what to say when the id column does not exist."""
     name = settings.ID_NAMES[kind]
     return (
         f"There is no column or index level {code(label)} for {name}.{near(fields, label)} "

@@ -101,7 +101,6 @@ def replaced(pattern: str, replacement: str) -> str:
 
 
 def missing_text(text: str) -> str | None:
-    """Return the message for a text that says there is nothing; None for any other."""
     if re.fullmatch(f"[{UNSEEN}]*", text):
         return made_missing(f"{shown(text)} is blank; to leave such cells out", [text])
     if text.strip() in MISSING_TEXTS:
@@ -262,12 +261,10 @@ MONTHS_ALONE = (
 
 
 def from_number(what: str, unit: str, more: str = "") -> str:
-    """Return the message for a column of numbers that count from a day."""
     return column_mended(what, f"pd.to_datetime({NUMBERS}, unit='{unit}'{more})")
 
 
 def from_digits(what: str, form: str) -> str:
-    """Return the message for a column of numbers whose digits are those of a date."""
     return column_mended(what, f"pd.to_datetime({NUMBERS}{AS_TEXT}, format='{form}')")
 
 
@@ -322,7 +319,6 @@ def no_date(text: str) -> str:
 
 
 def zone_for_date(text: str, word: str) -> str | None:
-    """Return the message for a date with the letters of a zone, which are no zone for certain."""
     match = re.search(r"\b([A-Z]{2,5})$", word)
     if match is None or match[1] not in OTHER_ZONES:
         return None
@@ -429,7 +425,6 @@ HALF_A_PAIR = (
 
 
 def cut_long(name: str, limit: int) -> str:
-    """Return the message for a record that is larger than a request may be, by its longest property."""
     what = f"The record alone is larger than a request may be ({limit:,} bytes), most of it {name!r}"
     return mended(f"{what}; to leave that out", f"df = df.drop(columns=[{LABEL}])")
 

@@ -55,7 +55,6 @@ ID_NOTES = {
 
 
 def id_mend(what: str, texts: Sequence[str]) -> str:
-    """Return the code for an id column without what is odd about some of its texts."""
     if what == "missing":
         return f"{VALUES}.mask({VALUES}.isin({list(texts)!r}))"
     if what == "floats":
@@ -82,7 +81,6 @@ def escapes(characters: Iterable[str]) -> str:
 
 
 def traits_of(coerced: Coerced) -> Traits:
-    """Return a coerced column's traits, with its counts, an example and a look at some of its text."""
     text = coerced.text
     present = len(text) - text.null_count
     kinds = coerced.traits.kinds or (dict.fromkeys(coerced.families, present) if present else {})
@@ -100,7 +98,6 @@ def traits_of(coerced: Coerced) -> Traits:
 
 
 def first_present(text: pa.Array, count: int) -> list[str]:
-    """Return the first values that are there, `count` at most."""
     head = [value for value in text.slice(0, 2 * count).to_pylist() if value is not None]
     if not head and text.null_count < len(text):
         return list(text.drop_null().slice(0, count).to_pylist())
@@ -108,7 +105,6 @@ def first_present(text: pa.Array, count: int) -> list[str]:
 
 
 def property_note(name: str, json_type: str, traits: Traits, origin: Field) -> str:
-    """Return what to say of the column of a property; empty where there is nothing to say."""
     notes = []
     if len(traits.kinds) > 1:
         counts = ", ".join(
@@ -136,7 +132,6 @@ def property_note(name: str, json_type: str, traits: Traits, origin: Field) -> s
 
 
 def name_notes(name: str) -> list[str]:
-    """Return what to say of the name of a property."""
     notes = []
     bare = AROUND.sub("", name)
     if bare != name:
@@ -157,10 +152,7 @@ def name_notes(name: str) -> list[str]:
 
 
 def changes_of_type(kinds: Mapping[str, Kinds], before: Mapping[str, str]) -> dict[str, str]:
-    """Return what to say of properties that the account has not seen, or saw with another JSON type.
-
-    `before` has the type that each property was last acknowledged with; empty when nothing is remembered.
-    """
+    """Return what to say of properties that the account has not seen, or saw with the type that `before` has."""
     notes = {}
     for name, found in kinds.items():
         if not before or not found:
@@ -179,7 +171,6 @@ def changes_of_type(kinds: Mapping[str, Kinds], before: Mapping[str, str]) -> di
 
 
 def id_note(traits: Traits, origin: Field) -> str:
-    """Return what to say of an id column; empty where there is nothing to say."""
     notes = ["whole floats, sent as digits without .0"] if traits.whole_floats else []
     for what, seen in traits.seen.items():
         said = ID_NOTES[what].format(

@@ -100,12 +100,11 @@ class Options:
 
     @classmethod
     def from_document(cls, document: Mapping[str, str]) -> Options:
-        """Return the options that ``to_document`` was made from."""
         return cls(**{name: untagged(text) for name, text in document.items()})
 
 
 def checked_options(kind: Kind, given: Mapping[str, Any]) -> Options:
-    """Return the options of a plan of `kind` from keyword arguments; TypeError names what is near one that is none."""
+    """Return the options of a plan from keyword arguments; one that there is not is a TypeError."""
     known = set(UserOptions.__annotations__ if kind == "users" else CompanyOptions.__annotations__)
     for name in given:
         if name not in known:
@@ -129,7 +128,7 @@ class Rule(NamedTuple):
 
 
 def checked(name: str, value: Any, rule: Rule | None = None) -> Any:
-    """Return the value of an option as it is meant; an error names the option, what it got and what it takes."""
+    """Return the value of an option as it is meant; ValidationError names the option, what it got and what it takes."""
     takes, check, hint = rule or RULES[name]
     try:
         return check(value)
@@ -140,7 +139,6 @@ def checked(name: str, value: Any, rule: Rule | None = None) -> Any:
 
 
 def one_of(choices: Sequence[str]) -> Rule:
-    """Return the rule of an option that takes one of some words."""
     words = f"one of {', '.join(map(repr, choices))}"
     return Rule(
         words,
@@ -150,7 +148,7 @@ def one_of(choices: Sequence[str]) -> Rule:
 
 
 def whole(least: int, most: int = INT64_MAX) -> Rule:
-    """Return the rule of an option that takes a whole number; what is more than `most` is that."""
+    """Return the rule of a whole number; what is more than `most` is that."""
 
     def check(value: Any) -> int:
         if isinstance(value, bool) or (number := operator.index(value)) < least:
@@ -177,26 +175,24 @@ def label(value: Any) -> Hashable:
     return value  # type: ignore[no-any-return]  # it has a hash
 
 
-def properties(value: Any) -> tuple[tuple[Hashable, str | None], ...] | None:
-    """Return the columns asked for, each with the property's name where one was given."""
-    if isinstance(value, Mapping):
-        return tuple(
-            (
-                checked("properties: a column", column, LABEL),
-                checked(f"properties[{code(column)}]", name, NAME),
-            )
-            for column, name in value.items()
-        )
-    if isinstance(value, str | bytes):
-        raise TypeError
+def by_column(name: str, value: Mapping[Any, Any], rule: Rule) -> tuple[tuple[Hashable, Any], ...]:
+    """Return what is asked of each column, both checked."""
     return tuple(
-        (column, None)
-        for column in dict.fromkeys(checked("properties: a column", one, LABEL) for one in value)
+        (checked(f"{name}: a column", column, LABEL), checked(f"{name}[{code(column)}]", asked, rule))
+        for column, asked in value.items()
     )
 
 
+def properties(value: Any) -> tuple[tuple[Hashable, str | None], ...]:
+    if isinstance(value, Mapping):
+        return by_column("properties", value, NAME)
+    if isinstance(value, str | bytes):
+        raise TypeError
+    columns = dict.fromkeys(checked("properties: a column", one, LABEL) for one in value)
+    return tuple((column, None) for column in columns)
+
+
 def types(value: Any) -> tuple[tuple[Hashable, JsonType], ...] | Literal["string"]:
-    """Return the types asked for, by column, or the one of all."""
     if value is None:
         return ()
     if isinstance(value, str):
@@ -204,17 +200,10 @@ def types(value: Any) -> tuple[tuple[Hashable, JsonType], ...] | Literal["string
         return "string"
     if not isinstance(value, Mapping):
         raise TypeError
-    return tuple(
-        (
-            checked("types: a column", column, LABEL),
-            checked(f"types[{code(column)}]", name, one_of(get_args(JsonType))),
-        )
-        for column, name in value.items()
-    )
+    return by_column("types", value, one_of(get_args(JsonType)))
 
 
 def errors_limit(value: Any) -> int | float:
-    """Return a number of rows, or a share of them."""
     if not isinstance(value, float | np.floating):
         number: int = whole(0).check(value)
         return number
@@ -224,7 +213,6 @@ def errors_limit(value: Any) -> int | float:
 
 
 def timezone(value: Any) -> str:
-    """Return the name of a time zone that exists, or an offset such as ``+05:30``."""
     name = str(value) if isinstance(value, dt.tzinfo) else str.__str__(value)
     if name == "UTC":
         return name
@@ -237,7 +225,6 @@ def timezone(value: Any) -> str:
 
 
 def near_timezone(value: Any) -> str:
-    """Return the time zone that a name may have meant."""
     import zoneinfo  # needed for other zones than the default alone
 
     return did_you_mean(value, zoneinfo.available_timezones())

@@ -57,7 +57,6 @@ def arrow_values(column: pd.Series[Any]) -> pa.ChunkedArray | None:
 
 
 def extension_values(column: pd.Series[Any]) -> RawColumn:
-    """Return an extension column as Arrow where it knows how, else as Python objects."""
     refused: tuple[type[Exception], ...] = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError)
     values: Any = column.array
     if isinstance(column.dtype, pd.DatetimeTZDtype):
@@ -83,7 +82,6 @@ def factorised(column: pd.Series[Any]) -> Coded:
 
 
 def memory_of(frame: pd.DataFrame) -> int:
-    """Return about how many bytes the columns of a frame take."""
     try:
         return int(frame.memory_usage(index=False).sum())
     except pa.ArrowTypeError:  # columns of views, before pyarrow 22

@@ -47,7 +47,7 @@ PROBED_ROWS = 256
 
 
 def read_source(data: Any) -> Source:
-    """Return any supported input, the path of a Parquet file included, as a source."""
+    """Return any supported input as a source, the path of Parquet included."""
     if not isinstance(data, str | os.PathLike):
         return source_of(data)
     if isinstance(data, str) and (not data.strip() or "\n" in data):
@@ -140,7 +140,6 @@ def readable_groups(file: pq.ParquetFile) -> list[list[int]]:
 
 
 def parquet_parts(path: Path) -> list[ParquetPart]:
-    """Return the Parquet files at a path, in the order of their names."""
     import pyarrow.parquet as pq  # kept out of the import of the package
 
     parts = []
@@ -167,7 +166,7 @@ def partitioned(path: Path) -> list[tuple[Path, Mapping[str, pa.Scalar[Any]]]]:
     if not any("=" in part for file in files for part in file.relative_to(path).parts[:-1]):
         return [(file, {}) for file in files]
     found = ds.dataset([str(file) for file in files], partitioning="hive", partition_base_dir=str(path))
-    named_files: list[tuple[Path, Mapping[str, Any]]] = []
+    named_files: list[tuple[Path, Mapping[str, pa.Scalar[Any]]]] = []
     for fragment in found.get_fragments():
         keys = ds.get_partition_keys(fragment.partition_expression)
         values = {name: pa.scalar(value, found.schema.field(name).type) for name, value in keys.items()}
@@ -181,7 +180,7 @@ def is_private(path: Path) -> bool:
 
 
 def stored_bytes(metadata: pq.FileMetaData) -> int:
-    """Return the bytes of a Parquet file's columns, uncompressed."""
+    """Return how many bytes the columns take uncompressed."""
     return sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from analytex_pandas.frame import mends
 from analytex_pandas.frame.columns import (
     BOOLEAN,
     DURATION,
@@ -25,22 +26,6 @@ from analytex_pandas.frame.columns import (
     integers_of,
     problem_at,
     validity,
-)
-from analytex_pandas.frame.mends import (
-    ANY_NUMBER,
-    NO_DATE_AT_ALL,
-    NUMBERS_FOR_DATES,
-    VALUES,
-    column_mended,
-    made_missing,
-    no_boolean,
-    no_boolean_number,
-    no_date,
-    no_number,
-    of_another_type,
-    replaced,
-    shown,
-    two_dates,
 )
 from analytex_pandas.frame.moments import TICKS, nanoseconds
 from analytex_pandas.frame.numbers import fixed_point
@@ -75,10 +60,7 @@ DEFAULTS = (dt.datetime(2000, 1, 1), dt.datetime(2001, 2, 2))  # they stand in f
 
 
 def as_wanted(coerced: Coerced, wanted: JsonType | None, what: str = "") -> Coerced:
-    """Return what is no text as the type asked for; a cell that has no such meaning makes its row invalid.
-
-    `what` is what a message calls a cell.
-    """
+    """Return what is no text as the type asked for, or its rows as invalid; `what` is what a message calls a cell."""
     if wanted is None or coerced.kinds == frozenset({wanted}):
         return coerced
     if wanted == "string":
@@ -94,7 +76,7 @@ def as_wanted(coerced: Coerced, wanted: JsonType | None, what: str = "") -> Coer
     else:
         (kind,) = coerced.kinds
         article = "a date" if wanted in ("date", "datetime") else f"a {wanted}"
-        message = of_another_type(what or f"A {kind}", article, is_flag=coerced.kinds == BOOLEAN)
+        message = mends.of_another_type(what or f"A {kind}", article, is_flag=coerced.kinds == BOOLEAN)
         problems = (Problem(present, code, message),)
     kinds = NUMBER if wanted == "number" else BOOLEAN if wanted == "boolean" else STRING
     text = pa.nulls(len(coerced.text), TEXT)
@@ -116,7 +98,6 @@ def texts(text: pa.Array, wanted: JsonType | None, timezone: str) -> Coerced:
 
 
 def read_as(text: pa.Array, read: Callable[[str], str], kinds: Kinds) -> Coerced:
-    """Return text as what `read` makes of each distinct one."""
     values, codes, problems = by_distinct(text, read)
     return Coerced(taken(pa.array(values, TEXT), codes), kinds, plain=True, problems=problems)
 
@@ -143,22 +124,22 @@ def by_distinct(text: pa.Array, read: Callable[[str], Any]) -> tuple[list[Any], 
 
 
 def taken(array: pa.Array, codes: Rows) -> pa.Array:
-    """Return `array` at `codes`; missing where a code is -1."""
     return array.take(pa.array(codes, mask=codes < 0))
 
 
 def number(text: str) -> str:
-    """Return the JSON number that a text holds, with the digits it has."""
     stripped = text.strip()
-    if not ANY_NUMBER.fullmatch(stripped):
-        raise CellError("not_a_number", no_number(text))
+    if not mends.ANY_NUMBER.fullmatch(stripped):
+        raise CellError("not_a_number", mends.no_number(text))
     if np.isinf(float(stripped)):
-        raise CellError("not_finite", made_missing(f"{shown(text)} is larger than a number can be", [text]))
+        raise CellError(
+            "not_finite", mends.made_missing(f"{mends.shown(text)} is larger than a number can be", [text])
+        )
     if not JSON_NUMBER.fullmatch(stripped):
         try:
             stripped = fixed_point(decimal.Decimal(stripped))
         except decimal.InvalidOperation as error:
-            reason = made_missing(f"{shown(text)} has an exponent beyond all measure", [text])
+            reason = mends.made_missing(f"{mends.shown(text)} has an exponent beyond all measure", [text])
             raise CellError("not_a_number", reason) from error
     return stripped if stripped.lower().partition("e")[0].strip("-0.") else stripped.removeprefix("-")
 
@@ -166,14 +147,14 @@ def number(text: str) -> str:
 def boolean(text: str) -> str:
     word = text.strip().lower()
     if word not in TRUE and word not in FALSE:
-        raise CellError("not_a_boolean", no_boolean(text))
+        raise CellError("not_a_boolean", mends.no_boolean(text))
     return "true" if word in TRUE else "false"
 
 
 def boolean_of_number(digits: str) -> str:
     value = decimal.Decimal(digits)
     if value not in (0, 1):
-        raise CellError("not_a_boolean", no_boolean_number(digits))
+        raise CellError("not_a_boolean", mends.no_boolean_number(digits))
     return "true" if value else "false"
 
 
@@ -182,11 +163,11 @@ def dates_of_numbers(text: pa.Array, present: Rows, code: str) -> tuple[Problem,
     values = np.asarray(pd.to_numeric(pd.Series(text.to_pylist(), dtype=object), errors="coerce"), np.float64)
     problems: list[Problem] = []
     left = present
-    for least, most, message in NUMBERS_FOR_DATES:
+    for least, most, message in mends.NUMBERS_FOR_DATES:
         those = (values[left] >= least) & (values[left] < most)
         problems += problem_at(left[those], code, message)
         left = left[~those]
-    return (*problems, *problem_at(left, code, NO_DATE_AT_ALL))
+    return (*problems, *problem_at(left, code, mends.NO_DATE_AT_ALL))
 
 
 def date_texts(text: pa.Array) -> Coerced:
@@ -217,7 +198,7 @@ def instant(text: str) -> tuple[int, int, bool]:
         )
         if not of_the_time or len(digits) > NANOSECOND_DIGITS:
             raise CellError(
-                "date_too_fine", f"{shown(text)} is finer than a nanosecond; round it to nine digits."
+                "date_too_fine", f"{mends.shown(text)} is finer than a nanosecond; round it to nine digits."
             )
         nanosecond = int(digits.ljust(NANOSECOND_DIGITS, "0"))
     seconds, rest = divmod(nanoseconds(stamp), TICKS["s"])
@@ -236,7 +217,8 @@ def moment(text: str) -> dt.datetime:
     ):
         raise CellError(
             "ambiguous_date",
-            f"{shown(text)} has a fraction of a minute or an hour, which is read in several ways; write the seconds.",
+            f"{mends.shown(text)} has a fraction of a minute or an hour, which is read in several ways; "
+            "write the seconds.",
         )
     return stamp or other_moment(text, stripped)
 
@@ -248,15 +230,15 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
     years = re.findall("[0-9]{4,}", END_OF_TIME.sub(r"\1", stripped))
     # dateutil takes the second date of a range for an offset
     if not stripped or len(years) > 1 or NO_DATE_OF_DIGITS.fullmatch(stripped):
-        raise CellError("not_a_date", no_date(text))
+        raise CellError("not_a_date", mends.no_date(text))
     if NAMED_OFFSET.search(stripped):
         raise CellError(
             "ambiguous_date",
-            column_mended(
-                f"{shown(text)} names a zone and an offset, which is read in two ways; as most people mean it",
-                VALUES
-                + replaced(r"(?i)\s*\b[a-z]{3,}\s*([-+])(\d)(?!\d)(?=:|$)", r" \g<1>0\2")
-                + replaced(r"(?i)\s*\b[a-z]{3,}\s*([-+]\d\d)", r" \1"),
+            mends.column_mended(
+                f"{mends.shown(text)} names a zone and an offset, which is read in two ways; as most people mean it",
+                mends.VALUES
+                + mends.replaced(r"(?i)\s*\b[a-z]{3,}\s*([-+])(\d)(?!\d)(?=:|$)", r" \g<1>0\2")
+                + mends.replaced(r"(?i)\s*\b[a-z]{3,}\s*([-+]\d\d)", r" \1"),
             ),
         )
     # the orders in which people write dates; one that begins with the year goes on with the month
@@ -272,17 +254,17 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
                 for default in DEFAULTS
             }
         except (ValueError, OverflowError, Warning) as error:
-            raise CellError("not_a_date", no_date(text)) from error
+            raise CellError("not_a_date", mends.no_date(text)) from error
     if len(readings) > 1:
-        raise CellError("ambiguous_date", two_dates(text))
+        raise CellError("ambiguous_date", mends.two_dates(text))
     (reading,) = readings
     return reading
 
 
 def written_zone(name: str | None, offset: int | None) -> dt.tzinfo | None:
-    """Return the zone that a text gives by its offset or as UTC; ValueError for CST, which is several zones.
+    """Return the zone of an offset or of UTC; others raise ValueError: CST is several zones.
 
-    dateutil would take other names for the machine's own.
+    dateutil would take a name for one of the machine's own.
     """
     if name is not None and name.upper() not in {"UTC", "GMT", "Z"}:
         raise ValueError(f"{name} is no zone for certain")

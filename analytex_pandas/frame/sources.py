@@ -54,18 +54,11 @@ class ArrowStream(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """An input that is ready to be read: ``batches`` starts the reading, and is called once.
+    """An input that is ready to be read.
 
-    Attributes
-    ----------
-    fields : tuple of Field or None
-        Its columns and index levels; None when they are known only when all is read.
-    settled : bool
-        False when a column's JSON type can still change with a later batch.
-    rows, bytes_hint : int
-        How many rows there are, and bytes in memory, as far as known: else None, and 0.
-    workers : int
-        How many batches may be coerced at a time; each takes memory.
+    `batches` starts the reading, and is called once. `fields` is None where the columns are known only when all is
+    read, `settled` False where a column's JSON type can still change with a later batch. `rows` is None, `bytes_hint` 0
+    where that is not known. Of the batches, `workers` may be coerced at a time; each takes memory.
     """
 
     fields: tuple[Field, ...] | None
@@ -78,7 +71,6 @@ class Source:
 
 
 def source_of(data: Any) -> Source:
-    """Return any supported input as a source."""
     if isinstance(data, pd.Series):  # it has a stream, too, as a column
         raise no_frame(data)
     if (source := source_of_frame(data)) is not None:
@@ -91,9 +83,9 @@ def source_of(data: Any) -> Source:
 def source_of_frame(
     data: Any, start: int = 0, size: BatchSize | None = None, rows: int | None = None
 ) -> Source | None:
-    """Return a single frame, or stream of `rows` rows if that is known, as a source; None where it is neither.
+    """Return one frame, or one stream of so many `rows` if that is known, as a source; None for anything else.
 
-    `start` is the position of its first row, `size` that of its batches if it is not theirs to say.
+    Its first row has the position `start`; `size` is that of its batches, unless what it is in decides.
     """
     if isinstance(data, pd.DataFrame):
         return frame_source(data, start, size)
@@ -109,7 +101,7 @@ def source_of_frame(
 
 
 def opened(data: ArrowStream) -> pa.RecordBatchReader:
-    """Return a reader of an Arrow stream; an error names columns that pyarrow does not read (polars' Int128)."""
+    """Return a reader of an Arrow stream; what pyarrow does not know, such as polars' Int128, is named in an error."""
     if isinstance(data, pa.RecordBatchReader):
         return data
     if isinstance(data, pa.Table):  # before pyarrow 22 its stream of views that are all short crashes
@@ -180,7 +172,6 @@ def frame_source(frame: pd.DataFrame, start: int = 0, size: BatchSize | None = N
 
 
 def column_field(number: int, label: Hashable, dtype: Any) -> Field:
-    """Return a column or index level; its label may be any object."""
     with translated(f"The label of column {number} (from 0 on) cannot be read"):
         hash(label)
         return Field(label, str(label), str(dtype))
@@ -267,7 +258,7 @@ def arrow_source(
     start: int = 0,
     size: BatchSize | None = None,
 ) -> Source:
-    """Return a stream of Arrow batches as a source; the index that pandas left in its schema is an index still."""
+    """Return Arrow batches as a source; the index that pandas left in their schema is an index still."""
     index = pandas_index(schema, rows)
     levels = {field.name for field, ranged in index.items() if ranged is None}
     columns = [Field(child.name, child.name, str(child.type)) for child in schema if child.name not in levels]
@@ -313,7 +304,6 @@ def pandas_index(schema: pa.Schema, rows: int | None) -> ArrowIndex:
 
 
 def stored_level(schema: pa.Schema, name: str) -> Field:
-    """Return an index level that is a column of a schema."""
     return Field(name, name, str(schema.types[schema.names.index(name)]), is_index=True)
 
 
@@ -373,10 +363,7 @@ def regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: BatchS
 
 
 def frames_source(frames: Iterable[Any], rows: Iterable[int] = ()) -> Source:
-    """Return an iterable of frames as one source; their columns are known only when the last has been read.
-
-    `rows` tells how many each of them has, where they are streams of which that is known.
-    """
+    """Return an iterable of frames as one source; `rows` tells how many rows its streams have, where that is known."""
     return Source(None, (), lambda: frames_batches(frames, iter(rows)), settled=False)
 
 

@@ -81,7 +81,6 @@ def line_of(data: Any, name: str = "data") -> str:
 
 
 def line_of_mapping(data: Mapping[Any, Any], name: str) -> str:
-    """Return the line that makes a frame of a dict: of columns, of records, of frames, or of one record."""
     first = next(iter(data.values()), None)
     if isinstance(first, pd.DataFrame):
         return f"pd.concat({name}.values())"
@@ -93,7 +92,6 @@ def line_of_mapping(data: Mapping[Any, Any], name: str) -> str:
 
 
 def line_by_method(data: Any, name: str = "data") -> str:
-    """Return the line that makes a frame of something by a method that its type has."""
     kind = type(data)
     if hasattr(kind, "scanner"):
         return f"{name}.scanner().to_reader()"
@@ -101,7 +99,6 @@ def line_by_method(data: Any, name: str = "data") -> str:
 
 
 def no_frame_within(data: Any, number: int, item: Any) -> ValidationError:
-    """Return what to say of an iterable whose item is no frame."""
     if isinstance(item, str) and item.casefold().endswith((".parquet", ".pq")):
         line = "(pd.read_parquet(path) for path in data)"
     elif item is None or number:
