@@ -184,21 +184,22 @@ def wrong_names(named: Sequence[tuple[str, str]]) -> list[str]:
     """Return what is wrong with the names of properties; each comes with the column it is of."""
     wrong = []
     for name, count in Counter(name for _, name in named).items():
+        columns = [column for column, other in named if other == name]
         if count > 1:
-            columns = [column for column, other in named if other == name]
             way_out = (
                 "rename one: properties={column: name}"
-                if len(set(columns)) == len(columns)
+                if len(set(columns)) == count
                 else "rename a column of the frame, or drop it"
             )
             wrong.append(
                 f"{count} properties have the name {name!r} (columns {', '.join(columns)}); {way_out}."
             )
+    most = settings.MAX_PROPERTY_NAME_CHARACTERS
     for column, name in named:
-        if len(name) > settings.MAX_PROPERTY_NAME_CHARACTERS:
+        if len(name) > most:
             wrong.append(
                 f"The property of column {column[:60]} has a name of {len(name)} characters; the service takes "
-                f"{settings.MAX_PROPERTY_NAME_CHARACTERS}. Rename it with properties={{column: name}}."
+                f"{most}. Rename it with properties={{column: name}}."
             )
         if re.fullmatch(f"[{UNSEEN}]*", name):
             wrong.append(

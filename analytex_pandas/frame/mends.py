@@ -238,8 +238,18 @@ def no_boolean_number(digits: str) -> str:
 
 # Dates
 
-EPOCHS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
-UNIT_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+FIRST_DAYS = {
+    4: ("a year", r"^\s*(\d{4})\s*$", r"\1-01-01"),
+    6: ("a year and month", r"^\s*(\d{4})(\d\d)\s*$", r"\1-\2-01"),
+}
+EPOCHS = {
+    5: ("D", "a day as Excel counts them"),
+    10: ("s", "seconds since 1970"),
+    13: ("ms", "milliseconds since 1970"),
+    16: ("us", "microseconds since 1970"),
+    19: ("ns", "nanoseconds since 1970"),
+}
+"""Digits → what a number of so many may count, or stand for."""
 QUARTER = r"^(?:(\d{{4}})\W*Q{0}|Q{0}\W*(\d{{4}}))$"
 OTHER_ZONES = {
     "EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "-05:00", "MST": "-07:00", "MDT":
@@ -329,37 +339,25 @@ def zone_for_date(text: str, word: str) -> str | None:
 
 
 def digits_for_date(text: str, digits: str, what: str) -> str:
-    cell = (
-        "str(cell)"
-        if text == digits
-        else "str(cell).strip()"
-        if text.strip() == digits
-        else "str(cell).split('.')[0].strip()"
+    size = len(digits)
+    if size in FIRST_DAYS and digits[0] in "12" and (size == len("2024") or 1 <= int(digits[4:]) <= MONTHS):
+        means, pattern, replacement = FIRST_DAYS[size]
+        return column_mended(
+            f"{what}, but may be {means}; for its first day", VALUES + replaced(pattern, replacement)
+        )
+    if size not in EPOCHS:
+        return otherwise(text, what)
+    unit, means = EPOCHS[size]
+    cell = "str(cell)" if text == digits else "str(cell).strip()"
+    if text.strip() != digits:
+        cell = "str(cell).split('.')[0].strip()"
+    whole = "float" if "." in text or unit == "D" else "int"
+    counted = f"{whole}(cell), unit='{unit}'" + ", origin='1899-12-30'" * (unit == "D")
+    return column_mended(
+        f"{what}, but may be {means}",
+        f"{VALUES}.map(lambda cell: pd.to_datetime({counted}) "
+        f"if {cell}.isdigit() and len({cell}) == {size} else cell)",
     )
-    alike = f"{cell}.isdigit() and len({cell}) == {len(digits)}"
-    if len(digits) == len("2024") and digits.startswith(("1", "2")):
-        return column_mended(
-            f"{what}, but may be a year; for its first day",
-            VALUES + replaced(r"^\s*(\d{4})\s*$", r"\1-01-01"),
-        )
-    if len(digits) == len("202401") and digits.startswith(("1", "2")) and 1 <= int(digits[4:]) <= MONTHS:
-        return column_mended(
-            f"{what}, but may be a year and month; for its first day",
-            VALUES + replaced(r"^\s*(\d{4})(\d\d)\s*$", r"\1-\2-01"),
-        )
-    if len(digits) == len("45000"):
-        return column_mended(
-            f"{what}, but may be a day as Excel counts them",
-            f"{VALUES}.map(lambda cell: pd.to_datetime(float(cell), unit='D', origin='1899-12-30') "
-            f"if {alike} else cell)",
-        )
-    if len(digits) in EPOCHS:
-        unit, whole = EPOCHS[len(digits)], "float" if "." in text else "int"
-        return column_mended(
-            f"{what}, but may be {UNIT_WORDS[unit]} since 1970",
-            f"{VALUES}.map(lambda cell: pd.to_datetime({whole}(cell), unit='{unit}') if {alike} else cell)",
-        )
-    return otherwise(text, what)
 
 
 def two_dates(text: str) -> str:
@@ -368,12 +366,11 @@ def two_dates(text: str) -> str:
     if match := DAY_OR_MONTH.fullmatch(word):
         first, second, year, mark = match["first"], match["second"], match["year"], match["mark"]
         years = "%Y" if len(year) > len("24") else "%y"
-        hour = "%I" if match["half"] else "%H"
         time = ""
         if match["time"]:
-            seconds = match["time"].count(":") - 1
-            time = match["time"][0] + f"{hour}:%M" + ":%S" * seconds + (".%f" if match["fraction"] else "")
-            time += re.sub(r"(?i)[ap]m", "%p", match["half"] or "")
+            seconds = ":%S" * (match["time"].count(":") - 1) + ".%f" * bool(match["fraction"])
+            half = re.sub(r"(?i)[ap]m", "%p", match["half"] or "")
+            time = f"{match['time'][0]}{'%I' if half else '%H'}:%M{seconds}{half}"
         of_days, of_months = f"%d{mark}%m{mark}{years}{time}", f"%m{mark}%d{mark}{years}{time}"
         full = year if years == "%Y" else f"{'20' if int(year) < 69 else '19'}{year}"  # noqa: PLR2004  # as strptime
         if int(first) <= MONTHS and int(second) <= MONTHS:
