@@ -28,9 +28,11 @@ def test_pause_stops_submitting_and_unpause_goes_on(service: OtherService, tmp_p
     push = begin(tmp_path, service)
     wait_until(lambda: len(service.jobs) == 1)
     wait_until(lambda: push.jobs["job_id"][0])
+    job_id = push.jobs["job_id"][0]
     push.pause()
-    assert push.status == "paused"
-    assert f"runs at the service as job {push.jobs['job_id'][0]}" in push.state().activity
+    state = push.state()
+    assert state.status == "paused"
+    assert f"runs at the service as job {job_id}" in state.activity
     wait_until(lambda: push.counts["acknowledged"] == 2)
     wait_until(lambda: "nothing of it runs" in push.state().activity)
     assert pushes(tmp_path)["status"].tolist() == ["paused"]
@@ -50,9 +52,11 @@ def test_cancel_follows_the_running_job_and_resume_sends_the_rest(
     push = begin(tmp_path, service)
     wait_until(lambda: len(service.jobs) == 1)
     wait_until(lambda: push.jobs["job_id"][0])
+    job_id = push.jobs["job_id"][0]
     push.cancel()
-    assert push.state().cancelling
-    assert f"runs at the service as job {push.jobs['job_id'][0]}" in push.state().activity
+    state = push.state()
+    assert state.cancelling
+    assert f"runs at the service as job {job_id}" in state.activity
     assert push.wait().status == "cancelled"
     assert push.counts[["acknowledged", "pending"]].tolist() == [2, 4]
     assert len(service.jobs) == 1
