@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.lookup import Manners
+from analytex_pandas.delivery.lookup import NameEcho
 from analytex_pandas.delivery.pacing import Clock, Pace, backoff, heals, is_redirect, told_to_wait
 from analytex_pandas.delivery.spool import spool_of
 from analytex_pandas.delivery.state import ENDED, at_the_service, rows_left, with_chunk
@@ -81,7 +81,7 @@ class Drive:
         """Held while it is driven."""
 
         self.wake = threading.Event()
-        """Set when the worker has something new to heed."""
+        """Set when the worker has something new to do."""
         self.ended = threading.Event()
         self.error: AnalytexError | None = None
         """What stopped it."""
@@ -102,9 +102,9 @@ class Drive:
         self._digests: dict[int, tuple[bytes, str]] = {}
         self.blind = 0
         """Waits in a row for a job that nobody can be asked about."""
-        self.listed = Manners()
+        self.listed = NameEcho()
         """How the list shows jobs that are known to be chunks of this push."""
-        self.asked = Manners()
+        self.asked = NameEcho()
         """How the answer about a single job shows them."""
 
     # Where it stands
@@ -208,17 +208,17 @@ class Drive:
     # What its user wants
 
     def pause(self) -> None:
-        if self._heed(paused=True, activity="paused"):
+        if self._request(paused=True, activity="paused"):
             self.journal.pause(self.id, "paused")
 
     def unpause(self) -> None:
-        if self._heed(paused=False, activity="going on"):
+        if self._request(paused=False, activity="going on"):
             self.journal.pause(self.id, "running")
 
     def cancel(self) -> None:
-        self._heed(paused=False, cancelled=True, activity="to be cancelled")
+        self._request(paused=False, cancelled=True, activity="to be cancelled")
 
-    def _heed(self, *, paused: bool, cancelled: bool = False, activity: str) -> bool:
+    def _request(self, *, paused: bool, cancelled: bool = False, activity: str) -> bool:
         with self._lock:
             same = (self.paused, self.cancelled) == (paused, cancelled)
             if self._phase in ENDED or self.cancelled or same:
@@ -244,7 +244,7 @@ class Drive:
             raise CancelledError
 
     def rest(self, seconds: float, *, stoppable: bool) -> None:
-        """Wait, heeding the user meanwhile; `stoppable` is a rest that a cancelled push need not finish."""
+        """Wait, doing as the user asks meanwhile; `stoppable` is a rest that a cancelled push need not finish."""
         deadline = self.clock.monotonic() + seconds
         while True:
             if stoppable:

@@ -40,7 +40,7 @@ class Sent:
 
 
 @dataclass
-class Manners:
+class NameEcho:
     """How the service was seen to show chunks whose jobs are known, in one kind of answer."""
 
     seen: set[Look] = field(default_factory=set)
@@ -66,7 +66,7 @@ def look(
     *,
     known: Collection[str] | None,
     others: Collection[str],
-    manners: Manners,
+    echo: NameEcho,
 ) -> Job | Finding:
     """Return the job of a chunk, or what its absence from the whole list means.
 
@@ -76,7 +76,7 @@ def look(
     named = by_name(jobs, sent.name)
     if named is not None:
         return named
-    found = candidates(jobs, sent, known=known, others=others, manners=manners)
+    found = candidates(jobs, sent, known=known, others=others, echo=echo)
     return Finding.UNCLEAR if found else Finding.ABSENT
 
 
@@ -86,7 +86,7 @@ def candidates(
     *,
     known: Collection[str] | None,
     others: Collection[str],
-    manners: Manners,
+    echo: NameEcho,
 ) -> list[Job]:
     """Return the jobs that may be a chunk although they do not show its name."""
     return [
@@ -94,7 +94,7 @@ def candidates(
         for job in jobs
         if job.job_id not in (known or ())
         and job.job_id not in others
-        and manners.allow(job)
+        and echo.allow(job)
         and not has_other_rows(job, sent.rows)
     ]
 

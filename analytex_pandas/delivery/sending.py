@@ -111,14 +111,14 @@ class Sending:
         """Return the job of the chunk, or what its absence from a list means, asking about jobs it may be."""
         drive, known = self.drive, self.known_then
         others = set(drive.journal.owners([job.job_id for job in jobs]))
-        found = look(jobs, self.sent, known=known, others=others, manners=drive.listed)
+        found = look(jobs, self.sent, known=known, others=others, echo=drive.listed)
         if found is not Finding.UNCLEAR or self.sent.name is None:
             return found
-        possible = candidates(jobs, self.sent, known=known, others=others, manners=drive.listed)
+        possible = candidates(jobs, self.sent, known=known, others=others, echo=drive.listed)
         if len(possible) > MOST_ASKED:
             return Finding.UNCLEAR
         asked = [self.in_full(job) for job in possible]
-        return look(asked, self.sent, known=None, others=(), manners=drive.asked)
+        return look(asked, self.sent, known=None, others=(), echo=drive.asked)
 
     def in_full(self, job: Job) -> Job:
         """Return a job as the answer about it alone shows it, which may say more than the list."""

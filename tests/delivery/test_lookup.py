@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from analytex_pandas.delivery.lookup import Finding, Manners, Sent, look
+from analytex_pandas.delivery.lookup import Finding, NameEcho, Sent, look
 from analytex_pandas.service.wire import Job
 
 NAME = "20261123-231500-3f9a1c-00002.ndjson"
@@ -16,7 +16,7 @@ SENT = Sent(NAME, 10)
 
 def found(*jobs: Job, sent: Sent = SENT, seen: tuple[Any, ...] = (), known: Any = ()) -> Job | Finding:
     """Return what a list of these jobs says."""
-    return look(jobs, sent, known=known, others=("other",), manners=Manners(set(seen)))
+    return look(jobs, sent, known=known, others=("other",), echo=NameEcho(set(seen)))
 
 
 def job(filename: str | None = None, rows: int | None = None, status: str = "processing", **more: Any) -> Job:
@@ -107,8 +107,8 @@ def test_a_job_of_other_rows_is_not_ours(rows: int | None, status: str, expected
 
 def test_names_of_any_push_show_that_names_are_kept() -> None:
     """Those of earlier pushes, and of other machines; what other programs upload shows nothing."""
-    manners = Manners()
-    manners.learn_from_names([job("theirs.csv"), job()])
-    assert manners.seen == set()
-    manners.learn_from_names([job("up/20250101-000000-abcdef12-00017.ndjson")])
-    assert manners.seen == {"named"}
+    echo = NameEcho()
+    echo.learn_from_names([job("theirs.csv"), job()])
+    assert echo.seen == set()
+    echo.learn_from_names([job("up/20250101-000000-abcdef12-00017.ndjson")])
+    assert echo.seen == {"named"}
