@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Columns that a message lists at most."""
-
-
 NA: Hashable = object()
 
 

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from analytex_pandas.errors import code as code_of
+from analytex_pandas.settings import MAX_STRING_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -207,10 +208,6 @@ PAIRS = (
 """Words for true and false, as exports have them."""
 
 
-def cased(word: str, like: str) -> str:
-    return word.upper() if like.isupper() else word.title() if like.istitle() else word
-
-
 def no_boolean(text: str) -> str:
     word = text.strip()
     what = f"{shown(text)} is neither true nor false"
@@ -224,7 +221,8 @@ def no_boolean(text: str) -> str:
     for yes, no in pairs:
         if word and word.casefold() in (yes.casefold(), no.casefold()):
             means = word.casefold() == yes.casefold()
-            other = cased(no if means else yes, word)
+            other = no if means else yes  # in the letters, small or capital, that the word is in
+            other = other.upper() if word.isupper() else other.title() if word.istitle() else other
             marks = {text: str(means).lower(), other: str(not means).lower()}
             return column_mended(f"{what}, but may mean {str(means).lower()}", f"{VALUES}.replace({marks!r})")
     return missing_text(text) or otherwise(text, what)
@@ -270,25 +268,23 @@ MONTHS_ALONE = (
 """A month without a day → its first day."""
 
 
-def from_number(what: str, unit: str, more: str = "") -> str:
-    return column_mended(what, f"pd.to_datetime({NUMBERS}, unit='{unit}'{more})")
-
-
-def from_digits(what: str, form: str) -> str:
-    return column_mended(what, f"pd.to_datetime({NUMBERS}{AS_TEXT}, format='{form}')")
-
-
-THIS_NUMBER = "This number is no date as it stands; it may be"
-NUMBERS_FOR_DATES = (
-    (1_000, 3_000, from_digits(f"{THIS_NUMBER} a year", "%Y")),
-    (3_000, 20_000, from_number(f"{THIS_NUMBER} days since 1970", "D")),
-    (20_000, 80_000, from_number(f"{THIS_NUMBER} a day as Excel counts them", "D", ", origin='1899-12-30'")),
-    (100_001, 300_000, from_digits(f"{THIS_NUMBER} a year and month", "%Y%m")),
-    (10_000_101, 30_000_000, from_digits(f"{THIS_NUMBER} a date of eight digits", "%Y%m%d")),
-    (1e8, 1e11, from_number(f"{THIS_NUMBER} seconds since 1970", "s")),
-    (1e11, 1e14, from_number(f"{THIS_NUMBER} milliseconds since 1970", "ms")),
-    (1e14, 1e17, from_number(f"{THIS_NUMBER} microseconds since 1970", "us")),
-    (1e17, 9.2e18, from_number(f"{THIS_NUMBER} nanoseconds since 1970", "ns")),
+NUMBERS_FOR_DATES = tuple(
+    (
+        least,
+        most,
+        column_mended(f"This number is no date as it stands; it may be {what}", f"pd.to_datetime({code})"),
+    )
+    for least, most, what, code in (
+        (1_000, 3_000, "a year", f"{NUMBERS}{AS_TEXT}, format='%Y'"),
+        (3_000, 20_000, "days since 1970", f"{NUMBERS}, unit='D'"),
+        (20_000, 80_000, "a day as Excel counts them", f"{NUMBERS}, unit='D', origin='1899-12-30'"),
+        (100_001, 300_000, "a year and month", f"{NUMBERS}{AS_TEXT}, format='%Y%m'"),
+        (10_000_101, 30_000_000, "a date of eight digits", f"{NUMBERS}{AS_TEXT}, format='%Y%m%d'"),
+        (1e8, 1e11, "seconds since 1970", f"{NUMBERS}, unit='s'"),
+        (1e11, 1e14, "milliseconds since 1970", f"{NUMBERS}, unit='ms'"),
+        (1e14, 1e17, "microseconds since 1970", f"{NUMBERS}, unit='us'"),
+        (1e17, 9.2e18, "nanoseconds since 1970", f"{NUMBERS}, unit='ns'"),
+    )
 )
 """Ranges of numbers, each with the message for those in it that stand where a date should."""
 NO_DATE_AT_ALL = column_mended(
@@ -415,6 +411,10 @@ TOO_MANY_DIGITS = column_mended(
     "The number has more digits than Python writes; to make such numbers missing",
     f"{VALUES}.mask({VALUES}.map(lambda cell: isinstance(cell, int) and abs(cell) >= 10**4_000))",
 )
+TEXT_TOO_LONG = column_mended(
+    f"The text is longer than the {MAX_STRING_CHARACTERS:,} characters that the service takes; to cut it",
+    f"{VALUES}.map(lambda cell: cell[:{MAX_STRING_CHARACTERS:_}] if isinstance(cell, str) else cell)",
+)
 HALF_A_PAIR = (
     f"{VALUES}.map(lambda cell: cell.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace') "
     "if isinstance(cell, str) else cell)"
@@ -424,7 +424,3 @@ HALF_A_PAIR = (
 def cut_long(name: str, limit: int) -> str:
     what = f"The record alone is larger than a request may be ({limit:,} bytes), most of it {name!r}"
     return mended(f"{what}; to leave that out", f"df = df.drop(columns=[{LABEL}])")
-
-
-def cut(characters: int) -> str:
-    return f"{VALUES}.map(lambda cell: cell[:{characters:_}] if isinstance(cell, str) else cell)"
