@@ -15,8 +15,6 @@ from analytex_pandas.errors import code as code_of
 from analytex_pandas.settings import MAX_STRING_CHARACTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from analytex_pandas.frame.columns import Field
 
 LABEL = "\ufdd0"
@@ -66,10 +64,8 @@ def column_mended(what: str, expression: str) -> str:
     return mended(what, f"df[{LABEL}] = {expression}")
 
 
-def made_missing(what: str, texts: Iterable[str]) -> str:
-    short = [text for text in texts if len(text) <= SHOWN]
-    first = next((text for text in texts if len(text) > SHOWN), "")
-    which = f"astype(str).str.startswith({first[:SHOWN]!r})" if first else f"isin({short!r})"
+def made_missing(what: str, text: str) -> str:
+    which = f"isin({[text]!r})" if len(text) <= SHOWN else f"astype(str).str.startswith({text[:SHOWN]!r})"
     return column_mended(what, f"{VALUES}.mask({VALUES}.{which})")
 
 
@@ -101,17 +97,22 @@ def replaced(pattern: str, replacement: str) -> str:
     return f".replace(r'{pattern}', {mark}'{replacement}', regex=True)"
 
 
+def rewritten(what: str, *steps: tuple[str, str]) -> str:
+    """Return a message with the code that changes texts of a column, by a pattern and its replacement each."""
+    return column_mended(what, VALUES + "".join(replaced(*step) for step in steps))
+
+
 def missing_text(text: str) -> str | None:
     if re.fullmatch(f"[{UNSEEN}]*", text):
-        return made_missing(f"{shown(text)} is blank; to leave such cells out", [text])
+        return made_missing(f"{shown(text)} is blank; to leave such cells out", text)
     if text.strip() in MISSING_TEXTS:
-        return made_missing(f"{shown(text)} says that there is no value; to leave such cells out", [text])
+        return made_missing(f"{shown(text)} says that there is no value; to leave such cells out", text)
     return None
 
 
 def otherwise(text: str, what: str) -> str:
     return made_missing(
-        f"{what}; mend it, send the column as text (types={{{LABEL}: 'string'}}), or leave it out", [text]
+        f"{what}; mend it, send the column as text (types={{{LABEL}: 'string'}}), or leave it out", text
     )
 
 
@@ -171,10 +172,8 @@ def no_number(text: str) -> str:
             "and cell.strip()[1:2] in 'xXoObB' else cell)",
         )
     if text.strip().casefold() in {"true", "false"}:
-        return column_mended(
-            f"{shown(text)} is no number, but true or false; as 1 and 0",
-            f"{VALUES}" + replaced(r"(?i)^\s*true\s*$", "1") + replaced(r"(?i)^\s*false\s*$", "0"),
-        )
+        what = f"{shown(text)} is no number, but true or false; as 1 and 0"
+        return rewritten(what, (r"(?i)^\s*true\s*$", "1"), (r"(?i)^\s*false\s*$", "0"))
     cell, words, code = text, [], VALUES
     if not cell.isascii() and any(c.isdecimal() and not c.isascii() for c in cell):
         cell = "".join(str(int(c)) if c.isdecimal() else c for c in cell)
@@ -237,8 +236,8 @@ def no_boolean_number(digits: str) -> str:
 # Dates
 
 FIRST_DAYS = {
-    4: ("a year", r"^\s*(\d{4})\s*$", r"\1-01-01"),
-    6: ("a year and month", r"^\s*(\d{4})(\d\d)\s*$", r"\1-\2-01"),
+    4: ("a year", (r"^\s*(\d{4})\s*$", r"\1-01-01")),
+    6: ("a year and month", (r"^\s*(\d{4})(\d\d)\s*$", r"\1-\2-01")),
 }
 EPOCHS = {
     5: ("D", "a day as Excel counts them"),
@@ -301,21 +300,17 @@ def no_date(text: str) -> str:
     if len(text) > LONGEST_VALUE:
         return otherwise(text, what)
     if not word.strip("0-/.: T"):
-        return made_missing(f"{what}, but zeros for none; to leave such cells out", [text])
+        return made_missing(f"{what}, but zeros for none; to leave such cells out", text)
     if re.fullmatch(r"\d+(\.\d+)?", word):
         return digits_for_date(text, word.partition(".")[0], what)
     if re.fullmatch(r"(?i)(?:\d{4}\W*)?Q[1-4](?:\W*\d{4})?", word) and len(word) > len("Q1"):
         firsts = zip((1, 2, 3, 4), ("01", "04", "07", "10"), strict=True)
-        code = "".join(
-            replaced("(?i)" + QUARTER.format(number), rf"\1\2-{month}-01") for number, month in firsts
-        )
-        return column_mended(f"{what}, but a quarter; for its first day", VALUES + code)
+        steps = (("(?i)" + QUARTER.format(number), rf"\1\2-{month}-01") for number, month in firsts)
+        return rewritten(f"{what}, but a quarter; for its first day", *steps)
     if match := re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})", word):
         if int(match[2]) > MONTHS >= int(match[3]) > 0:
-            return column_mended(
-                f"{shown(text)} has no month {match[2]}; if that is the day",
-                VALUES + replaced(r"^(\d{4})-(1[3-9]|[23]\d)-(\d{1,2})$", r"\1-\3-\2"),
-            )
+            what = f"{shown(text)} has no month {match[2]}; if that is the day"
+            return rewritten(what, (r"^(\d{4})-(1[3-9]|[23]\d)-(\d{1,2})$", r"\1-\3-\2"))
         return otherwise(text, f"{shown(text)} names a day that no calendar has")
     if DAY_OR_MONTH.fullmatch(word) or re.match(r"\d{4}-\d\d-\d\d", word):
         return zone_for_date(text, word) or otherwise(
@@ -328,19 +323,16 @@ def zone_for_date(text: str, word: str) -> str | None:
     match = re.search(r"\b([A-Z]{2,5})$", word)
     if match is None or match[1] not in OTHER_ZONES:
         return None
-    return column_mended(
-        f"{shown(text)} names {match[1]}, which may be several zones; if it is {OTHER_ZONES[match[1]]}",
-        VALUES + replaced(rf"\s*\b{match[1]}\s*$", OTHER_ZONES[match[1]]),
-    )
+    name, offset = match[1], OTHER_ZONES[match[1]]
+    what = f"{shown(text)} names {name}, which may be several zones; if it is {offset}"
+    return rewritten(what, (rf"\s*\b{name}\s*$", offset))
 
 
 def digits_for_date(text: str, digits: str, what: str) -> str:
     size = len(digits)
     if size in FIRST_DAYS and digits[0] in "12" and (size == len("2024") or 1 <= int(digits[4:]) <= MONTHS):
-        means, pattern, replacement = FIRST_DAYS[size]
-        return column_mended(
-            f"{what}, but may be {means}; for its first day", VALUES + replaced(pattern, replacement)
-        )
+        means, step = FIRST_DAYS[size]
+        return rewritten(f"{what}, but may be {means}; for its first day", step)
     if size not in EPOCHS:
         return otherwise(text, what)
     unit, means = EPOCHS[size]
@@ -378,12 +370,9 @@ def two_dates(text: str) -> str:
             )
         form = of_days if int(first) > MONTHS else of_months
         return column_mended(f"{what}; if its year comes last", f"pd.to_datetime({VALUES}, format='{form}')")
-    for pattern, replacement in MONTHS_ALONE:
-        if re.fullmatch(pattern, text):
-            return column_mended(
-                f"{shown(text)} names a month, but no day; for its first",
-                VALUES + replaced(pattern, replacement),
-            )
+    for step in MONTHS_ALONE:
+        if re.fullmatch(step[0], text):
+            return rewritten(f"{shown(text)} names a month, but no day; for its first", step)
     if re.match(r"\d{1,2}:\d\d", word):
         return otherwise(text, f"{shown(text)} is a time without a date")
     return otherwise(text, what)

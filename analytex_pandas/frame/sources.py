@@ -334,13 +334,12 @@ def arrow_batch(
 def regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: BatchSize) -> Iterator[pa.Table]:
     """Yield tables of some size, whatever that of the batches; one without rows if all are without."""
     waiting: list[pa.RecordBatch] = []
-    total, room = 0, 1.0  # of a table, the share that is free
+    total, room = 0, 1.0  # the share of a table that is free
     for batch in batches:
         rest = batch
         total += len(batch)
-        share = max(
-            1 / size.rows, bytes_of(batch) / max(len(batch), 1) / size.bytes
-        )  # of a table, that a row takes
+        # the share of a table that a row takes
+        share = max(1 / size.rows, bytes_of(batch) / max(len(batch), 1) / size.bytes)
         while len(rest):
             part = rest.slice(0, max(round(room / share), 0 if waiting else 1))
             rest = rest.slice(len(part))
