@@ -36,7 +36,7 @@ from analytex_pandas.frame.columns import (
     text_buffers,
     together,
 )
-from analytex_pandas.frame.mends import HALF_A_PAIR, column_mended, cut
+from analytex_pandas.frame.mends import HALF_A_PAIR, TEXT_TOO_LONG, column_mended
 from analytex_pandas.frame.nested import TOO_DEEP, add_flattened, is_nested, nested_arrow, nested_texts
 from analytex_pandas.frame.parse import as_wanted
 
@@ -49,10 +49,6 @@ if TYPE_CHECKING:
 
 INVALID_TEXT = "invalid_text"
 NESTED = "list or dict"
-TOO_LONG = column_mended(
-    f"The text is longer than the {settings.MAX_STRING_CHARACTERS:,} characters that the service takes; to cut it",
-    cut(settings.MAX_STRING_CHARACTERS),
-)
 NO_JSON = "convert it (to text or numbers), or leave it out with properties=[…]"
 
 
@@ -135,11 +131,6 @@ def family_of(kind: pa.DataType) -> str:
     return "date" if pa.types.is_date(kind) else "time" if pa.types.is_time(kind) else ""
 
 
-def strings(array: pa.Array, policy: Policy) -> Coerced:
-    text = array if array.type == TEXT else pc.cast(array, TEXT)
-    return parse.texts(text, policy.wanted, policy.timezone)
-
-
 def dates(array: pa.Array, policy: Policy) -> Coerced:
     if policy.wanted == "datetime":
         return temporal.midnights(array, policy.timezone)
@@ -165,7 +156,7 @@ def plainly(convert: Callable[[pa.Array], Coerced], what: str = "") -> Conversio
 
 
 CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Conversion], ...] = (
-    (is_text, strings),
+    (is_text, lambda array, policy: parse.texts(pc.cast(array, TEXT), policy.wanted, policy.timezone)),
     (pa.types.is_integer, plainly(numbers.integers)),
     (pa.types.is_floating, plainly(numbers.floats)),
     (pa.types.is_boolean, plainly(numbers.booleans)),
@@ -245,9 +236,7 @@ def coerce_cells(cells: Cells, policy: Policy) -> dict[str, Coerced]:
 def coerce_family(cells: Cells, family: str, policy: Policy) -> dict[str, Coerced]:
     match family:
         case "unknown":
-            raise UnsendableError(
-                f"holds values of type {types_of(cells)}, which have no JSON form", NO_JSON, first_of(cells)
-            )
+            raise refused(cells, "have no JSON form", NO_JSON)
         case "enum":
             return coerce_cells(cells_of([cell.value for cell in cells]), policy)
         case "string":
@@ -262,6 +251,11 @@ def coerce_family(cells: Cells, family: str, policy: Policy) -> dict[str, Coerce
         traits = Traits(kinds=Counter(type(cell).__name__ for cell in cells))
         return {"": dataclasses.replace(columns[""], traits=traits)}
     return columns
+
+
+def refused(cells: Cells, why: str, way_out: str) -> UnsendableError:
+    types = ", ".join(sorted({type(cell).__name__ for cell in cells}))
+    return UnsendableError(f"holds values of type {types}, which {why}", way_out, range(min(len(cells), 3)))
 
 
 def assembled(parts: Sequence[tuple[Rows, Coerced]], length: int) -> Coerced:
@@ -294,12 +288,8 @@ def text_cells(cells: Cells, policy: Policy) -> Coerced:
 
 def nested_cells(cells: Cells, policy: Policy) -> dict[str, Coerced]:
     if policy.nested == "raise":
-        raise UnsendableError(
-            f"holds values of type {types_of(cells)}, which are no JSON primitives",
-            'nested="json" sends JSON text'
-            + ', nested="flatten" makes properties of dicts' * all(map(flattens, cells)),
-            first_of(cells),
-        )
+        flatten = ', nested="flatten" makes properties of dicts' * all(map(flattens, cells))
+        raise refused(cells, "are no JSON primitives", f'nested="json" sends JSON text{flatten}')
     if policy.nested == "json":
         found = nested_texts(cells, lambda value: scalar_text(value, policy))
         found = checked_length(dataclasses.replace(found, family=NESTED))
@@ -331,15 +321,7 @@ def scalar_text(value: Any, policy: Policy) -> tuple[str, str] | None:
     return None if text is None else (json_type_of(coerced.kinds), text)
 
 
-def types_of(cells: Cells) -> str:
-    return ", ".join(sorted({type(cell).__name__ for cell in cells}))
-
-
-def first_of(cells: Cells) -> range:
-    return range(min(len(cells), 3))
-
-
-def checked_length(coerced: Coerced, message: str = TOO_LONG) -> Coerced:
+def checked_length(coerced: Coerced, message: str = TEXT_TOO_LONG) -> Coerced:
     """Return the column with a problem for each string that the service does not take for its length."""
     is_coded = pa.types.is_dictionary(coerced.text.type)
     text = coerced.text.dictionary if is_coded else coerced.text

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Mapping, Sequence
 
-
 Cells = np.ndarray[Any, np.dtype[np.object_]]
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]

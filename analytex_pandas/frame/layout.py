@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Columns that a message lists at most."""
-
-
 NA: Hashable = object()
 
 
@@ -68,12 +66,15 @@ def layout(
 
     `partial` is True for one frame of several, which need not have every column.
     """
+    id_name = settings.ID_NAMES[kind]
     id_label = options.user_id if kind == "users" else options.company_id
     wrong = ambiguous(fields, {id_label, options.company_id} - {None})
-    id_field = found(fields, id_label)
+    id_field, company = found(fields, id_label), None
     if id_field is None and not partial:
-        wrong.append(missing_id(fields, id_label, kind))
-    company = None
+        wrong.append(
+            f"There is no column or index level {code(id_label)} for {id_name}.{near(fields, id_label)} "
+            f"Name the one that holds the id: {id_name}=…; an index without a name gets one by df.rename_axis(…)."
+        )
     if kind == "users" and options.company_id is not None:
         company = found(fields, options.company_id)
         if company is None and options.company_id_named and not partial:
@@ -111,13 +112,8 @@ def wrong_types(fields: Sequence[Field], options: Options, ids: AbstractSet[Fiel
 
 
 def ambiguous(fields: Sequence[Field], labels: AbstractSet[Hashable | None]) -> list[str]:
-    counts = Counter(
-        code(field.label)
-        for field in fields
-        if not field.is_index
-        for label in labels
-        if same(field.label, label)
-    )
+    columns = [field.label for field in fields if not field.is_index]
+    counts = Counter(code(column) for column in columns for label in labels if same(column, label))
     return [
         f"{count} columns have the name {name}, which holds ids; rename the others, or drop them."
         for name, count in counts.items()
@@ -159,14 +155,6 @@ def choose(
 def found(fields: Iterable[Field], label: Hashable) -> Field | None:
     matching = [field for field in fields if same(field.label, label)]
     return min(matching, key=lambda field: field.is_index, default=None)
-
-
-def missing_id(fields: Sequence[Field], label: Hashable, kind: Kind) -> str:
-    name = settings.ID_NAMES[kind]
-    return (
-        f"There is no column or index level {code(label)} for {name}.{near(fields, label)} "
-        f"Name the one that holds the id: {name}=…; an index without a name gets one by df.rename_axis(…)."
-    )
 
 
 def near(fields: Iterable[Field], label: Hashable) -> str:

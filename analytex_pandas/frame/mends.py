@@ -12,10 +12,9 @@ import re
 from typing import TYPE_CHECKING
 
 from analytex_pandas.errors import code as code_of
+from analytex_pandas.settings import MAX_STRING_CHARACTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from analytex_pandas.frame.columns import Field
 
 LABEL = "\ufdd0"
@@ -65,10 +64,8 @@ def column_mended(what: str, expression: str) -> str:
     return mended(what, f"df[{LABEL}] = {expression}")
 
 
-def made_missing(what: str, texts: Iterable[str]) -> str:
-    short = [text for text in texts if len(text) <= SHOWN]
-    first = next((text for text in texts if len(text) > SHOWN), "")
-    which = f"astype(str).str.startswith({first[:SHOWN]!r})" if first else f"isin({short!r})"
+def made_missing(what: str, text: str) -> str:
+    which = f"isin({[text]!r})" if len(text) <= SHOWN else f"astype(str).str.startswith({text[:SHOWN]!r})"
     return column_mended(what, f"{VALUES}.mask({VALUES}.{which})")
 
 
@@ -100,17 +97,22 @@ def replaced(pattern: str, replacement: str) -> str:
     return f".replace(r'{pattern}', {mark}'{replacement}', regex=True)"
 
 
+def rewritten(what: str, *steps: tuple[str, str]) -> str:
+    """Return a message with the code that changes texts of a column, by a pattern and its replacement each."""
+    return column_mended(what, VALUES + "".join(replaced(*step) for step in steps))
+
+
 def missing_text(text: str) -> str | None:
     if re.fullmatch(f"[{UNSEEN}]*", text):
-        return made_missing(f"{shown(text)} is blank; to leave such cells out", [text])
+        return made_missing(f"{shown(text)} is blank; to leave such cells out", text)
     if text.strip() in MISSING_TEXTS:
-        return made_missing(f"{shown(text)} says that there is no value; to leave such cells out", [text])
+        return made_missing(f"{shown(text)} says that there is no value; to leave such cells out", text)
     return None
 
 
 def otherwise(text: str, what: str) -> str:
     return made_missing(
-        f"{what}; mend it, send the column as text (types={{{LABEL}: 'string'}}), or leave it out", [text]
+        f"{what}; mend it, send the column as text (types={{{LABEL}: 'string'}}), or leave it out", text
     )
 
 
@@ -170,10 +172,8 @@ def no_number(text: str) -> str:
             "and cell.strip()[1:2] in 'xXoObB' else cell)",
         )
     if text.strip().casefold() in {"true", "false"}:
-        return column_mended(
-            f"{shown(text)} is no number, but true or false; as 1 and 0",
-            f"{VALUES}" + replaced(r"(?i)^\s*true\s*$", "1") + replaced(r"(?i)^\s*false\s*$", "0"),
-        )
+        what = f"{shown(text)} is no number, but true or false; as 1 and 0"
+        return rewritten(what, (r"(?i)^\s*true\s*$", "1"), (r"(?i)^\s*false\s*$", "0"))
     cell, words, code = text, [], VALUES
     if not cell.isascii() and any(c.isdecimal() and not c.isascii() for c in cell):
         cell = "".join(str(int(c)) if c.isdecimal() else c for c in cell)
@@ -207,10 +207,6 @@ PAIRS = (
 """Words for true and false, as exports have them."""
 
 
-def cased(word: str, like: str) -> str:
-    return word.upper() if like.isupper() else word.title() if like.istitle() else word
-
-
 def no_boolean(text: str) -> str:
     word = text.strip()
     what = f"{shown(text)} is neither true nor false"
@@ -224,7 +220,8 @@ def no_boolean(text: str) -> str:
     for yes, no in pairs:
         if word and word.casefold() in (yes.casefold(), no.casefold()):
             means = word.casefold() == yes.casefold()
-            other = cased(no if means else yes, word)
+            other = no if means else yes  # in the letters, small or capital, that the word is in
+            other = other.upper() if word.isupper() else other.title() if word.istitle() else other
             marks = {text: str(means).lower(), other: str(not means).lower()}
             return column_mended(f"{what}, but may mean {str(means).lower()}", f"{VALUES}.replace({marks!r})")
     return missing_text(text) or otherwise(text, what)
@@ -239,8 +236,8 @@ def no_boolean_number(digits: str) -> str:
 # Dates
 
 FIRST_DAYS = {
-    4: ("a year", r"^\s*(\d{4})\s*$", r"\1-01-01"),
-    6: ("a year and month", r"^\s*(\d{4})(\d\d)\s*$", r"\1-\2-01"),
+    4: ("a year", (r"^\s*(\d{4})\s*$", r"\1-01-01")),
+    6: ("a year and month", (r"^\s*(\d{4})(\d\d)\s*$", r"\1-\2-01")),
 }
 EPOCHS = {
     5: ("D", "a day as Excel counts them"),
@@ -270,25 +267,23 @@ MONTHS_ALONE = (
 """A month without a day → its first day."""
 
 
-def from_number(what: str, unit: str, more: str = "") -> str:
-    return column_mended(what, f"pd.to_datetime({NUMBERS}, unit='{unit}'{more})")
-
-
-def from_digits(what: str, form: str) -> str:
-    return column_mended(what, f"pd.to_datetime({NUMBERS}{AS_TEXT}, format='{form}')")
-
-
-THIS_NUMBER = "This number is no date as it stands; it may be"
-NUMBERS_FOR_DATES = (
-    (1_000, 3_000, from_digits(f"{THIS_NUMBER} a year", "%Y")),
-    (3_000, 20_000, from_number(f"{THIS_NUMBER} days since 1970", "D")),
-    (20_000, 80_000, from_number(f"{THIS_NUMBER} a day as Excel counts them", "D", ", origin='1899-12-30'")),
-    (100_001, 300_000, from_digits(f"{THIS_NUMBER} a year and month", "%Y%m")),
-    (10_000_101, 30_000_000, from_digits(f"{THIS_NUMBER} a date of eight digits", "%Y%m%d")),
-    (1e8, 1e11, from_number(f"{THIS_NUMBER} seconds since 1970", "s")),
-    (1e11, 1e14, from_number(f"{THIS_NUMBER} milliseconds since 1970", "ms")),
-    (1e14, 1e17, from_number(f"{THIS_NUMBER} microseconds since 1970", "us")),
-    (1e17, 9.2e18, from_number(f"{THIS_NUMBER} nanoseconds since 1970", "ns")),
+NUMBERS_FOR_DATES = tuple(
+    (
+        least,
+        most,
+        column_mended(f"This number is no date as it stands; it may be {what}", f"pd.to_datetime({code})"),
+    )
+    for least, most, what, code in (
+        (1_000, 3_000, "a year", f"{NUMBERS}{AS_TEXT}, format='%Y'"),
+        (3_000, 20_000, "days since 1970", f"{NUMBERS}, unit='D'"),
+        (20_000, 80_000, "a day as Excel counts them", f"{NUMBERS}, unit='D', origin='1899-12-30'"),
+        (100_001, 300_000, "a year and month", f"{NUMBERS}{AS_TEXT}, format='%Y%m'"),
+        (10_000_101, 30_000_000, "a date of eight digits", f"{NUMBERS}{AS_TEXT}, format='%Y%m%d'"),
+        (1e8, 1e11, "seconds since 1970", f"{NUMBERS}, unit='s'"),
+        (1e11, 1e14, "milliseconds since 1970", f"{NUMBERS}, unit='ms'"),
+        (1e14, 1e17, "microseconds since 1970", f"{NUMBERS}, unit='us'"),
+        (1e17, 9.2e18, "nanoseconds since 1970", f"{NUMBERS}, unit='ns'"),
+    )
 )
 """Ranges of numbers, each with the message for those in it that stand where a date should."""
 NO_DATE_AT_ALL = column_mended(
@@ -305,21 +300,17 @@ def no_date(text: str) -> str:
     if len(text) > LONGEST_VALUE:
         return otherwise(text, what)
     if not word.strip("0-/.: T"):
-        return made_missing(f"{what}, but zeros for none; to leave such cells out", [text])
+        return made_missing(f"{what}, but zeros for none; to leave such cells out", text)
     if re.fullmatch(r"\d+(\.\d+)?", word):
         return digits_for_date(text, word.partition(".")[0], what)
     if re.fullmatch(r"(?i)(?:\d{4}\W*)?Q[1-4](?:\W*\d{4})?", word) and len(word) > len("Q1"):
         firsts = zip((1, 2, 3, 4), ("01", "04", "07", "10"), strict=True)
-        code = "".join(
-            replaced("(?i)" + QUARTER.format(number), rf"\1\2-{month}-01") for number, month in firsts
-        )
-        return column_mended(f"{what}, but a quarter; for its first day", VALUES + code)
+        steps = (("(?i)" + QUARTER.format(number), rf"\1\2-{month}-01") for number, month in firsts)
+        return rewritten(f"{what}, but a quarter; for its first day", *steps)
     if match := re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})", word):
         if int(match[2]) > MONTHS >= int(match[3]) > 0:
-            return column_mended(
-                f"{shown(text)} has no month {match[2]}; if that is the day",
-                VALUES + replaced(r"^(\d{4})-(1[3-9]|[23]\d)-(\d{1,2})$", r"\1-\3-\2"),
-            )
+            what = f"{shown(text)} has no month {match[2]}; if that is the day"
+            return rewritten(what, (r"^(\d{4})-(1[3-9]|[23]\d)-(\d{1,2})$", r"\1-\3-\2"))
         return otherwise(text, f"{shown(text)} names a day that no calendar has")
     if DAY_OR_MONTH.fullmatch(word) or re.match(r"\d{4}-\d\d-\d\d", word):
         return zone_for_date(text, word) or otherwise(
@@ -332,19 +323,16 @@ def zone_for_date(text: str, word: str) -> str | None:
     match = re.search(r"\b([A-Z]{2,5})$", word)
     if match is None or match[1] not in OTHER_ZONES:
         return None
-    return column_mended(
-        f"{shown(text)} names {match[1]}, which may be several zones; if it is {OTHER_ZONES[match[1]]}",
-        VALUES + replaced(rf"\s*\b{match[1]}\s*$", OTHER_ZONES[match[1]]),
-    )
+    name, offset = match[1], OTHER_ZONES[match[1]]
+    what = f"{shown(text)} names {name}, which may be several zones; if it is {offset}"
+    return rewritten(what, (rf"\s*\b{name}\s*$", offset))
 
 
 def digits_for_date(text: str, digits: str, what: str) -> str:
     size = len(digits)
     if size in FIRST_DAYS and digits[0] in "12" and (size == len("2024") or 1 <= int(digits[4:]) <= MONTHS):
-        means, pattern, replacement = FIRST_DAYS[size]
-        return column_mended(
-            f"{what}, but may be {means}; for its first day", VALUES + replaced(pattern, replacement)
-        )
+        means, step = FIRST_DAYS[size]
+        return rewritten(f"{what}, but may be {means}; for its first day", step)
     if size not in EPOCHS:
         return otherwise(text, what)
     unit, means = EPOCHS[size]
@@ -382,12 +370,9 @@ def two_dates(text: str) -> str:
             )
         form = of_days if int(first) > MONTHS else of_months
         return column_mended(f"{what}; if its year comes last", f"pd.to_datetime({VALUES}, format='{form}')")
-    for pattern, replacement in MONTHS_ALONE:
-        if re.fullmatch(pattern, text):
-            return column_mended(
-                f"{shown(text)} names a month, but no day; for its first",
-                VALUES + replaced(pattern, replacement),
-            )
+    for step in MONTHS_ALONE:
+        if re.fullmatch(step[0], text):
+            return rewritten(f"{shown(text)} names a month, but no day; for its first", step)
     if re.match(r"\d{1,2}:\d\d", word):
         return otherwise(text, f"{shown(text)} is a time without a date")
     return otherwise(text, what)
@@ -415,6 +400,10 @@ TOO_MANY_DIGITS = column_mended(
     "The number has more digits than Python writes; to make such numbers missing",
     f"{VALUES}.mask({VALUES}.map(lambda cell: isinstance(cell, int) and abs(cell) >= 10**4_000))",
 )
+TEXT_TOO_LONG = column_mended(
+    f"The text is longer than the {MAX_STRING_CHARACTERS:,} characters that the service takes; to cut it",
+    f"{VALUES}.map(lambda cell: cell[:{MAX_STRING_CHARACTERS:_}] if isinstance(cell, str) else cell)",
+)
 HALF_A_PAIR = (
     f"{VALUES}.map(lambda cell: cell.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace') "
     "if isinstance(cell, str) else cell)"
@@ -424,7 +413,3 @@ HALF_A_PAIR = (
 def cut_long(name: str, limit: int) -> str:
     what = f"The record alone is larger than a request may be ({limit:,} bytes), most of it {name!r}"
     return mended(f"{what}; to leave that out", f"df = df.drop(columns=[{LABEL}])")
-
-
-def cut(characters: int) -> str:
-    return f"{VALUES}.map(lambda cell: cell[:{characters:_}] if isinstance(cell, str) else cell)"

@@ -135,20 +135,20 @@ def name_notes(name: str) -> list[str]:
     notes = []
     bare = AROUND.sub("", name)
     if bare != name:
-        renamed = f"df = df.rename(columns={{{LABEL}: {bare!r}}})"
-        notes.append(mended(f"spaces, or what no one sees, around its name {name!r}", renamed))
+        notes.append(renamed(f"spaces, or what no one sees, around its name {name!r}", bare))
     inside = re.sub(f"[{UNSEEN_BUT_SPACE}]", "", bare)
     if inside != bare:
-        renamed = f"df = df.rename(columns={{{LABEL}: {inside!r}}})"
-        notes.append(mended(f"characters that no one sees inside its name {name!r}", renamed))
+        notes.append(renamed(f"characters that no one sees inside its name {name!r}", inside))
     if LEFTOVER.fullmatch(bare):
         what = "an index that was written or reset along, or a column without a name? To leave it out"
         notes.append(mended(what, f"df = df.drop(columns=[{LABEL}])"))
     elif bare in WRITTEN_BY_TOOLS:
-        notes.append(
-            mended("its name says that there is none", f"df = df.rename(columns={{{LABEL}: 'name'}})")
-        )
+        notes.append(renamed("its name says that there is none", "name"))
     return notes
+
+
+def renamed(what: str, name: str) -> str:
+    return mended(what, f"df = df.rename(columns={{{LABEL}: {name!r}}})")
 
 
 def changes_of_type(kinds: Mapping[str, Kinds], before: Mapping[str, str]) -> dict[str, str]:

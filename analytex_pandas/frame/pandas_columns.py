@@ -35,7 +35,8 @@ def column_reader(column: pd.Series[Any]) -> Reader:  # a table of dtypes reads 
         codes = column.cat.codes.to_numpy()
         return lambda first, stop: Coded(pa.array(codes[first:stop]), values)
     if isinstance(dtype, pd.SparseDtype):
-        return lambda first, stop: raw_values(densified(column.iloc[first:stop]))
+        dense: Any = dtype.subtype
+        return lambda first, stop: raw_values(pd.Series(np.asarray(column.iloc[first:stop]), dtype=dense))
     if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype):
         return lambda first, stop: factorised(column.iloc[first:stop])
     if isinstance(dtype, pd.ArrowDtype | pd.StringDtype) and (whole := arrow_values(column)) is not None:
@@ -67,12 +68,6 @@ def extension_values(column: pd.Series[Any]) -> RawColumn:
         return one_array(pa.chunked_array([pa.array(values, from_pandas=True)]))
     except refused:
         return column.to_numpy(dtype=object)
-
-
-def densified(column: pd.Series[Any]) -> pd.Series[Any]:
-    dtype: Any = column.dtype
-    dense: pd.Series[Any] = pd.Series(np.asarray(column), dtype=dtype.subtype)
-    return dense
 
 
 def factorised(column: pd.Series[Any]) -> Coded:

@@ -133,13 +133,13 @@ def number(text: str) -> str:
         raise CellError("not_a_number", mends.no_number(text))
     if np.isinf(float(stripped)):
         raise CellError(
-            "not_finite", mends.made_missing(f"{mends.shown(text)} is larger than a number can be", [text])
+            "not_finite", mends.made_missing(f"{mends.shown(text)} is larger than a number can be", text)
         )
     if not JSON_NUMBER.fullmatch(stripped):
         try:
             stripped = fixed_point(decimal.Decimal(stripped))
         except decimal.InvalidOperation as error:
-            reason = mends.made_missing(f"{mends.shown(text)} has an exponent beyond all measure", [text])
+            reason = mends.made_missing(f"{mends.shown(text)} has an exponent beyond all measure", text)
             raise CellError("not_a_number", reason) from error
     return stripped if stripped.lower().partition("e")[0].strip("-0.") else stripped.removeprefix("-")
 
@@ -232,15 +232,12 @@ def other_moment(text: str, stripped: str) -> dt.datetime:
     if not stripped or len(years) > 1 or NO_DATE_OF_DIGITS.fullmatch(stripped):
         raise CellError("not_a_date", mends.no_date(text))
     if NAMED_OFFSET.search(stripped):
-        raise CellError(
-            "ambiguous_date",
-            mends.column_mended(
-                f"{mends.shown(text)} names a zone and an offset, which is read in two ways; as most people mean it",
-                mends.VALUES
-                + mends.replaced(r"(?i)\s*\b[a-z]{3,}\s*([-+])(\d)(?!\d)(?=:|$)", r" \g<1>0\2")
-                + mends.replaced(r"(?i)\s*\b[a-z]{3,}\s*([-+]\d\d)", r" \1"),
-            ),
+        message = mends.rewritten(
+            f"{mends.shown(text)} names a zone and an offset, which is read in two ways; as most people mean it",
+            (r"(?i)\s*\b[a-z]{3,}\s*([-+])(\d)(?!\d)(?=:|$)", r" \g<1>0\2"),
+            (r"(?i)\s*\b[a-z]{3,}\s*([-+]\d\d)", r" \1"),
         )
+        raise CellError("ambiguous_date", message)
     # the orders in which people write dates; one that begins with the year goes on with the month
     orders: list[dict[str, Any]] = (
         [{}] if YEAR_FIRST.match(stripped) else [{}, {"dayfirst": True}, {"yearfirst": True}]

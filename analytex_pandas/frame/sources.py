@@ -96,7 +96,8 @@ def source_of_frame(
     reader, bytes_hint = opened(data), 0
     if isinstance(data, pa.Table):
         rows, bytes_hint = len(data), bytes_of(data)
-    size = size or arrow_batch_size(data)
+    if size is None and is_in_memory(data):
+        size = dataclasses.replace(IN_MEMORY, rows=rows_at_once(len(data), IN_MEMORY))
     return arrow_source(reader.schema, reader, rows=rows, bytes_hint=bytes_hint, start=start, size=size)
 
 
@@ -126,12 +127,6 @@ def unread_columns(data: Any) -> str:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             unread.append(repr(name))
     return f"Column {', '.join(unread)}" if unread else "A column"
-
-
-def arrow_batch_size(data: Any) -> BatchSize:
-    if not is_in_memory(data):
-        return STREAMED
-    return dataclasses.replace(IN_MEMORY, rows=rows_at_once(len(data), IN_MEMORY))
 
 
 def is_in_memory(data: Any) -> bool:
@@ -291,6 +286,7 @@ def pandas_index(schema: pa.Schema, rows: int | None) -> ArrowIndex:
     except (ValueError, KeyError, TypeError):
         described = []
     index: dict[Field, pd.RangeIndex | None] = {}
+    stored = {child.name: Field(child.name, child.name, str(child.type), is_index=True) for child in schema}
     for level in described if isinstance(described, list) else []:
         if isinstance(level, dict):
             ranged = described_range(level, rows)
@@ -298,13 +294,8 @@ def pandas_index(schema: pa.Schema, rows: int | None) -> ArrowIndex:
                 name: Any = ranged.name
                 index[Field(name, name or "", "int64", is_index=True)] = ranged
         elif level in schema.names:
-            index[stored_level(schema, level)] = None
-    unnamed = [name for name in schema.names if UNNAMED_LEVEL.fullmatch(name)]
-    return index | dict.fromkeys(stored_level(schema, name) for name in unnamed)
-
-
-def stored_level(schema: pa.Schema, name: str) -> Field:
-    return Field(name, name, str(schema.types[schema.names.index(name)]), is_index=True)
+            index[stored[level]] = None
+    return index | dict.fromkeys(stored[name] for name in schema.names if UNNAMED_LEVEL.fullmatch(name))
 
 
 def described_range(description: Mapping[str, Any], rows: int | None) -> pd.RangeIndex | None:
@@ -343,13 +334,12 @@ def arrow_batch(
 def regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: BatchSize) -> Iterator[pa.Table]:
     """Yield tables of some size, whatever that of the batches; one without rows if all are without."""
     waiting: list[pa.RecordBatch] = []
-    total, room = 0, 1.0  # of a table, the share that is free
+    total, room = 0, 1.0  # the share of a table that is free
     for batch in batches:
         rest = batch
         total += len(batch)
-        share = max(
-            1 / size.rows, bytes_of(batch) / max(len(batch), 1) / size.bytes
-        )  # of a table, that a row takes
+        # the share of a table that a row takes
+        share = max(1 / size.rows, bytes_of(batch) / max(len(batch), 1) / size.bytes)
         while len(rest):
             part = rest.slice(0, max(round(room / share), 0 if waiting else 1))
             rest = rest.slice(len(part))
