@@ -64,48 +64,46 @@ class Account:
 
     def start_foreign_job(self, rows: int, kind: Kind, filename: str | None) -> str:
         with self._lock:
-            if (running := self._advance(self._terms.clock())) is not None:
+            self._advance()
+            if (running := self._current) is not None:
                 raise RuntimeError(f"Job {running.job_id} still runs; an account runs one job at a time.")
             return self._start(kind, filename, None, rows).job_id
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return all jobs, newest first."""
         with self._lock:
-            now = self._terms.clock()
-            self._advance(now)
+            now = self._advance()
             jobs = reversed(self._jobs.values())
             return [job_document(job, now, self._epoch, self._terms) for job in jobs]
 
     def job(self, job_id: str) -> dict[str, Any]:
         with self._lock:
-            now = self._terms.clock()
-            self._advance(now)
+            now = self._advance()
             if job_id not in self._jobs:
                 raise RefusedError(404, "not_found", "There is no such job.", job_id)
             return job_document(self._jobs[job_id], now, self._epoch, self._terms)
 
     def frame(self, kind: Kind) -> pd.DataFrame:
         with self._lock:
-            self._advance(self._terms.clock())
+            self._advance()
             return self._profiles[kind].frame()
 
     def _refuse_while_busy(self) -> None:
         with self._lock:
-            now = self._terms.clock()
-            if (job := self._advance(now)) is not None:
+            now = self._advance()
+            if (job := self._current) is not None:
                 message = "A background job is already in progress."
                 details = f"Job {job.job_id} is {job.status(now)}: {job.processed} of {job.rows} rows."
                 raise RefusedError(409, "job_in_progress", message, details)
 
-    def _advance(self, now: float) -> Job | None:
-        """Bring the account up to a moment, and return the job that runs then."""
-        job = self._current
-        if job is None:
-            return None
-        self._profiles[job.kind].upsert(job.process(now))
-        if now >= job.ended_at:
-            self._current = None
-        return self._current
+    def _advance(self) -> float:
+        """Bring the account up to this moment of the clock, and return it."""
+        now = self._terms.clock()
+        if (job := self._current) is not None:
+            self._profiles[job.kind].upsert(job.process(now))
+            if now >= job.ended_at:
+                self._current = None
+        return now
 
     def _start(self, kind: Kind, filename: str | None, size: int | None, rows: int) -> Job:
         unique = uuid.uuid4()
