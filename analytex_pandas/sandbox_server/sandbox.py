@@ -12,8 +12,6 @@ from analytex_pandas.sandbox_server.service import Request, Service
 from analytex_pandas.sandbox_server.terms import Kind, Terms
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     import pandas as pd
 
 
@@ -74,7 +72,7 @@ class Sandbox(Terms):
     ['user_id', 'company_id']
     """
 
-    api_key: str
+    api_key: str  # made up where none is given
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,12 +83,7 @@ class Sandbox(Terms):
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -112,8 +105,9 @@ class Sandbox(Terms):
                 error.add_note(f"The sandbox cannot listen on port {self.port}; port=0 takes a free one.")
                 raise
             self._service.closing.clear()
+            poll_seconds = 0.02  # how soon it sees that it is to end
             threading.Thread(
-                target=self._server.serve_forever, args=(0.02,), name="analytex-sandbox", daemon=True
+                target=self._server.serve_forever, args=(poll_seconds,), name="analytex-sandbox", daemon=True
             ).start()
         return self
 
