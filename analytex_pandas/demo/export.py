@@ -5,13 +5,13 @@ The same files every time, so that what the demo says about them stays true.
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import random
 from typing import TYPE_CHECKING, Final
 
+import pandas as pd
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 CUSTOMERS: Final = 20_000
@@ -54,9 +54,15 @@ FIRST_DAY: Final = dt.datetime(2022, 1, 3, 6, 30)  # noqa: DTZ001  # exports rar
 def write_export(folder: Path) -> None:
     """Write ``companies.csv`` and ``customers.csv`` into a directory."""
     chance = random.Random(2024)  # noqa: S311  # the same file every time; no secret depends on it
-    write_csv(folder / "companies.csv", [company(number, chance) for number in range(COMPANIES)])
+    companies = [company(number, chance) for number in range(COMPANIES)]
+    pd.DataFrame(companies, dtype="object").to_csv(
+        folder / "companies.csv", index=False, lineterminator="\r\n"
+    )
     distinct = [customer(number, chance) for number in range(CUSTOMERS - REPEATED)]
-    write_csv(folder / "customers.csv", [*distinct, *distinct[1_000 : 1_000 + REPEATED]])
+    customers = [*distinct, *distinct[1_000 : 1_000 + REPEATED]]
+    pd.DataFrame(customers, dtype="object").to_csv(
+        folder / "customers.csv", index=False, lineterminator="\r\n"
+    )
 
 
 def company(number: int, chance: random.Random) -> dict[str, object]:
@@ -97,11 +103,3 @@ def gappy(value: object, share: float, chance: random.Random) -> object:
 def ascii_name(name: str) -> str:
     """Return a name as it stands in an address."""
     return "".join(letter for letter in name.lower() if letter.isascii())
-
-
-def write_csv(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
-    rows = list(rows)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)

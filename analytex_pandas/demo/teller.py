@@ -1,4 +1,7 @@
-"""Tells the story: prints what is said, prints the code, runs it, and ends in what became of every row."""
+"""Tells the story: what is said and the code that it runs, and in the end what became of every row.
+
+The lines that are shown are the lines that run.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,16 @@ import shutil
 import sys
 import tempfile
 import textwrap
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pandas as pd
 
 import analytex_pandas as apd
 from analytex_pandas.demo.export import write_export
-from analytex_pandas.demo.story import STORY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from analytex_pandas.demo.story import Step
+    from collections.abc import Mapping
 
 ROWS_PER_MINUTE: Final = 120_000
 """A hundred times the service's own pace."""
@@ -29,20 +28,75 @@ WIDEST: Final = 96
 BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
 
 
+class Step(NamedTuple):
+    words: str  # what is about to happen, for somebody who has never heard of the project
+    lines: str  # what is typed, one statement a line; what an expression gives is shown as Python's prompt shows it
+
+
+STORY: Final = (
+    Step(
+        "Analytex keeps a profile of each user and company of a product. This demo fills in those profiles "
+        "from two files that a shop exported. Nothing leaves this machine: a sandbox plays the service, a "
+        "hundred times as fast as the real one. Lines after >>> are what you would type.",
+        "import numpy as np, pandas as pd, analytex_pandas as apd\n"
+        "client = apd.connect(sandbox.api_key, sandbox.url)",
+    ),
+    Step(
+        "First the companies. That file is clean, so one call will do.",
+        'companies = pd.read_csv(folder / "companies.csv")\n'
+        'companies.analytex.push_companies(company_id="account_id")',
+    ),
+    Step(
+        "Now 20,000 customers, as messy as a real export: ids that pandas made floats because of a gap, "
+        "dates as dates and dates as text, a category.",
+        'types = {"dtype": {"plan": "category"}, "parse_dates": ["signed_up_at"]}\n'
+        'df = pd.read_csv(folder / "customers.csv", **types)\n'
+        'df.loc[410:412, ["customer_id", "account_id", "plan", "signed_up_at", "last_order"]]',
+    ),
+    Step(
+        "Look before you send. A plan tells what will become of every column and row; it sends nothing.",
+        'options = {"user_id": "customer_id", "company_id": "account_id"}\ndf.analytex.plan_users(**options)',
+    ),
+    Step(
+        "So: seven rows cannot be sent. The two infinite averages can be made gaps; five rows without an id "
+        "have to stay behind. And last_order shall go as a date. The service takes 10,000 rows at a time, "
+        "hence two chunks; here that takes ten seconds.",
+        'df["avg_order"] = df["avg_order"].replace(np.inf, np.nan)\n'
+        'options |= {"invalid": "skip", "types": {"last_order": "date"}}\n'
+        "push = df.analytex.push_users(**options)\n"
+        "push",
+    ),
+    Step(
+        "The service has refused six rows. Why, and which rows of the file they are:",
+        'push.errors[["index", "id", "property", "message"]]\npush.failed["email"].head(2)',
+    ),
+    Step(
+        'Somebody typed "at" for "@". Mend these six, and send only them again:',
+        "fixed = push.failed\n"
+        'fixed["email"] = fixed["email"].str.replace(" at ", "@")\n'
+        "again = push.retry(fixed)\n"
+        "again",
+    ),
+)
+
+
 def tell() -> None:
-    """Run the demo."""
+    """Run the demo; what its pushes write down is kept apart from the user's own for the rest of the process."""
     with (
         tempfile.TemporaryDirectory(prefix="analytex-demo-", ignore_cleanup_errors=True) as name,
-        state_in(Path(name) / "state"),
         apd.sandbox(ROWS_PER_MINUTE, refuse=refuse_bad_email) as sandbox,
     ):
         folder = Path(name)
+        os.environ["ANALYTEX_STATE_DIR"] = str(folder / "state")
         write_export(folder)
-        prompt = Prompt(sys.stdout, {"sandbox": sandbox, "folder": folder})
-        for step in STORY:
-            prompt.tell(step)
-        prompt.say("Where every row of customers.csv is now:")
-        prompt.show(summary(prompt.names, len(sandbox.users)))
+        prompt = Prompt({"sandbox": sandbox, "folder": folder})
+        for words, lines in STORY:
+            prompt.say(words, "")
+            prompt.type(lines)
+        prompt.say(
+            "Where every row of customers.csv is now:",
+            f"\n{summary(prompt.names, len(sandbox.users))}\n",
+        )
         prompt.say(
             "To do the same with data of yours, read the first ten minutes in README.md, or open "
             "notebooks/quickstart.ipynb."
@@ -55,45 +109,25 @@ def refuse_bad_email(record: Mapping[str, Any]) -> tuple[str, str, str] | None:
     return None if "@" in email else ("invalid_email", "email", "not an e-mail address")
 
 
-@contextmanager
-def state_in(directory: Path) -> Iterator[None]:
-    """Keep what pushes write down apart from the user's own, wherever that is."""
-    before = os.environ.get("ANALYTEX_STATE_DIR")
-    os.environ["ANALYTEX_STATE_DIR"] = str(directory)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["ANALYTEX_STATE_DIR"]
-        else:
-            os.environ["ANALYTEX_STATE_DIR"] = before
-
-
 class Prompt(code.InteractiveInterpreter):
     """A Python prompt at which the demo types."""
 
-    def __init__(self, out: TextIO, names: dict[str, Any]) -> None:
+    def __init__(self, names: dict[str, Any]) -> None:
         super().__init__(names)
         self.names = names
-        self._out = out
         self._width = min(WIDEST, shutil.get_terminal_size((88, 24)).columns)
-        terminal = out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        terminal = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._bold, self._plain = (BOLD, PLAIN) if terminal else ("", "")
 
-    def say(self, words: str) -> None:
-        print(textwrap.fill(words, self._width), file=self._out, flush=True)
+    def say(self, words: str, *more: str) -> None:
+        print(textwrap.fill(words, self._width), *more, sep="\n", flush=True)
 
-    def show(self, text: str) -> None:
-        print(f"\n{text}\n", file=self._out, flush=True)
-
-    def tell(self, step: Step) -> None:
-        self.say(step.words)
-        print(file=self._out)
-        for line in step.code.splitlines():
-            print(f"{self._bold}>>> {line}{self._plain}", file=self._out, flush=True)
+    def type(self, lines: str) -> None:
+        for line in lines.splitlines():
+            print(f"{self._bold}>>> {line}{self._plain}", flush=True)
             with pd.option_context("display.width", self._width, "display.max_columns", None):
                 self.runsource(line)
-        print(file=self._out, flush=True)
+        print(flush=True)
 
     def showtraceback(self) -> None:
         """Let an error end the demo."""

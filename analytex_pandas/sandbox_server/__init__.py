@@ -3,10 +3,10 @@
 It is written from the service's documentation and imports nothing of the rest of the package, so that no bug
 can be shared by the client and by what the client is tested against.
 
-From the socket inwards: ``server`` speaks HTTP, ``service`` decides on a call, ``bodies`` reads what was sent,
-``records`` judges single records, ``account`` holds jobs and profiles, ``jobs`` tells where a job stands by the clock,
-``reports`` writes what is known of a job in the shapes that the service has been seen to use, ``faults`` breaks all
-that on demand.
+From the socket inwards: ``server`` holds connections, ``messages`` knows how HTTP frames what comes and goes,
+``service`` decides on a request, ``records`` reads and judges what a submit holds, ``account`` takes jobs and keeps
+profiles, ``jobs`` tells where a job stands and shows it, ``faults`` breaks all that on demand. What each of them goes
+by are the ``terms`` that a ``sandbox`` was asked for.
 """
 
 from analytex_pandas.sandbox_server.faults import Fault

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from analytex_pandas.sandbox_server.answers import Answer, error_answer, html_answer
+from analytex_pandas.sandbox_server.messages import Answer, error_answer
+from analytex_pandas.sandbox_server.terms import check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Mapping
 
 FaultKind = Literal[
     "drop_request",
@@ -33,15 +34,16 @@ Target = Literal["submit", "list", "job", "any"]
 Moment = Literal["request", "job", "answer"]
 """When a fault strikes: before the call is acted on, as its job is made, or after it was accepted."""
 
-_MADE_WITH_THE_JOB: Final[Collection[FaultKind]] = ("fail_job", "lose_rows")
-_AFTER_ACCEPTING: Final[Collection[FaultKind]] = (
-    "drop_answer",
-    "cut_answer",
-    "slow",
-    "accepted_500",
-    "empty_body",
-)
-_ONLY_SO: Final[Collection[FaultKind]] = ("drop_request", "drop_answer", "cut_answer", "accepted_500")
+_MADE_WITH_THE_JOB: Final = ("fail_job", "lose_rows")
+_AFTER_ACCEPTING: Final = ("drop_answer", "cut_answer", "slow", "accepted_500", "empty_body")
+_ONLY_SO: Final = (*_MADE_WITH_THE_JOB, "drop_request", "drop_answer", "cut_answer", "accepted_500")
+_ERRORS: Final = {
+    "http_429": (429, "rate_limited", "Too many requests."),
+    "http_500": (500, "internal_error", "Something went wrong."),
+    "http_503": (503, "unavailable", "Temporarily unavailable."),
+    "accepted_500": (500, "internal_error", "Something went wrong."),
+}
+_PAGES: Final = {"http_502_html": (502, "502 Bad Gateway"), "html_200": (200, "Sign in to the network")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,13 +101,11 @@ class Fault:
     message: str | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(FaultKind):
-            raise ValueError(f"{self.kind!r} is no fault; there are {', '.join(get_args(FaultKind))}.")
-        if self.on not in get_args(Target):
-            raise ValueError(f"on={self.on!r} is none of {', '.join(map(repr, get_args(Target)))}.")
+        check("kind", FaultKind, self.kind)
+        check("on", Target, self.on)
         if self.kind in _MADE_WITH_THE_JOB and self.on not in ("submit", "any"):
             raise ValueError(f"{self.kind} strikes jobs as they are made: on='submit'.")
-        if self.kind in (*_ONLY_SO, *_MADE_WITH_THE_JOB) and self.accepted is not None:
+        if self.kind in _ONLY_SO and self.accepted is not None:
             raise ValueError(f"accepted= cannot be chosen for {self.kind}: its name says it.")
         for name, share in (("share", self.share), ("probability", self.probability)):
             if share is not None and not 0 <= share <= 1:
@@ -115,7 +115,6 @@ class Fault:
 
     @property
     def moment(self) -> Moment:
-        """When it strikes."""
         if self.kind in _MADE_WITH_THE_JOB:
             return "job"
         accepted = self.kind in _AFTER_ACCEPTING if self.accepted is None else self.accepted
@@ -123,32 +122,32 @@ class Fault:
 
     def strike(self, answer: Answer | None, elsewhere: str) -> Answer | None:
         """Return what the caller gets in place of `answer`; `elsewhere` is the call's URL on another host."""
-        make = _ANSWERS.get(self.kind)
-        return answer if make is None else make(self, answer or Answer(500), elsewhere)
+        if self.kind in _PAGES:
+            return _page(*_PAGES[self.kind])
+        if self.kind in _ERRORS:
+            wait = self.retry_after if self.kind in ("http_429", "http_503") else None
+            headers = () if wait is None else (("Retry-After", str(wait)),)
+            return error_answer(*_ERRORS[self.kind], headers=headers)
+        match self.kind:
+            case "drop_request" | "drop_answer":
+                return replace(answer or Answer(500), delivery="none")
+            case "cut_answer":
+                return replace(answer or Answer(500), delivery="cut")
+            case "empty_body":
+                return Answer(answer.status if answer else 500)
+            case "redirect":
+                return Answer(307, headers=(("Location", self.location or elsewhere),))
+            case _:
+                return answer
 
-    @property
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """The ``Retry-After`` header, where there is one."""
-        return () if self.retry_after is None else (("Retry-After", str(self.retry_after)),)
 
-
-_ANSWERS: Final[Mapping[FaultKind, Callable[[Fault, Answer, str], Answer]]] = {
-    "drop_request": lambda _, answer, __: replace(answer, delivery="none"),
-    "drop_answer": lambda _, answer, __: replace(answer, delivery="none"),
-    "cut_answer": lambda _, answer, __: replace(answer, delivery="cut"),
-    "http_429": lambda fault, *_: error_answer(
-        429, "rate_limited", "Too many requests.", headers=fault.headers
-    ),
-    "http_500": lambda *_: error_answer(500, "internal_error", "Something went wrong."),
-    "http_502_html": lambda *_: html_answer(502, "502 Bad Gateway"),
-    "http_503": lambda fault, *_: error_answer(
-        503, "unavailable", "Temporarily unavailable.", headers=fault.headers
-    ),
-    "accepted_500": lambda *_: error_answer(500, "internal_error", "Something went wrong."),
-    "empty_body": lambda _, answer, __: Answer(answer.status),
-    "html_200": lambda *_: html_answer(200, "Sign in to the network"),
-    "redirect": lambda fault, _, elsewhere: Answer(307, headers=(("Location", fault.location or elsewhere),)),
-}
+def _page(status: int, text: str) -> Answer:
+    """Return a page such as a proxy in front of the service makes."""
+    page = (
+        f"<html>\r\n<head><title>{text}</title></head>\r\n<body>\r\n"
+        f"<center><h1>{text}</h1></center>\r\n<hr><center>proxy</center>\r\n</body>\r\n</html>\r\n"
+    )
+    return Answer(status, page.encode(), "text/html; charset=utf-8")
 
 
 class Faults:

@@ -1,48 +1,70 @@
-"""The rules on single records: whatever breaks one is an error of that row, never of the request."""
+"""The records of a submit: read from its body, then judged one by one.
+
+A body that is wrong as a whole is refused; whatever breaks a record is an error of that row, never of the request.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, NoReturn
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-Kind = Literal["users", "companies"]
-Primitive = str | int | float | bool | None
-Refusal = tuple[str, str | None, str]
-"""Code, property (None: the record as a whole) and message of a refusal that the caller thought up."""
-Refuse = Callable[[Mapping[str, Any]], Refusal | None] | Mapping[str, Refusal]
-"""Which records to refuse beyond the service's rules: a function of the record, or a mapping by its id."""
+from werkzeug.formparser import MultiPartParser
+from werkzeug.http import parse_options_header
 
-ID_KEYS: Final[Mapping[Kind, str]] = {"users": "user_id", "companies": "company_id"}
-_RECORD_KEYS: Final[Mapping[Kind, frozenset[str]]] = {
-    "users": frozenset({"user_id", "company_id", "metadata"}),
-    "companies": frozenset({"company_id", "metadata"}),
+from analytex_pandas.sandbox_server.messages import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from werkzeug.datastructures import FileStorage
+
+    from analytex_pandas.sandbox_server.terms import Kind, Terms
+
+JSON: Final = "application/json"
+MULTIPART: Final = "multipart/form-data"
+
+ID_KEYS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "users": ("user_id", "company_id"),
+    "companies": ("company_id",),
 }
-_DATE_PROPERTIES: Final = ("created_at", "signed_up_at")
+"""The keys of a record beside ``metadata``, the one that is required first."""
 _ISO_8601: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII
 )
+_JSON_TYPES: Final[Mapping[type, str]] = {
+    NoneType: "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "an array",
+    dict: "an object",
+}
+
+Record = dict[str, Any]
+Problem = tuple[str | None, str, str]
+"""Property, code and message of something that is wrong with a record."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What the service takes, with its documented values."""
+class Unreadable:
+    """What stands in place of a record whose line is not JSON."""
 
-    max_bytes: int = 50_000_000
-    max_records: int = 10_000
-    max_properties: int = 500
-    max_name_characters: int = 255
-    max_string_characters: int = 65_535
+    reason: str
+
+
+Row = tuple[int, object]
+"""A line number (1-based, blank lines counted), and the record as it stood there."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """One thing that is wrong with one record."""
-
     line: int  # 1-based, blank lines counted
     index: int  # 0-based, blank lines not counted
     id: str | None
@@ -51,22 +73,73 @@ class RowError:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One record as it stood in the request: its value, or why it could not be read."""
+def media_type(content_type: str) -> str:
+    """Return the type that a submit is of; refuse others (415) and none (400)."""
+    expected = f"Send {JSON}, or {MULTIPART} with the file in a part named 'file'."
+    name = parse_options_header(content_type)[0].lower()
+    if not name:
+        raise RefusedError(400, "no_content_type", expected, "There is no Content-Type header.")
+    if name not in (JSON, MULTIPART):
+        raise RefusedError(415, "unsupported_media_type", expected, f"Content-Type: {content_type}")
+    return name
 
-    line: int
-    value: object
-    unreadable: str | None = None
+
+def read_submission(
+    content_type: str, body: bytes, kind: Kind, terms: Terms
+) -> tuple[list[Row], str | None, int]:
+    """Return rows, file name and size in bytes of a submit; refuse what is no envelope or holds too many records."""
+    if media_type(content_type) == JSON:
+        records = _read_envelope(body, kind)
+        _check_count(len(records), terms)
+        return list(enumerate(records, 1)), None, len(body)
+    filename, content = _read_part(content_type, body)
+    lines = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip(b" \t\r")]
+    _check_count(len(lines), terms)
+    return [(number, _read_line(line)) for number, line in lines], filename, len(content)
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What one accepted record writes: the id, the company where named, the properties named."""
+def _check_count(count: int, terms: Terms) -> None:
+    if count > terms.max_records:
+        message = f"A request holds at most {terms.max_records} records."
+        raise RefusedError(413, "too_many_records", message, f"{count} records")
 
-    id: str
-    company_id: str | None
-    properties: Mapping[str, Primitive]
+
+def _read_envelope(body: bytes, kind: Kind) -> list[object]:
+    try:
+        document = _parse_json(body)
+    except ValueError as error:
+        raise RefusedError(400, "invalid_json", "The body is not JSON.", str(error)) from None
+    if not isinstance(document, dict):
+        raise RefusedError(400, "invalid_body", f'The body is an object {{"{kind}": [...]}}.')
+    records = document.get(kind)
+    if not isinstance(records, list):
+        raise RefusedError(400, "invalid_body", f"{kind!r} is required and is an array of records.")
+    if not records:
+        raise RefusedError(400, "no_records", f"{kind!r} holds no records.")
+    return records
+
+
+def _read_part(content_type: str, body: bytes) -> tuple[str | None, bytes]:
+    """Return the name and the content of the part named ``file``."""
+    boundary = parse_options_header(content_type)[1].get("boundary", "")
+    if not boundary:
+        raise RefusedError(400, "invalid_multipart", "The Content-Type names no boundary.", content_type)
+    parser = MultiPartParser(stream_factory=lambda *_, **__: io.BytesIO(), max_form_memory_size=None)
+    try:
+        form, files = parser.parse(io.BytesIO(body), boundary.encode(), len(body))
+    except ValueError as error:
+        details = str(error)
+        raise RefusedError(
+            400, "invalid_multipart", "The body is not multipart/form-data.", details
+        ) from None
+    parts: list[FileStorage | str] = [*files.getlist("file"), *form.getlist("file")]
+    if len(parts) != 1:
+        details = f"{len(parts)} such parts"
+        raise RefusedError(400, "invalid_multipart", "The file goes into one part named 'file'.", details)
+    part = parts[0]
+    if isinstance(part, str):
+        return None, part.encode()
+    return part.filename, part.stream.read()
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -76,7 +149,7 @@ def _refuse_constant(name: str) -> NoReturn:
 _decoder: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def parse_json(text: bytes) -> object:
+def _parse_json(text: bytes) -> object:
     """Parse JSON as the standard has it: UTF-8, no NaN, no Infinity; ValueError says why, in words for the caller."""
     try:
         value: object = _decoder.decode(text.decode())
@@ -87,130 +160,101 @@ def parse_json(text: bytes) -> object:
     return value
 
 
-def read_line(number: int, line: bytes) -> Row:
-    """Read one line of an NDJSON file."""
+def _read_line(line: bytes) -> object:
     try:
-        return Row(number, parse_json(line))
+        return _parse_json(line)
     except ValueError as error:
-        return Row(number, None, str(error))
+        return Unreadable(str(error))
 
 
-class Judge:
-    """Tells the records that can be taken from those that cannot, and why."""
+def judge(rows: Iterable[Row], kind: Kind, terms: Terms) -> tuple[list[Record | None], list[RowError]]:
+    """Return, row by row, the record that can be taken or None, and all errors in the order of the rows."""
+    id_key = ID_KEYS[kind][0]
+    taken: list[Record | None] = []
+    errors: list[RowError] = []
+    record: Any
+    for index, (line, record) in enumerate(rows):
+        # A caller's own rule sees only records that keep all the others, so it need not check for them.
+        problems = list(_problems(record, kind, terms)) or list(_refused(record, id_key, terms))
+        taken.append(None if problems else record)
+        if problems:
+            row_id = record.get(id_key) if isinstance(record, dict) else None
+            row_id = row_id if isinstance(row_id, str) else None
+            errors += [RowError(line, index, row_id, *problem) for problem in problems]
+    return taken, errors
 
-    def __init__(self, kind: Kind, limits: Limits, refuse: Refuse | None) -> None:
-        self.id_key = ID_KEYS[kind]
-        self._keys = _RECORD_KEYS[kind]
-        self._is_user = kind == "users"
-        self._limits = limits
-        self._refuse = refuse
 
-    def judge(self, rows: Iterable[Row]) -> tuple[list[Profile | None], list[RowError]]:
-        """Return, row by row, the profile or None, and all errors in the order of the rows."""
-        profiles: list[Profile | None] = []
-        errors: list[RowError] = []
-        for index, row in enumerate(rows):
-            # A caller's own rule sees only records that keep all the others, so it need not check for them.
-            faults = list(self._faults(row)) or list(self._caller_faults(row.value))
-            if not faults:
-                profiles.append(self._profile(row.value))
-                continue
-            profiles.append(None)
-            row_id = self._id(row.value)
-            errors += [RowError(row.line, index, row_id, *fault) for fault in faults]
-        return profiles, errors
+def _refused(record: Any, id_key: str, terms: Terms) -> Iterator[Problem]:
+    rule = terms.refuse
+    if rule is None:
+        return
+    refusal = rule(record) if callable(rule) else rule.get(record[id_key])
+    if refusal is not None:
+        code, name, message = refusal
+        yield name, code, message
 
-    def _profile(self, record: Any) -> Profile:
-        company_id = record.get("company_id") if self._is_user else None
-        return Profile(record[self.id_key], company_id, record.get("metadata", {}))
 
-    def _id(self, record: object) -> str | None:
-        row_id = record.get(self.id_key) if isinstance(record, dict) else None
-        return row_id if isinstance(row_id, str) else None
+def _problems(record: object, kind: Kind, terms: Terms) -> Iterator[Problem]:
+    if isinstance(record, Unreadable):
+        yield None, "invalid_json", f"the line is not JSON: {record.reason}"
+        return
+    if not isinstance(record, dict):
+        yield None, "not_an_object", f"a record is a JSON object, not {_JSON_TYPES[type(record)]}"
+        return
+    id_keys = ID_KEYS[kind]
+    for name in record.keys() - {*id_keys, "metadata"}:
+        yield name, "unknown_key", f"{name!r} is no key of a record; properties go into metadata"
+    if id_keys[0] not in record:
+        yield id_keys[0], "missing_id", f"{id_keys[0]} is required"
+    for key in id_keys:
+        value = record.get(key, "absent")
+        if not isinstance(value, str):
+            yield key, "invalid_id", f"{key} is a string, not {_JSON_TYPES[type(value)]}"
+        elif not value.strip():
+            yield key, "blank_id", f"{key} is blank"
+        elif not _is_text(value):
+            yield key, "invalid_text", f"{key} is not valid Unicode"
+    yield from _metadata_problems(record.get("metadata", {}), terms)
 
-    def _faults(self, row: Row) -> Iterator[tuple[str | None, str, str]]:
-        """Yield property, code and message of all that is wrong with a record."""
-        record = row.value
-        if row.unreadable is not None:
-            yield None, "invalid_json", f"the line is not JSON: {row.unreadable}"
-            return
-        if not isinstance(record, dict):
-            yield None, "not_an_object", f"a record is a JSON object, not {_named(record)}"
-            return
-        if not record.keys() <= self._keys:
-            for name in record.keys() - self._keys:
-                yield name, "unknown_key", f"{name!r} is no key of a record; properties go into metadata"
-        yield from self._id_faults(record)
-        if "metadata" in record:
-            yield from self._metadata_faults(record["metadata"])
 
-    def _id_faults(self, record: Mapping[str, object]) -> Iterator[tuple[str | None, str, str]]:
-        if self.id_key not in record:
-            yield self.id_key, "missing_id", f"{self.id_key} is required"
-        for key in ("user_id", "company_id"):
-            if key in record and key in self._keys:
-                value = record[key]
-                if not isinstance(value, str):
-                    yield key, "invalid_id", f"{key} is a string, not {_named(value)}"
-                elif not value.strip():
-                    yield key, "blank_id", f"{key} is blank"
-                elif not _is_text(value):
-                    yield key, "invalid_text", f"{key} is not valid Unicode"
+def _metadata_problems(metadata: object, terms: Terms) -> Iterator[Problem]:
+    if not isinstance(metadata, dict):
+        yield None, "invalid_metadata", f"metadata is an object, not {_JSON_TYPES[type(metadata)]}"
+        return
+    if len(metadata) > terms.max_properties:
+        message = f"{len(metadata)} properties; a profile has at most {terms.max_properties}"
+        yield None, "too_many_properties", message
+    for name, value in metadata.items():
+        if len(name) > terms.max_name_characters:
+            yield name, "name_too_long", f"a name has at most {terms.max_name_characters} characters"
+        if not _is_text(name):
+            yield name, "invalid_text", "the name is not valid Unicode"
+        if (problem := _value_problem(value, terms)) is not None:
+            yield name, *problem
+    for name in ("created_at", "signed_up_at"):
+        if (value := metadata.get(name)) is not None and not _is_iso_8601(value):
+            yield name, "invalid_date", f"{name} is a date in ISO 8601"
 
-    def _metadata_faults(self, metadata: object) -> Iterator[tuple[str | None, str, str]]:
-        limits = self._limits
-        if not isinstance(metadata, dict):
-            yield None, "invalid_metadata", f"metadata is an object, not {_named(metadata)}"
-            return
-        if len(metadata) > limits.max_properties:
-            yield (
-                None,
-                "too_many_properties",
-                f"{len(metadata)} properties; a profile has at most {limits.max_properties}",
-            )
-        for name, value in metadata.items():
-            if len(name) > limits.max_name_characters:
-                yield name, "name_too_long", f"a name has at most {limits.max_name_characters} characters"
-            if not _is_text(name):
-                yield name, "invalid_text", "the name is not valid Unicode"
-            if (fault := self._value_fault(value)) is not None:
-                yield name, *fault
-        for name in _DATE_PROPERTIES:
-            if (value := metadata.get(name)) is not None and not _is_iso_8601(value):
-                yield name, "invalid_date", f"{name} is a date in ISO 8601"
 
-    def _value_fault(self, value: object) -> tuple[str, str] | None:
-        """Return code and message of what is wrong with the value of a property."""
-        longest = self._limits.max_string_characters
-        if isinstance(value, str):
-            if len(value) > longest:
-                return "value_too_long", f"a string has at most {longest} characters"
-            if not _is_text(value):
-                return "invalid_text", "the value is not valid Unicode"
-        elif isinstance(value, dict | list):
-            return "invalid_value", f"a property is a primitive, not {_named(value)}"
-        elif isinstance(value, float) and not math.isfinite(value):
-            return "invalid_value", "the number is out of range"
-        return None
-
-    def _caller_faults(self, record: Any) -> Iterator[tuple[str | None, str, str]]:
-        if self._refuse is None:
-            return
-        rule = self._refuse
-        refusal = rule(record) if callable(rule) else rule.get(record[self.id_key])
-        if refusal is not None:
-            code, name, message = refusal
-            yield name, code, message
+def _value_problem(value: object, terms: Terms) -> tuple[str, str] | None:
+    if isinstance(value, str):
+        if len(value) > terms.max_string_characters:
+            return "value_too_long", f"a string has at most {terms.max_string_characters} characters"
+        if not _is_text(value):
+            return "invalid_text", "the value is not valid Unicode"
+    elif isinstance(value, dict | list):
+        return "invalid_value", f"a property is a primitive, not {_JSON_TYPES[type(value)]}"
+    elif isinstance(value, float) and not math.isfinite(value):
+        return "invalid_value", "the number is out of range"
+    return None
 
 
 def _is_text(value: str) -> bool:
-    if value.isascii():
-        return True
+    """Tell whether a string has no lone surrogate."""
     try:
-        value.encode()
+        return value.isascii() or bool(value.encode())
     except UnicodeEncodeError:
         return False
-    return True
 
 
 def _is_iso_8601(value: object) -> bool:
@@ -221,19 +265,3 @@ def _is_iso_8601(value: object) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _named(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int() | float():
-            return "a number"
-        case str():
-            return "a string"
-        case list():
-            return "an array"
-        case _:
-            return "an object"

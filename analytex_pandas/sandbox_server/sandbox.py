@@ -4,36 +4,18 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
-from typing import TYPE_CHECKING, Any, Final, Self, get_args
+from typing import TYPE_CHECKING, Any, Self
 
-from analytex_pandas.sandbox_server.account import Account, JobIds, Terms
-from analytex_pandas.sandbox_server.faults import Fault, FaultKind, Faults, Target
-from analytex_pandas.sandbox_server.records import Kind, Limits, Refuse
-from analytex_pandas.sandbox_server.reports import (
-    ErrorKey,
-    ErrorShape,
-    JobKey,
-    JobList,
-    ListKey,
-    Paging,
-    Style,
-)
+from analytex_pandas.sandbox_server.faults import Fault, FaultKind, Target
 from analytex_pandas.sandbox_server.server import Server
 from analytex_pandas.sandbox_server.service import Request, Service
+from analytex_pandas.sandbox_server.terms import Kind, Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-    from types import TracebackType
-    from typing import Literal
-
     import pandas as pd
 
-_DEFAULT_LIMITS: Final = Limits()
-_POLL_SECONDS: Final = 0.02
 
-
-class Sandbox:
+class Sandbox(Terms):
     """An embedded stand-in for the Analytex bulk API: real HTTP, real limits, jobs that take their time.
 
     A context manager; or `start` it and `close` it.
@@ -90,80 +72,18 @@ class Sandbox:
     ['user_id', 'company_id']
     """
 
-    def __init__(
-        self,
-        rows_per_minute: float = 1200,
-        port: int = 0,
-        *,
-        api_key: str | None = None,
-        refuse: Refuse | None = None,
-        faults: Mapping[str, float | Mapping[str, Any]] | None = None,
-        seed: int | None = None,
-        requests_per_minute: float | None = None,
-        error_shape: ErrorShape = "objects",
-        error_keys: Collection[ErrorKey] = ("line", "id", "property", "code", "message"),
-        first_row: Literal[0, 1] = 1,
-        job_list: JobList = "array",
-        list_key: ListKey = "jobs",
-        paging: Paging = "url",
-        page_size: int = 20,
-        job_ids: JobIds = "uuid",
-        job_keys: Collection[JobKey] | None = None,
-        echo_filename: bool = True,
-        completed_includes_refused: bool = True,
-        max_bytes: int = _DEFAULT_LIMITS.max_bytes,
-        max_records: int = _DEFAULT_LIMITS.max_records,
-        max_properties: int = _DEFAULT_LIMITS.max_properties,
-        max_name_characters: int = _DEFAULT_LIMITS.max_name_characters,
-        max_string_characters: int = _DEFAULT_LIMITS.max_string_characters,
-        keep_bodies: bool = False,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        shown = get_args(JobKey) if job_keys is None else job_keys
-        style = Style(
-            error_shape=error_shape,
-            error_keys=tuple(error_keys),
-            first_row=first_row,
-            job_keys=frozenset(shown) - (frozenset() if echo_filename else {"filename"}),
-            completed_includes_refused=completed_includes_refused,
-            job_list=job_list,
-            list_key=list_key,
-            paging=paging,
-            page_size=page_size,
-        )
-        limits = Limits(
-            max_bytes=max_bytes,
-            max_records=max_records,
-            max_properties=max_properties,
-            max_name_characters=max_name_characters,
-            max_string_characters=max_string_characters,
-        )
-        self.rows_per_minute = rows_per_minute
-        self.api_key = api_key if api_key is not None else f"sandbox_{secrets.token_hex(16)}"
-        self._port = port
-        self._faults = Faults(faults, seed)
-        self._account = Account(Terms(rows_per_minute, limits, style, refuse, job_ids), clock)
-        self._service = Service(
-            self._account,
-            self._faults,
-            api_key=self.api_key,
-            limits=limits,
-            style=style,
-            requests_per_minute=requests_per_minute,
-            keep_bodies=keep_bodies,
-            clock=clock,
-        )
+    api_key: str  # made up where none is given
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.api_key = self.api_key or f"sandbox_{secrets.token_hex(16)}"
+        self._service = Service(self)
         self._server: Server | None = None
 
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -180,13 +100,14 @@ class Sandbox:
         """
         if self._server is None:
             try:
-                self._server = Server(self._port, self._service)
+                self._server = Server(self.port, self._service)
             except OSError as error:
-                error.add_note(f"The sandbox cannot listen on port {self._port}; port=0 takes a free one.")
+                error.add_note(f"The sandbox cannot listen on port {self.port}; port=0 takes a free one.")
                 raise
             self._service.closing.clear()
+            poll_seconds = 0.02  # how soon it sees that it is to end
             threading.Thread(
-                target=self._server.serve_forever, args=(_POLL_SECONDS,), name="analytex-sandbox", daemon=True
+                target=self._server.serve_forever, args=(poll_seconds,), name="analytex-sandbox", daemon=True
             ).start()
         return self
 
@@ -215,17 +136,17 @@ class Sandbox:
 
         Cells are what JSON held, dtype object: None where null was sent, NaN where nothing was.
         """
-        return self._account.frame("users")
+        return self._service.account.frame("users")
 
     @property
     def companies(self) -> pd.DataFrame:
         """The companies, one a row: ``company_id``, then properties; cells as in `users`."""
-        return self._account.frame("companies")
+        return self._service.account.frame("companies")
 
     @property
     def jobs(self) -> list[dict[str, Any]]:
         """The jobs, newest first, as the service shows them."""
-        return self._account.jobs()
+        return self._service.account.jobs()
 
     @property
     def requests(self) -> list[Request]:
@@ -240,11 +161,11 @@ class Sandbox:
         kind, on, times, **terms
             As `Fault` describes them.
         """
-        self._faults.arm(Fault(kind=kind, on=on, times=times, **terms))
+        self._service.faults.arm(Fault(kind=kind, on=on, times=times, **terms))
 
     def clear_faults(self) -> None:
         """Disarm all faults, those at random included."""
-        self._faults.clear()
+        self._service.faults.clear()
 
     def start_foreign_job(
         self, rows: int = 1000, kind: Kind = "users", filename: str | None = "someone-elses.ndjson"
@@ -268,4 +189,4 @@ class Sandbox:
         RuntimeError
             If a job runs already.
         """
-        return self._account.start_foreign_job(rows, kind, filename)
+        return self._service.account.start_foreign_job(rows, kind, filename)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -11,15 +12,19 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Any, Final
 
-from analytex_pandas.sandbox_server.answers import Answer, RefusedError, error_answer
-from analytex_pandas.sandbox_server.bodies import BrokenOffError, IncomingBody
+from analytex_pandas.sandbox_server.messages import (
+    Answer,
+    BrokenOffError,
+    IncomingBody,
+    RefusedError,
+    error_answer,
+)
 
 if TYPE_CHECKING:
-    from analytex_pandas.sandbox_server.service import Call, Service
+    from analytex_pandas.sandbox_server.service import Service
 
 logger = logging.getLogger("analytex_pandas.sandbox")
 
-_IDLE_SECONDS: Final = 75.0
 _LINGER_SECONDS: Final = 2.0
 _LINGER_BYTES: Final = 1 << 28
 _LINE_BYTES: Final = 1 << 16
@@ -42,13 +47,11 @@ class Server(ThreadingMixIn, TCPServer):
         super().__init__(("127.0.0.1", port), Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give a new connection its thread; it is known to `close` from here on."""
         with self._changed:
             self._connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Close a connection that is done with."""
         super().shutdown_request(request)
         with self._changed:
             self._connections.discard(request)
@@ -59,21 +62,19 @@ class Server(ThreadingMixIn, TCPServer):
         logger.debug("A connection to the sandbox broke: %r", sys.exception())
 
     def close(self) -> None:
+        """Close the port and all connections, and wait until they are."""
         self.service.closing.set()
         self.shutdown()
         self.server_close()
         with self._changed:
             for connection in self._connections:
-                hang_up(connection, socket.SHUT_RDWR)
+                _hang_up(connection, socket.SHUT_RDWR)
             self._changed.wait_for(lambda: not self._connections, _CLOSE_SECONDS)
 
 
-def hang_up(connection: socket.socket, how: int) -> None:
-    """Close a connection one way or both, whether or not the other side did so already."""
-    try:
+def _hang_up(connection: socket.socket, how: int) -> None:
+    with contextlib.suppress(OSError):  # the other side did so already
         connection.shutdown(how)
-    except OSError as error:
-        logger.debug("The connection was closed already: %s", error)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -84,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
     default_request_version = "HTTP/1.0"
     server_version = "analytex-sandbox"
     sys_version = ""
-    timeout = _IDLE_SECONDS
+    timeout = 75.0  # seconds that an idle connection is kept
     disable_nagle_algorithm = True
     server: Server
 
@@ -115,16 +116,12 @@ class Handler(BaseHTTPRequestHandler):
         logger.debug(format, *args)
 
     def _exchange(self) -> None:
-        service = self.server.service
         headers = {name.lower(): value for name, value in self.headers.items()}
-        body = IncomingBody(self.rfile, headers, lambda: self._write(b"HTTP/1.1 100 Continue\r\n\r\n"))
-        call = service.call(self.command, self.path, headers)
-        answer = self._answer(call, body)
+        body = IncomingBody(self.rfile, headers, lambda: self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n"))
+        answer = self._answer(headers, body)
         if answer.delivery == "none":
-            service.log(call, None)
             self._abandon()
             return
-        service.log(call, answer.status)
         if not body.complete:
             self.close_connection = True
         self._send(answer)
@@ -133,21 +130,21 @@ class Handler(BaseHTTPRequestHandler):
         elif not body.complete:
             self._linger()
 
-    def _answer(self, call: Call, body: IncomingBody) -> Answer:
+    def _answer(self, headers: dict[str, str], body: IncomingBody) -> Answer:
         service = self.server.service
+        request = service.request(self.command, self.path, headers)
         try:
-            answer = service.admit(call)
-            if answer is None:
-                content = body.read(service.limits.max_bytes, service.too_large())
-                answer = service.answer(call, content)
+            answer = service.answer(request, headers, body)
         except RefusedError as refusal:
-            return refusal.answer
+            answer = refusal.answer
         except BrokenOffError:
-            return Answer(400, delivery="none")
+            answer = Answer(400, delivery="none")
         except Exception:
             # A caller's `refuse` may raise anything; the service would answer 500 and live on: so does this.
-            logger.exception("The sandbox failed at %s %s", self.command, call.path)
-            return error_answer(500, "internal_error", "The sandbox failed; its log says why.")
+            logger.exception("The sandbox failed at %s %s", self.command, self.path)
+            answer = error_answer(500, "internal_error", "The sandbox failed; its log says why.")
+        request.status = None if answer.delivery == "none" else answer.status
+        service.requests.append(request)
         return answer
 
     def _send(self, answer: Answer) -> None:
@@ -163,22 +160,18 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self._write(answer.body[: len(answer.body) // 2] if answer.delivery == "cut" else answer.body)
-
-    def _write(self, data: bytes) -> None:
-        self.wfile.write(data)
+            cut = answer.delivery == "cut"
+            self.wfile.write(answer.body[: len(answer.body) // 2] if cut else answer.body)
 
     def _abandon(self) -> None:
         self.close_connection = True
-        hang_up(self.connection, socket.SHUT_RDWR)
+        _hang_up(self.connection, socket.SHUT_RDWR)
 
     def _linger(self) -> None:
         """Read away what a caller still sends: a connection closed at once is reset, the answer unread."""
-        hang_up(self.connection, socket.SHUT_WR)
+        _hang_up(self.connection, socket.SHUT_WR)
         self.connection.settimeout(_LINGER_SECONDS)
         left = _LINGER_BYTES
-        try:
+        with contextlib.suppress(OSError):
             while left > 0 and (block := self.rfile.read1(_LINE_BYTES)):
                 left -= len(block)
-        except OSError as error:
-            logger.debug("Lingering ended: %s", error)

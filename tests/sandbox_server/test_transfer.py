@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytex_pandas.sandbox_server.answers import RefusedError, refuse
-from analytex_pandas.sandbox_server.bodies import BrokenOffError, IncomingBody
+from analytex_pandas.sandbox_server.messages import BrokenOffError, IncomingBody, RefusedError
 
 CHUNKED = {"transfer-encoding": "Chunked"}
-TOO_LARGE = refuse(413, "too_large", "Too large.")
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.sampled_from([b"", b";a=b", b" "]))
@@ -21,7 +19,7 @@ def test_chunks_become_one_body(chunks: list[bytes], extension: bytes) -> None:
     data = b"".join(b"%X%s\r\n%s\r\n" % (len(chunk), extension, chunk) for chunk in chunks)
     stream = io.BytesIO(data + b"0\r\nTrailer: x\r\n\r\nGET /next")
     incoming = IncomingBody(stream, CHUNKED, lambda: None)
-    assert incoming.read(1000, TOO_LARGE) == b"".join(chunks)
+    assert incoming.read(1000) == b"".join(chunks)
     assert incoming.complete
     assert stream.read() == b"GET /next"
 
@@ -31,7 +29,7 @@ def test_chunks_that_break_off(data: bytes) -> None:
     """A body without its end is none."""
     incoming = IncomingBody(io.BytesIO(data), CHUNKED, lambda: None)
     with pytest.raises(BrokenOffError):
-        incoming.read(1000, TOO_LARGE)
+        incoming.read(1000)
     assert not incoming.complete
 
 
@@ -40,7 +38,7 @@ def test_chunks_without_a_size(data: bytes) -> None:
     """A chunk begins with its size in hexadecimal digits, and nothing else is one."""
     incoming = IncomingBody(io.BytesIO(data), CHUNKED, lambda: None)
     with pytest.raises(RefusedError) as caught:
-        incoming.read(1000, TOO_LARGE)
+        incoming.read(1000)
     assert caught.value.answer.status == 400
 
 
@@ -49,7 +47,7 @@ def test_a_connection_that_fails_breaks_the_body_off(headers: dict[str, str]) ->
     """What the socket raises is the end of the body, not of the sandbox."""
     incoming = IncomingBody(Failing(), headers, lambda: None)
     with pytest.raises(BrokenOffError):
-        incoming.read(1000, TOO_LARGE)
+        incoming.read(1000)
 
 
 class Failing(io.BufferedIOBase):
@@ -67,7 +65,7 @@ def test_a_caller_is_asked_for_a_body_that_is_wanted() -> None:
     asked: list[str] = []
     headers = {"content-length": "5", "expect": "100-Continue"}
     incoming = IncomingBody(io.BytesIO(b"abcde"), headers, lambda: asked.append("once"))
-    assert incoming.read(6, TOO_LARGE) == b"abcde"
+    assert incoming.read(6) == b"abcde"
     assert asked == ["once"]
 
 
@@ -77,6 +75,6 @@ def test_a_caller_is_not_asked_for_a_body_that_is_too_large() -> None:
     headers = {"content-length": "6", "expect": "100-continue"}
     incoming = IncomingBody(io.BytesIO(), headers, lambda: asked.append("once"))
     with pytest.raises(RefusedError) as caught:
-        incoming.read(6, TOO_LARGE)
-    assert caught.value is TOO_LARGE
+        incoming.read(6)
+    assert caught.value.answer.status == 413
     assert asked == []

@@ -20,7 +20,7 @@ from analytex_pandas.errors import (
     ValidationError,
 )
 from analytex_pandas.sandbox_server import Sandbox
-from analytex_pandas.sandbox_server.reports import ErrorShape, ListKey, Paging
+from analytex_pandas.sandbox_server.terms import ErrorShape, ListKey, Paging
 from analytex_pandas.service.client import Client
 
 if TYPE_CHECKING:
