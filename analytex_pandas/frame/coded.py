@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 from analytex_pandas.frame.arrow_types import run_numbers
 from analytex_pandas.frame.columns import (
-    TEXT,
     Coded,
     Coerced,
     UnsendableError,
+    as_text,
     cells_of,
     integers_of,
     nothing,
@@ -76,7 +76,7 @@ def spread(coerced: Coerced, codes: pa.Array) -> Coerced:
     """Return the coerced distinct values as a column again, their problems and traits at every row that has them."""
     if codes.null_count == len(codes):
         return nothing(len(codes))
-    distinct = coerced.text.cast(TEXT)
+    distinct = as_text(coerced.text)
     problems: list[Problem] = []
     for problem in coerced.problems:
         rows = np.flatnonzero(np.isin(integers_of(codes, -1), problem.rows))

@@ -29,6 +29,7 @@ from analytex_pandas.frame.columns import (
     Rows,
     Traits,
     UnsendableError,
+    as_text,
     cells_of,
     is_unicode,
     json_type_of,
@@ -156,7 +157,7 @@ def plainly(convert: Callable[[pa.Array], Coerced], what: str = "") -> Conversio
 
 
 CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Conversion], ...] = (
-    (is_text, lambda array, policy: parse.texts(pc.cast(array, TEXT), policy.wanted, policy.timezone)),
+    (is_text, lambda array, policy: parse.texts(as_text(array), policy.wanted, policy.timezone)),
     (pa.types.is_integer, plainly(numbers.integers)),
     (pa.types.is_floating, plainly(numbers.floats)),
     (pa.types.is_boolean, plainly(numbers.booleans)),
@@ -200,7 +201,8 @@ def map_fields(array: pa.Array, policy: Policy) -> Iterator[tuple[str, pa.Array]
     items = np.repeat(starts - np.cumsum(lengths) + lengths, lengths) + np.arange(len(rows))
     if not len(items):
         return
-    keys = coerce(array.keys.take(pa.array(items)), policy.inside)[""].text.cast(TEXT).dictionary_encode()
+    keys = coerce(array.keys.take(pa.array(items)), policy.inside)[""].text
+    keys = as_text(keys).dictionary_encode()
     codes = keys.indices.to_numpy(zero_copy_only=False)
     for code, key in enumerate(keys.dictionary.to_pylist()):
         those = np.flatnonzero(codes == code)

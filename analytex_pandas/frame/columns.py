@@ -251,6 +251,11 @@ def bitmap_of(valid: Mask) -> pa.Buffer:
     return pa.py_buffer(np.packbits(valid, bitorder="little"))
 
 
+def as_text(array: pa.Array) -> pa.Array:
+    """Return an array as ``large_string``; Arrow takes its time even where there is nothing to cast."""
+    return array if array.type == TEXT else array.cast(TEXT)
+
+
 def text_buffers(text: pa.Array) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Rows]:
     """Return the bytes of a ``large_string`` array and where each of its texts begins and ends in them."""
     _, offset_buffer, data_buffer = text.buffers()

@@ -33,6 +33,7 @@ from analytex_pandas.frame.columns import (
     RawColumn,
     Sighting,
     Traits,
+    as_text,
     is_unicode,
     mask_of,
     problem_at,
@@ -135,7 +136,7 @@ def id_texts(column: RawColumn) -> Coerced:
         return Coerced(pa.nulls(len(column), TEXT), STRING)
     if (repeated := coded(column)) is not None:
         found = spread(id_texts(repeated.values), repeated.codes)
-        return dataclasses.replace(found, text=found.text.cast(TEXT))
+        return dataclasses.replace(found, text=as_text(found.text))
     return arrow_ids(column)
 
 
@@ -143,7 +144,7 @@ def arrow_ids(array: pa.Array) -> Coerced:
     """Return an Arrow array of a plain type, with some values, as id texts."""
     kind = array.type
     if is_text(kind):
-        return Coerced(array if kind == TEXT else pc.cast(array, TEXT), STRING)
+        return Coerced(as_text(array), STRING)
     if pa.types.is_integer(kind):
         return Coerced(pc.cast(array, TEXT), STRING, plain=True)
     if pa.types.is_floating(kind):
