@@ -31,7 +31,7 @@ ROOM_TO_SPARE = 64 * 1024 * 1024
 
 
 RUN = np.dtype([(name, "<i8") for name in ("chunk", "first", "count", "start", "step")])
-"""An entry of the file of runs; of several for one chunk the last counts."""
+"""An entry of the file of runs."""
 
 
 class Spool:
@@ -40,6 +40,7 @@ class Spool:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._spilled: BinaryIO | None = None
+        self._runs: dict[int, Run] = {}  # written by sync(): before that nobody else reads them
 
     def __repr__(self) -> str:
         return f"Spool({str(self.directory)!r})"
@@ -63,27 +64,24 @@ class Spool:
                 file.writelines(lines)
             self.write_rows(number, rows)
         except OSError as error:
-            raise AnalytexError(
-                f"Chunk {number} cannot be written to {self.directory}: {error}. Make room there, or set "
-                "ANALYTEX_STATE_DIR to a directory with more, and plan again. Nothing was sent."
-            ) from error
+            raise unwritable(f"Chunk {number}", self.directory, error) from error
 
     def write_rows(self, number: int, rows: pa.Table) -> None:
         run = run_of(rows)
-        if run is None:
-            with (
-                open(self.rows_path(number), "wb", opener=private) as table,  # needs an opener
-                pa.ipc.new_file(table, rows.schema) as writer,
-            ):
-                writer.write_table(rows)
+        if run is not None:
+            self._runs[number] = run
             return
-        entry = (number, run.first, run.count, run.labels.start, run.labels.step)
-        with open(self.runs_path, "ab", opener=private) as file:  # needs an opener
-            file.write(np.array([entry], RUN).tobytes())
-        self.rows_path(number).unlink(missing_ok=True)
+        self._runs.pop(number, None)
+        with (
+            open(self.rows_path(number), "wb", opener=private) as table,  # needs an opener
+            pa.ipc.new_file(table, rows.schema) as writer,
+        ):
+            writer.write_table(rows)
 
     def rows(self, number: int) -> pa.Table:
         """Return one row a line of the chunk: its position in the input and its index label."""
+        if number in self._runs:
+            return self._runs[number].table()
         path = self.rows_path(number)
         if path.exists():
             with pa.OSFile(str(path)) as file:
@@ -92,7 +90,7 @@ class Spool:
         entries = runs[runs["chunk"] == number].tolist()
         if not entries:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-        _, first, count, start, step = entries[-1]
+        ((_, first, count, start, step),) = entries
         return Run(first, count, RangeLabels(start, step)).table()
 
     def read_chunk(self, number: int) -> bytes:
@@ -116,8 +114,18 @@ class Spool:
         """Wait until every file is on the disk, so that neither a crash nor a power cut takes it."""
         if not self.directory.is_dir():
             return
-        for path in (*self.directory.iterdir(), self.directory):
-            sync(path)
+        entries = [
+            (at, run.first, run.count, run.labels.start, run.labels.step) for at, run in self._runs.items()
+        ]
+        try:
+            with open(self.runs_path, "wb", opener=private) as file:  # needs an opener
+                file.write(np.array(entries, RUN).tobytes())
+            for number in self._runs:
+                self.rows_path(number).unlink(missing_ok=True)
+            for path in (*self.directory.iterdir(), self.directory):
+                sync(path)
+        except OSError as error:
+            raise unwritable("The records", self.directory, error) from error
 
     def spill(self, tables: Sequence[pa.Table]) -> None:
         """Keep tables that are too much to remember while a source is read, behind those that are there."""
@@ -157,6 +165,7 @@ class Spool:
         self.directory = directory
 
     def delete_chunk(self, number: int) -> None:
+        self._runs.pop(number, None)
         self.chunk_path(number).unlink(missing_ok=True)
         self.rows_path(number).unlink(missing_ok=True)
 
@@ -164,6 +173,13 @@ class Spool:
         self.drop_spilled()
         if self.directory.is_dir():
             shutil.rmtree(self.directory)
+
+
+def unwritable(what: str, directory: Path, error: OSError) -> AnalytexError:
+    return AnalytexError(
+        f"{what} cannot be written to {directory}: {error}. Make room there, or set ANALYTEX_STATE_DIR to a directory "
+        "with more, and plan again. Nothing was sent."
+    )
 
 
 def sync(path: Path) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Cells = np.ndarray[Any, np.dtype[np.object_]]
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 TEXT = pa.large_string()
 OFFSET_BYTES = 8
@@ -262,6 +263,28 @@ def text_buffers(text: pa.Array) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], R
     offsets = np.frombuffer(offset_buffer, np.int64, len(text) + 1, text.offset * OFFSET_BYTES)
     data = np.frombuffer(data_buffer, np.uint8) if data_buffer is not None else np.zeros(0, np.uint8)
     return data, offsets
+
+
+TAKE = pc.get_function("array_take")
+UNCHECKED = pc.TakeOptions(boundscheck=False)
+
+
+def taken(array: pa.Array, places: np.ndarray[Any, Any]) -> pa.Array:
+    """Return the values at some places; ``pc.take`` looks its function up each time, giving up the GIL for it."""
+    return TAKE.call([array, pa.array(places)], UNCHECKED)
+
+
+def texts_at(data: Bytes, starts: Rows, sizes: Rows, valid: Mask | None = None) -> pa.Array:
+    """Return the texts that begin at some places of `data`, in order, with so many bytes; missing where not `valid`."""
+    offsets = np.empty(2 * len(starts) + 1, np.int64)  # every text, and what lies between it and the next
+    offsets[:-1:2] = starts
+    np.add(starts, sizes, out=offsets[1::2])
+    offsets[-1] = len(data)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    text = taken(pa.Array.from_buffers(TEXT, 2 * len(starts), buffers), np.arange(0, 2 * len(starts), 2))
+    if valid is None or valid.all():
+        return text
+    return pa.Array.from_buffers(TEXT, len(text), [bitmap_of(valid), *text.buffers()[1:]])
 
 
 def integers_of(array: pa.Array, missing: int) -> Rows:

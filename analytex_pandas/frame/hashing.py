@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 
 from analytex_pandas.frame.columns import integers_of, text_buffers
-from analytex_pandas.frame.views import INLINE, views_of
 
 if TYPE_CHECKING:
     from analytex_pandas.frame.columns import Rows
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 
 WORD: Final = 8
+VIEW: Final = 16
+INLINE: Final = 12
+"""Bytes of a text that Arrow's view of it holds itself."""
 LONG: Final = 512
 """Bytes from which a text is hashed by itself: the steps that all texts take together pay off for short ones."""
 MASKS: Final = np.array([(1 << (8 * size)) - 1 for size in range(WORD + 1)], np.uint64)
@@ -52,7 +54,8 @@ def hashes(text: pa.Array, seed: int = 0) -> Hashes:
 
 def of_short(text: pa.Array, seed: int) -> Hashes:
     """Return hashes of the texts of at most 12 bytes: Arrow's views of them are their size and all they are."""
-    views, _ = views_of(text, 0)
+    text = text.cast(pa.binary_view() if pa.types.is_large_binary(text.type) else pa.string_view())
+    views = np.frombuffer(text.buffers()[1], np.uint64, 2 * len(text), text.offset * VIEW).reshape(-1, 2)
     return mixed(mixed(views[:, 0] ^ np.uint64(seed)) ^ views[:, 1])
 
 

@@ -22,9 +22,9 @@ from analytex_pandas.frame.columns import (
     Rows,
     Traits,
     mask_of,
+    texts_at,
 )
 from analytex_pandas.frame.mends import INFINITE
-from analytex_pandas.frame.views import texts_at
 
 EXACT_WHOLE = 2.0**53
 """Whole numbers below it in magnitude are exact as a double; JSON readers in JavaScript keep no more."""

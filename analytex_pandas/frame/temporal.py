@@ -17,13 +17,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.frame.columns import STRING, Coerced, Mask, Problem, Rows, integers_of, validity
-from analytex_pandas.frame.views import texts_at
+from analytex_pandas.frame.columns import (
+    STRING,
+    Coerced,
+    Mask,
+    Problem,
+    Rows,
+    integers_of,
+    texts_at,
+    validity,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from analytex_pandas.frame.views import Integers
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 SECONDS_A_DAY = 86_400
@@ -50,7 +57,7 @@ def dates(array: pa.Array) -> Coerced:
     return written(slots, 0, np.full(len(days), TIME), present_in(array), out_of_range(outside))
 
 
-def days_of(array: pa.Array) -> Integers:
+def days_of(array: pa.Array) -> Rows:
     """Return dates as days since 1970; 0 where missing. Arrow's own cast overflows on what is far off."""
     counts = integers_of(array, 0)
     return counts if pa.types.is_date32(array.type) else counts // np.int64(SECONDS_A_DAY * UNITS["ms"])
@@ -72,7 +79,7 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
 
 
 def instants(
-    seconds: Integers, nanoseconds: Integers, present: Mask | None, local: Mask | bool, timezone: str
+    seconds: Rows, nanoseconds: Rows, present: Mask | None, local: Mask | bool, timezone: str
 ) -> Coerced:
     """Return seconds since 1970 with nanoseconds as ``timestamps`` does, `local` ones by the clock of `timezone`.
 
@@ -100,7 +107,7 @@ def times(array: pa.Array) -> Coerced:
 
 
 def written(
-    slots: Words, first: int, sizes: Integers, present: Mask | None, problems: tuple[Problem, ...]
+    slots: Words, first: int, sizes: Rows, present: Mask | None, problems: tuple[Problem, ...]
 ) -> Coerced:
     """Return the texts that begin at byte `first` of each slot, missing where not `present` or with a problem."""
     if problems:
@@ -111,7 +118,7 @@ def written(
     return Coerced(text, STRING, plain=True, problems=problems)
 
 
-def clock_slots(clock: Integers, nanoseconds: Integers) -> tuple[Words, Integers]:
+def clock_slots(clock: Rows, nanoseconds: Rows) -> tuple[Words, Rows]:
     """Return slots with seconds of a day, and nanoseconds of a second, in them, and where they end in each."""
     minute, second, milli, micro, nano = clock_words()
     slots = np.zeros((len(clock), SLOT // 8), np.uint64)
@@ -145,7 +152,7 @@ def words(texts: Iterable[str], place: int) -> Words:
     return np.ascontiguousarray(np.frombuffer(slots, np.uint64).reshape(-1, SLOT // 8).T)
 
 
-def day_words(days: Integers) -> tuple[Words, Words]:
+def day_words(days: Rows) -> tuple[Words, Words]:
     """Return the two words of each date: every day is written once, then looked up."""
     if not len(days) or (days.min() >= COMMON_DAYS.start and days.max() < COMMON_DAYS.stop):
         table, places = common_days(), days - COMMON_DAYS.start
@@ -161,13 +168,13 @@ def common_days() -> Words:
     return words(np.datetime_as_string(days).tolist(), 0)[:2].copy()
 
 
-def divided(numbers: Integers, divisor: int) -> tuple[Integers, Integers]:
+def divided(numbers: Rows, divisor: int) -> tuple[Rows, Rows]:
     """Return quotient and remainder; a product is cheaper than a second division."""
     quotients = numbers // np.int64(divisor)
     return quotients, numbers - quotients * np.int64(divisor)
 
 
-def seconds_of(array: pa.Array) -> tuple[Integers, Integers]:
+def seconds_of(array: pa.Array) -> tuple[Rows, Rows]:
     """Return timestamps or times of day as whole seconds and nanoseconds; 0 where missing."""
     per_second = UNITS[array.type.unit]
     seconds, fractions = divided(integers_of(array, 0), per_second)
@@ -179,7 +186,7 @@ def present_in(array: pa.Array) -> Mask | None:
     return validity(array) if array.null_count else None
 
 
-def writable_days(days: Integers) -> tuple[Integers, Rows]:
+def writable_days(days: Rows) -> tuple[Rows, Rows]:
     """Return days with those that ISO 8601 cannot write replaced by one that it can, and where they are."""
     if not len(days) or (days.min() >= FIRST_DAY and days.max() <= LAST_DAY):
         return days, np.array([], np.int64)
@@ -204,7 +211,7 @@ def wall_dates(array: pa.Array) -> pa.Array:
     return pa.array(days.astype(np.int32), mask=missing).cast(pa.date32())
 
 
-def to_utc(seconds: Integers, present: Mask, timezone: str) -> tuple[Integers, tuple[Problem, ...]]:
+def to_utc(seconds: Rows, present: Mask, timezone: str) -> tuple[Rows, tuple[Problem, ...]]:
     """Return the wall times of a zone that are `present`, in seconds since 1970, as those of UTC.
 
     By pandas, which knows the zones on every system and in every year: Arrow has none on Windows, and after 2037 it
@@ -223,7 +230,7 @@ def to_utc(seconds: Integers, present: Mask, timezone: str) -> tuple[Integers, t
     return seconds + offsets, (Problem(rows, "ambiguous_time", message),) if len(rows) else ()
 
 
-def in_zone(seconds: Integers, timezone: str) -> tuple[Integers, pd.DatetimeIndex, str | dt.tzinfo]:
+def in_zone(seconds: Rows, timezone: str) -> tuple[Rows, pd.DatetimeIndex, str | dt.tzinfo]:
     """Return seconds since 1970, the same as naive datetimes, and their zone, as pandas is to be given it.
 
     pandas overflows in the first and the last day of a calendar, where the offset is that of the day beside it: those

@@ -53,7 +53,7 @@ def test_any_frame_is_encoded_as_the_oracle_says(
     with pytest.MonkeyPatch.context() as patch:
         if few_values:  # every column counts as one of few values, which else takes thousands of rows
             patch.setattr(ndjson, "ROWS_A_WORD", 0)
-            patch.setattr(ndjson, "GRID_BYTES", 1)
+            patch.setattr(ndjson, "GRID_PLACES", 1)
         check_against_oracle(frame, cells, **asked)
     assert repr({name: oracle.cells_of(frame[name]) for name in frame}) == repr(cells), (
         "the frame was changed"

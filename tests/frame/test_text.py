@@ -1,4 +1,4 @@
-"""The pieces that lines are made of: views, escapes, numbers and dates as text, whichever way they are put together."""
+"""The pieces that lines are made of: escapes, numbers and dates as text, whichever way they are put together."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from plans_read import lines_of, plan_of
 
 from analytex_pandas.frame import ndjson
 from analytex_pandas.frame.arrow_types import has_views, without_views
-from analytex_pandas.frame.columns import TEXT
+from analytex_pandas.frame.columns import TEXT, texts_at
 from analytex_pandas.frame.hashing import hashes
 from analytex_pandas.frame.ndjson import PropertyText, encode, escaped
 from analytex_pandas.frame.numbers import floats
 from analytex_pandas.frame.temporal import timestamps
-from analytex_pandas.frame.views import texts_at
 
 VIEWS = pa.string_view()
 SPECIAL = st.text(st.sampled_from('ab"\\\n\r\t\x00\x1f\x7fé☃𝄞'), max_size=30)
@@ -42,21 +41,16 @@ def test_text_is_escaped_as_json_escapes_it(texts: list[str | None], first: int)
 
 
 @given(
-    st.binary(max_size=80),
-    st.lists(st.tuples(st.integers(0, 80), st.integers(0, 80), st.booleans()), max_size=20),
+    st.lists(st.tuples(st.text("ab1", max_size=20), st.text(",x", max_size=3), st.booleans()), max_size=20)
 )
-def test_texts_are_gathered_from_anywhere(data: bytes, spans: list[tuple[int, int, bool]]) -> None:
-    """In any order, overlapping, empty, at either end of the bytes, or missing."""
-    ascii_data = bytes(byte & 0x7F for byte in data)
-    starts = np.array([min(start, len(data)) for start, _, _ in spans], np.int64)
-    sizes = np.array([min(size, len(data) - min(start, len(data))) for start, size, _ in spans], np.int64)
-    valid = np.array([there for *_, there in spans], bool)
-    found = texts_at(np.frombuffer(ascii_data, np.uint8), starts, sizes, valid)
-    wanted = [
-        ascii_data[start : start + size].decode() if there else None
-        for start, size, there in zip(starts, sizes, valid, strict=True)
-    ]
-    assert found.to_pylist() == wanted
+def test_texts_are_gathered_from_between_others(parts: list[tuple[str, str, bool]]) -> None:
+    """Long or empty, with and without something between them, or missing."""
+    data = "".join(text + rest for text, rest, _ in parts).encode()
+    sizes = np.array([len(text) for text, *_ in parts], np.int64)
+    whole = np.array([len(text + rest) for text, rest, _ in parts], np.int64)
+    valid = np.array([there for *_, there in parts], bool)
+    found = texts_at(np.frombuffer(data, np.uint8), np.cumsum(whole) - whole, sizes, valid)
+    assert found.to_pylist() == [text if there else None for text, _, there in parts]
     found.validate(full=True)
 
 
@@ -80,7 +74,7 @@ def test_a_line_is_its_values_one_behind_the_other(data: st.DataObject, rows: in
                 metadata = record.setdefault("metadata", {})
                 metadata[f'p"{number}'] = text if quoted else int(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ndjson, "GRID_BYTES", data.draw(st.sampled_from([1, 500, 1_000_000])))
+        patch.setattr(ndjson, "GRID_PLACES", data.draw(st.sampled_from([1, 500, 1_000_000])))
         patch.setattr(ndjson, "ROWS_A_WORD", data.draw(st.sampled_from([0, 1_000])))
         ids = pa.array([str(row) for row in range(rows)], TEXT)
         found = encode("users", ids, None, parts, "omit")
