@@ -1,7 +1,8 @@
 """What an account has acknowledged, as arrays: layers of digests, the newer over the older. Pure.
 
 A remembered layer has its rows sorted by the hash of the id, each id once. A cell is the digest of a value, which is
-odd; or an even number, twice the revision since which nobody knows the value; or ``ABSENT``: then the layer below shows.
+odd; or an even number, twice the revision since which nobody knows the value; or ``ABSENT``: then the layer below shows
+through.
 """
 
 from __future__ import annotations
