@@ -114,7 +114,7 @@ def look_ahead(drive: Drive, number: int) -> float:
         return 0.0 if told_to_wait(error) is None else backoff(1, error, drive.chance)
     drive.ahead = None
     drive.learn(drive.looked)
-    with contextlib.suppress(OSError):  # said when the chunk is to be sent
+    with contextlib.suppress(AnalytexError):  # said when the chunk is to be sent
         drive.digests(number + 1)
     return 0.0
 

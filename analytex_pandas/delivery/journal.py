@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
+from analytex_pandas.delivery.files import JOURNAL, ready, tighten
 from analytex_pandas.delivery.state import ChunkState
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.settings import private_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from analytex_pandas.settings import Kind
 
-FILE_NAME: Final = "journal.sqlite3"
 APPLICATION_ID: Final = 0x41504450
 """Marks the file as one of ours; ASCII for APDP."""
 VERSION: Final = 2
@@ -86,7 +85,7 @@ class Journal:
 
     def __init__(self, state_directory: Path) -> None:
         self.directory = state_directory
-        self.path = state_directory / FILE_NAME
+        self.path = state_directory / JOURNAL
 
     def __repr__(self) -> str:
         return f"Journal({str(self.path)!r})"
@@ -250,9 +249,10 @@ class Journal:
     def _make(self) -> None:
         """Make the file for this user only; SQLite gives its helper files the mode of the file itself."""
         try:
-            private_directory(self.directory)
+            ready(self.directory)
             if not self.path.exists():
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            tighten(self.path, True)
         except OSError as error:
             raise AnalytexError(
                 f"The journal {self.path} cannot be made: {error}. Set ANALYTEX_STATE_DIR to a directory of "

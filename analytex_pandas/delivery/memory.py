@@ -57,7 +57,7 @@ def recall(journal: Journal, account: str, kind: Kind, *, types_only: bool = Fal
     if not types_only:
         with contextlib.suppress(OSError):  # a full disk is no reason not to compare
             fold(journal, account, kind)
-    lost = None
+    missed = None
     while True:
         with journal.reading() as connection:
             revision, base, folded = state_of(connection, account, kind)
@@ -68,19 +68,15 @@ def recall(journal: Journal, account: str, kind: Kind, *, types_only: bool = Fal
             if types_only:
                 return Memory(account, revision, salt, types)
             chunks = sent_chunks(connection, account, kind)
-        try:
-            below = read_base(journal, base if base != lost else None)
-        except FileNotFoundError:
-            lost = base  # folded into another since the journal was read, or else taken away
+        below = Layer() if base is None else bases.read_base(journal, base)
+        if below is None and base != missed:
+            missed = base  # perhaps folded into another since the journal was read
             continue
-        if lost is not None and base == lost:
-            place = journal.directory / bases.FOLDER / lost
-            logger.warning("%s is gone: what it remembered counts as changed", place)
+        if below is None:
+            place = journal.directory / bases.FOLDER / str(base)
+            logger.warning("%s is gone or damaged: what it remembered counts as changed", place)
+            below = Layer()
         return Memory(account, revision, salt, types, [below, overlay(chunks, below, folded)])
-
-
-def read_base(journal: Journal, name: str | None) -> Layer:
-    return Layer() if name is None else bases.read_base(journal, name)
 
 
 def compared_lines(chunks: Iterable[bytes], known: Memory, kind: Kind) -> dict[str, Tally]:
@@ -258,7 +254,7 @@ def write_new_base(journal: Journal, account: str, kind: Kind) -> None:
         revision, base, folded = state_of(connection, account, kind)
         chunks = sent_chunks(connection, account, kind)
     # Only whoever holds the lock replaces a base, so one that is not there was taken away by hand.
-    below = read_base(journal, base if base and bases.has_base(journal, base) else None)
+    below = (None if base is None else bases.read_base(journal, base)) or Layer()
     top = overlay(chunks, below, folded, answered_only=True)
     written = bases.write_base(journal, [below, top])
     with journal.writing() as connection:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import shutil
+import functools
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.drive import Drive
+from analytex_pandas.delivery.drive import Drive, logger
+from analytex_pandas.delivery.files import ID, children, folder
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
-from analytex_pandas.delivery.spool import spool_of
+from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.delivery.state import ENDED, FINISHED, PushState, counted
 from analytex_pandas.delivery.tables import pushes_table
 from analytex_pandas.delivery.worker import LIVE, driver, live_key, start
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
     from analytex_pandas.delivery.journal import PushRecord
-    from analytex_pandas.delivery.spool import Spool
     from analytex_pandas.service.client import Client
 
 
@@ -53,7 +53,7 @@ def begin(
         if spool.directory != place:
             stack.enter_context(moved(spool, place, journal))
         lock = stack.enter_context(locked(journal, document.id))
-        spool.sync()
+        stack.enter_context(marked(spool, journal))
         if not journal.open_push(
             document.id,
             [(size.number, size.rows, size.bytes) for size in document.chunks],
@@ -110,6 +110,7 @@ def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: 
 def moved(spool: Spool, place: Path, journal: Journal) -> Iterator[None]:
     """Take a plan's records to another state directory, and back if what is done with it fails."""
     before = spool.directory
+    folder(journal.directory, "spool")
     owner = plan_lock(journal.directory, place.name)
     with owner:  # until the journal has the push, a sweep would take them for somebody's who died
         spool.move(place)
@@ -120,6 +121,18 @@ def moved(spool: Spool, place: Path, journal: Journal) -> Iterator[None]:
                 spool.move(before)
             raise
     drop(owner)
+
+
+@contextlib.contextmanager
+def marked(spool: Spool, journal: Journal) -> Iterator[None]:
+    """Make a plan's records a push's, on the disk; not so if the journal does not get to have it."""
+    spool.pushed()
+    try:
+        yield
+    except BaseException:
+        if not journal.has(spool.directory.name):
+            spool.not_pushed()
+        raise
 
 
 @contextlib.contextmanager
@@ -298,12 +311,27 @@ def moment(before: Any) -> dt.datetime | None:
 
 def sweep(state_directory: Path) -> None:
     """Delete the spools of plans whose process died before it could; pushes keep theirs."""
-    directories = list((state_directory / "spool").glob("*"))
-    orphans = [path for path in directories if is_free(plan_lock(state_directory, path.name))]
+    found = children(state_directory / "spool", ID)
+    orphans = [path for path in found if is_free(plan_lock(state_directory, path.name))]
     if not orphans:
         return
     journal = Journal(state_directory)
     pushed = {record.id for record, _ in journal.pushes()} if journal.exists() else set()
     for path in [path for path in orphans if path.name not in pushed]:
-        shutil.rmtree(path, ignore_errors=True)
-        drop(plan_lock(state_directory, path.name))
+        spool = Spool(path)
+        if spool.is_pushed:
+            unknown_records(path)
+        else:
+            spool.delete()
+            drop(plan_lock(state_directory, path.name))
+
+
+@functools.cache
+def unknown_records(path: Path) -> None:
+    """Say, once a process, that the journal does not know the push that some records are of."""
+    logger.warning(
+        "%s has records of a push that journal.sqlite3 beside it does not know. Nothing of them is sent or deleted. "
+        "Put the journal back from a backup to go on with the push; or read what is there with pd.read_json(path, "
+        "lines=True), push it with only_changed=True, and delete the folder.",
+        path,
+    )

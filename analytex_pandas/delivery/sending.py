@@ -141,9 +141,10 @@ class Sending:
         known = None if drive.looked is None else frozenset(job.job_id for job in drive.looked)
         drive.looked = None
         try:
-            digests = drive.digests(self.number)
-        except OSError as error:
-            raise self.unreadable(error) from error
+            records, digests = drive.spool.read_chunk(self.number), drive.digests(self.number)
+        except AnalytexError as error:
+            self.locate(error)
+            raise
         drive.record(
             self.number,
             lambda it: memory.forget_cells(
@@ -156,7 +157,7 @@ class Sending:
         )
         drive.say(f"{self.label}: sending {chunk.rows:,} rows", current=self.number)
         try:
-            job = self.upload()
+            job = self.upload(records)
         except ConflictError:
             # A place in the queue, not a failed attempt.
             self.not_sent(attempts=chunk.attempts, status="waiting")
@@ -169,24 +170,11 @@ class Sending:
             raise NotArrivedError(error) from error
         return self.accept(job)
 
-    def upload(self) -> Job:
-        drive, number = self.drive, self.number
-        kind = drive.document.kind
-        try:
-            if drive.document.options.transport == "json":
-                return drive.client.submit_lines(drive.spool.read_chunk(number), kind)
-            return drive.client.submit_file(
-                drive.spool.chunk_path(number), kind, filename=drive.file_name(number)
-            )
-        except OSError as error:
-            self.not_sent()
-            raise self.unreadable(error) from error
-
-    def unreadable(self, error: OSError) -> AnalytexError:
-        return AnalytexError(
-            f"{self.label.capitalize()} cannot be read from the spool: {error}. It was not sent. Put the file back "
-            f"and call apd.resume({self.drive.id!r}), or push those rows anew."
-        )
+    def upload(self, records: bytes) -> Job:
+        client, document = self.drive.client, self.drive.document
+        if document.options.transport == "json":
+            return client.submit_lines(records, document.kind)
+        return client.submit_file(records, document.kind, filename=self.drive.file_name(self.number))
 
     def accept(self, job: Job) -> Job:
         # An end that the submit's answer or the list shows is not settled yet: the job is asked for its errors.

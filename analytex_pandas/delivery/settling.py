@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from analytex_pandas import settings
 from analytex_pandas.delivery import memory
@@ -15,12 +15,15 @@ from analytex_pandas.errors import AnalytexError
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
     import pyarrow as pa
 
     from analytex_pandas.delivery.drive import Drive
     from analytex_pandas.delivery.state import ChunkState
     from analytex_pandas.service.wire import Job
+
+T = TypeVar("T")
 
 
 class ChunkContent:
@@ -33,18 +36,12 @@ class ChunkContent:
     @cached_property
     def lines(self) -> list[bytes]:
         """The records, one a line, without line ends."""
-        try:
-            return self._drive.spool.lines(self._number)
-        except OSError as error:
-            raise self._missing(error) from error
+        return self._read(self._drive.spool.lines)
 
     @cached_property
     def rows(self) -> pa.Table:
         """The position and label of each line."""
-        try:
-            return self._drive.spool.rows(self._number)
-        except OSError as error:
-            raise self._missing(error) from error
+        return self._read(self._drive.spool.rows)
 
     @cached_property
     def ids(self) -> list[str | None]:
@@ -52,12 +49,14 @@ class ChunkContent:
         key = settings.ID_NAMES[self._drive.document.kind]
         return [id_of(line, key) for line in self.lines]
 
-    def _missing(self, error: OSError) -> AnalytexError:
-        return AnalytexError(
-            f"{self._drive.label(self._number).capitalize()} of push {self._drive.id} cannot be read "
-            f"from the spool: {error}. Its files are needed until its rows are answered for; put them back and call "
-            f"apd.resume({self._drive.id!r})."
-        )
+    def _read(self, read: Callable[[int], T]) -> T:
+        try:
+            return read(self._number)
+        except AnalytexError as error:
+            raise AnalytexError(
+                f"{self._drive.label(self._number).capitalize()} of push {self._drive.id} has ended at the service, "
+                f"but its answers cannot be told by row: {error}"
+            ) from error
 
 
 def id_of(line: bytes, key: str) -> str | None:
