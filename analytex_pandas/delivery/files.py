@@ -66,7 +66,9 @@ def folder(state_directory: Path, name: str) -> Path:
     with usable():
         names = {path.name for path in state_directory.iterdir()}
         if MARK not in names and (JOURNAL in names or not names & ENTRIES):
-            with open(state_directory / MARK, "w", opener=private, encoding="utf-8") as file:  # needs an opener
+            with open(
+                state_directory / MARK, "w", opener=private, encoding="utf-8"
+            ) as file:  # needs an opener
                 file.write(MARK_TEXT)
         place.mkdir(mode=0o700, exist_ok=True)
         tighten(place, is_ours(place))
