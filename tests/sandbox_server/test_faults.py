@@ -13,7 +13,7 @@ from analytex_pandas.sandbox_server import Fault, Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.conftest import Caller, Clock
+    from tests.sandbox_server.conftest import Caller, Clock
 
     from analytex_pandas.sandbox_server.faults import FaultKind
 
