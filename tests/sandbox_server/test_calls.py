@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import requests
+
     from tests.sandbox_server.conftest import Caller, Clock
 
 USERS = "/v1/users/bulk_identify"
