@@ -8,23 +8,21 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from analytex_pandas import settings
-from analytex_pandas.show.live import follow, present
-from analytex_pandas.show.markup import standing_alone
-from analytex_pandas.show.pages import push_bundle, push_text
-from analytex_pandas.show.terminal import bar, lines
+from analytex_pandas.show.jobs import job_bundle
+from analytex_pandas.show.live import follow
+from analytex_pandas.show.pages import push_bundle
+from analytex_pandas.show.terminal import Bar, Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import ipywidgets
 
     from analytex_pandas.delivery.state import PushState
     from analytex_pandas.service.wire import Job
     from analytex_pandas.show.jobs import Owners
-    from analytex_pandas.show.live import Live
+    from analytex_pandas.show.live import Live, ShownPush
     from analytex_pandas.show.monitor import Monitor
-    from analytex_pandas.show.shown import ShownPush
-    from analytex_pandas.show.snapshot import Snapshot
 
 SHOWN: Final[WeakKeyDictionary[ShownPush, int]] = WeakKeyDictionary()
 """In which execution of a cell a push was shown on its own account: its result need not show it again."""
@@ -42,7 +40,7 @@ def in_notebook() -> bool:
 
 def on_kernel() -> bool:
     """Tell whether code runs on an IPython kernel (JupyterLab, VS Code, Colab …), not in a terminal."""
-    return getattr(_shell(), "kernel", None) is not None
+    return getattr(shell(), "kernel", None) is not None
 
 
 def in_marimo() -> bool:
@@ -53,7 +51,13 @@ def in_marimo() -> bool:
 
 def execution() -> int:
     """Return the number of the cell execution that goes on."""
-    return int(getattr(_shell(), "execution_count", 0))
+    return int(getattr(shell(), "execution_count", 0))
+
+
+def shell() -> object | None:
+    """Return IPython's running shell without importing IPython: where it runs, it is loaded."""
+    ipython = sys.modules.get("IPython")
+    return None if ipython is None else ipython.get_ipython()
 
 
 def widgets_run() -> bool:
@@ -63,6 +67,21 @@ def widgets_run() -> bool:
     except ImportError:
         return False
     return hasattr(ipywidgets.Widget, "_repr_mimebundle_")
+
+
+class Output:
+    """What is shown below the cell, and renewed in place when it is shown again."""
+
+    def __init__(self) -> None:
+        self.handle: Any = None
+
+    def show(self, bundle: Mapping[str, str]) -> None:
+        from IPython.display import display  # there only where this is called
+
+        if self.handle is None:
+            self.handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self.handle.update(bundle, raw=True)
 
 
 def show_push(push: ShownPush, progress: bool | None = None) -> Live[PushState] | None:
@@ -80,7 +99,10 @@ def show_push(push: ShownPush, progress: bool | None = None) -> Live[PushState] 
             return None
         if in_marimo() or sys.stderr is None:  # a program without a console has none
             return None
-        return bar(push) if sys.stderr.isatty() else lines(push, sys.stderr, always=bool(progress))
+        if sys.stderr.isatty():
+            bar = Bar(sys.stderr)
+            return follow(push, bar.draw, ended=bar.end).begin()
+        return follow(push, Lines(sys.stderr, always=bool(progress)).draw).begin()
     except Exception:  # no display may stop a push
         logger.warning("The display of push %s failed; the push goes on.", push.id, exc_info=True)
         return None
@@ -92,22 +114,27 @@ def display_push(push: ShownPush) -> None:
     What the same execution of a cell has shown already is not shown twice: ``df.analytex.push_users()`` shows
     its panel, and is the result of its cell besides.
     """
-    if on_kernel() and SHOWN.get(push) == execution():
-        return
-    from IPython.display import display  # there only where this is called
-
-    if on_kernel() and widgets_run():
-        panel(push)._ipython_display_()  # IPython's name for it
-    elif on_kernel():
-        follow(push, renewed(push), shortest=RENEWAL_INTERVAL).begin()
-    else:
-        display({"text/plain": push_text(push)}, raw=True)  # type: ignore[no-untyped-call]
+    if not on_kernel():
+        Output().show({"text/plain": push_bundle(push)["text/plain"]})
+    elif SHOWN.get(push) != execution():
+        if widgets_run():
+            panel(push)._ipython_display_()  # IPython's name for it
+        else:
+            output = Output()
+            follow(push, lambda _: output.show(push_bundle(push)), shortest=RENEWAL_INTERVAL).begin()
 
 
 def panel(push: ShownPush) -> ipywidgets.Widget:
     from analytex_pandas.show.panel import PushPanel  # loads ipywidgets
 
     return PushPanel(push).start()
+
+
+def push_mimebundle(push: ShownPush) -> dict[str, Any]:
+    """Return a push in every form that a front end may want; a widget only on a kernel, where it can live."""
+    if on_kernel() and widgets_run():
+        return dict(panel(push)._repr_mimebundle_())  # IPython's name for it
+    return dict(push_bundle(push))
 
 
 def monitor(look: Callable[[], list[Job]], owners: Callable[[Sequence[str]], Owners]) -> Monitor:
@@ -125,47 +152,9 @@ def monitor(look: Callable[[], list[Job]], owners: Callable[[Sequence[str]], Own
 
 def display_job(job: Job, look: Callable[[], Job], owners: Owners) -> None:
     """Display one job, live until it ends; what the ``_ipython_display_`` of a job does."""
-    from IPython.display import display  # there only where this is called
-
-    from analytex_pandas.show.jobs import job_html, job_text
-
     if on_kernel() and widgets_run():
         from analytex_pandas.show.monitor import JobPanel  # loads ipywidgets
 
         JobPanel(job, look, owners).start()._ipython_display_()
-        return
-    now = present()
-    bundle = {
-        "text/plain": job_text(job, owners, now),
-        "text/html": str(standing_alone(job_html(job, owners, now))),
-    }
-    display(bundle, raw=True)  # type: ignore[no-untyped-call]
-
-
-def push_mimebundle(push: ShownPush) -> dict[str, Any]:
-    """Return a push in every form that a front end may want; a widget only on a kernel, where it can live."""
-    if on_kernel() and widgets_run():
-        return dict(panel(push)._repr_mimebundle_())  # IPython's name for it
-    return dict(push_bundle(push))
-
-
-def renewed(push: ShownPush) -> Callable[[Snapshot], None]:
-    """Return what draws a push as HTML that is renewed in place, where widgets cannot be relied on."""
-    handle: Any = None
-
-    def draw(_: Snapshot) -> None:
-        from IPython.display import display  # there only where this is called
-
-        nonlocal handle
-        if handle is None:
-            handle = display(push_bundle(push), raw=True, display_id=True)  # type: ignore[no-untyped-call]
-        else:
-            handle.update(push_bundle(push), raw=True)
-
-    return draw
-
-
-def _shell() -> object | None:
-    """Return IPython's running shell without importing IPython: where it runs, it is loaded."""
-    ipython = sys.modules.get("IPython")
-    return None if ipython is None else ipython.get_ipython()
+    else:
+        Output().show(job_bundle(job, owners))

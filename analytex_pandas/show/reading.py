@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from analytex_pandas.show import words
-from analytex_pandas.show.display import on_kernel
+from analytex_pandas.show.display import Output, on_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -54,24 +54,17 @@ class NotebookLine:
     """A line below the cell, renewed in place."""
 
     def __init__(self) -> None:
-        self._handle: Any = None
+        self._output = Output()
 
     def draw(self, done: int, total: int | None) -> None:
         of = "" if total is None else f" of {words.number(total)}"
-        self._show(f"Planning: {words.number(done)}{of} rows read. Nothing is sent yet.")
+        self._output.show(
+            {"text/plain": f"Planning: {words.number(done)}{of} rows read. Nothing is sent yet."}
+        )
 
     def end(self) -> None:
-        if self._handle is not None:
-            self._show("")
-
-    def _show(self, text: str) -> None:
-        from IPython.display import display  # there only where this is called
-
-        bundle = {"text/plain": text}
-        if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
-        else:
-            self._handle.update(bundle, raw=True)
+        if self._output.handle is not None:
+            self._output.show({"text/plain": ""})
 
 
 def watched(batches: Iterable[RawBatch], total: int | None) -> Iterator[RawBatch]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from analytex_pandas.show.pages import push_text
+from analytex_pandas.show.live import follow
 from analytex_pandas.show.snapshot import Snapshot
-from analytex_pandas.show.terminal import Bar, Lines, bar, line, lines
+from analytex_pandas.show.terminal import Bar, Lines, line
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -121,8 +121,9 @@ def test_a_real_push_ends_its_bar_and_its_lines(pushed: Callable[..., Push]) -> 
     frame = pd.DataFrame({"user_id": ["ann", "bob"]})
     push = pushed(frame)
     stream, log = Terminal(), io.StringIO()
-    assert bar(push, stream).finish(10)
-    assert lines(push, log, always=True).finish(10)
+    bar = Bar(stream)
+    assert follow(push, bar.draw, ended=bar.end).begin().finish(10)
+    assert follow(push, Lines(log, always=True).draw).begin().finish(10)
     assert "100%" in stream.getvalue()
     assert stream.getvalue().endswith("\n")
     assert "2 acknowledged, 0 refused" in log.getvalue()
@@ -132,7 +133,7 @@ def test_the_text_of_a_push_groups_its_errors_and_says_what_to_do(pushed: Callab
     """The repr is the summary in a terminal."""
     frame = pd.DataFrame({"user_id": [f"u{place}" for place in range(8)], "plan": "x"})
     refuse = {f"u{place}": ("bad", "plan", f"{place} is\x1b[A no plan") for place in (1, 2, 3, 5)}
-    text = push_text(pushed(frame, refuse))
+    text = repr(pushed(frame, refuse))
     assert "✕ 4: plan: … is\ufffd[A no plan (rows 1, 2, 3, …)" in text
     assert "push.retry() sends them again." in text
     assert "\x1b" not in text
