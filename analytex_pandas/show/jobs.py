@@ -71,7 +71,7 @@ def job_line(job: Job, owners: Owners, now: datetime) -> tuple[str, ...]:
     start, end = job.start_time or job.submitted_at, job.end_time or (None if job.ended else now)
     took = job.elapsed_time if start is None or end is None else (end - start).total_seconds()
     return (
-        str(words.mark(job.status, words.JOB_MARKS)),
+        mark_of(job),
         rows_of(job),
         words.number(len(job.errors)) if job.errors else "",
         shortened(job.type or "", 40),
@@ -80,6 +80,10 @@ def job_line(job: Job, owners: Owners, now: datetime) -> tuple[str, ...]:
         "" if took is None else words.duration(took),
         job.job_id,
     )
+
+
+def mark_of(job: Job) -> str:
+    return str(words.mark(job.status, words.JOB_MARKS))
 
 
 def rows_of(job: Job) -> str:

@@ -23,6 +23,7 @@ CHANGE_HEADERS: Final = ("Property", "New profiles", "Changed", "Unchanged")
 COLUMN_HEADERS: Final = ("Column", "Type", "Missing", "Example", "Note")
 PROBLEM_HEADERS: Final = ("Problems", "What is wrong", "Property", "First rows")
 CHANGES_CAPTION: Final = "Values that the account does not have yet"
+PROBLEMS_CAPTION: Final = "Rows that cannot be sent"
 EXAMPLE_CHARACTERS: Final = 60
 WIDEST: Final = 140
 
@@ -42,7 +43,7 @@ def plan_html(document: PlanDocument, *, pushed: bool) -> Markup:
             (words.number(group.count), shortened(group.message, 600), group.property, group.rows)
             for group in problems[:SHOWN_GROUPS]
         ]
-        parts.append(table(PROBLEM_HEADERS, lines, numeric=("Problems",), caption="Rows that cannot be sent"))
+        parts.append(table(PROBLEM_HEADERS, lines, numeric=("Problems",), caption=PROBLEMS_CAPTION))
         parts.append(tag_if_any("p", _more_problems(problems)))
     return standing_alone(*parts, tag("p", _next_step(document, pushed=pushed)))
 
@@ -51,25 +52,23 @@ def plan_text(document: PlanDocument, *, pushed: bool, width: int | None = None)
     """Return a plan as text of at most ``width`` characters a line, the terminal's by default."""
     wide = min(WIDEST, width or shutil.get_terminal_size((100, 24)).columns)
     columns, more_columns = _columns(document.columns)
-    lines = [f"Plan {document.id}: {_headline(document)}"]
-    if left_out := words.left_out(document.counts):
-        lines.append(left_out)
     cells = [line[:-1] for line in columns]
-    lines += ["", text_table(COLUMN_HEADERS[:-1], cells, numeric=("Missing",), width=wide)]
-    if more_columns:
-        lines.append(more_columns)
+    blocks = [
+        [f"Plan {document.id}: {_headline(document)}", words.left_out(document.counts)],
+        [text_table(COLUMN_HEADERS[:-1], cells, numeric=("Missing",), width=wide), more_columns],
+    ]
     if changes := _changes(document.changes):
-        lines += ["", f"{CHANGES_CAPTION}:"]
-        lines.append(text_table(CHANGE_HEADERS, changes, numeric=CHANGE_HEADERS[1:], width=wide))
+        made = text_table(CHANGE_HEADERS, changes, numeric=CHANGE_HEADERS[1:], width=wide)
+        blocks.append([f"{CHANGES_CAPTION}:", made])
     # a note is a sentence: in a narrow column of a table it would be cut
     if notes := [f"{line[0]}: {line[-1]}" for line in columns if line[-1]]:
-        lines += ["", "Worth a look:"]
-        lines += [textwrap.fill(note, wide, initial_indent="• ", subsequent_indent="  ") for note in notes]
+        wrapper = textwrap.TextWrapper(wide, initial_indent="• ", subsequent_indent="  ")
+        blocks.append(["Worth a look:", *map(wrapper.fill, notes)])
     if problems := group_errors(document.invalid):
-        lines += ["", "Rows that cannot be sent:", *map(str, problems[:SHOWN_GROUPS])]
-        if more := _more_problems(problems):
-            lines.append(more)
-    return "\n".join([*lines, "", _next_step(document, pushed=pushed)])
+        shown = map(str, problems[:SHOWN_GROUPS])
+        blocks.append([f"{PROBLEMS_CAPTION}:", *shown, _more_problems(problems)])
+    blocks.append([_next_step(document, pushed=pushed)])
+    return "\n\n".join("\n".join(filter(None, block)) for block in blocks)
 
 
 def _headline(document: PlanDocument) -> str:

@@ -29,28 +29,22 @@ class Snapshot:
     def __init__(self, state: PushState, now: datetime, rates: Sequence[float] = ()) -> None:
         self.state, self.now, self.rates = state, now, rates
         counts = state.counts
-        self.acknowledged, self.refused, self.unknown = (
-            counts[name] for name in ("acknowledged", "refused", "unknown")
-        )
-        answered = self.acknowledged + self.refused + self.unknown
-        self.to_go = counts["pending"] + counts["in_flight"]
-        self.total = answered + self.to_go
-        """What this push sends."""
+        self.tiles = {
+            words.ACKNOWLEDGED: counts["acknowledged"],
+            words.REFUSED: counts["refused"],
+            words.UNKNOWN: counts["unknown"],
+            words.TO_GO: counts["pending"] + counts["in_flight"],
+        }
+        """The rows of this push by what became of them."""
+        self.acknowledged, self.refused, self.unknown, self.to_go = self.tiles.values()
+        self.total = sum(self.tiles.values())
         self.rows_done = rows_done(state)
-        self.processed = self.rows_done - answered
+        self.processed = self.rows_done + self.to_go - self.total
         """Those of the rows to go that are done with in the job that runs, though not answered for yet."""
         self.share = self.rows_done / self.total if self.total else float(state.done)
         """What is done with of the total, 0 to 1."""
-
-        fates = {
-            words.ACKNOWLEDGED: self.acknowledged,
-            words.REFUSED: self.refused,
-            words.UNKNOWN: self.unknown,
-        }
-        self.tiles = fates | {words.TO_GO: self.to_go}
-        """The rows by what became of them."""
-        stretches = fates | {words.PROCESSED: self.processed}
-        self.segments = {mark: rows for mark, rows in stretches.items() if rows}
+        bar = self.tiles | {words.TO_GO: 0, words.PROCESSED: self.processed}
+        self.segments = {mark: rows for mark, rows in bar.items() if rows}
         """The stretches of the progress bar, in rows of the total."""
 
         self.mark = words.mark(state.status, words.PUSH_MARKS)
@@ -76,14 +70,12 @@ class Snapshot:
     def hint(self) -> str:
         """What the user can do next; empty while all goes its way."""
         come_back = f"apd.resume({self.state.id!r})"
-        mend = [
-            "push.errors lists the refused rows, push.retry() sends them again." if self.refused else "",
-            "push.retry(unknown=True) sends the rows again of which no answer is known."
-            if self.unknown
-            else "",
-        ]
+        ways = {
+            "push.errors lists the refused rows, push.retry() sends them again.": self.refused,
+            "push.retry(unknown=True) sends the rows again of which no answer is known.": self.unknown,
+        }
         hints = {
-            "completed_with_errors": " ".join(filter(None, mend)),
+            "completed_with_errors": " ".join(way for way, rows in ways.items() if rows),
             "failed": f"Once that is mended, {come_back} sends the rest.",
             "cancelled": f"{come_back} sends the rest.",
             "interrupted": f"{come_back} carries on where it stopped.",
@@ -100,10 +92,9 @@ def rows_done(state: PushState) -> int:
 def time_in_words(state: PushState, now: datetime, *, end_known: bool) -> str:
     """Return pace, time left and end in one line; the time it took once it is over."""
     if state.done:
-        ended = state.ended_at or now
-        return (
-            f"took {words.duration((ended - state.started_at).total_seconds())}" if state.started_at else ""
-        )
+        if state.started_at is None:
+            return ""
+        return f"took {words.duration(((state.ended_at or now) - state.started_at).total_seconds())}"
     parts = [] if state.rate is None else [words.rate(state.rate)]
     if state.estimated_end is not None and end_known:
         left = words.duration((state.estimated_end - now).total_seconds())

@@ -65,8 +65,11 @@ def test_a_display_that_fails_stops_no_plan(
     """It is logged, once."""
 
     class Broken:
-        def draw(self, done: int, total: int | None) -> None:
-            raise OSError(f"no room for {done} of {total}")
+        def __init__(self, total: int | None) -> None:
+            self.total = total
+
+        def draw(self, done: int) -> None:
+            raise OSError(f"no room for {done} of {self.total}")
 
         def end(self) -> None:
             raise OSError("no room")
@@ -81,8 +84,8 @@ def test_a_display_that_fails_stops_no_plan(
 
 CELL = """
 from analytex_pandas.show import reading
-line = reading.NotebookLine()
-line.draw(1_000, 50_000)
+line = reading.NotebookLine(total={total})
+line.draw(1_000)
 """
 
 
@@ -90,7 +93,8 @@ line.draw(1_000, 50_000)
 def test_a_notebook_is_told_in_one_line_that_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Renewed in place, and empty at the end."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    cells = [CELL, CELL + "line.draw(2_000, None)", CELL + "line.end()"]
+    known, unknown = CELL.format(total=50_000), CELL.format(total=None)
+    cells = [known, unknown + "line.draw(2_000)", known + "line.end()"]
     notebook: Any = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = [[output.data["text/plain"] for output in cell.outputs] for cell in notebook.cells]
