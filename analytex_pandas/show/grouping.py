@@ -33,11 +33,12 @@ class ErrorGroup:
     rows: str
     members: list[int]
 
-    def __str__(self) -> str:
-        """Return the group in one line."""
+    def about(self, limit: int) -> str:
         message = self.message or self.code or "no message"
-        about = f"{self.property}: {message}" if self.property else message
-        return f"✕ {self.count:,}: {shortened(about, 600)} (rows {self.rows})"
+        return shortened(f"{self.property}: {message}" if self.property else message, limit)
+
+    def __str__(self) -> str:
+        return f"✕ {self.count:,}: {self.about(600)} (rows {self.rows})"
 
 
 def group_errors(errors: pd.DataFrame) -> list[ErrorGroup]:

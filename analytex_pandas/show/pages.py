@@ -41,7 +41,7 @@ def snapshot_html(snapshot: Snapshot, groups: list[ErrorGroup]) -> Markup:
     """Return a snapshot and its groups of errors as the page that a notebook keeps."""
     parts = list(sections(snapshot, large=False).values())
     if not snapshot.state.done:
-        parts.append(tag("div", f"As of {words.moment_in_full(snapshot.now)}."))
+        parts.append(tag("div", f"As of {snapshot.now:%Y-%m-%d %H:%M %Z}."))
         parts.append(tag("div", f"apd.resume({snapshot.state.id!r}) shows and continues it."))
     if groups:
         parts.append(groups_table(groups[:HTML_GROUPS]))

@@ -207,11 +207,9 @@ class Errors(Section):
         self.groups.value = join(
             (scrolling(groups_table(self._groups[:SHOWN_GROUPS])), tag_if_any("div", more))
         )
-        options: list[tuple[str, Any]] = [(f"all {words.count(len(self._errors), 'error')}", -1)]
-        for place, group in enumerate(self._groups):
-            about = f"{group.property}: " if group.property else ""
-            options.append((f"{words.number(group.count)}: {shortened(about + group.message, 70)}", place))
-        self.choice.offer(options)
+        kinds = [f"{words.number(group.count)}: {group.about(70)}" for group in self._groups]
+        every = f"all {words.count(len(self._errors), 'error')}"
+        self.choice.offer([(every, -1), *zip(kinds, range(len(kinds)), strict=True)])
         self._draw_rows()
         self._draw_input()
 

@@ -95,7 +95,8 @@ def time_in_words(state: PushState, now: datetime, *, end_known: bool) -> str:
         if state.started_at is None:
             return ""
         return f"took {words.duration(((state.ended_at or now) - state.started_at).total_seconds())}"
-    parts = [] if state.rate is None else [words.rate(state.rate)]
+    # in rows a minute, as the service's own limit is
+    parts = [] if state.rate is None else [f"{words.number(state.rate * words.MINUTE)} rows/min"]
     if state.estimated_end is not None and end_known:
         left = words.duration((state.estimated_end - now).total_seconds())
         parts.append(f"{left} left, until {words.clock(state.estimated_end, now)}")
@@ -119,7 +120,6 @@ class Strip:
 
 
 def strip(chunks: Sequence[ChunkState], max_cells: int = MAX_CELLS) -> Strip:
-    """Return the strip of the chunks."""
     statuses = [chunk.status for chunk in chunks]
     mark_of = {status: words.mark(status, words.CHUNK_MARKS) for status in set(statuses)}
     marks = [mark_of[status] for status in statuses]

@@ -60,11 +60,6 @@ def duration(seconds: float) -> str:
     return " ".join(parts) or "0 s"
 
 
-def rate(rows_per_second: float) -> str:
-    """Return a pace in rows a minute, the unit of the service's own limit."""
-    return f"{number(rows_per_second * MINUTE)} rows/min"
-
-
 def present() -> datetime:
     """Return the present moment in the viewer's zone."""
     return datetime.now(UTC).astimezone()
@@ -77,11 +72,6 @@ def clock(moment: datetime, now: datetime) -> str:
     days = (local.date() - now.date()).days
     named = {0: time, 1: f"tomorrow {time}", -1: f"yesterday {time}"}
     return named.get(days, f"{local:%Y-%m-%d} {time}")
-
-
-def moment_in_full(moment: datetime) -> str:
-    """Return a moment for a page that is read later and elsewhere: date, time and zone."""
-    return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or 'UTC'}"
 
 
 def left_out(counts: Mapping[str, int]) -> str:

@@ -81,7 +81,7 @@ def test_every_picture_can_be_drawn_and_adds_up(pushed: PushState) -> None:
 
 
 def test_time_left_and_the_clock_time_of_the_end(state: Callable[..., PushState], now: dt.datetime) -> None:
-    """Both, because one is for waiting and the other for going home."""
+    """Both, because one is for waiting and the other for going home; the pace in the unit of the service's limit."""
     shot = Snapshot(state(rate=20.0, estimated_end=now + dt.timedelta(minutes=90)), now)
     assert shot.time_in_words == "1,200 rows/min, 1 h 30 min left, until tomorrow 00:45"
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from analytex_pandas.show.display import Bar, Lines, line
 from analytex_pandas.show.live import follow
 from analytex_pandas.show.snapshot import Snapshot
-from analytex_pandas.show.terminal import Bar, Lines, line
 
 if TYPE_CHECKING:
     import datetime as dt
