@@ -379,7 +379,7 @@ def watching(progress: bool | None) -> Watched | None:
     """Return what shows how far the reading of a source is; None where nothing is to be shown."""
     if progress is False or (progress is None and settings.is_silent()):
         return None
-    from analytex_pandas.show.reading import watched  # light until used
+    from analytex_pandas.show.display import watched  # light until used
 
     return watched
 

@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.errors import typed_table
 from analytex_pandas.show import words
-from analytex_pandas.show.markup import (
-    Markup,
-    shortened,
-    standing_alone,
-    table,
-    tag,
-    tag_if_any,
-    text_table,
-)
+from analytex_pandas.show.markup import Markup, shortened, standing_alone, table, tag, tag_if_any, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,12 +79,11 @@ def mark_of(job: Job) -> str:
 
 
 def rows_of(job: Job) -> str:
-    if job.total_rows is None:
-        return "" if job.completed_rows is None else words.number(job.completed_rows)
-    if job.completed_rows is None or job.completed_rows == job.total_rows:
-        return words.number(job.total_rows)
-    share = words.percent(min(1.0, job.completed_rows / job.total_rows))
-    return f"{words.number(job.completed_rows)} of {words.number(job.total_rows)} ({share})"
+    done, total = job.completed_rows, job.total_rows
+    if done is None or total is None or done == total:
+        known = done if total is None else total
+        return "" if known is None else words.number(known)
+    return f"{words.number(done)} of {words.number(total)} ({words.percent(min(1.0, done / total))})"
 
 
 def jobs_bundle(jobs: Sequence[Job], owners: Owners, width: int = 140) -> dict[str, str]:
@@ -142,8 +133,6 @@ def errors_html(job: Job) -> Markup:
 
 def errors_frame(errors: Sequence[RowError]) -> pd.DataFrame:
     """Return the errors of a job: row (as the service counts), id, property, code, message, raw."""
-    sources = {name: "place" if name == "row" else name for name in ERROR_DTYPES}
-    return typed_table(
-        ERROR_DTYPES,
-        [{name: getattr(error, source) for name, source in sources.items()} for error in errors],
-    )
+    texts = list(ERROR_DTYPES)[1:]
+    rows = [{"row": error.place} | {name: getattr(error, name) for name in texts} for error in errors]
+    return typed_table(ERROR_DTYPES, rows)

@@ -70,11 +70,7 @@ def shortened(value: object, limit: int = 120) -> str:
 
 
 def table(
-    headers: Sequence[str],
-    lines: Iterable[Sequence[str]],
-    *,
-    caption: str,
-    numeric: Collection[str] = (),
+    headers: Sequence[str], lines: Iterable[Sequence[str]], *, caption: str, numeric: Collection[str] = ()
 ) -> Markup:
     """Return an HTML table of text (escaped here) or markup; the first cell of a line names the line.
 
@@ -86,9 +82,8 @@ def table(
         long = any(len(word) > LONG_WORD for word in text.split())
         kind = "apd-number" if header in numeric else "apd-long" if long else None
         # A narrow panel shows each line as a paragraph, each cell behind its column's name.
-        if place:
-            return tag("td", text, class_=kind, data_label=header)
-        return tag("th", text, scope="row", class_=kind, data_label=header)
+        name, scope = ("td", None) if place else ("th", "row")
+        return tag(name, text, scope=scope, class_=kind, data_label=header)
 
     head = (
         tag("th", header, scope="col", class_="apd-number" if header in numeric else None)

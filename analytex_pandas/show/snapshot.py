@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from math import ceil
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -124,15 +125,13 @@ def strip(chunks: Sequence[ChunkState], max_cells: int = MAX_CELLS) -> Strip:
     mark_of = {status: words.mark(status, words.CHUNK_MARKS) for status in set(statuses)}
     marks = [mark_of[status] for status in statuses]
     legend = [(mark_of[status], count) for status, count in Counter(statuses).items()]
-    legend.sort(key=lambda entry: (-urgency(entry[0]), entry[0].word))
+    legend.sort(key=lambda entry: (-entry[0].urgency, entry[0].word))
     together = max(1, ceil(len(marks) / max_cells))
     if together > 1:
-        marks = [min(marks[at : at + together], key=urgency) for at in range(0, len(marks), together)]
+        marks = [
+            min(marks[at : at + together], key=attrgetter("urgency")) for at in range(0, len(marks), together)
+        ]
     return Strip(tuple(marks), together, tuple(legend))
-
-
-def urgency(mark: Mark) -> int:
-    return words.URGENCY.index(mark.character)
 
 
 CHUNK_COLUMNS: Final = ("Chunk", "State", "Rows", "Processed", "Refused", "Sent", "Took", "Tries", "Job")

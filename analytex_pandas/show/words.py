@@ -93,6 +93,10 @@ class Mark:
     word: str
     tone: Tone
 
+    @property
+    def urgency(self) -> int:
+        return URGENCY.index(self.character)
+
     def __str__(self) -> str:
         return f"{self.character} {self.word}"
 

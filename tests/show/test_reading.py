@@ -13,7 +13,7 @@ import pytest
 from nbclient import NotebookClient
 
 import analytex_pandas as apd
-from analytex_pandas.show import reading
+from analytex_pandas.show import display
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +31,8 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show every plan's progress at once."""
-    monkeypatch.setattr(reading, "PATIENCE", 0.0)
-    monkeypatch.setattr(reading, "INTERVAL", 0.0)
+    monkeypatch.setattr(display, "PATIENCE", 0.0)
+    monkeypatch.setattr(display, "PLAN_INTERVAL", 0.0)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_terminal_is_told_and_a_log_is_not(
 
 def test_a_short_plan_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bar that flashes up helps nobody."""
-    monkeypatch.setattr(reading, "PATIENCE", 3_600.0)
+    monkeypatch.setattr(display, "PATIENCE", 3_600.0)
     monkeypatch.setattr(sys, "stderr", Terminal())
     apd.plan_users(FRAME)
     assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
@@ -74,7 +74,7 @@ def test_a_display_that_fails_stops_no_plan(
         def end(self) -> None:
             raise OSError("no room")
 
-    monkeypatch.setattr(reading, "TerminalBar", Broken)
+    monkeypatch.setattr(display, "PlanBar", Broken)
     with caplog.at_level(logging.WARNING):
         assert apd.plan_users(FRAME).rows == len(FRAME)
     assert [record.message for record in caplog.records] == [
@@ -83,8 +83,8 @@ def test_a_display_that_fails_stops_no_plan(
 
 
 CELL = """
-from analytex_pandas.show import reading
-line = reading.NotebookLine(total={total})
+from analytex_pandas.show import display
+line = display.PlanLine(total={total})
 line.draw(1_000)
 """
 
