@@ -42,7 +42,7 @@ LINES: Final = {
     "frame": 6_555,
     "service": 1_865,
     "delivery": 3_435,
-    "show": 2_185,
+    "show": 2_090,
     "sandbox_server": 1_605,
     "demo": 260,
 }

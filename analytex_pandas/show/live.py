@@ -12,7 +12,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.show.snapshot import RateHistory, Snapshot, rows_done
+from analytex_pandas.show.snapshot import RateHistory, Snapshot
 from analytex_pandas.show.words import present
 
 if TYPE_CHECKING:
@@ -180,8 +180,10 @@ def follow(
     longest = max(shortest, LONGEST_INTERVAL)
 
     def show(state: PushState) -> None:
-        rates.add(time.monotonic(), rows_done(state))
-        draw(Snapshot(state, present(), rates.rates()))
+        snapshot = Snapshot(state, present())
+        rates.add(time.monotonic(), snapshot.rows_done)
+        snapshot.rates = rates.rates()
+        draw(snapshot)
 
     return Live(
         f"push {push.id}",

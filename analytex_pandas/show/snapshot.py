@@ -39,7 +39,7 @@ class Snapshot:
         """The rows of this push by what became of them."""
         self.acknowledged, self.refused, self.unknown, self.to_go = self.tiles.values()
         self.total = sum(self.tiles.values())
-        self.rows_done = rows_done(state)
+        self.rows_done = sum(chunk.progress for chunk in state.chunks)
         self.processed = self.rows_done + self.to_go - self.total
         """Those of the rows to go that are done with in the job that runs, though not answered for yet."""
         self.share = self.rows_done / self.total if self.total else float(state.done)
@@ -85,11 +85,6 @@ class Snapshot:
         return hints.get(self.state.status, "")
 
 
-def rows_done(state: PushState) -> int:
-    """Return the rows that are done with, those processed in the running job included."""
-    return sum(chunk.progress for chunk in state.chunks)
-
-
 def time_in_words(state: PushState, now: datetime, *, end_known: bool) -> str:
     """Return pace, time left and end in one line; the time it took once it is over."""
     if state.done:
@@ -121,11 +116,8 @@ class Strip:
 
 
 def strip(chunks: Sequence[ChunkState], max_cells: int = MAX_CELLS) -> Strip:
-    statuses = [chunk.status for chunk in chunks]
-    mark_of = {status: words.mark(status, words.CHUNK_MARKS) for status in set(statuses)}
-    marks = [mark_of[status] for status in statuses]
-    legend = [(mark_of[status], count) for status, count in Counter(statuses).items()]
-    legend.sort(key=lambda entry: (-entry[0].urgency, entry[0].word))
+    marks = [words.mark(chunk.status, words.CHUNK_MARKS) for chunk in chunks]
+    legend = sorted(Counter(marks).items(), key=lambda entry: (-entry[0].urgency, entry[0].word))
     together = max(1, ceil(len(marks) / max_cells))
     if together > 1:
         marks = [

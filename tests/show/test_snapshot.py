@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytex_pandas.delivery.state import ENDED, ChunkState, PushState, counted
-from analytex_pandas.show.snapshot import Snapshot, rows_done, strip
+from analytex_pandas.show.snapshot import Snapshot, strip
 from analytex_pandas.show.words import CHUNK_MARKS, JOB_MARKS, PUSH_MARKS, URGENCY, mark
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def test_every_picture_can_be_drawn_and_adds_up(pushed: PushState) -> None:
     assert shot.total == shot.acknowledged + shot.refused + shot.unknown + shot.to_go
     assert 0 <= shot.share <= 1
     assert sum(shot.segments.values()) == pytest.approx(shot.share * shot.total)
-    assert shot.total == 0 or rows_done(pushed) / shot.total == pytest.approx(shot.share)
+    assert shot.total == 0 or shot.rows_done / shot.total == pytest.approx(shot.share)
     assert sum(chunks for _, chunks in strip(pushed.chunks).legend) == len(pushed.chunks)
     assert not (pushed.status in ENDED and (shot.can_pause or shot.can_go_on or shot.can_cancel))
 
