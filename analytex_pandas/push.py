@@ -273,9 +273,9 @@ class Push:
         return panel(self)
 
     def __repr__(self) -> str:
-        from analytex_pandas.show.pages import push_text  # light until used
+        from analytex_pandas.show.pages import push_bundle  # light until used
 
-        return push_text(self)
+        return push_bundle(self)["text/plain"]
 
     def _ipython_display_(self) -> None:
         from analytex_pandas.show.display import display_push  # light until used
