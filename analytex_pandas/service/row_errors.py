@@ -69,23 +69,10 @@ PIECES: Final = re.compile(r"[\r\n;]+")
 class RowError:
     """One error as the service reported it; every field but ``raw`` may be missing.
 
-    Attributes
-    ----------
-    place : int or None
-        The number that the report gave for the row.
-    place_kind : {"line", "index", "row"} or None
-        What the report called that number. The key of an object keyed by number counts as ``"row"``.
-    id : str or None
-        The ``user_id`` or ``company_id`` that the report gave. Where ``place`` and ``id`` are the same
-        digits, they come from one key, and either may be what was meant.
-    property : str or None
-        The property that the error is about.
-    code : str or None
-        The service's code for the error.
-    message : str
-        The service's words, ``""`` if it had none.
-    raw : str
-        The error as JSON, with the key it stood under: nothing is ever dropped.
+    ``place`` is the number that it gave for the row, ``place_kind`` what it called that number; the key of an object
+    keyed by number counts as ``"row"``. ``id`` is its ``user_id`` or ``company_id``: where ``place`` and ``id`` are the
+    same digits, they come from one key, and either may be what was meant. ``message`` is ``""`` if it had no words.
+    ``raw`` is the error as JSON, with the key it stood under: nothing is ever dropped.
     """
 
     place: int | None
@@ -110,7 +97,6 @@ class Context(NamedTuple):
     around: Callable[[object], object] = lambda value: value
 
     def names_a_row(self) -> bool:
-        """Tell whether it is known already which row is meant."""
         return self.place is not None or self.id is not None
 
     def inside(self, around: Callable[[object], object]) -> Context:
@@ -145,7 +131,6 @@ def parse_errors(value: object) -> tuple[RowError, ...]:
 
 
 def read(value: object, context: Context) -> Iterator[RowError]:
-    """Yield the errors in a value of any shape."""
     if context.depth > MAX_DEPTH:
         yield context.error(value, to_text(value))
     elif isinstance(value, list | tuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -12,7 +13,7 @@ MAX_COUNT_DIGITS: Final = 18
 """No count of rows or bytes has more; it also keeps clear of Python's limit on converting long texts."""
 EPOCH_UNITS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """An epoch number from this size up counts nanoseconds, microseconds, milliseconds; below, seconds."""
-NUMBER: Final = re.compile(r"-?[0-9]{1,25}(?:\.[0-9]{1,25})?")
+NUMBER: Final = re.compile(r"[0-9]{1,25}(?:\.[0-9]{1,25})?")
 
 
 def clean(text: str) -> str:
@@ -59,31 +60,20 @@ def to_count(value: object) -> int | None:
 
 
 def to_seconds(value: object) -> float | None:
-    """Return a finite number from 0 up, from a number or its text; else None."""
-    number = to_number(value)
-    return number if number is not None and 0 <= number < float("inf") else None
-
-
-def to_number(value: object) -> float | None:
-    """Return a number from a number or its plain text; else None."""
-    if isinstance(value, bool):
-        return None
+    """Return a finite number from 0 up, from a number or its plain text; else None."""
     if isinstance(value, str):
-        return float(value) if NUMBER.fullmatch(value.strip()) else None
-    if isinstance(value, int | float):
-        try:
-            return float(value)
-        except OverflowError:
-            return None
-    return None
+        value = float(value) if NUMBER.fullmatch(value.strip()) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= sys.float_info.max else None
 
 
 def to_datetime(value: object) -> datetime | None:
     """Return a time in UTC from ISO 8601 (no zone means UTC), an HTTP date, or an epoch number; else None."""
-    number = to_number(value)
+    number = to_seconds(value)
     try:
         if number is not None:
-            unit = next((unit for size, unit in EPOCH_UNITS if abs(number) >= size), 1.0)
+            unit = next((unit for size, unit in EPOCH_UNITS if number >= size), 1.0)
             return datetime.fromtimestamp(number / unit, UTC)
         if not isinstance(value, str):
             return None

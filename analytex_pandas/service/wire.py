@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.errors import ServerError
@@ -16,20 +15,8 @@ if TYPE_CHECKING:
 
 WRAPPERS: Final = ("job", "data", "result")
 SHOWN_CHARACTERS: Final = 200
-
-
-class JobStatus(StrEnum):
-    """What the service says a job is doing. A status that is not here is not an end either."""
-
-    QUEUED = "queued"
-    VALIDATING = "validating"
-    PROCESSING = "processing"
-    PENDING_REFRESH = "pending_refresh"
-    COMPLETED = "completed"
-    FAILED = "failed"
-
-
-STATUSES: Final[Mapping[str, str]] = {status.value: status.value for status in JobStatus}
+STATUSES: Final = ("queued", "validating", "processing", "pending_refresh", "completed", "failed")
+"""Those documented. A status that is not among them is not an end either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +28,7 @@ class Job:
     job_id : str
         Opaque; may hold any character.
     status : str
-        A ``JobStatus``, or the unknown text as it was sent.
+        One of those documented, or the unknown text as it was sent.
     type, filename : str or None
         What is loaded, and the name of the uploaded file.
     file_size : int or None
@@ -74,11 +61,11 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        return self.status in (JobStatus.COMPLETED, JobStatus.FAILED)
+        return self.status in ("completed", "failed")
 
     @property
     def failed(self) -> bool:
-        return self.status == JobStatus.FAILED
+        return self.status == "failed"
 
 
 def parse_job(document: object) -> Job:
@@ -92,7 +79,7 @@ def parse_job(document: object) -> Job:
     status = to_text(raw["status"])
     return Job(
         job_id=job_id_of(raw),
-        status=STATUSES.get(status.casefold(), status),
+        status=status.casefold() if status.casefold() in STATUSES else status,
         type=text_or_none(raw.get("type")),
         filename=text_or_none(raw.get("filename")),
         file_size=to_count(raw.get("file_size")),
