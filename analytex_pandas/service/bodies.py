@@ -8,7 +8,7 @@ import math
 import os
 import uuid
 from collections.abc import Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SEND_BYTES: Final = 64 * 1024
 READ_BYTES: Final = 1_000_000
 MAX_NAMED: Final = 5
+UNWRITABLE: Final = (TypeError, ValueError, RecursionError)
+"""What ``json`` raises for a value that it cannot write."""
 
 
 class Body:
@@ -61,25 +63,21 @@ def file_body(
     file: str | os.PathLike[str] | bytes | BinaryIO, kind: Kind, filename: str | None
 ) -> Iterator[tuple[Body, str]]:
     """Yield a multipart body whose one part, ``file``, is NDJSON streamed from where it is, and the file's name."""
-    with ExitStack() as stack:
-        stream: BinaryIO
-        if isinstance(file, bytes | bytearray | memoryview):
-            stream = io.BytesIO(file)
-        elif isinstance(file, str | os.PathLike):
-            stream = stack.enter_context(Path(file).open("rb"))
-        else:
-            stream = file
-        if not hasattr(stream, "read") or isinstance(stream.read(0), str):
+    if isinstance(file, bytes | bytearray | memoryview):
+        file = io.BytesIO(file)
+    with Path(file).open("rb") if isinstance(file, str | os.PathLike) else nullcontext(file) as given:
+        if not hasattr(given, "read") or isinstance(given.read(0), str):
             raise ValidationError(
-                f"A file to send is a path, bytes, or a stream opened with 'rb', not a {type(stream).__name__}."
+                f"A file to send is a path, bytes, or a stream opened with 'rb', not a {type(given).__name__}."
             )
-        own_name = getattr(stream, "name", None)
+        own_name = getattr(given, "name", None)
         name = filename or (
             Path(own_name).name if isinstance(own_name, str | os.PathLike) else f"{kind}.ndjson"
         )
-        if not stream.seekable():
+        stream = given
+        if not given.seekable():
             content = b""
-            while len(content) < settings.MAX_REQUEST_BYTES and (piece := stream.read(READ_BYTES)):
+            while len(content) < settings.MAX_REQUEST_BYTES and (piece := given.read(READ_BYTES)):
                 content += piece
             stream = io.BytesIO(content)
         start = stream.tell()
@@ -127,9 +125,9 @@ def records_body(records: Iterable[Mapping[str, object]], kind: Kind) -> Body:
     for position, record in enumerate(islice(records, settings.MAX_REQUEST_RECORDS + 1)):
         try:
             if not isinstance(record, Mapping):
-                raise TypeError(f"a record is a dict, this is a {type(record).__name__}")  # noqa: TRY301
+                raise TypeError(f"a record is a dict, this is a {type(record).__name__}")
             lines.append(dumps(record))
-        except (TypeError, ValueError, RecursionError) as error:
+        except UNWRITABLE as error:
             report.append(invalid(position, record, kind, error))
     count = len(lines) + len(report)
     check_count(count)
@@ -169,7 +167,7 @@ def check_count(count: int) -> None:
 
 
 def dumps(value: object) -> bytes:
-    """Write a value as compact JSON in UTF-8."""
+    """Write a value as compact JSON in UTF-8, refusing what JSON has no form for."""
     return json.dumps(
         value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=as_dict
     ).encode()
@@ -190,7 +188,7 @@ def invalid(position: int, record: object, kind: Kind, error: Exception) -> dict
     for inner, value in items(record):
         try:
             dumps(value)
-        except (TypeError, ValueError, RecursionError) as reason:
+        except UNWRITABLE as reason:
             name, message = str(inner), why(value, reason)
             break
     return {
@@ -205,13 +203,9 @@ def invalid(position: int, record: object, kind: Kind, error: Exception) -> dict
 
 def items(record: object) -> Iterator[tuple[object, object]]:
     """Yield the names and values of a record, those of its metadata in its place."""
-    if not isinstance(record, Mapping):
-        return
-    for name, value in record.items():
-        if name == "metadata" and isinstance(value, Mapping):
-            yield from value.items()
-        else:
-            yield name, value
+    for name, value in record.items() if isinstance(record, Mapping) else ():
+        is_metadata = name == "metadata" and isinstance(value, Mapping)
+        yield from value.items() if is_metadata else [(name, value)]
 
 
 def why(value: object, error: Exception) -> str:

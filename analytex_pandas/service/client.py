@@ -113,20 +113,12 @@ class Client:
         return self._state_directory or settings.state_directory()
 
     def account_digest(self, salt: bytes) -> str:
-        """Return what tells this account (environment and key) apart from others on this machine.
+        """Return what tells this account (environment and key) apart from others on this machine, in hexadecimal.
 
-        Parameters
-        ----------
-        salt : bytes
-            A random secret of this machine.
-
-        Returns
-        -------
-        str
-            Hexadecimal; slow to compute, so that it does not give the key away.
+        `salt` is a random secret of this machine. It is slow to compute, so that it does not give the key away.
         """
         if salt not in self._digests:
-            place = str(self.transport.origin) + urlsplit(self.base_url).path.rstrip("/")
+            place = self.transport.origin + urlsplit(self.base_url).path.rstrip("/")
             salted = hashlib.sha256(salt + place.encode()).digest()
             self._digests[salt] = hashlib.scrypt(
                 self.key.reveal().encode(), salt=salted, n=SCRYPT_COST, r=8, p=1, dklen=32

@@ -8,11 +8,11 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from http.client import responses
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import requests
 import urllib3
-from requests.utils import parse_header_links
 
 from analytex_pandas.errors import (
     AnalytexError,
@@ -38,6 +38,7 @@ MAX_TEXT_CHARACTERS: Final = 600
 READ_BYTES: Final = 100_000
 """How much of an unreadable answer is looked at for words."""
 
+MAX_DIGITS: Final = 1_000
 SERVER_WAY_OUT: Final = (
     "This usually heals: try again. After a submit, look at the jobs first, it may have arrived."
 )
@@ -66,6 +67,12 @@ WAYS_OUT: Final[Mapping[int, str]] = {
     413: "Send fewer or smaller records in one request; a push cuts its input to fit by itself.",
     429: "Wait and ask again; a push waits by itself.",
 }
+BROKEN: Final = (
+    urllib3.exceptions.ProtocolError,
+    urllib3.exceptions.ReadTimeoutError,
+    urllib3.exceptions.DecodeError,
+)
+"""What is raised when a connection that stood breaks, or what comes over it makes no sense."""
 FORBIDDEN_BYTES: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+")
 
 
@@ -79,62 +86,54 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
-    def next_link(self) -> str | None:
-        """Return the URL that the ``Link`` header names as the next page."""
-        links = parse_header_links(self.headers.get("Link", ""))
-        return next((link["url"] for link in links if link.get("rel") == "next"), None)
+    def __str__(self) -> str:
+        return f"{self.call}: HTTP {self.status} {responses.get(self.status, '')}".rstrip()
 
 
 def checked(answer: Answer) -> Answer:
     """Return an answer with a status of 2xx, raise the error that any other amounts to."""
-    if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+    status = answer.status
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return answer
-    words = words_of(answer)
-    said = sentence(f"{answer.call}: HTTP {status_text(answer.status)}{f': {words}' if words else ''}")
-    is_server = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    kind = ServerError if is_server else KINDS.get(answer.status, AnalytexError)
-    way_out = SERVER_WAY_OUT if kind is ServerError else WAYS_OUT.get(answer.status, "")
-    message = f"{said} {way_out}".strip()
-    if issubclass(kind, ServerError | RateLimitError):
-        raise kind(message, retry_after=retry_after(answer), status_code=answer.status)
-    raise kind(message, status_code=answer.status)
+    is_server = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    kind = ServerError if is_server else KINDS.get(status, AnalytexError)
+    way_out = SERVER_WAY_OUT if kind is ServerError else WAYS_OUT.get(status, "")
+    raise kind(
+        f"{sentence(f'{answer}{words_of(answer)}')} {way_out}".strip(),
+        status_code=status,
+        retry_after=retry_after(answer) if issubclass(kind, ServerError | RateLimitError) else None,
+    )
 
 
 def parsed(answer: Answer, parse: Callable[[object], T]) -> T:
     """Read the document of a good answer, raise the one error for all that it may be instead."""
     try:
-        return parse(json.loads(answer.body, parse_int=parse_integer))
+        # Python converts no integer of thousands of digits, and an answer with one is still an answer.
+        return parse(
+            json.loads(
+                answer.body, parse_int=lambda digits: int(digits) if len(digits) < MAX_DIGITS else digits
+            )
+        )
     except ServerError as error:
-        reason = sentence(in_brief(str(error)))
+        message = f"{answer.call}: {sentence(in_brief(str(error)))}"
     except (ValueError, RecursionError):
-        words = words_of(answer)
-        reason = (
-            f"HTTP {status_text(answer.status)}, but the answer is {'not JSON' if answer.body.strip() else 'empty'}"
-            f"{f': {words}' if words else ''}. Something in front of the service may have answered in its place."
+        message = (
+            f"{answer}, but the answer is {'not JSON' if answer.body.strip() else 'empty'}{words_of(answer)}. "
+            "Something in front of the service may have answered in its place."
         )
     # Outside of `except`, so that it has no context, which would say the same in other words.
     raise ServerError(
-        f"{answer.call}: {reason} {SERVER_WAY_OUT}",
-        retry_after=retry_after(answer),
-        status_code=answer.status,
+        f"{message} {SERVER_WAY_OUT}", retry_after=retry_after(answer), status_code=answer.status
     )
 
 
-def parse_integer(digits: str) -> int | str:
-    """Return a JSON integer, as text if it has more digits than Python converts."""
-    try:
-        return int(digits)
-    except ValueError:
-        return digits
-
-
-def from_redirect(answer: Answer, target: str) -> AnalytexError:
-    """Return the error that a redirect amounts to which is not followed."""
+def elsewhere(who: object, target: str, status_code: int | None = None) -> AnalytexError:
+    """Return the error for being pointed to what is not followed, by `who`: an answer, or words for it."""
     return AnalytexError(
-        f"{answer.call}: HTTP {status_text(answer.status)} points to {in_brief(target) or 'nowhere'}. It was "
-        "not followed: the API key is for the environment that was set and goes nowhere else, and what was "
-        "posted is not posted again. If the service has moved there, set environment=… to it.",
-        status_code=answer.status,
+        f"{who} points to {in_brief(target) or 'nowhere'}. It was not followed: the API key is for the "
+        "environment that was set and goes nowhere else, and what was posted is not posted again. If the service "
+        "has moved there, set environment=… to it.",
+        status_code=status_code,
     )
 
 
@@ -148,7 +147,8 @@ def from_exception(error: BaseException, call: str, host: str, body: Body | None
     if isinstance(error, AnalytexError) or not isinstance(error, foreign):
         return bare(error)
     reason = in_brief(reason_of(error))
-    sent = body.started if body is not None else may_be_sent(error)
+    # A request without a body has gone out unless the connection never stood.
+    sent = any(isinstance(cause, BROKEN) for cause in causes(error)) if body is None else body.started
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return ServerError(f"{call}: the answer of {host} cannot be unpacked ({reason}). {SERVER_WAY_OUT}")
     if isinstance(error, requests.exceptions.ReadTimeout):
@@ -178,16 +178,6 @@ def bare(error: BaseException) -> BaseException:
     return error.with_traceback(None)
 
 
-def may_be_sent(error: BaseException) -> bool:
-    """Tell whether a request without a body may have gone out: not if the connection never stood."""
-    broken = (
-        urllib3.exceptions.ProtocolError,
-        urllib3.exceptions.ReadTimeoutError,
-        urllib3.exceptions.DecodeError,
-    )
-    return any(isinstance(cause, broken) for cause in causes(error))
-
-
 def causes(error: BaseException) -> list[BaseException]:
     """Return an exception and those it wraps, outermost first."""
     found: list[BaseException] = []
@@ -206,29 +196,26 @@ def reason_of(error: BaseException) -> str:
     innermost = causes(error)[-1]
     if isinstance(innermost, OSError) and innermost.strerror:
         return innermost.strerror
-    text = (
-        str(innermost.args[-1]) if innermost.args and isinstance(innermost.args[-1], str) else str(innermost)
-    )
+    last = innermost.args[-1] if innermost.args else None
+    text = last if isinstance(last, str) else str(innermost)
     # urllib3 writes the repr of the connection before its words.
     return text.rpartition(">: ")[2] or type(innermost).__name__
 
 
 def words_of(answer: Answer) -> str:
-    """Return what the service said in an answer: its errors joined, or the text of a page, in brief."""
+    """Return what the service said in an answer, after a colon: its errors joined, or the text of a page, in brief."""
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):
-        return in_brief(page_text(answer.body[:READ_BYTES].decode("utf-8", "replace")))
-    return in_brief(document_text(document))
-
-
-def document_text(document: object) -> str:
-    """Return the words of an error document, its ``errors`` joined."""
-    if not isinstance(document, dict):
-        return to_text(document)
-    errors = document.get("errors") or document.get("error") or document
-    items = errors if isinstance(errors, list) else [errors]
-    return "; ".join(filter(None, map(error_text, items)))
+        text = page_text(answer.body[:READ_BYTES].decode("utf-8", "replace"))
+    else:
+        errors = document
+        if isinstance(document, dict):
+            errors = document.get("errors") or document.get("error") or document
+        items = errors if isinstance(errors, list) else [errors]
+        text = "; ".join(filter(None, map(error_text, items)))
+    words = in_brief(text)
+    return f": {words}" if words else ""
 
 
 def error_text(item: object) -> str:
@@ -238,10 +225,8 @@ def error_text(item: object) -> str:
     message = to_text(item.get("message")) or to_text(item.get("error"))
     details = to_text(item.get("details"))
     code = to_text(item.get("error_code") or item.get("code"))
-    if not (message or details or code):
-        return to_text(item)
-    text = ": ".join(filter(None, (message, details if details != message else "")))
-    return f"{text} ({code})" if text and code else text or code
+    text = ": ".join(filter(None, dict.fromkeys((message, details))))
+    return f"{text} ({code})" if text and code else text or code or to_text(item)
 
 
 def page_text(text: str) -> str:
@@ -262,13 +247,6 @@ def in_brief(text: str) -> str:
 
 def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
-
-
-def status_text(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)
 
 
 def retry_after(answer: Answer) -> float | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
+from requests.utils import parse_header_links
+
 from analytex_pandas.errors import ServerError
 from analytex_pandas.service import failures
 from analytex_pandas.service.transport import resolve
@@ -54,7 +56,8 @@ class Listing:
         """Read the next page; raise if it does not come, or if there is no end to the pages."""
         answer = self._transport.get(self._url, CALL)
         page, following = failures.parsed(answer, lambda document: parse_page(document, self._first))
-        following = following or answer.next_link()
+        links = {link.get("rel"): link["url"] for link in parse_header_links(answer.headers.get("Link", ""))}
+        following = following or links.get("next")
         self._asked.add(self._url)
         before = len(self._jobs)
         for job in page:
@@ -92,11 +95,10 @@ def parse_page(document: object, first: str) -> tuple[list[Job], str | None]:
 def find_jobs(document: object, depth: int = 0) -> list[object] | None:
     if isinstance(document, list):
         return document
-    if isinstance(document, dict) and depth < MAX_DEPTH:
-        for key in LIST_KEYS:
-            if (jobs := find_jobs(document.get(key), depth + 1)) is not None:
-                return jobs
-    return None
+    if not isinstance(document, dict) or depth == MAX_DEPTH:
+        return None
+    below = (find_jobs(document.get(key), depth + 1) for key in LIST_KEYS)
+    return next((jobs for jobs in below if jobs is not None), None)
 
 
 def find_next_url(document: object, first: str, listed: int) -> str | None:
@@ -107,14 +109,13 @@ def find_next_url(document: object, first: str, listed: int) -> str | None:
     places = list(places_of(document))
     if any(place.get("has_more") is False for place in places):
         return None
-    for key in NEXT_KEYS:
-        for place in places:
-            if (found := as_url(key, place.get(key), first)) is not None:
-                return found
+    named = (as_url(key, place.get(key), first) for key in NEXT_KEYS for place in places)
+    if found := next(filter(None, named), None):
+        return found
     for place in places:
         # Where a next page has a key of its own, an empty one is the end, and a bare cursor the present one.
-        if not any(key in place for key in NEXT_KEYS):
-            if (found := as_url("cursor", place.get("cursor"), first)) is not None:
+        if place.keys().isdisjoint(NEXT_KEYS):
+            if found := as_url("cursor", place.get("cursor"), first):
                 return found
             if says_more(place, listed):
                 raise ServerError(

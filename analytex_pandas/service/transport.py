@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 import requests
 
 from analytex_pandas import settings
-from analytex_pandas.errors import AnalytexError, ServerError
+from analytex_pandas.errors import ServerError
 from analytex_pandas.service import failures
 from analytex_pandas.service.failures import Answer
 
@@ -33,24 +33,6 @@ MIN_MASKED_CHARACTERS: Final = 8
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 URL_CHARACTERS: Final = "%/:=&?~#+!$,;'@()*[]"
 """What stands in a URL as it is; ``%`` among them, since what is percent-encoded stays as it was encoded."""
-
-
-class Origin(NamedTuple):
-    """The machine and service that an API key is meant for; the host in lower case, the port always given."""
-
-    scheme: str
-    host: str
-    port: int | None
-
-    @classmethod
-    def of(cls, url: str) -> Origin:
-        parts = urlsplit(url)
-        return cls(parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme))
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port in (None, DEFAULT_PORTS.get(self.scheme)) else f":{self.port}"
-        return f"{self.scheme}://{host}{port}"
 
 
 class Session(requests.Session):
@@ -91,24 +73,20 @@ class Transport:
 
     def __init__(self, key: ApiKey, base_url: str, timeout: tuple[float, float]) -> None:
         self.key = key
-        self.origin = Origin.of(base_url)
+        self.origin = origin_of(base_url)
         self.timeout = timeout
 
     def get(self, url: str, call: str) -> Answer:
         """Get a URL, following redirects within the origin; `call` says in errors what it was for."""
         for _ in range(MAX_REDIRECTS + 1):
             if not self.is_ours(url):
-                raise AnalytexError(
-                    f"{call}: the service points to {failures.in_brief(url)}, which is not at {self.origin}. "
-                    "It was not followed: the API key goes nowhere else. If the service has moved, set "
-                    "environment=… to it."
-                )
+                raise failures.elsewhere(f"{call}: the service", url)
             answer = self.exchange("GET", url, call)
             if answer.status not in REDIRECTS or "Location" not in answer.headers:
                 return failures.checked(answer)
             url = resolve(url, answer.headers["Location"])
             if not self.is_ours(url):
-                raise failures.from_redirect(answer, url)
+                raise failures.elsewhere(answer, url, answer.status)
         raise ServerError(
             f"{call}: still redirected after {MAX_REDIRECTS} times, last to {failures.in_brief(url)}."
         )
@@ -117,12 +95,12 @@ class Transport:
         """Post a body, once, following nothing."""
         answer = self.exchange("POST", url, call, body)
         if answer.status in REDIRECTS:
-            raise failures.from_redirect(answer, resolve(url, answer.headers.get("Location", "")))
+            raise failures.elsewhere(answer, resolve(url, answer.headers.get("Location", "")), answer.status)
         return failures.checked(answer)
 
     def is_ours(self, url: str) -> bool:
         try:
-            return Origin.of(url) == self.origin
+            return origin_of(url) == self.origin
         except ValueError:
             return False
 
@@ -132,7 +110,7 @@ class Transport:
             try:
                 answer = self.read(self.send(session, method, url, body), url, call)
             except BaseException as error:  # noqa: BLE001  # also an interrupt carries frames that hold the key
-                failure = failures.from_exception(error, call, str(self.origin), body)
+                failure = failures.from_exception(error, call, self.origin, body)
             else:
                 logger.debug("%s %s: HTTP %d, %d bytes", method, url, answer.status, len(answer.body))
                 return answer
@@ -151,14 +129,14 @@ class Transport:
         if body is not None:
             headers["Content-Type"] = body.content_type
         # Not prepared by the session: it would let a password in ``.netrc`` take the key's place.
-        request = requests.Request(method, str(self.origin), headers, data=body).prepare()
+        request = requests.Request(method, self.origin, headers, data=body).prepare()
         # The path is added afterwards, since requests would tidy it, and a job named ".." become another URL.
         # Host and port are the origin's by construction, however a next page or a redirect spelt them.
         parts = urlsplit(url)
         query = f"?{parts.query}" if parts.query else ""
         request.url = f"{(request.url or '').rstrip('/')}{parts.path or '/'}{query}"
         environment = session.merge_environment_settings(url, {}, True, None, None)
-        if settings.is_loopback(self.origin.host):
+        if settings.is_loopback(urlsplit(self.origin).hostname or ""):
             environment["proxies"] = {}
         return session.send(request, timeout=self.timeout, allow_redirects=False, **environment)
 
@@ -188,6 +166,17 @@ class Transport:
         """Return content from outside without the key, should it echo it."""
         secret = self.key.reveal().encode()
         return content.replace(secret, b"***") if len(secret) >= MIN_MASKED_CHARACTERS else content
+
+
+def origin_of(url: str) -> str:
+    """Return the machine and service that a URL leads to, in lower case; ValueError where it leads nowhere.
+
+    An API key is meant for one of them. The port is given only where it is not the usual one.
+    """
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    port = "" if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
 
 
 def resolve(url: str, reference: str) -> str:
