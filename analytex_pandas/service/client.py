@@ -185,35 +185,16 @@ class Client:
         ValidationError
             If there are no records, if any cannot be written as JSON (``.report`` lists them), or if the
             service finds them malformed.
-        PayloadTooLargeError
-            If the request is over 50 MB or 10,000 records.
-        ConflictError
-            If the account runs a job already.
-        AuthenticationError, RateLimitError, ServerError, TransportError
-            If the service did not accept them, or did not answer. After the last two they may have arrived.
+        AnalytexError
+            As :meth:`submit_file` does.
         """
         check_kind(kind)
         return self.submit(kind, bodies.records_body(records, kind), f"Sending {kind}")
 
     def submit_lines(self, lines: bytes, kind: Kind = "users") -> Job:
-        """Send lines of NDJSON as JSON, as a job, every digit as it stands.
+        """Send lines of NDJSON, one record a line, as JSON and as a job, every digit as it stands.
 
-        Parameters
-        ----------
-        lines : bytes
-            Records, one a line.
-        kind : {"users", "companies"}
-            What the records are.
-
-        Returns
-        -------
-        Job
-            As it stood when it was accepted.
-
-        Raises
-        ------
-        AnalytexError
-            As ``submit_records`` does.
+        Else it does what :meth:`submit_records` does.
         """
         check_kind(kind)
         return self.submit(kind, bodies.lines_body(lines, kind), f"Sending {kind}")

@@ -37,8 +37,8 @@ T = TypeVar("T")
 MAX_TEXT_CHARACTERS: Final = 600
 READ_BYTES: Final = 100_000
 """How much of an unreadable answer is looked at for words."""
-
 MAX_DIGITS: Final = 1_000
+
 SERVER_WAY_OUT: Final = (
     "This usually heals: try again. After a submit, look at the jobs first, it may have arrived."
 )
@@ -108,12 +108,9 @@ def checked(answer: Answer) -> Answer:
 def parsed(answer: Answer, parse: Callable[[object], T]) -> T:
     """Read the document of a good answer, raise the one error for all that it may be instead."""
     try:
-        # Python converts no integer of thousands of digits, and an answer with one is still an answer.
-        return parse(
-            json.loads(
-                answer.body, parse_int=lambda digits: int(digits) if len(digits) < MAX_DIGITS else digits
-            )
-        )
+        # Python converts no integer of thousands of digits; an answer with one is still an answer.
+        value = json.loads(answer.body, parse_int=lambda text: int(text) if len(text) < MAX_DIGITS else text)
+        return parse(value)
     except ServerError as error:
         message = f"{answer.call}: {sentence(in_brief(str(error)))}"
     except (ValueError, RecursionError):
