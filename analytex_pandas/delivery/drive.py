@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.lookup import NameEcho
+from analytex_pandas.delivery.lookup import is_ours, shown
 from analytex_pandas.delivery.pacing import Clock, Pace, backoff, heals, is_redirect, told_to_wait
 from analytex_pandas.delivery.spool import spool_of
 from analytex_pandas.delivery.state import ENDED, at_the_service, rows_left, with_chunk
@@ -97,10 +97,10 @@ class Drive:
         self._digests: dict[int, tuple[bytes, str]] = {}
         self.blind = 0
         """Waits in a row for a job that nobody can be asked about."""
-        self.listed = NameEcho()
-        """How the list shows jobs that are known to be chunks of this push."""
-        self.asked = NameEcho()
-        """How the answer about a single job shows them."""
+        self.listed: set[str] = set()
+        """How the list was seen to show jobs that are known to be chunks of this push, see ``lookup.shown``."""
+        self.asked: set[str] = set()
+        """How the answer about a single job was."""
 
     # Where it stands
 
@@ -130,17 +130,15 @@ class Drive:
                 cancelling=self.cancelled and running,
             )
 
-    def say(
-        self, activity: str, *, phase: str = "running", watch: Watch | None = None, **values: Any
-    ) -> None:
+    def say(self, activity: str, *, watch: Watch | None = None, **values: Any) -> None:
         """Show what the push is doing now, and tell the subscribers."""
         rate = self.pace.rate(watch, watch.last_running if watch else 0.0)
         end = None
-        if rate and phase == "running" and not self.paused:
+        if rate and values.get("phase", self._phase) == "running" and not self.paused:
             end = self.clock.now() + dt.timedelta(seconds=rows_left(self.state) / rate)
         if activity != self.state.activity:
             logger.debug("push %s: %s", self.id, activity)
-        self.show(phase=phase, activity=activity, rate=rate, estimated_end=end, **values)
+        self.show(activity=activity, rate=rate, estimated_end=end, **values)
         self.announce()
 
     def subscribe(self, callback: Callable[[PushState], object]) -> Callable[[], None]:
@@ -220,11 +218,11 @@ class Drive:
         if self.cancelled:
             raise CancelledError
 
-    def rest(self, seconds: float, *, stoppable: bool) -> None:
-        """Wait, doing as the user asks meanwhile; `stoppable` is a rest that a cancelled push need not finish."""
+    def rest(self, seconds: float) -> None:
+        """Wait, doing as the user asks meanwhile; a cancelled push ends here if nothing of it can be at the service."""
         deadline = self.clock.monotonic() + seconds
         while True:
-            if stoppable:
+            if not self.state.counts["in_flight"]:
                 self.check_cancelled()
             left = deadline - self.clock.monotonic()
             if left <= 0:
@@ -251,14 +249,12 @@ class Drive:
         accepted = any(chunk.job_id is not None for chunk in self.state.chunks)
         return PATIENCE if accepted else PATIENCE_AT_FIRST
 
-    def list_jobs(
-        self, what: str, *, patience: float = PATIENCE_WITH_A_JOB, stoppable: bool, phase: str = "running"
-    ) -> list[Job]:
+    def list_jobs(self, what: str, patience: float = PATIENCE_WITH_A_JOB) -> list[Job]:
         """Return the account's jobs, asking until they are known; learn from them how the list shows ours."""
         listing = self.client.listing()
         while not listing.whole:
             # Page by page: the more pages there are, the less likely all of them are to come at once.
-            self.persist(listing.read_page, what, patience=patience, stoppable=stoppable, phase=phase)
+            self.persist(listing.read_page, what, patience)
         jobs = listing.read()
         self.learn(jobs)
         return jobs
@@ -266,27 +262,16 @@ class Drive:
     def learn(self, jobs: list[Job]) -> None:
         """Learn from a list how it shows the chunks of this push."""
         ours = {chunk.job_id: chunk.number for chunk in self.state.chunks if chunk.job_id is not None}
-        for job in jobs:
-            if job.job_id in ours:
-                self.listed.learn(job, self.name(ours[job.job_id]))
-        if self.document.options.transport == "file":
-            self.listed.learn_from_names(jobs)
+        self.listed |= {shown(job, self.name(ours[job.job_id])) for job in jobs if job.job_id in ours}
+        if not self.listed and self.document.options.transport == "file" and any(map(is_ours, jobs)):
+            self.listed.add("named")
 
-    def persist(
-        self,
-        call: Callable[[], T],
-        what: str,
-        *,
-        patience: float = PATIENCE_WITH_A_JOB,
-        stoppable: bool,
-        phase: str = "running",
-    ) -> T:
+    def persist(self, call: Callable[[], T], what: str, patience: float = PATIENCE_WITH_A_JOB) -> T:
         """Ask, and ask again while what fails may heal, for `patience` seconds after the first failure.
 
-        `call` may be repeated without harm; `what` says what it is, in words. A cancelled push need not go on with what
-        is `stoppable`.
+        `call` may be repeated without harm; `what` says what it is, in words.
         """
-        setback = Setback(self, what, patience, stoppable=stoppable, phase=phase)
+        setback = Setback(self, what, patience)
         while True:
             try:
                 return call()
@@ -337,14 +322,10 @@ class Drive:
 class Setback:
     """Failures in a row of one thing that is tried again; `what` says in words what it is."""
 
-    def __init__(
-        self, drive: Drive, what: str, patience: float, *, stoppable: bool, phase: str = "running"
-    ) -> None:
+    def __init__(self, drive: Drive, what: str, patience: float = PATIENCE_WITH_A_JOB) -> None:
         self.drive = drive
         self.what = what
         self.patience = patience
-        self.stoppable = stoppable
-        self.phase = phase
         self.over()
 
     def over(self) -> None:
@@ -365,9 +346,9 @@ class Setback:
             raise error
         reason = in_brief(error)
         when = f"in {delay:,.0f} s" if delay >= 1 else "in a moment"
-        drive.say(f"{self.what} again {when}: {reason}", phase=self.phase)
+        drive.say(f"{self.what} again {when}: {reason}")
         logger.info("push %s: %s again in %.1f s: %s", drive.id, self.what, delay, reason)
-        drive.rest(delay, stoppable=self.stoppable)
+        drive.rest(delay)
 
 
 def in_brief(error: AnalytexError) -> str:

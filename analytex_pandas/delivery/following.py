@@ -8,10 +8,10 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.drive import PATIENCE_WITH_A_JOB, Setback, in_brief, logger
+from analytex_pandas.delivery.drive import Setback, in_brief, logger
 from analytex_pandas.delivery.journal import add_answers
 from analytex_pandas.delivery.kept import kept_rows, to_blob
-from analytex_pandas.delivery.lookup import by_name
+from analytex_pandas.delivery.lookup import by_name, shown
 from analytex_pandas.delivery.pacing import Watch, backoff, told_to_wait
 from analytex_pandas.delivery.report import Verdict, judge
 from analytex_pandas.delivery.state import running_status
@@ -48,7 +48,7 @@ def follow(drive: Drive, number: int, job: Job | None) -> Job | None:
     # An end that the answer to something else shows may lack the errors: the job itself is asked anyway.
     delay = drive.pace.next_poll(watch, 0.0) if job is not None and not job.ended else 0.0
     while True:
-        drive.rest(delay, stoppable=False)
+        drive.rest(delay)
         now = ask(drive, number)
         if now is None:
             return None
@@ -76,7 +76,7 @@ def show(drive: Drive, number: int, job: Job, watch: Watch) -> None:
 def ask(drive: Drive, number: int) -> Job | None:
     """Return the chunk's job as it stands, asking until there is an answer; None if it is forgotten."""
     what = f"{drive.label(number)} runs; asking about it"
-    setback, misses = Setback(drive, what, PATIENCE_WITH_A_JOB, stoppable=False), 0
+    setback, misses = Setback(drive, what), 0
     while True:
         try:
             job = drive.client.job(drive.chunk(number).job_id or "")
@@ -92,14 +92,14 @@ def ask(drive: Drive, number: int) -> Job | None:
             # Not only what heals by itself: a login page redirects, and the job runs on behind it.
             setback.rest(error)
         else:
-            drive.asked.learn(job, drive.name(number))
+            drive.asked.add(shown(job, drive.name(number)))
             return job
 
 
 def listed(drive: Drive, number: int) -> Job | None:
     """Return the chunk's job as the list shows it, None when it does not."""
     what = f"{drive.label(number)}: its job does not answer, looking in the list"
-    jobs = drive.told(number, lambda: drive.list_jobs(what, stoppable=False)) or []
+    jobs = drive.told(number, lambda: drive.list_jobs(what)) or []
     job_id = drive.chunk(number).job_id
     same = next((job for job in jobs if job.job_id == job_id), None)
     if same is not None:

@@ -18,7 +18,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
-from analytex_pandas.errors import AnalytexError
+from analytex_pandas.errors import AnalytexError, NotFoundError, did_you_mean
 from analytex_pandas.settings import private_directory
 
 if TYPE_CHECKING:
@@ -56,9 +56,6 @@ class Journal:
     def __init__(self, state_directory: Path) -> None:
         self.directory = state_directory
         self.path = state_directory / FILE_NAME
-
-    def __repr__(self) -> str:
-        return f"Journal({str(self.path)!r})"
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -148,9 +145,14 @@ class Journal:
                 "UPDATE push SET status = ? WHERE id = ? AND ended_at IS NULL", [status, push_id]
             )
 
-    def push(self, push_id: str) -> PushState | None:
-        """Return a push, or None when there is none of this id."""
-        return next(iter(self._states("WHERE id = ?", push_id)), None)
+    def push(self, push_id: str) -> PushState:
+        found = self._states("WHERE id = ?", push_id)
+        if not found:
+            hint = did_you_mean(push_id, [push.id for push in self.pushes()])
+            raise NotFoundError(
+                f"There is no push {push_id!r} on this machine.{hint} apd.pushes() lists all."
+            )
+        return found[0]
 
     def pushes(self) -> list[PushState]:
         """Return every push, newest first."""
@@ -161,25 +163,24 @@ class Journal:
             found = connection.execute(f"SELECT {PUSH_COLUMNS} FROM push {which}", values).fetchall()  # noqa: S608  # constants
             states = []
             for push in map(decoded, found):
-                chunks = chunk_states(connection, push["id"])
+                rows = connection.execute(
+                    f"SELECT {CHUNK_COLUMNS} FROM chunk WHERE push = ? ORDER BY number",  # noqa: S608  # a constant
+                    [push["id"]],
+                )
+                chunks = tuple(ChunkState(**decoded(row)) for row in rows)
                 activity, counts = push["status"].replace("_", " "), counted(push.pop("counts"), chunks)
                 states.append(PushState(**push, chunks=chunks, counts=counts, activity=activity))
             return states
 
     def has(self, push_id: str) -> bool:
         """Tell whether a push has begun: not in a journal that cannot be read, since it is written down first."""
-        try:
-            return self.exists() and self.push(push_id) is not None
-        except AnalytexError:
-            return False
+        with contextlib.suppress(AnalytexError):
+            return self.exists() and self.push(push_id).id == push_id
+        return False
 
     def document(self, push_id: str) -> bytes:
         ((document,),) = self.rows("SELECT document FROM push WHERE id = ?", push_id)
         return bytes(document)
-
-    def chunks(self, push_id: str) -> tuple[ChunkState, ...]:
-        with self.reading() as connection:
-            return chunk_states(connection, push_id)
 
     def errors(self, push_id: str) -> list[dict[str, Any]]:
         """Return every row error of a push so far, by chunk, in the service's order, as columns of its table."""
@@ -289,14 +290,6 @@ def translated(path: Path) -> Iterator[None]:
             "move it away, with the files beside it of the same name, to start anew; what earlier pushes did "
             "is then not known here."
         ) from error
-
-
-def chunk_states(connection: sqlite3.Connection, push_id: str) -> tuple[ChunkState, ...]:
-    rows = connection.execute(
-        f"SELECT {CHUNK_COLUMNS} FROM chunk WHERE push = ? ORDER BY number",  # noqa: S608  # a constant
-        [push_id],
-    )
-    return tuple(ChunkState(**decoded(row)) for row in rows)
 
 
 def add_answers(

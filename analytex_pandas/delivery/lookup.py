@@ -17,28 +17,14 @@ OURS: Final = re.compile(r"(?<![0-9a-z])[0-9]{8}-[0-9]{6}-[0-9a-f]{6,8}-[0-9]{5,
 """The name of a chunk of some push, here or on another machine."""
 
 
-class NameEcho:
-    """How the service was seen to show chunks whose jobs are known, in one kind of answer.
-
-    ``named`` by their files, ``nameless``, or ``renamed``, by names of its own making.
-    """
-
-    def __init__(self, *seen: str) -> None:
-        self.seen = set(seen)
-
-    def learn(self, job: Job, name: str | None) -> None:
-        """Take in how a job that is known to be the chunk of this name is shown."""
-        self.seen.add("named" if is_name_of(job, name) else look_of(job))
-
-    def learn_from_names(self, jobs: Iterable[Job]) -> None:
-        """Take in that names are kept if any job has the name of a chunk, whosever that is."""
-        if not self.seen and any(OURS.search(plain(job.filename)) for job in jobs if job.filename):
-            self.seen.add("named")
+def shown(job: Job, name: str | None = None) -> str:
+    """Return how the job of the chunk of this name is shown: ``named`` so, ``nameless``, or ``renamed``."""
+    return "named" if is_name_of(job, name) else "renamed" if job.filename else "nameless"
 
 
-def look_of(job: Job) -> str:
-    """Return how a job is shown that does not have the name of a chunk."""
-    return "renamed" if job.filename else "nameless"
+def is_ours(job: Job) -> bool:
+    """Tell whether a job has the name of a chunk, whosever that is."""
+    return job.filename is not None and OURS.search(plain(job.filename)) is not None
 
 
 def by_name(jobs: Iterable[Job], name: str | None) -> Job | None:
@@ -53,19 +39,19 @@ def candidates(
     *,
     known: Collection[str] | None,
     others: Collection[str],
-    echo: NameEcho,
+    seen: Collection[str],
 ) -> list[Job]:
     """Return the jobs of a whole list that may be a chunk although they do not show its name; if none, it is not there.
 
     `known` are the jobs that were listed before it was sent, None when nobody had looked; `others` are known to be
-    something else.
+    something else; `seen` is how jobs that are known to be chunks were shown.
     """
     return [
         job
         for job in jobs
         if job.job_id not in (known or ())
         and job.job_id not in others
-        and (not echo.seen or look_of(job) in echo.seen)
+        and (not seen or shown(job) in seen)
         and not has_other_rows(job, rows)
     ]
 

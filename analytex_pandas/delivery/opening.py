@@ -21,7 +21,7 @@ from analytex_pandas.delivery.spool import spool_of
 from analytex_pandas.delivery.state import FINISHED, PushState
 from analytex_pandas.delivery.tables import pushes_table
 from analytex_pandas.delivery.worker import LIVE, live_key, start
-from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError, PushError, did_you_mean
+from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError, PushError
 from analytex_pandas.frame.document import PlanDocument
 
 if TYPE_CHECKING:
@@ -42,13 +42,7 @@ def begin(
     parent: str | None = None,
     clock: Clock | None = None,
 ) -> Drive:
-    """Start the push of a plan: on disk first, then in a thread of its own; its spool moves to the client's.
-
-    Raises
-    ------
-    AnalytexError
-        If the plan was pushed already.
-    """
+    """Start the push of a plan: on disk first, then in a thread of its own; its spool moves to the client's."""
     journal, clock = Journal(client.state_directory), clock or Clock()
     place = spool_of(journal.directory, document.id).directory
     with contextlib.ExitStack() as stack:
@@ -80,13 +74,12 @@ def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: 
     journal = Journal(client.state_directory)
     account = client.account_digest(journal.salt())
     push_id = newest_unfinished(journal, account) if push_id is None else push_id
-    if journal.push(push_id) is None:
-        raise NotFoundError(unheard_of(push_id, journal))
+    journal.push(push_id)  # NotFoundError if there is none
     live = LIVE.get(live_key(journal, push_id))
     if live is not None:
         return live
     with locked(journal, push_id) as lock:
-        push = existing(journal, push_id)
+        push = journal.push(push_id)
         document = PlanDocument.from_bytes(journal.document(push_id))
         if push.status in FINISHED:
             drive = Drive(document, push, journal, client)
@@ -133,10 +126,12 @@ def locked(journal: Journal, push_id: str) -> Iterator[FileLock]:
     """Hold the right to drive a push; given back if what is done with it fails."""
     lock = driver_lock(journal.directory, push_id)
     if not acquired(lock):
-        push = journal.push(push_id)
-        who = "another process"
-        if push is not None and push.driver is not None:
-            who = "process {pid} on {host}, since {since}".format_map(push.driver)
+        driver = journal.push(push_id).driver if journal.has(push_id) else None
+        who = (
+            "process {pid} on {host}, since {since}".format_map(driver)
+            if driver is not None
+            else "another process"
+        )
         raise AnalytexError(
             f"Push {push_id!r} is driven by {who}. One process at a time drives a push: wait for it there, or "
             "end that process and resume again. Nothing is lost by that."
@@ -159,18 +154,10 @@ def driven(journal: Journal, document: PlanDocument, client: Client, clock: Cloc
         error=None,
         error_class=None,
     )
-    state = replace(existing(journal, document.id), activity="starting")
+    state = replace(journal.push(document.id), activity="starting")
     drive = Drive(document, state, journal, client, clock=clock, lock=lock)
     start(drive)
     return drive
-
-
-def existing(journal: Journal, push_id: str) -> PushState:
-    """Return a push that was there a moment ago."""
-    push = journal.push(push_id)
-    if push is None:
-        raise NotFoundError(f"Push {push_id!r} was removed from the journal just now.")
-    return push
 
 
 def newest_unfinished(journal: Journal, account: str) -> str:
@@ -187,11 +174,6 @@ def newest_unfinished(journal: Journal, account: str) -> str:
     raise NotFoundError(
         f"There is no unfinished push of this account in {journal.directory}.{hint} apd.pushes() lists all."
     )
-
-
-def unheard_of(push_id: str, journal: Journal) -> str:
-    hint = did_you_mean(push_id, [push.id for push in journal.pushes()])
-    return f"There is no push {push_id!r} on this machine.{hint} apd.pushes() lists all."
 
 
 def pushed_already(push_id: str) -> str:
@@ -222,19 +204,15 @@ def clean(push_id: str | None, before: Any, state_directory: Path) -> list[str]:
     journal, end = Journal(state_directory), moment(before)
     if not journal.exists():
         return []
-    chosen = [
-        push.id
-        for push in journal.pushes()
-        if push.id == push_id
-        or (
-            push_id is None
-            and push.status in (*FINISHED, "cancelled")
-            and push.ended_at is not None
-            and (end is None or push.ended_at < end)
-        )
-    ]
-    if push_id is not None and not chosen:
-        raise NotFoundError(unheard_of(push_id, journal))
+    if push_id is not None:
+        chosen = [journal.push(push_id).id]
+    else:
+        forgettable = [push for push in journal.pushes() if push.status in (*FINISHED, "cancelled")]
+        chosen = [
+            push.id
+            for push in forgettable
+            if push.ended_at is not None and (end is None or push.ended_at < end)
+        ]
     for name in chosen:
         with locked(journal, name) as lock:
             # The files first: a spool without its journal entry would never be found again.

@@ -62,7 +62,7 @@ class Sending:
             if found is not None:
                 return found
             self.not_sent()
-        setback = Setback(drive, f"sending {self.label}", drive.patience(), stoppable=True)
+        setback = Setback(drive, f"sending {self.label}", drive.patience())
         while True:
             drive.hold()
             match self.recognised(self.look_before()) or self.send():
@@ -80,9 +80,7 @@ class Sending:
         """Return the jobs that are there before a submit; none when the list cannot be read."""
         drive, what = self.drive, f"{self.label}: reading the list of jobs"
         if drive.looked is None:
-            drive.looked = drive.told(
-                self.number, lambda: drive.list_jobs(what, patience=PATIENCE_FOR_A_LIST, stoppable=True)
-            )
+            drive.looked = drive.told(self.number, lambda: drive.list_jobs(what, PATIENCE_FOR_A_LIST))
         return drive.looked or []
 
     def recognised(self, jobs: list[Job]) -> Job | None:
@@ -102,22 +100,20 @@ class Sending:
         if mine is not None or not self.is_doubted:
             return mine, False
         others = drive.journal.owners([job.job_id for job in jobs])
-        possible = candidates(jobs, rows, known=self.known_then, others=others, echo=drive.listed)
+        possible = candidates(jobs, rows, known=self.known_then, others=others, seen=drive.listed)
         if not possible or name is None or len(possible) > MOST_ASKED:
             return None, bool(possible)
         # The answer about a job alone may say more than the list.
         asked = [self.in_full(job) for job in possible]
         mine = by_name(asked, name)
-        unclear = mine is None and candidates(asked, rows, known=None, others=(), echo=drive.asked)
+        unclear = mine is None and candidates(asked, rows, known=None, others=(), seen=drive.asked)
         return mine, bool(unclear)
 
     def in_full(self, job: Job) -> Job:
         drive, what = self.drive, f"asking whose job {job.job_id} is"
 
         def ask() -> Job:
-            return drive.persist(
-                lambda: drive.client.job(job.job_id), what, patience=PATIENCE_FOR_A_LIST, stoppable=False
-            )
+            return drive.persist(lambda: drive.client.job(job.job_id), what, PATIENCE_FOR_A_LIST)
 
         return drive.told(self.number, ask) or job
 
@@ -137,7 +133,7 @@ class Sending:
             known_jobs=known,
             submitted_at=drive.clock.now(),
         )
-        drive.say(f"{self.label}: sending {chunk.rows:,} rows", current=number)
+        drive.say(f"{self.label}: sending {chunk.rows:,} rows", phase="running", current=number)
         try:
             job = self.upload()
         except ConflictError as error:
@@ -201,8 +197,8 @@ class Sending:
         is_unclear = True
         for seconds in SETTLING:
             drive.say(what, current=self.number)
-            drive.rest(seconds, stoppable=False)
-            jobs = drive.told(self.number, lambda: drive.list_jobs(what, stoppable=False))
+            drive.rest(seconds)
+            jobs = drive.told(self.number, lambda: drive.list_jobs(what))
             if jobs is None:
                 raise NobodyKnowsError
             job, is_unclear = self.examined(jobs)
@@ -216,17 +212,17 @@ class Sending:
     def queue(self) -> Job | None:
         """Wait for the job in the way to end; return it at once if it is the chunk's own."""
         drive, what = self.drive, f"{self.label} waits for a job that runs; asking which"
-        jobs = drive.told(self.number, lambda: drive.list_jobs(what, stoppable=True, phase="waiting")) or []
+        drive.show(phase="waiting")
+        jobs = drive.told(self.number, lambda: drive.list_jobs(what)) or []
         mine = self.recognised(jobs)
         if mine is not None:
             return mine
         other = next((job for job in jobs if not job.ended), None)
         if other is None or not self.wait_for(other):
             # It ended between two questions, or is not listed: every try costs an upload, so they grow apart.
-            activity = f"{self.label}: waiting for a job that is not listed"
-            drive.say(activity, phase="waiting", current=self.number)
+            drive.say(f"{self.label}: waiting for a job that is not listed", current=self.number)
             drive.blind += 1
-            drive.rest(backoff(drive.blind, None, drive.chance), stoppable=True)
+            drive.rest(backoff(drive.blind, None, drive.chance))
         return None
 
     def wait_for(self, job: Job) -> bool:
@@ -238,14 +234,13 @@ class Sending:
         begin = drive.clock.monotonic()
 
         def ask() -> Job:
-            what = f"waiting for {who}; asking"
-            return drive.persist(lambda: drive.client.job(job_id), what, stoppable=True, phase="waiting")
+            return drive.persist(lambda: drive.client.job(job_id), f"waiting for {who}; asking")
 
         while not job.ended:
             elapsed = drive.clock.monotonic() - begin
             watch.note(elapsed, job.completed_rows)
-            drive.say(f"waiting for {who}: {progress(job)}", phase="waiting", current=self.number)
-            drive.rest(pace.next_poll(watch, elapsed), stoppable=True)
+            drive.say(f"waiting for {who}: {progress(job)}", current=self.number)
+            drive.rest(pace.next_poll(watch, elapsed))
             answer = drive.told(self.number, ask)
             if answer is None:
                 return False

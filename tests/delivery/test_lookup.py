@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from analytex_pandas.delivery.lookup import NameEcho, by_name, candidates
+from analytex_pandas.delivery.lookup import by_name, candidates, is_ours
 from analytex_pandas.service.wire import Job
 
 NAME = "20261123-231500-3f9a1c-00002.ndjson"
@@ -16,7 +16,7 @@ ABSENT, UNCLEAR = "absent", "unclear"
 
 def found(*jobs: Job, name: str | None = NAME, seen: tuple[str, ...] = (), known: Any = ()) -> Job | str:
     """Return what a list of these jobs says of a chunk of ten rows."""
-    possible = candidates(jobs, 10, known=known, others=("other",), echo=NameEcho(*seen))
+    possible = candidates(jobs, 10, known=known, others=("other",), seen=seen)
     return by_name(jobs, name) or (UNCLEAR if possible else ABSENT)
 
 
@@ -108,8 +108,6 @@ def test_a_job_of_other_rows_is_not_ours(rows: int | None, status: str, expected
 
 def test_names_of_any_push_show_that_names_are_kept() -> None:
     """Those of earlier pushes, and of other machines; what other programs upload shows nothing."""
-    echo = NameEcho()
-    echo.learn_from_names([job("theirs.csv"), job()])
-    assert echo.seen == set()
-    echo.learn_from_names([job("up/20250101-000000-abcdef12-00017.ndjson")])
-    assert echo.seen == {"named"}
+    assert not is_ours(job("theirs.csv"))
+    assert not is_ours(job())
+    assert is_ours(job("up/20250101-000000-abcdef12-00017.ndjson"))
