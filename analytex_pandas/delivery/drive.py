@@ -83,6 +83,8 @@ class Drive:
         self.cancelled = False
         self.paused = False
         self.state = state
+        self.number = 1
+        """Of the chunk that is worked on."""
         self._phase = state.status
         self._announced = state.revision
         self._lock = threading.RLock()
@@ -104,17 +106,35 @@ class Drive:
 
     # Where it stands
 
-    def record(
-        self, number: int, also: Callable[[sqlite3.Connection], object] | None = None, /, **values: Any
-    ) -> None:
-        """Write down what became of a chunk, then show it; `also` writes in the same transaction."""
-        self.journal.update(self.id, number, also, **values)
-        self.show_chunk(number, **values)
+    @property
+    def chunk(self) -> ChunkState:
+        """The chunk that is worked on."""
+        return self.state.chunk(self.number)
 
-    def show_chunk(self, number: int, **values: Any) -> None:
-        """Change a chunk, and the counts with it, in memory only: what a new process asks for again."""
+    @property
+    def label(self) -> str:
+        return f"chunk {self.number:,} of {len(self.state.chunks):,}"
+
+    def name(self, number: int) -> str | None:
+        """Return the file name by which a chunk can be found, None if it goes without one."""
+        return f"{self.id}-{number:05d}.ndjson" if self.document.options.transport == "file" else None
+
+    def digests(self, number: int) -> tuple[bytes, str]:
+        """Return the digests of a chunk that is next to be sent; they may be asked for before their time."""
+        if number not in self._digests:
+            lines = self.spool.lines(number)
+            self._digests = {number: memory.digested(lines, self.document.kind, self.journal.salt())}
+        return self._digests[number]
+
+    def record(self, also: Callable[[sqlite3.Connection], object] | None = None, /, **values: Any) -> None:
+        """Write down what became of the chunk, then show it; `also` writes in the same transaction."""
+        self.journal.update(self.id, self.number, also, **values)
+        self.show_chunk(**values)
+
+    def show_chunk(self, **values: Any) -> None:
+        """Change the chunk, and the counts with it, in memory only: what a new process asks for again."""
         with self._lock:
-            changed = with_chunk(self.state, dataclasses.replace(self.chunk(number), **values))
+            changed = with_chunk(self.state, dataclasses.replace(self.chunk, **values))
             self.show(chunks=changed.chunks, counts=changed.counts)
 
     def show(self, *, phase: str | None = None, **values: Any) -> None:
@@ -138,7 +158,7 @@ class Drive:
             end = self.clock.now() + dt.timedelta(seconds=rows_left(self.state) / rate)
         if activity != self.state.activity:
             logger.debug("push %s: %s", self.id, activity)
-        self.show(activity=activity, rate=rate, estimated_end=end, **values)
+        self.show(activity=activity, current=self.number, rate=rate, estimated_end=end, **values)
         self.announce()
 
     def subscribe(self, callback: Callable[[PushState], object]) -> Callable[[], None]:
@@ -163,23 +183,6 @@ class Drive:
                 subscriber(state)
             except Exception:  # a display must never stop a push
                 logger.exception("push %s: a subscriber failed", state.id)
-
-    def chunk(self, number: int) -> ChunkState:
-        return self.state.chunk(number)
-
-    def digests(self, number: int) -> tuple[bytes, str]:
-        """Return the digests of a chunk that is next to be sent; they may be asked for before their time."""
-        if number not in self._digests:
-            lines = self.spool.lines(number)
-            self._digests = {number: memory.digested(lines, self.document.kind, self.journal.salt())}
-        return self._digests[number]
-
-    def name(self, number: int) -> str | None:
-        """Return the file name by which a chunk can be found, None if it goes without one."""
-        return f"{self.id}-{number:05d}.ndjson" if self.document.options.transport == "file" else None
-
-    def label(self, number: int) -> str:
-        return f"chunk {number:,} of {len(self.state.chunks):,}"
 
     # What its user wants
 
@@ -281,40 +284,40 @@ class Drive:
                     raise
                 setback.rest(error)
 
-    def told(self, number: int, question: Callable[[], T]) -> T | None:
-        """Return what a chunk's question is answered, None if it is not; without access nothing goes on."""
+    def told(self, question: Callable[[], T]) -> T | None:
+        """Return what a question is answered, None if it is not; without access nothing goes on."""
         try:
             return question()
         except AuthenticationError as error:
-            self.locate(error, number)
+            self.locate(error)
             raise
         except AnalytexError:
             return None
 
     # What to say of an error
 
-    def locate(self, error: AnalytexError, number: int) -> None:
+    def locate(self, error: AnalytexError) -> None:
         """Make an error also say which chunk it stopped and how to go on."""
-        job_id = self.chunk(number).job_id
+        job_id = self.chunk.job_id
         what = (
             "was not sent"
             if job_id is None
             else f"is at the service as job {job_id} and runs on there, but it cannot be asked about"
         )
         words = (
-            f"{self.label(number).capitalize()} of push {self.id} {what}: {error} Nothing is lost: "
+            f"{self.label.capitalize()} of push {self.id} {what}: {error} Nothing is lost: "
             f"apd.resume({self.id!r}) goes on with it once that is mended."
         )
         error.args = (words,)
 
     @contextlib.contextmanager
-    def reading(self, number: int, consequence: str) -> Iterator[None]:
-        """Say of a chunk whose files cannot be read what that means."""
+    def reading(self, consequence: str) -> Iterator[None]:
+        """Say of the chunk whose files cannot be read what that means."""
         try:
             yield
         except OSError as error:
             raise AnalytexError(
-                f"{self.label(number).capitalize()} cannot be read from the spool: {error}. {consequence} Put the file "
+                f"{self.label.capitalize()} cannot be read from the spool: {error}. {consequence} Put the file "
                 f"back and call apd.resume({self.id!r})."
             ) from error
 

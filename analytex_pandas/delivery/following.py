@@ -23,33 +23,32 @@ if TYPE_CHECKING:
     import sqlite3
 
     from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.delivery.state import ChunkState
     from analytex_pandas.service.wire import Job
 
 MISSES: Final = 5
 """Answers that a job is not there, neither by itself nor in the list, until that is believed."""
 
 
-def follow(drive: Drive, number: int, job: Job | None) -> Job | None:
-    """Return a chunk's job when it has ended; None when the service does not know it any more.
+def follow(drive: Drive, job: Job | None) -> Job | None:
+    """Return the chunk's job when it has ended; None when the service does not know it any more.
 
     `job` is the job as the submit's answer or the list showed it; None after a restart.
     """
-    chunk = drive.chunk(number)
+    chunk = drive.chunk
     submitted = chunk.submitted_at or drive.clock.now()
     before = 0.0 if job is not None else max((drive.clock.now() - submitted).total_seconds(), 0.0)
     begin = drive.clock.monotonic() - before
     watch = Watch(chunk.rows)
     if job is None:
-        drive.say(f"{drive.label(number)}: asking how its job went on", current=number)
+        drive.say(f"{drive.label}: asking how its job went on")
     else:
-        show(drive, number, job, watch)
+        show(drive, job, watch)
     drive.ahead = None
     # An end that the answer to something else shows may lack the errors: the job itself is asked anyway.
     delay = drive.pace.next_poll(watch, 0.0) if job is not None and not job.ended else 0.0
     while True:
         drive.rest(delay)
-        now = ask(drive, number)
+        now = ask(drive)
         if now is None:
             return None
         elapsed = drive.clock.monotonic() - begin
@@ -59,64 +58,64 @@ def follow(drive: Drive, number: int, job: Job | None) -> Job | None:
                 drive.pace.record(watch, elapsed, max(cycle, elapsed))
             return now
         watch.note(elapsed, now.completed_rows)
-        show(drive, number, now, watch)
-        told = look_ahead(drive, number)
+        show(drive, now, watch)
+        told = look_ahead(drive)
         delay = max(told, drive.pace.next_poll(watch, drive.clock.monotonic() - begin))
 
 
-def show(drive: Drive, number: int, job: Job, watch: Watch) -> None:
+def show(drive: Drive, job: Job, watch: Watch) -> None:
     completed = job.completed_rows
     words = "done, reading the report" if job.ended else job.status.replace("_", " ")
     if completed is not None and not job.ended:
-        words += f", {completed:,} of {drive.chunk(number).rows:,} rows"
-    drive.show_chunk(number, status=running_status(job.status), completed_rows=completed)
-    drive.say(f"{drive.label(number)}: {words}", current=number, watch=watch)
+        words += f", {completed:,} of {drive.chunk.rows:,} rows"
+    drive.show_chunk(status=running_status(job.status), completed_rows=completed)
+    drive.say(f"{drive.label}: {words}", watch=watch)
 
 
-def ask(drive: Drive, number: int) -> Job | None:
+def ask(drive: Drive) -> Job | None:
     """Return the chunk's job as it stands, asking until there is an answer; None if it is forgotten."""
-    what = f"{drive.label(number)} runs; asking about it"
+    what = f"{drive.label} runs; asking about it"
     setback, misses = Setback(drive, what), 0
     while True:
         try:
-            job = drive.client.job(drive.chunk(number).job_id or "")
+            job = drive.client.job(drive.chunk.job_id or "")
         except AuthenticationError as error:
-            drive.locate(error, number)
+            drive.locate(error)
             raise
         except AnalytexError as error:
             if isinstance(error, NotFoundError):
-                found = listed(drive, number)
+                found = listed(drive)
                 misses += 1
                 if found is not None or misses == MISSES:
                     return found
             # Not only what heals by itself: a login page redirects, and the job runs on behind it.
             setback.rest(error)
         else:
-            drive.asked.add(shown(job, drive.name(number)))
+            drive.asked.add(shown(job, drive.name(drive.number)))
             return job
 
 
-def listed(drive: Drive, number: int) -> Job | None:
+def listed(drive: Drive) -> Job | None:
     """Return the chunk's job as the list shows it, None when it does not."""
-    what = f"{drive.label(number)}: its job does not answer, looking in the list"
-    jobs = drive.told(number, lambda: drive.list_jobs(what)) or []
-    job_id = drive.chunk(number).job_id
+    what = f"{drive.label}: its job does not answer, looking in the list"
+    jobs = drive.told(lambda: drive.list_jobs(what)) or []
+    job_id = drive.chunk.job_id
     same = next((job for job in jobs if job.job_id == job_id), None)
     if same is not None:
         return same
-    renamed = by_name(jobs, drive.name(number))
+    renamed = by_name(jobs, drive.name(drive.number))
     if renamed is not None:
         status = running_status(renamed.status)
-        drive.record(number, job_id=renamed.job_id, status=status, known_jobs=None)
+        drive.record(job_id=renamed.job_id, status=status, known_jobs=None)
     return renamed
 
 
-def look_ahead(drive: Drive, number: int) -> float:
+def look_ahead(drive: Drive) -> float:
     """Read the list of jobs for the next submit while this chunk runs, so that it costs no time then.
 
     Returns the seconds for which the service asked not to be asked anything.
     """
-    if drive.looked is not None or number == len(drive.state.chunks):
+    if drive.looked is not None or drive.number == len(drive.state.chunks):
         return 0.0
     drive.ahead = drive.ahead or drive.client.listing()
     try:
@@ -127,21 +126,21 @@ def look_ahead(drive: Drive, number: int) -> float:
     drive.ahead = None
     drive.learn(drive.looked)
     with contextlib.suppress(OSError):  # said when the chunk is to be sent
-        drive.digests(number + 1)
+        drive.digests(drive.number + 1)
     return 0.0
 
 
-def settle(drive: Drive, number: int, job: Job | None) -> ChunkState:
-    """Write down what became of every row of a chunk, then delete its files.
+def settle(drive: Drive, job: Job | None) -> None:
+    """Write down what became of every row of the chunk, then delete its files.
 
-    `job` is the chunk's job as it ended; None when nobody can tell what became of it.
+    `job` is its job as it ended; None when nobody can tell what became of it.
     """
-    chunk, kind, id_name = drive.chunk(number), drive.document.kind, ID_NAMES[drive.document.kind]
+    chunk, kind, number = drive.chunk, drive.document.kind, drive.number
     lines = functools.cache(lambda: drive.spool.lines(number))
     kept, positions = None, []
     # Where all is well nothing is read.
-    with drive.reading(number, "Its files are needed until its rows are answered for."):
-        verdict = judge(job, chunk.rows, lambda: [json.loads(line).get(id_name) for line in lines()])
+    with drive.reading("Its files are needed until its rows are answered for."):
+        verdict = judge(job, chunk.rows, lambda: [json.loads(line).get(ID_NAMES[kind]) for line in lines()])
         if verdict.refused or verdict.doubtful:
             rows = drive.spool.rows(number)
             positions = rows[POSITION].to_pylist()
@@ -159,7 +158,6 @@ def settle(drive: Drive, number: int, job: Job | None) -> ChunkState:
         memory.remember(connection, drive.state.account, kind, (drive.id, number), verdict)
 
     drive.record(
-        number,
         also,
         status=status_of(job, verdict),
         completed_rows=chunk.completed_rows if job is None else job.completed_rows,
@@ -169,7 +167,6 @@ def settle(drive: Drive, number: int, job: Job | None) -> ChunkState:
         ended_at=drive.clock.now(),
     )
     drive.spool.delete_chunk(number)
-    return drive.chunk(number)
 
 
 def status_of(job: Job | None, verdict: Verdict) -> str:

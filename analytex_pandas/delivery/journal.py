@@ -117,17 +117,13 @@ class Journal:
 
         `also` writes in the same transaction, and an error of it undoes the whole.
         """
-        table, keys = (
-            ("push", {"id": push_id}) if number is None else ("chunk", {"push": push_id, "number": number})
-        )
-        columns, place = (
-            ", ".join(f"{name} = ?" for name in values),
-            " AND ".join(f"{key} = ?" for key in keys),
-        )
+        columns = ", ".join(f"{name} = ?" for name in values)
+        one = "push SET {} WHERE id = ?" if number is None else "chunk SET {} WHERE push = ? AND number = ?"
+        keys = [push_id] if number is None else [push_id, number]
         with self.writing() as connection:
             changed = connection.execute(
-                f"UPDATE {table} SET {columns} WHERE {place}",  # noqa: S608  # names of columns
-                [*map(encoded, values.values()), *keys.values()],
+                f"UPDATE {one.format(columns)}",  # names of columns
+                [*map(encoded, values.values()), *keys],
             )
             if changed.rowcount != 1:
                 raise AnalytexError(
@@ -184,10 +180,9 @@ class Journal:
 
     def errors(self, push_id: str) -> list[dict[str, Any]]:
         """Return every row error of a push so far, by chunk, in the service's order, as columns of its table."""
-        return [
-            dict(row)
-            for row in self.rows("SELECT * FROM error WHERE push = ? ORDER BY chunk, ordinal", push_id)
-        ]
+        return list(
+            map(dict, self.rows("SELECT * FROM error WHERE push = ? ORDER BY chunk, ordinal", push_id))
+        )
 
     def kept(self, push_id: str) -> list[bytes]:
         """Return the kept rows (see ``kept``) of every chunk that has some, by chunk."""

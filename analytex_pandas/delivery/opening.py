@@ -93,12 +93,13 @@ def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: 
                     f"than this client's ({client.base_url}). Connect to that one; or, if it is the same "
                     f"account under a new key, apd.resume({push_id!r}, rebind=True)."
                 )
-            with journal.writing() as connection:
-                memory.give_up(connection, push_id)
-                connection.execute(
-                    "UPDATE push SET account = ?, base_url = ? WHERE id = ?",
-                    [account, client.base_url, push_id],
-                )
+            journal.update(
+                push_id,
+                None,
+                lambda it: memory.give_up(it, push.id),
+                account=account,
+                base_url=client.base_url,
+            )
         if push.status == "failed" and push.error_class == PushError.__name__:
             answered = sum(push.counts[name] for name in ("refused", "acknowledged", "unknown"))
             journal.update(push_id, forgiven_refused=push.counts["refused"], forgiven_answered=answered)

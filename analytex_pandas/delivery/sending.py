@@ -35,34 +35,25 @@ class NobodyKnowsError(Exception):
     """A chunk may be at the service or not, and nobody can tell; never leaves the worker."""
 
 
-def deliver(drive: Drive, number: int) -> Job | None:
-    """Return the job that a chunk became; None when nobody can tell whether it arrived."""
-    try:
-        return Sending(drive, number).deliver()
-    except NobodyKnowsError:
-        return None
-
-
 class Sending:
-    """One chunk on its way to the service."""
+    """The chunk that is worked on, on its way to the service."""
 
-    def __init__(self, drive: Drive, number: int) -> None:
+    def __init__(self, drive: Drive) -> None:
         self.drive = drive
-        self.number = number
-        self.label = drive.label(number)
         self.is_doubted = False
         """Whether it was sent before without a clear answer."""
         self.known_then: frozenset[str] | None = None
         """The jobs that were listed before it was first sent so."""
 
     def deliver(self) -> Job:
+        """Return the job that the chunk became; raise NobodyKnowsError when nobody can tell whether it arrived."""
         drive = self.drive
-        if drive.chunk(self.number).in_doubt:
+        if drive.chunk.in_doubt:
             found = self.look_for("its sender did not live to see the answer")
             if found is not None:
                 return found
             self.not_sent()
-        setback = Setback(drive, f"sending {self.label}", drive.patience())
+        setback = Setback(drive, f"sending {drive.label}", drive.patience())
         while True:
             drive.hold()
             match self.recognised(self.look_before()) or self.send():
@@ -78,9 +69,9 @@ class Sending:
 
     def look_before(self) -> list[Job]:
         """Return the jobs that are there before a submit; none when the list cannot be read."""
-        drive, what = self.drive, f"{self.label}: reading the list of jobs"
+        drive, what = self.drive, f"{self.drive.label}: reading the list of jobs"
         if drive.looked is None:
-            drive.looked = drive.told(self.number, lambda: drive.list_jobs(what, PATIENCE_FOR_A_LIST))
+            drive.looked = drive.told(lambda: drive.list_jobs(what, PATIENCE_FOR_A_LIST))
         return drive.looked or []
 
     def recognised(self, jobs: list[Job]) -> Job | None:
@@ -95,7 +86,7 @@ class Sending:
 
         Be strict, and ask about those, where it was sent before without an answer.
         """
-        drive, name, rows = self.drive, self.drive.name(self.number), self.drive.chunk(self.number).rows
+        drive, name, rows = self.drive, self.drive.name(self.drive.number), self.drive.chunk.rows
         mine = by_name(jobs, name)
         if mine is not None or not self.is_doubted:
             return mine, False
@@ -115,25 +106,24 @@ class Sending:
         def ask() -> Job:
             return drive.persist(lambda: drive.client.job(job.job_id), what, PATIENCE_FOR_A_LIST)
 
-        return drive.told(self.number, ask) or job
+        return drive.told(ask) or job
 
     def send(self) -> Job | AnalytexError:
         """Send the chunk once; return its job, or why it surely is not there."""
-        drive, number, kind = self.drive, self.number, self.drive.document.kind
-        chunk = drive.chunk(number)
+        drive, number, kind = self.drive, self.drive.number, self.drive.document.kind
+        chunk = drive.chunk
         known = None if drive.looked is None else frozenset(job.job_id for job in drive.looked)
         drive.looked = None
-        with drive.reading(number, NOT_SENT):
+        with drive.reading(NOT_SENT):
             digests = drive.digests(number)
         drive.record(
-            number,
             lambda it: memory.forget_cells(it, drive.state.account, kind, (drive.id, number), digests),
             status="submitting",
             attempts=chunk.attempts + 1,
             known_jobs=known,
             submitted_at=drive.clock.now(),
         )
-        drive.say(f"{self.label}: sending {chunk.rows:,} rows", phase="running", current=number)
+        drive.say(f"{drive.label}: sending {chunk.rows:,} rows", phase="running")
         try:
             job = self.upload()
         except ConflictError as error:
@@ -148,26 +138,25 @@ class Sending:
         return self.accept(job)
 
     def upload(self) -> Job:
-        drive, number, kind = self.drive, self.number, self.drive.document.kind
-        with drive.reading(number, NOT_SENT):
+        drive, number, kind = self.drive, self.drive.number, self.drive.document.kind
+        with drive.reading(NOT_SENT):
             if drive.document.options.transport == "json":
                 return drive.client.submit_lines(drive.spool.read_chunk(number), kind)
             return drive.client.submit_file(drive.spool.chunk_path(number), kind, filename=drive.name(number))
 
     def accept(self, job: Job) -> Job:
         # An end that the submit's answer or the list shows is not settled yet: the job is asked for its errors.
-        self.drive.record(self.number, status=running_status(job.status), job_id=job.job_id, known_jobs=None)
+        self.drive.record(status=running_status(job.status), job_id=job.job_id, known_jobs=None)
         self.drive.show(phase="running")
         return job
 
     def adopt(self, job: Job) -> Job:
-        self.drive.say(f"{self.label}: found its job, it had arrived")
+        self.drive.say(f"{self.drive.label}: found its job, it had arrived")
         return self.accept(job)
 
     def not_sent(self, *, status: str = "pending", **values: int) -> None:
         self.drive.record(
-            self.number,
-            lambda it: memory.not_sent(it, (self.drive.id, self.number)),
+            lambda it: memory.not_sent(it, (self.drive.id, self.drive.number)),
             status=status,
             known_jobs=None,
             submitted_at=None,
@@ -182,7 +171,7 @@ class Sending:
             setback.patience = self.drive.patience()
             setback.rest(reason)
         except AnalytexError as error:
-            self.drive.locate(error, self.number)
+            self.drive.locate(error)
             raise
         if self.is_doubted:
             # One last look before it goes out again: some services list a job late.
@@ -190,15 +179,15 @@ class Sending:
 
     def look_for(self, why: str) -> Job | None:
         """Look a few times, over some seconds, for the chunk, which may have arrived; adopt its job if it has."""
-        drive, what = self.drive, f"{self.label}: {why}, looking for it among the jobs"
-        drive.record(self.number, status="looking")
+        drive, what = self.drive, f"{self.drive.label}: {why}, looking for it among the jobs"
+        drive.record(status="looking")
         if not self.is_doubted:
-            self.is_doubted, self.known_then = True, drive.chunk(self.number).known_jobs
+            self.is_doubted, self.known_then = True, drive.chunk.known_jobs
         is_unclear = True
         for seconds in SETTLING:
-            drive.say(what, current=self.number)
+            drive.say(what)
             drive.rest(seconds)
-            jobs = drive.told(self.number, lambda: drive.list_jobs(what))
+            jobs = drive.told(lambda: drive.list_jobs(what))
             if jobs is None:
                 raise NobodyKnowsError
             job, is_unclear = self.examined(jobs)
@@ -211,16 +200,16 @@ class Sending:
 
     def queue(self) -> Job | None:
         """Wait for the job in the way to end; return it at once if it is the chunk's own."""
-        drive, what = self.drive, f"{self.label} waits for a job that runs; asking which"
+        drive, what = self.drive, f"{self.drive.label} waits for a job that runs; asking which"
         drive.show(phase="waiting")
-        jobs = drive.told(self.number, lambda: drive.list_jobs(what)) or []
+        jobs = drive.told(lambda: drive.list_jobs(what)) or []
         mine = self.recognised(jobs)
         if mine is not None:
             return mine
         other = next((job for job in jobs if not job.ended), None)
         if other is None or not self.wait_for(other):
             # It ended between two questions, or is not listed: every try costs an upload, so they grow apart.
-            drive.say(f"{self.label}: waiting for a job that is not listed", current=self.number)
+            drive.say(f"{drive.label}: waiting for a job that is not listed")
             drive.blind += 1
             drive.rest(backoff(drive.blind, None, drive.chance))
         return None
@@ -239,9 +228,9 @@ class Sending:
         while not job.ended:
             elapsed = drive.clock.monotonic() - begin
             watch.note(elapsed, job.completed_rows)
-            drive.say(f"waiting for {who}: {progress(job)}", current=self.number)
+            drive.say(f"waiting for {who}: {progress(job)}")
             drive.rest(pace.next_poll(watch, elapsed))
-            answer = drive.told(self.number, ask)
+            answer = drive.told(ask)
             if answer is None:
                 return False
             job = answer

@@ -11,7 +11,7 @@ from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.drive import CancelledError, logger
 from analytex_pandas.delivery.following import follow, settle
 from analytex_pandas.delivery.locks import drop, is_free, plan_lock
-from analytex_pandas.delivery.sending import deliver
+from analytex_pandas.delivery.sending import NobodyKnowsError, Sending
 from analytex_pandas.delivery.state import FINISHED, at_the_service, still_running
 from analytex_pandas.errors import AnalytexError, PushError
 
@@ -106,8 +106,9 @@ def travel(drive: Drive) -> str:
             drive.spool.delete_chunk(chunk.number)
             continue
         check_terms(drive)
-        settled = carry(drive, chunk.number)
-        drive.say(f"{drive.label(chunk.number)}: {outcome(settled)}", current=chunk.number)
+        drive.number = chunk.number
+        carry(drive)
+        drive.say(f"{drive.label}: {outcome(drive.chunk)}")
     # Before the end is written down: a push that has ended is not resumed, and nobody would delete them.
     drive.spool.delete()
     drive.check_cancelled()
@@ -115,18 +116,18 @@ def travel(drive: Drive) -> str:
     return "completed" if is_complete else "completed_with_errors"
 
 
-def carry(drive: Drive, number: int) -> ChunkState:
+def carry(drive: Drive) -> None:
     """Bring one chunk to the service and its answers back."""
-    job = None
-    if drive.chunk(number).job_id is None:
-        job = deliver(drive, number)
-        if job is None:
-            return settle(drive, number, None)
+    try:
+        job = Sending(drive).deliver() if drive.chunk.job_id is None else None
+    except NobodyKnowsError:
+        settle(drive, None)
+        return
     try:
         memory.fold(drive.journal, drive.state.account, drive.document.kind)  # while the chunk's job runs
     except OSError as unwritten:
         logger.warning("what was acknowledged could not be folded: %s", unwritten)
-    return settle(drive, number, follow(drive, number, job))
+    settle(drive, follow(drive, job))
 
 
 def check_terms(drive: Drive) -> None:
