@@ -252,28 +252,35 @@ class Drive:
         accepted = any(chunk.job_id is not None for chunk in self.state.chunks)
         return PATIENCE if accepted else PATIENCE_AT_FIRST
 
-    def list_jobs(self, what: str, patience: float = PATIENCE_WITH_A_JOB) -> list[Job]:
-        """Return the account's jobs, asking until they are known; learn from them how the list shows ours."""
+    def list_jobs(self, what: str, patience: float = PATIENCE_WITH_A_JOB) -> list[Job] | None:
+        """Return the account's jobs, asking until they are known, None if they cannot be; `what` says it in words."""
         listing = self.client.listing()
-        while not listing.whole:
-            # Page by page: the more pages there are, the less likely all of them are to come at once.
-            self.persist(listing.read_page, what, patience)
-        jobs = listing.read()
-        self.learn(jobs)
+
+        def read() -> list[Job]:
+            while not listing.whole:
+                # Page by page: the more pages there are, the less likely all of them are to come at once.
+                self.persist(listing.read_page, what, patience)
+            return listing.read()
+
+        jobs = self.told(read)
+        self.learn(jobs or [])
         return jobs
 
-    def learn(self, jobs: list[Job]) -> None:
-        """Learn from a list how it shows the chunks of this push."""
-        ours = {chunk.job_id: chunk.number for chunk in self.state.chunks if chunk.job_id is not None}
-        self.listed |= {shown(job, self.name(ours[job.job_id])) for job in jobs if job.job_id in ours}
-        if not self.listed and self.document.options.transport == "file" and any(map(is_ours, jobs)):
-            self.listed.add("named")
+    def job(self, job_id: str, what: str, patience: float = PATIENCE_WITH_A_JOB) -> Job | None:
+        """Return a job, asking until there is an answer, None if there is none; `what` says it in words."""
+        return self.told(lambda: self.persist(lambda: self.client.job(job_id), what, patience))
 
-    def persist(self, call: Callable[[], T], what: str, patience: float = PATIENCE_WITH_A_JOB) -> T:
-        """Ask, and ask again while what fails may heal, for `patience` seconds after the first failure.
+    def told(self, question: Callable[[], T]) -> T | None:
+        try:
+            return question()
+        except AuthenticationError as error:  # without access nothing goes on
+            self.locate(error)
+            raise
+        except AnalytexError:
+            return None
 
-        `call` may be repeated without harm; `what` says what it is, in words.
-        """
+    def persist(self, call: Callable[[], T], what: str, patience: float) -> T:
+        """Ask, and ask again while what fails may heal, for `patience` seconds after the first failure."""
         setback = Setback(self, what, patience)
         while True:
             try:
@@ -284,15 +291,12 @@ class Drive:
                     raise
                 setback.rest(error)
 
-    def told(self, question: Callable[[], T]) -> T | None:
-        """Return what a question is answered, None if it is not; without access nothing goes on."""
-        try:
-            return question()
-        except AuthenticationError as error:
-            self.locate(error)
-            raise
-        except AnalytexError:
-            return None
+    def learn(self, jobs: list[Job]) -> None:
+        """Learn from a list how it shows the chunks of this push."""
+        ours = {chunk.job_id: chunk.number for chunk in self.state.chunks if chunk.job_id is not None}
+        self.listed |= {shown(job, self.name(ours[job.job_id])) for job in jobs if job.job_id in ours}
+        if not self.listed and self.document.options.transport == "file" and any(map(is_ours, jobs)):
+            self.listed.add("named")
 
     # What to say of an error
 

@@ -26,8 +26,6 @@ SETTLING: Final = (0.3, 0.9, 1.8)
 """Seconds before each look for a chunk without an answer: a job may be listed a moment after it was taken."""
 PATIENCE_FOR_A_LIST: Final = 20.0
 """Seconds to try for the look before a submit, which can go without it."""
-
-
 NOT_SENT: Final = "It was not sent, and its rows can also be pushed anew."
 
 
@@ -71,7 +69,7 @@ class Sending:
         """Return the jobs that are there before a submit; none when the list cannot be read."""
         drive, what = self.drive, f"{self.drive.label}: reading the list of jobs"
         if drive.looked is None:
-            drive.looked = drive.told(lambda: drive.list_jobs(what, PATIENCE_FOR_A_LIST))
+            drive.looked = drive.list_jobs(what, PATIENCE_FOR_A_LIST)
         return drive.looked or []
 
     def recognised(self, jobs: list[Job]) -> Job | None:
@@ -95,18 +93,13 @@ class Sending:
         if not possible or name is None or len(possible) > MOST_ASKED:
             return None, bool(possible)
         # The answer about a job alone may say more than the list.
-        asked = [self.in_full(job) for job in possible]
+        asked = [
+            drive.job(job.job_id, f"asking whose job {job.job_id} is", PATIENCE_FOR_A_LIST) or job
+            for job in possible
+        ]
         mine = by_name(asked, name)
         unclear = mine is None and candidates(asked, rows, known=None, others=(), seen=drive.asked)
         return mine, bool(unclear)
-
-    def in_full(self, job: Job) -> Job:
-        drive, what = self.drive, f"asking whose job {job.job_id} is"
-
-        def ask() -> Job:
-            return drive.persist(lambda: drive.client.job(job.job_id), what, PATIENCE_FOR_A_LIST)
-
-        return drive.told(ask) or job
 
     def send(self) -> Job | AnalytexError:
         """Send the chunk once; return its job, or why it surely is not there."""
@@ -187,7 +180,7 @@ class Sending:
         for seconds in SETTLING:
             drive.say(what)
             drive.rest(seconds)
-            jobs = drive.told(lambda: drive.list_jobs(what))
+            jobs = drive.list_jobs(what)
             if jobs is None:
                 raise NobodyKnowsError
             job, is_unclear = self.examined(jobs)
@@ -202,7 +195,7 @@ class Sending:
         """Wait for the job in the way to end; return it at once if it is the chunk's own."""
         drive, what = self.drive, f"{self.drive.label} waits for a job that runs; asking which"
         drive.show(phase="waiting")
-        jobs = drive.told(lambda: drive.list_jobs(what)) or []
+        jobs = drive.list_jobs(what) or []
         mine = self.recognised(jobs)
         if mine is not None:
             return mine
@@ -221,16 +214,12 @@ class Sending:
         who = "a job someone else started" if whose is None else f"chunk {whose[1]:,} of push {whose[0]}"
         watch, pace = Watch(job.total_rows or 0), Pace()
         begin = drive.clock.monotonic()
-
-        def ask() -> Job:
-            return drive.persist(lambda: drive.client.job(job_id), f"waiting for {who}; asking")
-
         while not job.ended:
             elapsed = drive.clock.monotonic() - begin
             watch.note(elapsed, job.completed_rows)
             drive.say(f"waiting for {who}: {progress(job)}")
             drive.rest(pace.next_poll(watch, elapsed))
-            answer = drive.told(ask)
+            answer = drive.job(job_id, f"waiting for {who}; asking")
             if answer is None:
                 return False
             job = answer
