@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.arrow_types import run_numbers
+from analytex_pandas.frame.arrow_types import is_repeated, repeated
 from analytex_pandas.frame.columns import (
     Coded,
     Coerced,
@@ -31,11 +31,7 @@ def coded(column: RawColumn) -> Coded | None:
         return only_used(column)
     if isinstance(column, np.ndarray):
         return None
-    if pa.types.is_run_end_encoded(column.type):  # Arrow decodes few types of them itself
-        return only_used(Coded(run_numbers(column), column.values))
-    if pa.types.is_dictionary(column.type):
-        return only_used(Coded(column.indices, column.dictionary))
-    return None
+    return only_used(Coded(*repeated(column))) if is_repeated(column.type) else None
 
 
 def only_used(column: Coded) -> Coded:
@@ -60,7 +56,7 @@ def taken(values: RawColumn, codes: pa.Array) -> RawColumn:
     if isinstance(values, np.ndarray):
         return cells_of([*values, None])[integers_of(codes, -1)]  # a null finds the last
     if isinstance(values, pa.RunEndEncodedArray):
-        values = Coded(run_numbers(values), values.values)
+        values = Coded(*repeated(values))
     if isinstance(values, Coded):
         return Coded(values.codes.take(codes), values.values)
     return values.take(codes)
