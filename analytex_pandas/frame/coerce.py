@@ -16,7 +16,7 @@ from analytex_pandas import settings
 from analytex_pandas.frame import numbers, parse, temporal
 from analytex_pandas.frame.arrow_types import can_flatten, is_text, storage
 from analytex_pandas.frame.cells import arrow_of, by_family, plain_array
-from analytex_pandas.frame.coded import at_rows, coded, spread, taken
+from analytex_pandas.frame.coded import at_rows, coded, looked_up, spread
 from analytex_pandas.frame.columns import (
     STRING,
     TEXT,
@@ -175,7 +175,7 @@ def coerce_coded(column: Coded, policy: Policy) -> dict[str, Coerced]:
     except UnsendableError as error:
         raise together([at_rows(one, column.codes) for one in error.every]) from None
     if any(len(one.traits.kinds) > 1 or one.traits.beyond_double for one in distinct.values()):
-        return coerce(taken(column.values, column.codes), policy)  # notes count rows
+        return coerce(looked_up(column.values, column.codes), policy)  # notes count rows
     return {suffix: spread(coerced, column.codes) for suffix, coerced in distinct.items()}
 
 
