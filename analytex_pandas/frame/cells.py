@@ -166,8 +166,10 @@ def arrow_of(cells: Cells, family: str, wanted: JsonType | None) -> pa.Array | C
                 return pa.array(counts, pa.int64()).cast(pa.duration(unit))
             return digits(spans, seconds, DURATION)
     kind = ARROW_TYPES[family]
-    if not pa.types.is_timestamp(kind):
-        return pa.array(list(cells), kind)
+    return datetimes(cells, kind, wanted) if pa.types.is_timestamp(kind) else pa.array(list(cells), kind)
+
+
+def datetimes(cells: Cells, kind: pa.DataType, wanted: JsonType | None) -> pa.Array:
     if wanted == "date":  # that which the cell's own calendar shows
         walls = [cell.replace(tzinfo=None) if isinstance(cell, dt.datetime) else cell for cell in cells]
         return within((nanoseconds(wall) // TICKS["D"] for wall in walls), pa.int32()).cast(pa.date32())
