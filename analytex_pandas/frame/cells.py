@@ -31,7 +31,7 @@ from analytex_pandas.frame.columns import (
     Rows,
     Traits,
 )
-from analytex_pandas.frame.mends import INFINITE, TOO_MANY_DIGITS
+from analytex_pandas.frame.mends import TOO_MANY_DIGITS
 from analytex_pandas.frame.nested import is_nested
 from analytex_pandas.frame.numbers import EXACT_WHOLE, NOT_FINITE, fixed_point
 from analytex_pandas.frame.temporal import TICKS, nanoseconds, within
@@ -182,7 +182,7 @@ def fit(numbers: Sequence[int]) -> bool:
 
 def finite_decimal(number: decimal.Decimal) -> str:
     if not number.is_finite():
-        raise CellError(NOT_FINITE, INFINITE)
+        raise CellError(*NOT_FINITE)
     return fixed_point(number)
 
 

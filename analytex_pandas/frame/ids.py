@@ -103,7 +103,7 @@ def ids(column: RawColumn, name: str, *, optional: bool = False) -> Coerced:
     `name` is ``user_id`` or ``company_id``, for messages; where the id is `optional`, a row may do without.
     """
     found = id_texts(column)
-    found = checked_length(found.with_problems(blanks(found.text)), TOO_LONG)
+    found = checked_length(found.with_problems(blanks(found.text)), ("string_too_long", TOO_LONG))
     invalid = np.concatenate([np.array([], np.int64), *(problem.rows for problem in found.problems)])
     text = without(found.text, invalid)
     problems = found.problems

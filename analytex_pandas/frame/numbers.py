@@ -18,10 +18,10 @@ from analytex_pandas.frame.columns import (
     TEXT,
     Coerced,
     Mask,
-    Problem,
     Rows,
     Traits,
     mask_of,
+    problem_at,
     texts_at,
 )
 from analytex_pandas.frame.mends import INFINITE
@@ -30,14 +30,12 @@ EXACT_WHOLE = 2.0**53
 """Whole numbers below it in magnitude are exact as a double; JSON readers in JavaScript keep no more."""
 EXACT_DIGITS_BELOW = {"float64": EXACT_WHOLE, "float32": 2.0**24, "float16": 2.0**11}
 """From here up the shortest digits of a whole float are those of another whole number."""
-SMALLEST_WRITABLE = 128
-"""Bits of the decimals that Arrow writes as text; narrower ones are widened."""
 NARROW = 4_096
 """Integers between so many consecutive ones are looked up rather than written one by one."""
 FIXED_POINT_DIGITS = 400
 """Decimals whose exponent is further from zero than this keep it, so that no value becomes a megabyte of zeros."""
 
-NOT_FINITE = "not_finite"
+NOT_FINITE = ("not_finite", INFINITE)
 
 Floats = np.ndarray[Any, Any]
 
@@ -68,17 +66,12 @@ def floats(array: pa.Array) -> Coerced:
     """Return floats as the shortest text that reads back the same at their own width; whole ones without ``.0``."""
     values = array.to_numpy(zero_copy_only=False)
     finite = np.isfinite(values)
-    whole = values == np.trunc(values)
-    whole &= finite
+    whole = finite & (values == np.trunc(values))
     text = half_floats(values, finite) if values.dtype == np.float16 else float_texts(values, finite, whole)
-    counted = int(np.count_nonzero(finite))
-    whole_floats = int(np.count_nonzero(whole))
-    if whole_floats:
+    if whole.any():
         text = with_exact_digits(text, values, np.flatnonzero(whole))
-    problems: tuple[Problem, ...] = ()
-    if counted < len(values) - array.null_count and len(infinite := np.flatnonzero(np.isinf(values))):
-        problems = (Problem(infinite, NOT_FINITE, INFINITE),)
-    traits = Traits(floats=counted, whole_floats=whole_floats)
+    problems = problem_at(np.flatnonzero(np.isinf(values)), *NOT_FINITE)
+    traits = Traits(floats=int(finite.sum()), whole_floats=int(whole.sum()))
     return Coerced(text, NUMBER, plain=True, problems=problems, traits=traits)
 
 
@@ -108,10 +101,8 @@ def float_texts(values: Floats, finite: Mask, whole: Mask) -> pa.Array:
     if b"e" in written:
         written = re.sub(rb"e(?=[0-9])", b"e+", written)  # some versions leave the plus away
     data = np.frombuffer(written, np.uint8)
-    edges = np.empty(len(values) + 1, np.int64)
-    edges[0], edges[-1] = 0, len(written) - 1
-    edges[1:-1] = np.flatnonzero(data == ord(","))
-    starts, ends = edges[:-1] + 1, edges[1:]
+    commas = np.flatnonzero(data == ord(","))
+    starts, ends = np.append(1, commas + 1), np.append(commas, len(written) - 1)
     rows = np.flatnonzero(whole)
     pointed = rows[data[ends[rows] - len(".0")] == ord(".")]
     sizes = ends - starts
@@ -130,7 +121,7 @@ def half_floats(values: Floats, finite: Mask) -> pa.Array:
 
 def decimals(array: pa.Array) -> Coerced:
     """Return decimals as their own digits, scale included, without an exponent."""
-    if array.type.bit_width < SMALLEST_WRITABLE:
+    if pa.types.is_decimal32(array.type) or pa.types.is_decimal64(array.type):  # which Arrow does not write
         array = pc.cast(array, pa.decimal128(array.type.precision, array.type.scale))
     text = pc.cast(array, TEXT)
     exponents = pc.fill_null(pc.match_substring(text, "E"), fill_value=False)

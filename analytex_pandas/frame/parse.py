@@ -47,6 +47,8 @@ NANOSECOND_DIGITS = 3
 """Digits of a fraction beyond the six that Python keeps."""
 BOOLEANS = dict.fromkeys(("true", "t", "yes", "y", "1"), "true")
 BOOLEANS |= dict.fromkeys(("false", "f", "no", "n", "0"), "false")
+CALLED = {"naive datetime": "datetime", "aware datetime": "datetime", "time": "time of day"}
+"""Family of values → what a message calls one."""
 YEAR_FIRST = re.compile(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![-/.0-9])")
 END_OF_TIME = re.compile(r"(:[0-9]{2})(?:[.,][0-9]+)?(?:\s*[+-][0-9]{2}:?[0-9]{2})?$")
 NAMED_OFFSET = re.compile(
@@ -58,8 +60,8 @@ NO_DATE_OF_DIGITS = re.compile(r"(?![0-9]{8}$)(?![0-9]*\.[0-9]*\.[0-9]*$)[0-9.]+
 DEFAULTS = (dt.datetime(2000, 1, 1), dt.datetime(2001, 2, 2))  # noqa: DTZ001  # stand in for what a text leaves out
 
 
-def as_wanted(coerced: Coerced, wanted: JsonType | None, what: str = "") -> Coerced:
-    """Return what is no text as the type asked for, or its rows as invalid; `what` is what a message calls a cell."""
+def as_wanted(coerced: Coerced, wanted: JsonType | None) -> Coerced:
+    """Return what is no text as the type asked for, or its rows as invalid."""
     if wanted is None or coerced.kinds == frozenset({wanted}):
         return coerced
     if wanted == "string":
@@ -75,8 +77,9 @@ def as_wanted(coerced: Coerced, wanted: JsonType | None, what: str = "") -> Coer
         problems = dates_of_numbers(coerced.text.cast(TEXT), present, code)
     else:
         (kind,) = coerced.kinds
+        what = CALLED.get(coerced.family, coerced.family or kind)
         article = f"a {wanted}".removesuffix("time")
-        message = mends.of_another_type(what or f"A {kind}", article, is_flag=coerced.kinds == BOOLEAN)
+        message = mends.of_another_type(f"A {what}", article, is_flag=coerced.kinds == BOOLEAN)
         problems = (Problem(present, code, message),)
     kinds = NUMBER if wanted == "number" else BOOLEAN if wanted == "boolean" else STRING
     return primitives(kinds, [None] * len(coerced.text)).with_problems(coerced.problems + problems)

@@ -8,6 +8,7 @@ is looked up as the words that have its characters in their place and zeros else
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import functools
 import zoneinfo
@@ -49,7 +50,7 @@ def dates(array: pa.Array) -> Coerced:
     """Return dates as ``2024-01-15``."""
     days, problems = writable(days_of(array))
     slots = np.stack(day_words(days), axis=1)
-    return written(slots, 0, np.full(len(days), TIME), columns.validity(array), problems)
+    return written(slots, 0, np.full(len(days), TIME), columns.validity(array), problems, family="date")
 
 
 def days_of(array: pa.Array) -> Rows:
@@ -70,7 +71,9 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
     Naive ones are local times of `timezone`; a local time that a change of clocks skips or repeats is undecidable, so
     its row is invalid.
     """
-    return instants(*seconds_of(array), columns.validity(array), array.type.tz is None, timezone)
+    naive = array.type.tz is None
+    found = instants(*seconds_of(array), columns.validity(array), naive, timezone)
+    return dataclasses.replace(found, family="naive datetime" if naive else "aware datetime")
 
 
 def instants(seconds: Rows, fractions: Rows, present: Mask, local: Mask | bool, timezone: str) -> Coerced:
@@ -91,17 +94,25 @@ def instants(seconds: Rows, fractions: Rows, present: Mask, local: Mask | bool, 
 def times(array: pa.Array) -> Coerced:
     """Return times of day as ``08:00:00``, with a fraction where a value has one."""
     slots, ends = clock_slots(*seconds_of(array))
-    return written(slots, TIME + len("T"), ends - TIME - len("T"), columns.validity(array), ())
+    return written(slots, TIME + len("T"), ends - TIME - len("T"), columns.validity(array), family="time")
 
 
-def written(slots: Words, first: int, sizes: Rows, present: Mask, problems: tuple[Problem, ...]) -> Coerced:
+def written(
+    slots: Words,
+    first: int,
+    sizes: Rows,
+    present: Mask,
+    problems: tuple[Problem, ...] = (),
+    *,
+    family: str = "",
+) -> Coerced:
     """Return the texts that begin at byte `first` of each slot, missing where not `present` or with a problem."""
     present = present.copy()
     for problem in problems:
         present[problem.rows] = False
     starts = np.arange(first, slots.nbytes + first, slots.shape[1] * slots.itemsize)
     text = columns.texts_at(slots.view(np.uint8).reshape(-1), starts, sizes, present)
-    return Coerced(text, columns.STRING, plain=True, problems=problems)
+    return Coerced(text, columns.STRING, plain=True, problems=problems, family=family)
 
 
 def clock_slots(clock: Rows, fractions: Rows) -> tuple[Words, Rows]:
