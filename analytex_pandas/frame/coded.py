@@ -1,28 +1,44 @@
-"""Columns of few values repeated: each value that occurs is looked at once, whatever the rows that have it."""
+"""Values looked at once each: those of columns of few values repeated, and those that only Python can read."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.arrow_types import run_numbers
+from analytex_pandas.frame.arrow_types import is_repeated, repeated
 from analytex_pandas.frame.columns import (
+    CellError,
     Coded,
     Coerced,
     UnsendableError,
     as_text,
     cells_of,
     integers_of,
-    nothing,
     problem_at,
+    problems_of,
 )
 
 if TYPE_CHECKING:
-    from analytex_pandas.frame.columns import Problem, RawColumn
+    from collections.abc import Callable, Iterable
+
+    from analytex_pandas.frame.columns import Problem, RawColumn, Why
+
+
+def each(values: Iterable[Any], read: Callable[[Any], Any]) -> tuple[list[Any], tuple[Problem, ...]]:
+    """Return what `read` makes of each value, None where it is missing or has a problem, and the problems."""
+    found: list[Any] = []
+    failures: dict[int, Why] = {}
+    for place, value in enumerate(values):
+        try:
+            found.append(None if value is None else read(value))
+        except CellError as error:
+            found.append(None)
+            failures[place] = error.why
+    return found, problems_of(failures)
 
 
 def coded(column: RawColumn) -> Coded | None:
@@ -31,36 +47,28 @@ def coded(column: RawColumn) -> Coded | None:
         return only_used(column)
     if isinstance(column, np.ndarray):
         return None
-    if pa.types.is_run_end_encoded(column.type):  # Arrow decodes few types of them itself
-        return only_used(Coded(run_numbers(column), column.values))
-    if pa.types.is_dictionary(column.type):
-        return only_used(Coded(column.indices, column.dictionary))
-    return None
+    return only_used(Coded(*repeated(column))) if is_repeated(column.type) else None
 
 
 def only_used(column: Coded) -> Coded:
     """Return a coded column without the values that no row has: a category that does not occur is no value."""
     codes = np.maximum(integers_of(column.codes, -1), -1)
     missing = codes < 0
-    if len(column.values) <= len(codes):
-        used = np.flatnonzero(np.bincount(codes + 1, minlength=len(column.values) + 1)[1:])
-    else:
-        used = np.unique(codes[~missing])
+    occurs = np.zeros(len(column.values) + 1, bool)
+    occurs[codes] = True  # -1 is the last
+    used = np.flatnonzero(occurs[:-1])
     if len(used) == len(column.values):
         return Coded(pa.array(codes, mask=missing), column.values)
-    places = np.full(int(used[-1]) + 1 if len(used) else 1, -1, np.int64)
-    places[used] = np.arange(len(used))
-    return Coded(
-        pa.array(places.take(codes, mode="clip"), mask=missing), taken(column.values, pa.array(used))
-    )
+    places = np.cumsum(occurs)[codes] - 1
+    return Coded(pa.array(places, mask=missing), looked_up(column.values, pa.array(used)))
 
 
-def taken(values: RawColumn, codes: pa.Array) -> RawColumn:
+def looked_up(values: RawColumn, codes: pa.Array) -> RawColumn:
     """Return the values that codes stand for, missing where a code is null."""
     if isinstance(values, np.ndarray):
         return cells_of([*values, None])[integers_of(codes, -1)]  # a null finds the last
     if isinstance(values, pa.RunEndEncodedArray):
-        values = Coded(run_numbers(values), values.values)
+        values = Coded(*repeated(values))
     if isinstance(values, Coded):
         return Coded(values.codes.take(codes), values.values)
     return values.take(codes)
@@ -73,14 +81,16 @@ def at_rows(error: UnsendableError, codes: pa.Array) -> UnsendableError:
 
 
 def spread(coerced: Coerced, codes: pa.Array) -> Coerced:
-    """Return the coerced distinct values as a column again, their problems and traits at every row that has them."""
-    if codes.null_count == len(codes):
-        return nothing(len(codes))
+    """Return the coerced distinct values as a column again, their problems at every row that has them."""
     distinct = as_text(coerced.text)
     problems: list[Problem] = []
-    for problem in coerced.problems:
-        rows = np.flatnonzero(np.isin(integers_of(codes, -1), problem.rows))
-        problems += problem_at(rows, problem.code, problem.message)
+    if coerced.problems:  # sorted once, as each of many values may have its own
+        numbers = integers_of(codes, -1)
+        order = np.argsort(numbers, kind="stable")
+        bounds = np.searchsorted(numbers, np.arange(len(distinct) + 1), sorter=order)
+        for problem in coerced.problems:
+            rows = np.concatenate([order[bounds[place] : bounds[place + 1]] for place in problem.rows])
+            problems += problem_at(np.sort(rows), problem.code, problem.message)
     if distinct.null_count:
         codes = pc.if_else(pc.fill_null(distinct.is_valid().take(codes), fill_value=False), codes, None)
     text = pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), distinct)

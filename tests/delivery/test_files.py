@@ -112,13 +112,12 @@ def test_unsent_records_outlive_their_journal(
 CHILD = """
 import os, sys, pandas as pd, analytex_pandas as apd
 plan = apd.plan_users(pd.DataFrame({"user_id": ["a"]}))
-sandbox = apd.sandbox().start()
-retried = apd.plan_users(pd.DataFrame({"user_id": ["a"]}))
-if os.fork() == 0:
-    sys.exit()
-os.wait()
-print(plan.records(1), retried.push(progress=False).status)
-sandbox.close()
+with apd.sandbox():
+    there = apd.plan_users(pd.DataFrame({"user_id": ["a"]}))
+    if os.fork() == 0:
+        sys.exit()
+    os.wait()
+    print(plan.records(1), there.push(progress=False).status)
 """
 
 
