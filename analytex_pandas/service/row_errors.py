@@ -32,8 +32,7 @@ ID_KEYS: Final = ("user_id", "company_id")
 PROPERTY_KEYS: Final = ("field", "property")
 CODE_KEYS: Final = ("error_code", "code")
 TEXT_KEYS: Final = ("message", "error", "details")
-NESTED_KEYS: Final = ("errors", "details")
-KNOWN_KEYS: Final = frozenset((*PLACE_KEYS, *ID_KEYS, *PROPERTY_KEYS, *CODE_KEYS, *TEXT_KEYS, *NESTED_KEYS))
+KNOWN_KEYS: Final = frozenset((*PLACE_KEYS, *ID_KEYS, *PROPERTY_KEYS, *CODE_KEYS, *TEXT_KEYS, "errors"))
 
 MAX_AROUND_CHARACTERS: Final = 1_000
 MAX_DEPTH: Final = 20
