@@ -40,7 +40,7 @@ ROOMS: Final = {
 LINES: Final = {
     "top": 2_215,
     "frame": 6_120,
-    "service": 1_570,
+    "service": 1_560,
     "delivery": 2_975,
     "show": 2_090,
     "sandbox_server": 1_460,

@@ -14,17 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import requests
 import urllib3
 
-from analytex_pandas.errors import (
-    AnalytexError,
-    AuthenticationError,
-    ConflictError,
-    NotFoundError,
-    PayloadTooLargeError,
-    RateLimitError,
-    ServerError,
-    TransportError,
-    ValidationError,
-)
+from analytex_pandas import errors
 from analytex_pandas.service.values import clean, to_datetime, to_text
 
 if TYPE_CHECKING:
@@ -42,18 +32,18 @@ MAX_DIGITS: Final = 1_000
 SERVER_WAY_OUT: Final = (
     "This usually heals: try again. After a submit, look at the jobs first, it may have arrived."
 )
-KINDS: Final[Mapping[int, type[AnalytexError]]] = {
-    400: ValidationError,
-    401: AuthenticationError,
-    403: AuthenticationError,
-    404: NotFoundError,
-    408: ServerError,
-    409: ConflictError,
-    410: NotFoundError,
-    413: PayloadTooLargeError,
-    422: ValidationError,
-    425: ServerError,
-    429: RateLimitError,
+KINDS: Final[Mapping[int, type[errors.AnalytexError]]] = {
+    400: errors.ValidationError,
+    401: errors.AuthenticationError,
+    403: errors.AuthenticationError,
+    404: errors.NotFoundError,
+    408: errors.ServerError,
+    409: errors.ConflictError,
+    410: errors.NotFoundError,
+    413: errors.PayloadTooLargeError,
+    422: errors.ValidationError,
+    425: errors.ServerError,
+    429: errors.RateLimitError,
 }
 WAYS_OUT: Final[Mapping[int, str]] = {
     400: "Nothing of the request was taken. Correct what the service names and send it again.",
@@ -96,12 +86,14 @@ def checked(answer: Answer) -> Answer:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return answer
     is_server = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    kind = ServerError if is_server else KINDS.get(status, AnalytexError)
-    way_out = SERVER_WAY_OUT if kind is ServerError else WAYS_OUT.get(status, "")
+    kind = errors.ServerError if is_server else KINDS.get(status, errors.AnalytexError)
+    way_out = SERVER_WAY_OUT if kind is errors.ServerError else WAYS_OUT.get(status, "")
     raise kind(
         f"{sentence(f'{answer}{words_of(answer)}')} {way_out}".strip(),
         status_code=status,
-        retry_after=retry_after(answer) if issubclass(kind, ServerError | RateLimitError) else None,
+        retry_after=retry_after(answer)
+        if issubclass(kind, errors.ServerError | errors.RateLimitError)
+        else None,
     )
 
 
@@ -111,7 +103,7 @@ def parsed(answer: Answer, parse: Callable[[object], T]) -> T:
         # Python converts no integer of thousands of digits; an answer with one is still an answer.
         value = json.loads(answer.body, parse_int=lambda text: int(text) if len(text) < MAX_DIGITS else text)
         return parse(value)
-    except ServerError as error:
+    except errors.ServerError as error:
         message = f"{answer.call}: {sentence(in_brief(str(error)))}"
     except (ValueError, RecursionError):
         message = (
@@ -119,14 +111,14 @@ def parsed(answer: Answer, parse: Callable[[object], T]) -> T:
             "Something in front of the service may have answered in its place."
         )
     # Outside of `except`, so that it has no context, which would say the same in other words.
-    raise ServerError(
+    raise errors.ServerError(
         f"{message} {SERVER_WAY_OUT}", retry_after=retry_after(answer), status_code=answer.status
     )
 
 
-def elsewhere(who: object, target: str, status_code: int | None = None) -> AnalytexError:
+def elsewhere(who: object, target: str, status_code: int | None = None) -> errors.AnalytexError:
     """Return the error for being pointed to what is not followed, by `who`: an answer, or words for it."""
-    return AnalytexError(
+    return errors.AnalytexError(
         f"{who} points to {in_brief(target) or 'nowhere'}. It was not followed: the API key is for the "
         "environment that was set and goes nowhere else, and what was posted is not posted again. If the service "
         "has moved there, set environment=… to it.",
@@ -141,13 +133,15 @@ def from_exception(error: BaseException, call: str, host: str, body: Body | None
     it goes on but its words. What is none of the HTTP library's exceptions is returned without its traceback.
     """
     foreign = requests.RequestException | urllib3.exceptions.HTTPError | OSError | UnicodeError
-    if isinstance(error, AnalytexError) or not isinstance(error, foreign):
+    if isinstance(error, errors.AnalytexError) or not isinstance(error, foreign):
         return bare(error)
     reason = in_brief(reason_of(error))
     # A request without a body has gone out unless the connection never stood.
     sent = any(isinstance(cause, BROKEN) for cause in causes(error)) if body is None else body.started
     if isinstance(error, requests.exceptions.ContentDecodingError):
-        return ServerError(f"{call}: the answer of {host} cannot be unpacked ({reason}). {SERVER_WAY_OUT}")
+        return errors.ServerError(
+            f"{call}: the answer of {host} cannot be unpacked ({reason}). {SERVER_WAY_OUT}"
+        )
     if isinstance(error, requests.exceptions.ReadTimeout):
         outcome = f"{host} did not answer in time"
     elif sent:
@@ -166,7 +160,7 @@ def from_exception(error: BaseException, call: str, host: str, body: Body | None
         way_out = (
             "It may have arrived all the same: look at the jobs (Client.jobs()) before sending it again."
         )
-    return TransportError(f"{call}: {outcome} ({reason}). {way_out}", sent=sent)
+    return errors.TransportError(f"{call}: {outcome} ({reason}). {way_out}", sent=sent)
 
 
 def bare(error: BaseException) -> BaseException:
@@ -206,10 +200,10 @@ def words_of(answer: Answer) -> str:
     except (ValueError, RecursionError):
         text = page_text(answer.body[:READ_BYTES].decode("utf-8", "replace"))
     else:
-        errors = document
+        said = document
         if isinstance(document, dict):
-            errors = document.get("errors") or document.get("error") or document
-        items = errors if isinstance(errors, list) else [errors]
+            said = document.get("errors") or document.get("error") or document
+        items = said if isinstance(said, list) else [said]
         text = "; ".join(filter(None, map(error_text, items)))
     words = in_brief(text)
     return f": {words}" if words else ""

@@ -8,7 +8,6 @@ none of them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -33,8 +32,7 @@ ID_KEYS: Final = ("user_id", "company_id")
 PROPERTY_KEYS: Final = ("field", "property")
 CODE_KEYS: Final = ("error_code", "code")
 TEXT_KEYS: Final = ("message", "error", "details")
-NESTED_KEYS: Final = ("errors", "details")
-KNOWN_KEYS: Final = frozenset((*PLACE_KEYS, *ID_KEYS, *PROPERTY_KEYS, *CODE_KEYS, *TEXT_KEYS, *NESTED_KEYS))
+KNOWN_KEYS: Final = frozenset((*PLACE_KEYS, *ID_KEYS, *PROPERTY_KEYS, *CODE_KEYS, *TEXT_KEYS, "errors"))
 
 MAX_AROUND_CHARACTERS: Final = 1_000
 MAX_DEPTH: Final = 20
@@ -64,8 +62,7 @@ ID_TEXT: Final = re.compile(
 PIECES: Final = re.compile(r"[\r\n;]+")
 
 
-@dataclass(frozen=True, slots=True)
-class RowError:
+class RowError(NamedTuple):
     """One error as the service reported it; every field but ``raw`` may be missing.
 
     ``place`` is the number that it gave for the row, ``place_kind`` what it called that number; the key of an object
@@ -93,13 +90,12 @@ class Above(NamedTuple):
     depth: int = 0
     around: Callable[[object], object] = lambda value: value
 
-    def inside(self, key: object, beside: Mapping[object, object] | None = None) -> Above:
+    def inside(self, key: object, said: RowError, beside: Mapping[object, object] | None = None) -> Above:
         """Return the same for what stands under a key, with what is to be repeated of what stands beside it."""
-        said = replace(self.said, message=self.said.message[:MAX_AROUND_CHARACTERS])
         return Above(said, self.depth + 1, lambda value: self.around({**(beside or {}), key: value}))
 
     def error(self, value: object, message: str = "") -> RowError:
-        return replace(self.said, message=message or self.said.message, raw=to_json(self.around(value)))
+        return self.said._replace(message=message or self.said.message, raw=to_json(self.around(value)))
 
 
 def parse_errors(value: object) -> tuple[RowError, ...]:
@@ -138,14 +134,14 @@ def or_itself(errors: Iterator[RowError], value: object, above: Above) -> Iterat
 def read_keyed(value: dict[object, object], above: Above) -> Iterator[RowError]:
     """Yield the errors of an object keyed by row number or id; below a row, by property."""
     for key, item in value.items():
-        name, below = clean(str(key)), above.inside(key)
-        if above.said.names_a_row():
-            said = replace(below.said, property=above.said.property or name)
+        name, said = clean(str(key)), above.said
+        if said.names_a_row():
+            said = said._replace(property=said.property or name)
         else:
             place = to_count(name)
-            said = replace(below.said, id=name, place=place, place_kind=None if place is None else "row")
+            said = said._replace(id=name, place=place, place_kind=None if place is None else "row")
         # A key names a row even when nothing stands under it: that row was reported.
-        below = below._replace(said=said)
+        below = above.inside(key, said)
         yield from or_itself(read(item, below), item, below)
 
 
@@ -153,22 +149,22 @@ def read_object(
     value: dict[object, object], document: Mapping[str, object], above: Above
 ) -> Iterator[RowError]:
     """Yield the error that an object describes, or those nested in it with what it says about them all."""
-    above = above._replace(said=described(document, above.said))
+    said = described(document, above.said)
     for key, item in value.items():
         name = str(key).casefold()
         if item and (name == "errors" or (name == "details" and isinstance(item, list))):
-            errors = read(item, above.inside(key, beside=value))
+            in_brief = said._replace(message=said.message[:MAX_AROUND_CHARACTERS])
+            errors = read(item, above.inside(key, in_brief, beside=value))
             if (first := next(errors, None)) is None:
                 continue
             yield first
             if len(to_json(value)) - len(to_json(item)) > MAX_AROUND_CHARACTERS:
                 # Repeated around each of thousands of errors, a long surrounding would fill the memory.
-                errors = islice(read(item, above.inside(key)), 1, None)
+                errors = islice(read(item, above.inside(key, in_brief)), 1, None)
             yield from errors
             return
-    said = above.said
     if said.names_a_row() or any(map(has_text, (said.code, said.property, *document.values()))):
-        yield from in_words(above.error(value))
+        yield from in_words(above._replace(said=said).error(value))
 
 
 def described(document: Mapping[str, object], said: RowError) -> RowError:
@@ -176,35 +172,41 @@ def described(document: Mapping[str, object], said: RowError) -> RowError:
     # Some services put what identifies the row one level down: {"message": …, "details": {"row": 3}}.
     below = [item for item in (document.get("details"), document.get("error")) if isinstance(item, dict)]
     inner = {str(key).casefold(): item for one in reversed(below) for key, item in one.items()}
-    found = place_of(document) or (place_of(inner) if said.place is None else None)
-    place, place_kind = found or (said.place, said.place_kind)
-    return RowError(
-        place,
-        place_kind,
-        id=first_text(ID_KEYS, document, inner) or said.id,
-        property=first_text(PROPERTY_KEYS, document, inner) or said.property,
-        code=first_text(CODE_KEYS, document, inner) or said.code,
-        message=message_of(document) or message_of(inner) or said.message,
-    )
+    for source in (inner, document) if inner else (document,):
+        place = place_of(source) if source is document or said.place is None else None
+        said = RowError(
+            *(place or (said.place, said.place_kind)),
+            id=first_text(source, ID_KEYS) or said.id,
+            property=first_text(source, PROPERTY_KEYS) or said.property,
+            code=first_text(source, CODE_KEYS) or said.code,
+            message=message_of(source) or said.message,
+        )
+    return said
 
 
 def place_of(document: Mapping[str, object]) -> tuple[int, PlaceKind] | None:
-    places = ((to_count(document.get(key)), kind) for key, kind in PLACE_KEYS.items())
-    return next(((place, kind) for place, kind in places if place is not None), None)
+    for key, kind in PLACE_KEYS.items():
+        if key in document and (place := to_count(document[key])) is not None:
+            return place, kind
+    return None
 
 
-def first_text(keys: tuple[str, ...], *documents: Mapping[str, object]) -> str | None:
+def first_text(document: Mapping[str, object], keys: tuple[str, ...]) -> str | None:
     """Return the first of the keys that holds a text or a number, as text."""
-    values = (document.get(key) for document in documents for key in keys)
-    plain = (one for one in values if isinstance(one, str | int | float) and not isinstance(one, bool))
-    return next(filter(None, map(to_text, plain)), None)
+    for key in keys:
+        value = document.get(key)
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and (text := to_text(value)):
+            return text
+    return None
 
 
 def message_of(document: Mapping[str, object]) -> str:
     """Return the words of an error: its message, else its error, its details, its code."""
-    values = (document.get(key) for key in (*TEXT_KEYS, *CODE_KEYS))
-    texts = (to_text(one) for one in values if not isinstance(one, dict))
-    return next(filter(None, texts), "") or to_text(document.get("details") or None)
+    for key in (*TEXT_KEYS, *CODE_KEYS):
+        value = document.get(key)
+        if not isinstance(value, dict) and (text := to_text(value)):
+            return text
+    return to_text(document.get("details") or None)
 
 
 def has_text(value: object) -> bool:
@@ -225,7 +227,7 @@ def in_words(error: RowError) -> Iterator[RowError]:
         return
     for number, piece in enumerate(pieces):
         # The first keeps the whole text; with each of thousands it would fill the memory.
-        yield find_in_text(replace(error, message=piece, raw=to_json(piece) if number else error.raw))
+        yield find_in_text(error._replace(message=piece, raw=to_json(piece) if number else error.raw))
 
 
 def find_in_text(error: RowError) -> RowError:
@@ -235,4 +237,4 @@ def find_in_text(error: RowError) -> RowError:
     places = {(int(match["number"]), PLACE_KEYS[match["kind"].casefold()]) for match in found}
     ids = {match[match.lastgroup or 0] for match in ID_TEXT.finditer(error.message)}
     place, place_kind = places.pop() if len(places) == 1 else (None, None)
-    return replace(error, place=place, place_kind=place_kind, id=ids.pop() if len(ids) == 1 else None)
+    return error._replace(place=place, place_kind=place_kind, id=ids.pop() if len(ids) == 1 else None)
