@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 SCHEMA: Final = files(__package__).joinpath("schema.sql").read_text("utf-8")
 APPLICATION_ID: Final = 0x41504450
 """Marks the file as one of ours; ASCII for APDP."""
-VERSION: Final = 2
+VERSION: Final = 3
+STEPS: Final = {2: ("ALTER TABLE chunk ADD COLUMN twins TEXT",)}
+"""What makes the next version of a journal of an older one."""
 BUSY_TIMEOUT: Final = 60.0
 """Seconds to wait for another process to finish its transaction."""
 SALT_BYTES: Final = 32
@@ -41,7 +43,7 @@ PUSH_COLUMNS: Final = (
 DECODED: Final[dict[str, Callable[[Any], Any]]] = {
     "counts": json.loads,
     "driver": json.loads,
-    "known_jobs": lambda ids: frozenset(json.loads(ids)),
+    **dict.fromkeys(("known_jobs", "twins"), lambda ids: tuple(json.loads(ids))),
     **dict.fromkeys(
         ("started_at", "submitted_at", "ended_at"), lambda seconds: dt.datetime.fromtimestamp(seconds, dt.UTC)
     ),
@@ -221,7 +223,8 @@ class Journal:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
-            if version_of(connection) is None:
+            found = version_of(connection)
+            if found is None or found in STEPS:
                 make_tables(connection)
             found = version_of(connection)
             if found != VERSION:
@@ -230,15 +233,17 @@ class Journal:
 
 
 def make_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables of this version, or those of an older one into them."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")
     # Another process may have been here between the look and the lock.
-    if version_of(connection) is None:
+    found = version_of(connection)
+    if found is None or found in STEPS:
         # Not executescript: that would end the transaction, and a kill in between leave half a schema.
-        for statement in SCHEMA.split(";"):
+        for statement in SCHEMA.split(";") if found is None else STEPS[found]:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute(f"PRAGMA user_version = {VERSION if found is None else found + 1}")
     connection.execute("COMMIT")
 
 
@@ -308,9 +313,7 @@ def encoded(value: object) -> object:
     """Return a value as SQLite holds it: times as seconds since 1970, what has parts as JSON."""
     if isinstance(value, dt.datetime):
         return value.timestamp()
-    if isinstance(value, frozenset):
-        return json.dumps(sorted(value))
-    return json.dumps(value) if isinstance(value, dict) else value
+    return json.dumps(value) if isinstance(value, dict | tuple) else value
 
 
 def decoded(row: sqlite3.Row) -> dict[str, Any]:

@@ -143,6 +143,22 @@ def remember(
     )
 
 
+def doubt(connection: sqlite3.Connection, chunk: tuple[str, int]) -> None:
+    """Leave in doubt what a chunk has done: the service has it twice, and nobody knows when it applies the second."""
+    found = connection.execute(
+        "SELECT account, kind, digests, answered FROM sent WHERE push = ? AND chunk = ?", chunk
+    ).fetchall()
+    for account, kind, digests, answered in found:
+        fates, now = b"", None  # as of an answer that comes when nobody knows any more what others did
+        if answered is not None:
+            fates = np.full(len(from_bytes(digests).ids), UNKNOWN, np.uint8).tobytes()
+            now = moved(connection, account, kind)
+        connection.execute(
+            "UPDATE sent SET answered = ?, fates = ? WHERE account = ? AND push = ? AND chunk = ?",
+            [now, fates, account, *chunk],
+        )
+
+
 def give_up(connection: sqlite3.Connection, push_id: str) -> None:
     """Leave in doubt what a push may have done to an account that will never be answered for."""
     open_chunks = connection.execute(

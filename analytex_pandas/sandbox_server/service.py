@@ -30,6 +30,7 @@ logger = logging.getLogger("analytex_pandas.sandbox")
 # An id is matched before it is decoded: a slash inside of it comes as %2F.
 PATHS: Final = re.compile(rf"/v1/(?P<kind>users|companies)/bulk_identify|{JOBS_PATH}(?:/(?P<job_id>[^/]+))?")
 RATE_WINDOW_SECONDS: Final = 60.0
+MAX_DIGITS: Final = 9
 MAX_STRANGERS: Final = 1_000
 """Requests without the key that are written down."""
 
@@ -102,7 +103,9 @@ class Service:
             answer = error_answer(500, "internal_error", "The sandbox failed; its log says why.")
         request.status = None if answer.delivery == "none" else answer.status
         self._strangers += not request.authorized
-        if request.authorized or self._strangers <= MAX_STRANGERS:  # a flood of others must not fill the memory
+        if (
+            request.authorized or self._strangers <= MAX_STRANGERS
+        ):  # a flood of others must not fill the memory
             self.requests.append(request)
         return answer
 
@@ -204,7 +207,7 @@ def list_document(jobs: Sequence[dict[str, Any]], query: Mapping[str, str], term
         start = after.index(cursor)
     else:
         page = query.get("page", "1")
-        if not (page.isascii() and page.isdigit() and len(page) < 10 and int(page)):
+        if not (page.isascii() and page.isdigit() and len(page) <= MAX_DIGITS and int(page)):
             raise RefusedError(400, "invalid_page", "A page is a number from 1.", page)
         start = (int(page) - 1) * terms.page_size
     stop = start + terms.page_size

@@ -1,7 +1,7 @@
 """One call under way: it ends when its time is over, whatever the other side does.
 
-The timeouts of requests hold for each packet: a byte now and then, or ``100 Continue`` again and again, keeps a call for
-ever. So its connection is closed, by a second handle on the same socket, when its time is over.
+The timeouts of requests hold for each packet: a byte now and then, or ``100 Continue`` again and again, keeps a call
+for ever. So its connection is closed, by a second handle on the same socket, when its time is over.
 """
 
 from __future__ import annotations

@@ -269,7 +269,7 @@ def merge_paths(overrides: Mapping[str, str] | None) -> dict[str, str]:
 
 def quote_segment(text: str) -> str:
     """Percent-encode an opaque text so that it is exactly one segment of a path."""
-    segment = quote(text, safe="", errors="replace")
+    segment = quote(text, safe="", errors="surrogatepass")
     # A segment of dots alone means "here" or "one up" to everyone who tidies a path.
     return segment.replace(".", "%2E") if segment in (".", "..") else segment
 

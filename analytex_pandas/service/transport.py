@@ -11,8 +11,9 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 import requests
 
 from analytex_pandas import settings
-from analytex_pandas.errors import ServerError
+from analytex_pandas.errors import AnalytexError, ServerError, TransportError
 from analytex_pandas.service import failures
+from analytex_pandas.service.calls import Call, Held
 from analytex_pandas.service.failures import Answer
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Session(requests.Session):
 
 
 class Adapter(requests.adapters.HTTPAdapter):
-    """Makes connections that print nothing: at the debug level of ``http.client`` they would print the key."""
+    """Makes connections that end with their call, and print nothing: a debugged ``http.client`` prints the key."""
 
     def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
         return silenced(super().get_connection_with_tls_context(*arguments, **options))
@@ -59,7 +60,7 @@ class Adapter(requests.adapters.HTTPAdapter):
 
 
 def silenced(pool: Any) -> Any:
-    pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"debuglevel": 0})
+    pool.ConnectionCls = type("Connection", (Held, pool.ConnectionCls), {"debuglevel": 0})
     return pool
 
 
@@ -106,11 +107,16 @@ class Transport:
 
     def exchange(self, method: str, url: str, call: str, body: Body | None = None) -> Answer:
         failure: BaseException
-        with Session() as session:
+        with Session() as session, Call(len(body) if body is not None else 0) as under_way:
             try:
                 answer = self.read(self.send(session, method, url, body), url, call)
             except BaseException as error:  # noqa: BLE001  # also an interrupt carries frames that hold the key
                 failure = failures.from_exception(error, call, self.origin, body)
+                if under_way.is_over and isinstance(failure, AnalytexError):
+                    sent = body is None or body.started
+                    failure = TransportError(
+                        f"{call}: {self.origin} did not come to an end in time.", sent=sent
+                    )
             else:
                 logger.debug("%s %s: HTTP %d, %d bytes", method, url, answer.status, len(answer.body))
                 return answer
