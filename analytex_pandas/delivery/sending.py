@@ -218,6 +218,8 @@ class Sending:
         """Watch a job in the way until it ends, or it is time to try all the same."""
         drive, job_id = self.drive, job.job_id
         drive.looked, drive.crowded = None, True
+        if drive.chunk.status != "waiting":
+            drive.record(status="waiting")
         whose = drive.journal.owners([job_id]).get(job_id)
         who = "of somebody else" if whose is None else f"of chunk {whose[1]:,} of push {whose[0]}"
         named = " ".join(
