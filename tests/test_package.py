@@ -39,7 +39,7 @@ ROOMS: Final = {
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
     "top": 2_250,
-    "frame": 6_475,
+    "frame": 6_209,
     "service": 1_865,
     "delivery": 3_450,
     "show": 2_560,

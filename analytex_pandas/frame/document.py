@@ -14,7 +14,16 @@ from analytex_pandas import settings
 from analytex_pandas.errors import INVALID_COLUMNS, typed_table
 from analytex_pandas.frame.columns import json_type_of
 from analytex_pandas.frame.fingerprints import COMPANY
-from analytex_pandas.frame.labels import Escaped, index_of, printable, restored_index, tag, untag
+from analytex_pandas.frame.labels import (
+    Escaped,
+    index_of,
+    printable,
+    restored_index,
+    tag,
+    tagged,
+    untag,
+    untagged,
+)
 from analytex_pandas.frame.layout import invalid_table
 from analytex_pandas.frame.ndjson import ChunkSize
 from analytex_pandas.frame.notes import id_note, property_note
@@ -137,7 +146,10 @@ def table_ways(dtypes: Mapping[str, str]) -> tuple[Callable[..., Any], Callable[
 
 
 WAYS: Mapping[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
-    "options": (Options.to_document, Options.from_document),
+    "options": (
+        lambda options: {name: tagged(value) for name, value in vars(options).items()},
+        lambda texts: Options(**{name: untagged(text) for name, text in texts.items()}),
+    ),
     "chunks": (
         lambda chunks: [*map(asdict, chunks)],
         lambda sizes: tuple(ChunkSize(**size) for size in sizes),

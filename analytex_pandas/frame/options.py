@@ -18,7 +18,7 @@ import pandas as pd
 
 from analytex_pandas import settings
 from analytex_pandas.errors import ValidationError, code, did_you_mean
-from analytex_pandas.frame.labels import tagged, untagged
+from analytex_pandas.frame.labels import tagged
 from analytex_pandas.settings import Kind
 
 JsonType = Literal["string", "number", "boolean", "date", "datetime"]
@@ -91,14 +91,6 @@ class Options:
     def file_bytes(self) -> int:
         """Bytes that a chunk file may have at most, so that its request stays strictly below `chunk_bytes`."""
         return self.chunk_bytes - MULTIPART_OVERHEAD - 1
-
-    def to_document(self) -> dict[str, str]:
-        """Return the options as text a JSON document can hold, whatever a column's label is."""
-        return {field.name: tagged(getattr(self, field.name)) for field in dataclasses.fields(self)}
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, str]) -> Options:
-        return cls(**{name: untagged(text) for name, text in document.items()})
 
 
 def checked_options(kind: Kind, given: Mapping[str, Any]) -> Options:
