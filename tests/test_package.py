@@ -41,7 +41,7 @@ LINES: Final = {
     "top": 2_250,
     "frame": 6_555,
     "service": 1_865,
-    "delivery": 2_961,
+    "delivery": 2_965,
     "show": 2_560,
     "sandbox_server": 1_605,
     "demo": 260,
