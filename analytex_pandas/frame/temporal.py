@@ -27,8 +27,7 @@ EPOCH = dt.date(1970, 1, 1)
 FIRST_DAY = (dt.date.min - EPOCH).days
 LAST_DAY = (dt.date.max - EPOCH).days
 PYTZ_DAYS = range((dt.date(1902, 1, 1) - EPOCH).days, (dt.date(2037, 1, 1) - EPOCH).days)
-DATE, CLOCK, FRACTION = len("2024-01-15"), len("08:00:00"), len(".123456789")
-DATE_AND_CLOCK = DATE + len("T") + CLOCK
+DATE, CLOCK = len("2024-01-15"), len("08:00:00")
 
 
 def dates(array: pa.Array) -> Coerced:
@@ -70,9 +69,7 @@ def instants(seconds: Rows, fractions: Rows, present: Mask, local: Mask | bool, 
     if timezone != "UTC" and np.any(local):
         seconds, problems = to_utc(seconds, present & local, timezone)
     seconds, outside = writable(seconds, SECONDS_A_DAY)
-    slots, ends = with_fractions(
-        characters(pa.array(seconds).cast(pa.timestamp("s")), DATE_AND_CLOCK), fractions
-    )
+    slots, ends = characters(seconds, fractions, pa.timestamp("us"), DATE + len("T") + CLOCK)
     slots[:, DATE] = ord("T")
     slots[np.arange(len(slots)), ends] = ord("Z")
     return written(slots, ends + len("Z"), present, (*outside, *problems))
@@ -81,29 +78,34 @@ def instants(seconds: Rows, fractions: Rows, present: Mask, local: Mask | bool, 
 def times(array: pa.Array) -> Coerced:
     """Return times of day as ``08:00:00``, with a fraction where a value has one."""
     seconds, fractions = seconds_of(array)
-    clock = pa.array((seconds % SECONDS_A_DAY).astype(np.int32)).cast(pa.time32("s"))
-    found = written(*with_fractions(characters(clock, CLOCK), fractions), columns.validity(array), ())
-    return dataclasses.replace(found, family="time")
+    slots, ends = characters(seconds % SECONDS_A_DAY, fractions, pa.time64("us"), CLOCK)
+    return dataclasses.replace(written(slots, ends, columns.validity(array), ()), family="time")
 
 
-def characters(array: pa.Array, width: int) -> Bytes:
+def characters(seconds: Rows, fractions: Rows, kind: pa.DataType, width: int) -> tuple[Bytes, Rows]:
+    """Return times as Arrow writes them, as rows of bytes with one to spare, and where each ends.
+
+    Behind `width` bytes stand fractions of a second, in nanoseconds: of 0, 3, 6 or 9 digits, as few as say them whole.
+    """
+    if pa.types.is_timestamp(kind) and not fractions.any():
+        parts = [bytes_of(pa.array(seconds).cast(pa.timestamp("s")), width)]
+        ends = np.full(len(seconds), width)
+    else:
+        narrow = fractions.astype(np.uint32)  # which NumPy divides three times as fast
+        micros = narrow // 1_000
+        nanos = narrow - micros * 1_000
+        parts = [bytes_of(pa.array(seconds * 10**6 + micros).cast(kind), width + len(".123456"))]
+        if nanos.any():
+            parts.append(bytes_of(pa.array(nanos + 1_000), len("1789"))[:, 1:])
+        finer = 3 * (micros // 1_000 * 10**6 != narrow) + 3 * (nanos != 0)
+        ends = width + len(".123") * (narrow != 0) + finer
+    return np.hstack([*parts, np.zeros((len(seconds), 1), np.uint8)]), ends
+
+
+def bytes_of(array: pa.Array, width: int) -> Bytes:
     """Return what Arrow writes of each value, all of one width, as rows of bytes."""
     data, _ = columns.text_buffers(array.cast(TEXT))
     return data[: len(array) * width].reshape(len(array), width)
-
-
-def with_fractions(texts: Bytes, fractions: Rows) -> tuple[Bytes, Rows]:
-    """Return texts with fractions of a second, in nanoseconds, behind them, where each ends, and a byte to spare."""
-    rows, width = texts.shape
-    if not fractions.any():
-        return np.pad(texts, ((0, 0), (0, 1))), np.full(rows, width)
-    slots = np.empty((rows, width + FRACTION + 1), np.uint8)
-    slots[:, :width] = texts
-    slots[:, width:-1] = characters(pa.array(fractions + 10**9), FRACTION)  # a one, and nine digits
-    slots[:, width] = ord(".")
-    nanos = fractions.astype(np.uint32)  # NumPy divides narrow integers three times as fast
-    finer = (nanos // 10**6 * 10**6 != nanos) * 3 + (nanos // 10**3 * 10**3 != nanos) * 3
-    return slots, width + (nanos != 0) * len(".123") + finer
 
 
 def written(slots: Bytes, sizes: Rows, present: Mask, problems: tuple[Problem, ...]) -> Coerced:
