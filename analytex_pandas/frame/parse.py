@@ -14,20 +14,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.frame import mends, temporal
+from analytex_pandas.frame import columns, mends, temporal
 from analytex_pandas.frame.coded import each, spread
-from analytex_pandas.frame.columns import (
-    BOOLEAN,
-    DURATION,
-    NUMBER,
-    STRING,
-    TEXT,
-    CellError,
-    Coerced,
-    Problem,
-    problem_at,
-    validity,
-)
+from analytex_pandas.frame.columns import BOOLEAN, DURATION, NUMBER, STRING, TEXT, CellError, Coerced, Problem
 from analytex_pandas.frame.numbers import fixed_point
 
 if TYPE_CHECKING:
@@ -71,7 +60,7 @@ def as_wanted(coerced: Coerced, wanted: JsonType | None) -> Coerced:
     if wanted == "boolean" and coerced.kinds in (NUMBER, DURATION):
         read = read_as(coerced.text, boolean_of_number, partial(primitives, BOOLEAN))
         return read.with_problems(coerced.problems)
-    present = np.flatnonzero(validity(coerced.text))
+    present = np.flatnonzero(columns.validity(coerced.text))
     code = f"not_a_{wanted}".removesuffix("time")
     if wanted in ("date", "datetime") and coerced.kinds == NUMBER:
         problems = dates_of_numbers(coerced.text.cast(TEXT), present, code)
@@ -150,9 +139,9 @@ def dates_of_numbers(text: pa.Array, present: Rows, code: str) -> tuple[Problem,
     left = present
     for least, most, message in mends.NUMBERS_FOR_DATES:
         those = (values[left] >= least) & (values[left] < most)
-        problems += problem_at(left[those], code, message)
+        problems += columns.problem_at(left[those], code, message)
         left = left[~those]
-    return (*problems, *problem_at(left, code, mends.NO_DATE_AT_ALL))
+    return (*problems, *columns.problem_at(left, code, mends.NO_DATE_AT_ALL))
 
 
 def instants(timezone: str, moments: Sequence[tuple[int, int, bool] | None]) -> Coerced:
