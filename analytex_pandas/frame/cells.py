@@ -46,7 +46,6 @@ PLAIN_FAMILIES = {
     "boolean": pa.bool_(),
     "integer": pa.int64(),
     "date": pa.date32(),
-    "empty": TEXT,
 }
 """What pandas calls the cells of a column → what they become at once."""
 TYPES: tuple[tuple[str, Any], ...] = (
@@ -87,8 +86,6 @@ def plain_array(cells: Cells) -> pa.Array | None:
     """Return cells of one plain family as one Arrow array; None where they are of several, or Arrow refuses one."""
     family = pd.api.types.infer_dtype(cells, skipna=True)
     if family not in PLAIN_FAMILIES:
-        return None
-    if family == "empty" and by_family(cells):
         return None
     if family == "date" and any(
         issubclass(kind, dt.datetime) for kind in set(map(type, cells)) - {type(pd.NaT)}

@@ -223,12 +223,6 @@ def no_boolean(text: str) -> str:
     return missing_text(text) or otherwise(text, what)
 
 
-def no_boolean_number(digits: str) -> str:
-    return column_mended(
-        f"{digits} is neither true nor false; if all but 0 is true", f"{VALUES}.replace({{{digits}: 1}})"
-    )
-
-
 # Dates
 
 FIRST_DAYS = {
@@ -262,30 +256,29 @@ MONTHS_ALONE = (
 )
 """A month without a day → its first day."""
 
+NUMBERS_FOR_DATES: tuple[tuple[float, float, str, str], ...] = (
+    (1_000, 3_000, "a year", f"{NUMBERS}{AS_TEXT}, format='%Y'"),
+    (3_000, 20_000, "days since 1970", f"{NUMBERS}, unit='D'"),
+    (20_000, 80_000, "a day as Excel counts them", f"{NUMBERS}, unit='D', origin='1899-12-30'"),
+    (100_001, 300_000, "a year and month", f"{NUMBERS}{AS_TEXT}, format='%Y%m'"),
+    (10_000_101, 30_000_000, "a date of eight digits", f"{NUMBERS}{AS_TEXT}, format='%Y%m%d'"),
+    (1e8, 1e11, "seconds since 1970", f"{NUMBERS}, unit='s'"),
+    (1e11, 1e14, "milliseconds since 1970", f"{NUMBERS}, unit='ms'"),
+    (1e14, 1e17, "microseconds since 1970", f"{NUMBERS}, unit='us'"),
+    (1e17, 9.2e18, "nanoseconds since 1970", f"{NUMBERS}, unit='ns'"),
+)
+"""Ranges of numbers, what one in it may be, and how pandas reads it."""
 
-NUMBERS_FOR_DATES = tuple(
-    (
-        least,
-        most,
-        column_mended(f"This number is no date as it stands; it may be {what}", f"pd.to_datetime({code})"),
+
+def no_date_of_number(number: float) -> str:
+    for least, most, what, read in NUMBERS_FOR_DATES:
+        if least <= number < most:
+            message = f"This number is no date as it stands; it may be {what}"
+            return column_mended(message, f"pd.to_datetime({read})")
+    return column_mended(
+        "This number is no date; leave the column out of types, or make such cells missing",
+        f"{VALUES}.mask({VALUES}.map(pd.api.types.is_number))",
     )
-    for least, most, what, code in (
-        (1_000, 3_000, "a year", f"{NUMBERS}{AS_TEXT}, format='%Y'"),
-        (3_000, 20_000, "days since 1970", f"{NUMBERS}, unit='D'"),
-        (20_000, 80_000, "a day as Excel counts them", f"{NUMBERS}, unit='D', origin='1899-12-30'"),
-        (100_001, 300_000, "a year and month", f"{NUMBERS}{AS_TEXT}, format='%Y%m'"),
-        (10_000_101, 30_000_000, "a date of eight digits", f"{NUMBERS}{AS_TEXT}, format='%Y%m%d'"),
-        (1e8, 1e11, "seconds since 1970", f"{NUMBERS}, unit='s'"),
-        (1e11, 1e14, "milliseconds since 1970", f"{NUMBERS}, unit='ms'"),
-        (1e14, 1e17, "microseconds since 1970", f"{NUMBERS}, unit='us'"),
-        (1e17, 9.2e18, "nanoseconds since 1970", f"{NUMBERS}, unit='ns'"),
-    )
-)
-"""Ranges of numbers, each with the message for those in it that stand where a date should."""
-NO_DATE_AT_ALL = column_mended(
-    "This number is no date; leave the column out of types, or make such cells missing",
-    f"{VALUES}.mask({VALUES}.map(pd.api.types.is_number))",
-)
 
 
 def no_date(text: str) -> str:
@@ -383,8 +376,10 @@ def of_another_type(what: str, article: str, *, is_flag: bool) -> str:
     )
 
 
-AS_FINITE = f"{VALUES}.mask({VALUES}.isin([float('inf'), float('-inf')]))"
-INFINITE = column_mended("An infinite number has no JSON; to make it missing", AS_FINITE)
+INFINITE = column_mended(
+    "An infinite number has no JSON; to make it missing",
+    f"{VALUES}.mask({VALUES}.isin([float('inf'), float('-inf')]))",
+)
 TOO_MANY_DIGITS = column_mended(
     "The number has more digits than Python writes; to make such numbers missing",
     f"{VALUES}.mask({VALUES}.map(lambda cell: isinstance(cell, int) and abs(cell) >= 10**4_000))",
