@@ -11,42 +11,41 @@ import pyarrow.compute as pc
 
 from analytex_pandas.frame import columns
 from analytex_pandas.frame.arrow_types import run_numbers
-from analytex_pandas.frame.columns import CellError, Coded, Coerced, UnsendableError
+from analytex_pandas.frame.columns import CellError, Coded, Coerced, Problem, UnsendableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from analytex_pandas.frame.columns import Problem, RawColumn, Why
+    from analytex_pandas.frame.columns import RawColumn, Why
 
 
 def each(values: Iterable[Any], read: Callable[[Any], Any]) -> tuple[list[Any], tuple[Problem, ...]]:
     """Return what `read` makes of each value, None where it is missing or has a problem, and the problems."""
     found: list[Any] = []
-    failures: dict[int, Why] = {}
+    failures: dict[Why, list[int]] = {}
     for place, value in enumerate(values):
         try:
             found.append(None if value is None else read(value))
         except CellError as error:
             found.append(None)
-            failures[place] = error.why
-    return found, columns.problems_of(failures)
+            failures.setdefault(error.why, []).append(place)
+    return found, tuple(Problem(np.array(places), *why) for why, places in failures.items())
 
 
 def coded(column: RawColumn) -> Coded | None:
-    """Return a column of repeated values as codes, those that no row has left out; None for any other column."""
-    if isinstance(column, Coded):
-        return only_used(column)
+    """Return a column of repeated values as codes, None for any other.
+
+    Values that no row has are left out: a category that does not occur is no value.
+    """
     if isinstance(column, np.ndarray):
         return None
-    if pa.types.is_run_end_encoded(column.type):  # Arrow decodes few types of them itself
-        return only_used(Coded(run_numbers(column), column.values))
-    if pa.types.is_dictionary(column.type):
-        return only_used(Coded(column.indices, column.dictionary))
-    return None
-
-
-def only_used(column: Coded) -> Coded:
-    """Return a coded column without the values that no row has: a category that does not occur is no value."""
+    if not isinstance(column, Coded):
+        if pa.types.is_run_end_encoded(column.type):  # Arrow decodes few types of them itself
+            column = Coded(run_numbers(column), column.values)
+        elif pa.types.is_dictionary(column.type):
+            column = Coded(column.indices, column.dictionary)
+        else:
+            return None
     codes = np.maximum(columns.integers_of(column.codes, -1), -1)
     missing = codes < 0
     occurs = np.zeros(len(column.values) + 1, bool)
