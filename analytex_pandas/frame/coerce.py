@@ -17,16 +17,7 @@ from analytex_pandas.frame import columns, numbers, parse, temporal
 from analytex_pandas.frame.arrow_types import can_flatten, is_text, storage
 from analytex_pandas.frame.cells import arrow_of, by_family, plain_array
 from analytex_pandas.frame.coded import at_rows, coded, each, looked_up, spread
-from analytex_pandas.frame.columns import (
-    STRING,
-    TEXT,
-    CellError,
-    Cells,
-    Coded,
-    Coerced,
-    Problem,
-    UnsendableError,
-)
+from analytex_pandas.frame.columns import STRING, TEXT, Cells, Coded, Coerced, Problem, UnsendableError
 from analytex_pandas.frame.mends import HALF_A_PAIR, TEXT_TOO_LONG, column_mended
 from analytex_pandas.frame.nested import TOO_DEEP, is_nested, nested_arrow, nested_cells
 from analytex_pandas.frame.parse import as_wanted
@@ -34,12 +25,12 @@ from analytex_pandas.frame.parse import as_wanted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from analytex_pandas.frame.columns import Why
     from analytex_pandas.frame.options import JsonType, Nested
 
     Conversion = Callable[[pa.Array, "Policy"], Coerced]
 
 INVALID_TEXT = "invalid_text"
+AS_JSON = 'nested="json" sends JSON text'
 NO_JSON = "convert it (to text or numbers), or leave it out with properties=[…]"
 
 
@@ -97,13 +88,9 @@ def conversion(kind: pa.DataType, policy: Policy) -> Conversion:
         if policy.nested == "json":
             return lambda array, policy: as_wanted(nested_arrow(array, policy.coerce_inside), policy.wanted)
         if policy.nested == "flatten":
-            raise UnsendableError(
-                f"holds {kind}, which has no fields to flatten", 'nested="json" sends JSON text'
-            )
-        raise UnsendableError(
-            f"holds {kind}, which is no JSON primitive",
-            'nested="json" sends JSON text' + ', nested="flatten" makes properties of it' * can_flatten(kind),
-        )
+            raise UnsendableError(f"holds {kind}, which has no fields to flatten", AS_JSON)
+        way_out = AS_JSON + ', nested="flatten" makes properties of it' * can_flatten(kind)
+        raise UnsendableError(f"holds {kind}, which is no JSON primitive", way_out)
     for holds, convert in CONVERSIONS:
         if holds(kind):
             return convert
@@ -174,10 +161,9 @@ def flattened(fields: Iterable[tuple[str, columns.RawColumn]], policy: Policy) -
 def map_fields(array: pa.Array, policy: Policy) -> Iterator[tuple[str, pa.Array]]:
     """Yield the values of maps by their keys, missing where a row's map lacks the key."""
     offsets = array.offsets.to_numpy()
-    starts = offsets[:-1]
-    lengths = np.where(array.is_valid().to_numpy(zero_copy_only=False), offsets[1:] - starts, 0)
-    rows = np.repeat(np.arange(len(array)), lengths)
-    items = np.repeat(starts - np.cumsum(lengths) + lengths, lengths) + np.arange(len(rows))
+    rows, items = np.repeat(np.arange(len(array)), np.diff(offsets)), np.arange(offsets[0], offsets[-1])
+    present = columns.validity(array)[rows]  # a missing map may have items, too
+    rows, items = rows[present], items[present]
     if not len(items):
         return
     keys = columns.as_text(policy.coerce_inside(array.keys.take(pa.array(items))).text).dictionary_encode()
@@ -227,8 +213,8 @@ def coerce_family(cells: Cells, family: str, policy: Policy) -> dict[str, Coerce
         case "nested" if policy.nested == "flatten":
             return flattened_cells(cells, policy)
         case "nested":
-            flatten = ', nested="flatten" makes properties of dicts' * all(map(flattens, cells))
-            raise refused(cells, "are no JSON primitives", f'nested="json" sends JSON text{flatten}')
+            way_out = AS_JSON + ', nested="flatten" makes properties of dicts' * all(map(flattens, cells))
+            raise refused(cells, "are no JSON primitives", way_out)
     found = arrow_of(cells, family, policy.wanted)
     if isinstance(found, Coerced):
         return {"": as_wanted(found, policy.wanted)}
@@ -274,18 +260,15 @@ def text_cells(cells: Cells, policy: Policy) -> Coerced:
 def sound_text(cell: str) -> str:
     if not columns.is_unicode(cell):
         message = "The text holds half a surrogate pair, which no encoding can write"
-        raise CellError(INVALID_TEXT, column_mended(message, HALF_A_PAIR))
+        raise columns.CellError(INVALID_TEXT, column_mended(message, HALF_A_PAIR))
     return str.__str__(cell)
 
 
 def flattened_cells(cells: Cells, policy: Policy) -> dict[str, Coerced]:
     others = [row for row, cell in enumerate(cells) if not isinstance(cell, Mapping)]
     if others:
-        raise UnsendableError(
-            f"holds values of type {type(cells[others[0]]).__name__}, which have no fields to flatten",
-            'nested="json" sends JSON text',
-            others[:3],
-        )
+        why = f"holds values of type {type(cells[others[0]]).__name__}, which have no fields to flatten"
+        raise UnsendableError(why, AS_JSON, others[:3])
     keys = dict.fromkeys(key for cell in cells for key in cell)
     return flattened(
         ((str(key), columns.cells_of([cell.get(key) for cell in cells])) for key in keys), policy
@@ -299,7 +282,7 @@ def flattens(cell: Any, depth: int = 0) -> bool:
     return all(flattens(value, depth + 1) for value in cell.values() if is_nested(value))
 
 
-def checked_length(coerced: Coerced, why: Why = ("string_too_long", TEXT_TOO_LONG)) -> Coerced:
+def checked_length(coerced: Coerced, why: columns.Why = ("string_too_long", TEXT_TOO_LONG)) -> Coerced:
     """Return the column with a problem for each string that the service does not take for its length."""
     is_coded = pa.types.is_dictionary(coerced.text.type)
     text = coerced.text.dictionary if is_coded else coerced.text

@@ -21,7 +21,6 @@ from analytex_pandas.frame.numbers import fixed_point
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from analytex_pandas.frame.columns import Kinds
     from analytex_pandas.frame.options import JsonType
 
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -96,7 +95,7 @@ def read_as(
     return spread(coerced(values).with_problems(problems), distinct.indices)
 
 
-def primitives(kinds: Kinds, texts: Sequence[str | None]) -> Coerced:
+def primitives(kinds: columns.Kinds, texts: Sequence[str | None]) -> Coerced:
     return Coerced(pa.array(texts, TEXT), kinds, plain=True)
 
 
