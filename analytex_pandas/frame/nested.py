@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytex_pandas.frame.arrow_types import has_fields, is_list
 from analytex_pandas.frame.coded import each
 from analytex_pandas.frame.columns import STRING, TEXT, CellError, Cells, Coerced, UnsendableError, cells_of
 
@@ -32,8 +33,6 @@ def is_nested(value: object) -> bool:
 
 
 def nested_cells(cells: Iterable[Any], column: Column) -> Coerced:
-    """Return nested Python objects as JSON text."""
-
     def text(numbered: tuple[int, Any]) -> str:
         row, cell = numbered
         try:
@@ -66,7 +65,6 @@ def encoded(value: Any, column: Column, depth: int) -> str:
 
 
 def key_text(key: Any, column: Column) -> str:
-    """Return a dict's key as JSON wants it."""
     if isinstance(key, tuple):
         raise UnsendableError("has a tuple for a key, which has no JSON form", "make the keys text")
     coerced = column(cells_of([key]))
@@ -76,7 +74,6 @@ def key_text(key: Any, column: Column) -> str:
 
 
 def json_object(items: Iterable[tuple[str, str]]) -> str:
-    """Return names and JSON values as a JSON object."""
     found: dict[str, str] = {}
     for name, value in items:
         if name in found:
@@ -93,20 +90,14 @@ def nested_arrow(array: pa.Array, column: Column) -> Coerced:
 
 def tokens(values: pa.Array | Cells, column: Column) -> tuple[list[str | None], tuple[Problem, ...]]:
     """Return the JSON of each value, None where it is missing or has none, and why."""
-    kind = values.type if isinstance(values, pa.Array) else None
-    if (
-        kind is None
-        or not pa.types.is_nested(kind)
-        or pa.types.is_run_end_encoded(kind)
-        or pa.types.is_union(kind)
-    ):
+    if isinstance(values, np.ndarray) or not (is_list(values.type) or has_fields(values.type)):
         coerced = column(values)
         texts = coerced.text.cast(TEXT).to_pylist()
         if coerced.kinds == STRING:
             texts = [None if text is None else quoted(text) for text in texts]
         return texts, coerced.problems
-    token = (struct_token if pa.types.is_struct(kind) else span_token)(values, column)
-    present = pc.is_valid(values).to_pylist()
+    token = (struct_token if pa.types.is_struct(values.type) else span_token)(values, column)
+    present = values.is_valid().to_pylist()
     return each((row if valid else None for row, valid in enumerate(present)), token)
 
 
