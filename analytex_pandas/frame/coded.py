@@ -1,60 +1,63 @@
-"""Columns of few values repeated: each value that occurs is looked at once, whatever the rows that have it."""
+"""Values looked at once each: those of columns of few values repeated, and those that only Python can read."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytex_pandas.frame import columns
 from analytex_pandas.frame.arrow_types import is_repeated, repeated
-from analytex_pandas.frame.columns import (
-    Coded,
-    Coerced,
-    UnsendableError,
-    as_text,
-    cells_of,
-    integers_of,
-    nothing,
-    problem_at,
-)
+from analytex_pandas.frame.columns import CellError, Coded, Coerced, Problem, UnsendableError
 
 if TYPE_CHECKING:
-    from analytex_pandas.frame.columns import Problem, RawColumn
+    from collections.abc import Callable, Iterable
+
+    from analytex_pandas.frame.columns import RawColumn, Why
+
+
+def each(values: Iterable[Any], read: Callable[[Any], Any]) -> tuple[list[Any], tuple[Problem, ...]]:
+    """Return what `read` makes of each value, None where it is missing or has a problem, and the problems."""
+    found: list[Any] = []
+    failures: dict[Why, list[int]] = {}
+    for place, value in enumerate(values):
+        try:
+            found.append(None if value is None else read(value))
+        except CellError as error:
+            found.append(None)
+            failures.setdefault(error.why, []).append(place)
+    return found, tuple(Problem(np.array(places), *why) for why, places in failures.items())
 
 
 def coded(column: RawColumn) -> Coded | None:
-    """Return a column of repeated values as codes, those that no row has left out; None for any other column."""
-    if isinstance(column, Coded):
-        return only_used(column)
+    """Return a column of repeated values as codes, None for any other.
+
+    Values that no row has are left out: a category that does not occur is no value.
+    """
     if isinstance(column, np.ndarray):
         return None
-    return only_used(Coded(*repeated(column))) if is_repeated(column.type) else None
-
-
-def only_used(column: Coded) -> Coded:
-    """Return a coded column without the values that no row has: a category that does not occur is no value."""
-    codes = np.maximum(integers_of(column.codes, -1), -1)
+    if not isinstance(column, Coded):
+        if not is_repeated(column.type):
+            return None
+        column = Coded(*repeated(column))
+    codes = np.maximum(columns.integers_of(column.codes, -1), -1)
     missing = codes < 0
-    if len(column.values) <= len(codes):
-        used = np.flatnonzero(np.bincount(codes + 1, minlength=len(column.values) + 1)[1:])
-    else:
-        used = np.unique(codes[~missing])
+    occurs = np.zeros(len(column.values) + 1, bool)
+    occurs[codes] = True  # -1 is the last
+    used = np.flatnonzero(occurs[:-1])
     if len(used) == len(column.values):
         return Coded(pa.array(codes, mask=missing), column.values)
-    places = np.full(int(used[-1]) + 1 if len(used) else 1, -1, np.int64)
-    places[used] = np.arange(len(used))
-    return Coded(
-        pa.array(places.take(codes, mode="clip"), mask=missing), taken(column.values, pa.array(used))
-    )
+    places = np.cumsum(occurs)[codes] - 1
+    return Coded(pa.array(places, mask=missing), looked_up(column.values, pa.array(used)))
 
 
-def taken(values: RawColumn, codes: pa.Array) -> RawColumn:
+def looked_up(values: RawColumn, codes: pa.Array) -> RawColumn:
     """Return the values that codes stand for, missing where a code is null."""
     if isinstance(values, np.ndarray):
-        return cells_of([*values, None])[integers_of(codes, -1)]  # a null finds the last
+        return columns.cells_of([*values, None])[columns.integers_of(codes, -1)]  # a null finds the last
     if isinstance(values, pa.RunEndEncodedArray):
         values = Coded(*repeated(values))
     if isinstance(values, Coded):
@@ -64,19 +67,21 @@ def taken(values: RawColumn, codes: pa.Array) -> RawColumn:
 
 def at_rows(error: UnsendableError, codes: pa.Array) -> UnsendableError:
     """Return what is wrong with some distinct values as what is wrong with the rows that have them."""
-    rows = np.flatnonzero(np.isin(integers_of(codes, -1), np.asarray(error.rows, np.int64)))
+    rows = np.flatnonzero(np.isin(columns.integers_of(codes, -1), np.asarray(error.rows, np.int64)))
     return UnsendableError(error.why, error.way_out, rows[: len(error.rows)].tolist(), error.field)
 
 
 def spread(coerced: Coerced, codes: pa.Array) -> Coerced:
-    """Return the coerced distinct values as a column again, their problems and traits at every row that has them."""
-    if codes.null_count == len(codes):
-        return nothing(len(codes))
-    distinct = as_text(coerced.text)
+    """Return the coerced distinct values as a column again, their problems at every row that has them."""
+    distinct = columns.as_text(coerced.text)
     problems: list[Problem] = []
-    for problem in coerced.problems:
-        rows = np.flatnonzero(np.isin(integers_of(codes, -1), problem.rows))
-        problems += problem_at(rows, problem.code, problem.message)
+    if coerced.problems:  # sorted once, as each of many values may have its own
+        numbers = columns.integers_of(codes, -1)
+        order = np.argsort(numbers, kind="stable")
+        bounds = np.searchsorted(numbers, np.arange(len(distinct) + 1), sorter=order)
+        for problem in coerced.problems:
+            rows = np.concatenate([order[bounds[place] : bounds[place + 1]] for place in problem.rows])
+            problems += columns.problem_at(np.sort(rows), problem.code, problem.message)
     if distinct.null_count:
         codes = pc.if_else(pc.fill_null(distinct.is_valid().take(codes), fill_value=False), codes, None)
     text = pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), distinct)

@@ -11,33 +11,20 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import (
-    BOOLEAN,
-    DURATION,
-    NUMBER,
-    TEXT,
-    Coerced,
-    Mask,
-    Problem,
-    Rows,
-    Traits,
-    mask_of,
-    texts_at,
-)
+from analytex_pandas.frame import columns
+from analytex_pandas.frame.columns import BOOLEAN, DURATION, NUMBER, TEXT, Coerced, Traits
 from analytex_pandas.frame.mends import INFINITE
 
 EXACT_WHOLE = 2.0**53
 """Whole numbers below it in magnitude are exact as a double; JSON readers in JavaScript keep no more."""
 EXACT_DIGITS_BELOW = {"float64": EXACT_WHOLE, "float32": 2.0**24, "float16": 2.0**11}
 """From here up the shortest digits of a whole float are those of another whole number."""
-SMALLEST_WRITABLE = 128
-"""Bits of the decimals that Arrow writes as text; narrower ones are widened."""
 NARROW = 4_096
 """Integers between so many consecutive ones are looked up rather than written one by one."""
 FIXED_POINT_DIGITS = 400
 """Decimals whose exponent is further from zero than this keep it, so that no value becomes a megabyte of zeros."""
 
-NOT_FINITE = "not_finite"
+NOT_FINITE = ("not_finite", INFINITE)
 
 Floats = np.ndarray[Any, Any]
 
@@ -48,48 +35,36 @@ def booleans(array: pa.Array) -> Coerced:
 
 
 def integers(array: pa.Array) -> Coerced:
+    """Return integers as text; those of a narrow range are written once each and looked up."""
     extremes = pc.min_max(array).as_py()
     least, most = extremes["min"] or 0, extremes["max"] or 0
-    traits = Traits(beyond_double=beyond_double(array) if max(-least, most) > EXACT_WHOLE else 0)
-    return Coerced(integer_text(array, least, most), NUMBER, plain=True, traits=traits)
-
-
-def integer_text(array: pa.Array, least: int, most: int) -> pa.Array:
-    """Return integers as text; those of a narrow range are written once each and looked up."""
-    if most - least > NARROW or most - least > len(array):
-        return pc.cast(array, TEXT)
-    written = pc.cast(
-        pa.array(np.arange(least, most + 1, dtype=np.int64 if most < 2**63 else np.uint64)), TEXT
-    )
-    places = pc.cast(pc.subtract(array, pa.scalar(least, array.type)), pa.int32())
-    return pa.DictionaryArray.from_arrays(places, written)
-
-
-def beyond_double(array: pa.Array) -> int:
-    """Return how many integers have more digits than a double keeps."""
-    exact, values = int(EXACT_WHOLE), array.drop_null().to_numpy(zero_copy_only=False)
-    return int(np.count_nonzero((values > exact) | (values.astype(np.int64) < -exact) & (values < 0)))
+    beyond_double = 0
+    if max(-least, most) > EXACT_WHOLE:
+        values = array.drop_null().to_numpy(zero_copy_only=False)
+        beyond_double = int(np.count_nonzero((values > int(EXACT_WHOLE)) | (values < -int(EXACT_WHOLE))))
+    if most - least > min(NARROW, len(array)):
+        text = pc.cast(array, TEXT)
+    else:
+        written = pa.array(np.arange(least, most + 1, dtype=np.int64 if most < 2**63 else np.uint64))
+        places = pc.cast(pc.subtract(array, pa.scalar(least, array.type)), pa.int32())
+        text = pa.DictionaryArray.from_arrays(places, pc.cast(written, TEXT))
+    return Coerced(text, NUMBER, plain=True, traits=Traits(beyond_double=beyond_double))
 
 
 def floats(array: pa.Array) -> Coerced:
     """Return floats as the shortest text that reads back the same at their own width; whole ones without ``.0``."""
     values = array.to_numpy(zero_copy_only=False)
     finite = np.isfinite(values)
-    whole = values == np.trunc(values)
-    whole &= finite
+    whole = finite & (values == np.trunc(values))
     text = half_floats(values, finite) if values.dtype == np.float16 else float_texts(values, finite, whole)
-    counted = int(np.count_nonzero(finite))
-    whole_floats = int(np.count_nonzero(whole))
-    if whole_floats:
+    if whole.any():
         text = with_exact_digits(text, values, np.flatnonzero(whole))
-    problems: tuple[Problem, ...] = ()
-    if counted < len(values) - array.null_count and len(infinite := np.flatnonzero(np.isinf(values))):
-        problems = (Problem(infinite, NOT_FINITE, INFINITE),)
-    traits = Traits(floats=counted, whole_floats=whole_floats)
+    problems = columns.problem_at(np.flatnonzero(np.isinf(values)), *NOT_FINITE)
+    traits = Traits(floats=int(finite.sum()), whole_floats=int(whole.sum()))
     return Coerced(text, NUMBER, plain=True, problems=problems, traits=traits)
 
 
-def with_exact_digits(text: pa.Array, values: Floats, whole: Rows) -> pa.Array:
+def with_exact_digits(text: pa.Array, values: Floats, whole: columns.Rows) -> pa.Array:
     """Return the text of floats with the digits of an integer where the shortest ones say less, or give a zero a sign.
 
     `whole` has the rows that have no fraction.
@@ -101,10 +76,10 @@ def with_exact_digits(text: pa.Array, values: Floats, whole: Rows) -> pa.Array:
     if not unlike.any():
         return text
     digits = pc.cast(pa.array(numbers[unlike].astype(np.int64)), TEXT)
-    return pc.replace_with_mask(text, pa.array(mask_of(whole[unlike], len(values))), digits)
+    return pc.replace_with_mask(text, pa.array(columns.mask_of(whole[unlike], len(values))), digits)
 
 
-def float_texts(values: Floats, finite: Mask, whole: Mask) -> pa.Array:
+def float_texts(values: Floats, finite: columns.Mask, whole: columns.Mask) -> pa.Array:
     """Return floats as the shortest text that reads back the same, missing where not `finite`.
 
     orjson writes them all at once, ``[1.5,3.0,null]``, in a quarter of the time that Arrow takes.
@@ -115,18 +90,16 @@ def float_texts(values: Floats, finite: Mask, whole: Mask) -> pa.Array:
     if b"e" in written:
         written = re.sub(rb"e(?=[0-9])", b"e+", written)  # some versions leave the plus away
     data = np.frombuffer(written, np.uint8)
-    edges = np.empty(len(values) + 1, np.int64)
-    edges[0], edges[-1] = 0, len(written) - 1
-    edges[1:-1] = np.flatnonzero(data == ord(","))
-    starts, ends = edges[:-1] + 1, edges[1:]
+    commas = np.flatnonzero(data == ord(","))
+    starts, ends = np.append(1, commas + 1), np.append(commas, len(written) - 1)
     rows = np.flatnonzero(whole)
     pointed = rows[data[ends[rows] - len(".0")] == ord(".")]
     sizes = ends - starts
     sizes[pointed] -= len(".0")
-    return texts_at(data, starts, sizes, finite)
+    return columns.texts_at(data, starts, sizes, finite)
 
 
-def half_floats(values: Floats, finite: Mask) -> pa.Array:
+def half_floats(values: Floats, finite: columns.Mask) -> pa.Array:
     """Return 16-bit floats as text in NumPy's shortest form, missing where not `finite`; orjson writes doubles."""
     distinct, codes = np.unique(values.view(np.uint16), return_inverse=True)
     shortest = [
@@ -137,7 +110,7 @@ def half_floats(values: Floats, finite: Mask) -> pa.Array:
 
 def decimals(array: pa.Array) -> Coerced:
     """Return decimals as their own digits, scale included, without an exponent."""
-    if array.type.bit_width < SMALLEST_WRITABLE:
+    if pa.types.is_decimal32(array.type) or pa.types.is_decimal64(array.type):  # which Arrow does not write
         array = pc.cast(array, pa.decimal128(array.type.precision, array.type.scale))
     text = pc.cast(array, TEXT)
     exponents = pc.fill_null(pc.match_substring(text, "E"), fill_value=False)
@@ -157,26 +130,15 @@ def fixed_point(number: decimal.Decimal) -> str:
 def durations(array: pa.Array) -> Coerced:
     """Return durations as a number of seconds, exact, without trailing zeros."""
     digits = {"s": 0, "ms": 3, "us": 6, "ns": 9}[array.type.unit]
-    counts = array.cast(pa.int64())
-    if not digits:
-        return Coerced(pc.cast(counts, TEXT), DURATION, plain=True)
-    values = counts.fill_null(0).to_numpy(zero_copy_only=False)
-    magnitude = np.abs(values).astype(np.uint64)
-    seconds, rest = np.divmod(magnitude, np.uint64(10**digits))
+    values = array.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    seconds, rest = np.divmod(np.abs(values).astype(np.uint64), np.uint64(10**digits))
+    fractional, negative = pa.array(rest != 0), pa.array(values < 0)
+    point, minus, between = (pa.scalar(mark, TEXT) for mark in (".", "-", ""))
     text = pc.cast(pa.array(seconds), TEXT)
-    fractional = rest != 0
-    if fractional.any():
-        fraction = pc.utf8_rtrim(
-            pc.utf8_lpad(pc.cast(pa.array(rest[fractional]), TEXT), width=digits, padding="0"), characters="0"
-        )
-        exact = pc.binary_join_element_wise(text.filter(pa.array(fractional)), fraction, large("."))
-        text = pc.replace_with_mask(text, pa.array(fractional), exact)
-    negative = values < 0
-    if negative.any():
-        text = pc.if_else(pa.array(negative), pc.binary_join_element_wise(large("-"), text, large("")), text)
-    return Coerced(pc.if_else(counts.is_valid(), text, None), DURATION, plain=True)
-
-
-def large(text: str) -> pa.Scalar[Any]:
-    """Return text as the scalar that ``binary_join_element_wise`` asks for beside large strings."""
-    return pa.scalar(text, TEXT)
+    if rest.any():
+        fraction = pc.utf8_lpad(pc.cast(pa.array(rest).filter(fractional), TEXT), digits, "0")
+        exact = pc.binary_join_element_wise(text.filter(fractional), pc.utf8_rtrim(fraction, "0"), point)
+        text = pc.replace_with_mask(text, fractional, exact)
+    if pc.any(negative).as_py():
+        text = pc.if_else(negative, pc.binary_join_element_wise(minus, text, between), text)
+    return Coerced(pc.if_else(array.is_valid(), text, None), DURATION, plain=True)

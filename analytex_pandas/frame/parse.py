@@ -7,34 +7,20 @@ import datetime as dt
 import decimal
 import re
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.frame import mends
-from analytex_pandas.frame.columns import (
-    BOOLEAN,
-    DURATION,
-    NUMBER,
-    STRING,
-    TEXT,
-    CellError,
-    Coerced,
-    Problem,
-    integers_of,
-    problem_at,
-    validity,
-)
-from analytex_pandas.frame.moments import TICKS, nanoseconds
+from analytex_pandas.frame import columns, mends, temporal
+from analytex_pandas.frame.coded import each, spread
+from analytex_pandas.frame.columns import BOOLEAN, DURATION, NUMBER, STRING, TEXT, CellError, Coerced, Problem
 from analytex_pandas.frame.numbers import fixed_point
-from analytex_pandas.frame.temporal import dates, instants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from analytex_pandas.frame.columns import Kinds, Rows, Why
     from analytex_pandas.frame.options import JsonType
 
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -46,8 +32,10 @@ PART_OF_MORE = re.compile(
 """Such as 10:30.5 or 10.30 pm: Python reads it as a part of a second, dateutil as one of a minute, or not at all."""
 NANOSECOND_DIGITS = 3
 """Digits of a fraction beyond the six that Python keeps."""
-TRUE = frozenset({"true", "t", "yes", "y", "1"})
-FALSE = frozenset({"false", "f", "no", "n", "0"})
+BOOLEANS = dict.fromkeys(("true", "t", "yes", "y", "1"), "true")
+BOOLEANS |= dict.fromkeys(("false", "f", "no", "n", "0"), "false")
+CALLED = {"naive datetime": "datetime", "aware datetime": "datetime", "time": "time of day"}
+"""Family of values → what a message calls one."""
 YEAR_FIRST = re.compile(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![-/.0-9])")
 END_OF_TIME = re.compile(r"(:[0-9]{2})(?:[.,][0-9]+)?(?:\s*[+-][0-9]{2}:?[0-9]{2})?$")
 NAMED_OFFSET = re.compile(
@@ -56,11 +44,11 @@ NAMED_OFFSET = re.compile(
 """Such as GMT+2: two hours east to most, west by POSIX."""
 NO_DATE_OF_DIGITS = re.compile(r"(?![0-9]{8}$)(?![0-9]*\.[0-9]*\.[0-9]*$)[0-9.]+")
 """Digits and points that are neither 20240115 nor 15.1.2024."""
-DEFAULTS = (dt.datetime(2000, 1, 1), dt.datetime(2001, 2, 2))  # they stand in for what a text leaves out  # noqa: DTZ001  # they stand in for what a text leaves out
+DEFAULTS = (dt.datetime(2000, 1, 1), dt.datetime(2001, 2, 2))  # noqa: DTZ001  # stand in for what a text leaves out
 
 
-def as_wanted(coerced: Coerced, wanted: JsonType | None, what: str = "") -> Coerced:
-    """Return what is no text as the type asked for, or its rows as invalid; `what` is what a message calls a cell."""
+def as_wanted(coerced: Coerced, wanted: JsonType | None) -> Coerced:
+    """Return what is no text as the type asked for, or its rows as invalid."""
     if wanted is None or coerced.kinds == frozenset({wanted}):
         return coerced
     if wanted == "string":
@@ -68,63 +56,47 @@ def as_wanted(coerced: Coerced, wanted: JsonType | None, what: str = "") -> Coer
     if wanted == "number" and coerced.kinds == DURATION:
         return dataclasses.replace(coerced, kinds=NUMBER)
     if wanted == "boolean" and coerced.kinds in (NUMBER, DURATION):
-        return read_as(coerced.text, boolean_of_number, BOOLEAN).with_problems(coerced.problems)
-    present = np.flatnonzero(validity(coerced.text))
-    code = f"not_a_{wanted}".removesuffix("time")
-    if wanted in ("date", "datetime") and coerced.kinds == NUMBER:
-        problems = dates_of_numbers(coerced.text.cast(TEXT), present, code)
+        found = read_as(coerced.text, boolean_of_number, partial(primitives, BOOLEAN))
+    elif wanted in ("date", "datetime") and coerced.kinds == NUMBER:
+        found = read_as(coerced.text, date_of_number, partial(primitives, STRING))
     else:
         (kind,) = coerced.kinds
-        article = "a date" if wanted in ("date", "datetime") else f"a {wanted}"
-        message = mends.of_another_type(what or f"A {kind}", article, is_flag=coerced.kinds == BOOLEAN)
-        problems = (Problem(present, code, message),)
-    kinds = NUMBER if wanted == "number" else BOOLEAN if wanted == "boolean" else STRING
-    text = pa.nulls(len(coerced.text), TEXT)
-    return Coerced(text, kinds, plain=True, problems=(*coerced.problems, *problems))
+        what = CALLED.get(coerced.family, coerced.family or kind)
+        article = f"a {wanted}".removesuffix("time")
+        message = mends.of_another_type(f"A {what}", article, is_flag=coerced.kinds == BOOLEAN)
+        rows = np.flatnonzero(columns.validity(coerced.text))
+        kinds = {"number": NUMBER, "boolean": BOOLEAN}.get(wanted, STRING)
+        found = primitives(kinds, [None] * len(coerced.text))
+        found = found.with_problems((Problem(rows, f"not_{article.replace(' ', '_')}", message),))
+    return found.with_problems(coerced.problems)
 
 
 def texts(text: pa.Array, wanted: JsonType | None, timezone: str) -> Coerced:
     """Return text as it is, or as what is asked for; a date without an offset is local time of `timezone`."""
     match wanted:
         case "number":
-            return read_as(text, number, NUMBER)
+            return read_as(text, number, partial(primitives, NUMBER))
         case "boolean":
-            return read_as(text, boolean, BOOLEAN)
-        case "date":
-            return date_texts(text)
+            return read_as(text, boolean, partial(primitives, BOOLEAN))
+        case "date":  # of a text with a time, its own calendar date
+            days = partial(pa.array, type=pa.date32())
+            return read_as(text, lambda cell: moment(cell).date(), lambda dates: temporal.dates(days(dates)))
         case "datetime":
-            return datetime_texts(text, timezone)
+            return read_as(text, instant, partial(instants, timezone))
     return Coerced(text, STRING)
 
 
-def read_as(text: pa.Array, read: Callable[[str], str], kinds: Kinds) -> Coerced:
-    values, codes, problems = by_distinct(text, read)
-    return Coerced(taken(pa.array(values, TEXT), codes), kinds, plain=True, problems=problems)
+def read_as(
+    text: pa.Array, read: Callable[[str], Any], coerced: Callable[[Sequence[Any]], Coerced]
+) -> Coerced:
+    """Return what `coerced` makes of what `read` has made of each different text."""
+    distinct = text if isinstance(text.type, pa.DictionaryType) else text.dictionary_encode()
+    values, problems = each(distinct.dictionary.to_pylist(), read)
+    return spread(coerced(values).with_problems(problems), distinct.indices)
 
 
-def by_distinct(text: pa.Array, read: Callable[[str], Any]) -> tuple[list[Any], Rows, tuple[Problem, ...]]:
-    """Return what `read` makes of each distinct text, each row's place in that (-1: none), and the unreadable rows."""
-    encoded = text if isinstance(text.type, pa.DictionaryType) else text.dictionary_encode()
-    codes = integers_of(encoded.indices, -1)
-    values: list[Any] = []
-    failures: dict[int, Why] = {}
-    for code, distinct in enumerate(encoded.dictionary.to_pylist()):
-        try:
-            values.append(None if distinct is None else read(distinct))
-        except CellError as error:
-            values.append(None)
-            failures[code] = error.why
-    problems: list[Problem] = []
-    if failures:
-        order = np.argsort(codes, kind="stable")
-        bounds = np.searchsorted(codes, np.arange(len(values) + 1), sorter=order)
-        for code, why in failures.items():
-            problems += problem_at(order[bounds[code] : bounds[code + 1]], *why)
-    return values, codes, tuple(problems)
-
-
-def taken(array: pa.Array, codes: Rows) -> pa.Array:
-    return array.take(pa.array(codes, mask=codes < 0))
+def primitives(kinds: columns.Kinds, texts: Sequence[str | None]) -> Coerced:
+    return Coerced(pa.array(texts, TEXT), kinds, plain=True)
 
 
 def number(text: str) -> str:
@@ -145,64 +117,44 @@ def number(text: str) -> str:
 
 
 def boolean(text: str) -> str:
-    word = text.strip().lower()
-    if word not in TRUE and word not in FALSE:
+    if (found := BOOLEANS.get(text.strip().lower())) is None:
         raise CellError("not_a_boolean", mends.no_boolean(text))
-    return "true" if word in TRUE else "false"
+    return found
 
 
 def boolean_of_number(digits: str) -> str:
     value = decimal.Decimal(digits)
     if value not in (0, 1):
-        raise CellError("not_a_boolean", mends.no_boolean_number(digits))
+        what, code = f"{digits} is neither true nor false", f"{mends.VALUES}.replace({{{digits}: 1}})"
+        raise CellError("not_a_boolean", mends.column_mended(f"{what}; if all but 0 is true", code))
     return "true" if value else "false"
 
 
-def dates_of_numbers(text: pa.Array, present: Rows, code: str) -> tuple[Problem, ...]:
-    """Return the problems of numbers where dates should be, by what they may count."""
-    values = np.asarray(pd.to_numeric(pd.Series(text.to_pylist(), dtype=object), errors="coerce"), np.float64)
-    problems: list[Problem] = []
-    left = present
-    for least, most, message in mends.NUMBERS_FOR_DATES:
-        those = (values[left] >= least) & (values[left] < most)
-        problems += problem_at(left[those], code, message)
-        left = left[~those]
-    return (*problems, *problem_at(left, code, mends.NO_DATE_AT_ALL))
+def date_of_number(digits: str) -> str:
+    raise CellError("not_a_date", mends.no_date_of_number(float(digits)))
 
 
-def date_texts(text: pa.Array) -> Coerced:
-    """Return text as dates: of a text with a time, its own calendar date."""
-    values, codes, problems = by_distinct(text, lambda cell: moment(cell).date())
-    return dates(taken(pa.array(values, pa.date32()), codes)).with_problems(problems)
-
-
-def datetime_texts(text: pa.Array, timezone: str) -> Coerced:
-    values, codes, problems = by_distinct(text, instant)
-    read = np.array([value or (0, 0, 0) for value in values] or [(0, 0, 0)], np.int64)
-    seconds, fractions, naive = read.take(np.maximum(codes, 0), axis=0).T
-    there = np.array([value is not None for value in values] or [False]).take(np.maximum(codes, 0))
-    found = instants(seconds, fractions, there & (codes >= 0), naive.astype(bool), timezone)
-    return found.with_problems(problems)
+def instants(timezone: str, moments: Sequence[tuple[int, int, bool] | None]) -> Coerced:
+    values = [moment or (0, 0, 0) for moment in moments]
+    seconds, fractions, naive = np.array(values, np.int64).reshape(-1, 3).T
+    present = np.array([moment is not None for moment in moments], bool)
+    return temporal.instants(seconds, fractions, present, naive.astype(bool), timezone)
 
 
 def instant(text: str) -> tuple[int, int, bool]:
     """Return the moment that a text names, as seconds since 1970 and nanoseconds, and whether it is a local time."""
     stamp = moment(text)
-    nanosecond = 0
-    fine = [part for part in LONG_FRACTION.findall(text) if part[1].strip("0")]
     offset = stamp.utcoffset()
-    if fine:
-        kept, digits = fine[0][0], fine[0][1].rstrip("0")
-        of_the_time = (
-            len(fine) == 1 and int(kept) == stamp.microsecond and not (offset and offset.microseconds)
-        )
-        if not of_the_time or len(digits) > NANOSECOND_DIGITS:
+    seconds, nanosecond = divmod(temporal.nanoseconds(stamp), temporal.TICKS["s"])
+    fine = [(kept, rest.rstrip("0")) for kept, rest in LONG_FRACTION.findall(text) if rest.strip("0")]
+    for kept, digits in fine:  # what Python leaves out, if it is of the time and not of the offset
+        of_the_time = int(kept) == stamp.microsecond and not (offset and offset.microseconds)
+        if len(fine) > 1 or not of_the_time or len(digits) > NANOSECOND_DIGITS:
             raise CellError(
                 "date_too_fine", f"{mends.shown(text)} is finer than a nanosecond; round it to nine digits."
             )
-        nanosecond = int(digits.ljust(NANOSECOND_DIGITS, "0"))
-    seconds, rest = divmod(nanoseconds(stamp), TICKS["s"])
-    return seconds, rest + nanosecond, offset is None
+        nanosecond += int(digits.ljust(NANOSECOND_DIGITS, "0"))
+    return seconds, nanosecond, offset is None
 
 
 def moment(text: str) -> dt.datetime:
@@ -213,7 +165,7 @@ def moment(text: str) -> dt.datetime:
     except ValueError:
         stamp = None
     if PART_OF_MORE.search(stripped) or (
-        stamp and ("." in stripped or "," in stripped) and not PART_OF_A_SECOND.search(stripped)
+        stamp and re.search("[.,]", stripped) and not PART_OF_A_SECOND.search(stripped)
     ):
         raise CellError(
             "ambiguous_date",

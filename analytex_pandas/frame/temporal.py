@@ -1,72 +1,55 @@
-"""Arrow dates and times → ISO 8601 text.
-
-A text is written into a slot of four words of eight bytes. Each part of it (a date, the minute of a day, three digits)
-is looked up as the words that have its characters in their place and zeros elsewhere; ``|`` puts parts together::
-
-    2024-01- 15T08:00 :00.1234 56789Z
-"""
+"""Dates and times → ISO 8601 text; those that are Python objects → counts of nanoseconds, which never overflow."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-import functools
 import zoneinfo
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.frame.columns import (
-    STRING,
-    Coerced,
-    Mask,
-    Problem,
-    Rows,
-    integers_of,
-    texts_at,
-    validity,
-)
+from analytex_pandas.frame import columns
+from analytex_pandas.frame.columns import STRING, TEXT, Bytes, Coerced, Mask, Problem, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-
-UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+TICKS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+TICKS |= {"m": 60 * TICKS["s"], "h": 3_600 * TICKS["s"], "D": 86_400 * TICKS["s"], "W": 604_800 * TICKS["s"]}
+"""Nanoseconds of each unit."""
+PARTS_OF_A_TICK = {"ps": 10**3, "fs": 10**6, "as": 10**9}
+FARTHEST_YEAR = 1_000_000
 SECONDS_A_DAY = 86_400
 EPOCH = dt.date(1970, 1, 1)
 FIRST_DAY = (dt.date.min - EPOCH).days
 LAST_DAY = (dt.date.max - EPOCH).days
 PYTZ_DAYS = range((dt.date(1902, 1, 1) - EPOCH).days, (dt.date(2037, 1, 1) - EPOCH).days)
-COMMON_DAYS = range((dt.date(1900, 1, 1) - EPOCH).days, (dt.date(2100, 1, 1) - EPOCH).days)
-"""Days whose text is written once and kept (1.2 MB)."""
-
-SLOT: Final = 32
-"""Bytes of a slot; the next are places in it."""
-TIME: Final = 10
-SECOND: Final = 16
-MILLI, MICRO, NANO = 20, 23, 26
-END: Final = 29
-Words = np.ndarray[Any, np.dtype[np.uint64]]
+DATE, CLOCK = len("2024-01-15"), len("08:00:00")
 
 
 def dates(array: pa.Array) -> Coerced:
     """Return dates as ``2024-01-15``."""
-    days, outside = writable_days(days_of(array))
-    slots = np.stack(day_words(days), axis=1)
-    return written(slots, 0, np.full(len(days), TIME), present_in(array), out_of_range(outside))
+    days, problems = writable(days_of(array), 1)
+    mask = ~columns.validity(array)
+    for problem in problems:
+        mask[problem.rows] = True
+    text = pa.array(days.astype(np.int32), mask=mask).cast(pa.date32()).cast(TEXT)
+    return Coerced(text, STRING, plain=True, problems=problems, family="date")
 
 
 def days_of(array: pa.Array) -> Rows:
     """Return dates as days since 1970; 0 where missing. Arrow's own cast overflows on what is far off."""
-    counts = integers_of(array, 0)
-    return counts if pa.types.is_date32(array.type) else counts // np.int64(SECONDS_A_DAY * UNITS["ms"])
+    counts = columns.integers_of(array, 0)
+    return counts if pa.types.is_date32(array.type) else counts // np.int64(SECONDS_A_DAY * 1_000)
 
 
 def midnights(array: pa.Array, timezone: str) -> Coerced:
     """Return dates as the moments at which they begin in `timezone`."""
     days = days_of(array)
-    return instants(days * SECONDS_A_DAY, np.zeros_like(days), present_in(array), True, timezone)
+    return instants(days * SECONDS_A_DAY, np.zeros_like(days), columns.validity(array), True, timezone)
 
 
 def timestamps(array: pa.Array, timezone: str) -> Coerced:
@@ -75,140 +58,94 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
     Naive ones are local times of `timezone`; a local time that a change of clocks skips or repeats is undecidable, so
     its row is invalid.
     """
-    return instants(*seconds_of(array), present_in(array), array.type.tz is None, timezone)
+    naive = array.type.tz is None
+    found = instants(*seconds_of(array), columns.validity(array), naive, timezone)
+    return dataclasses.replace(found, family="naive datetime" if naive else "aware datetime")
 
 
-def instants(
-    seconds: Rows, nanoseconds: Rows, present: Mask | None, local: Mask | bool, timezone: str
-) -> Coerced:
-    """Return seconds since 1970 with nanoseconds as ``timestamps`` does, `local` ones by the clock of `timezone`.
-
-    `present` is None for a column without gaps; missing ones are at 0.
-    """
+def instants(seconds: Rows, fractions: Rows, present: Mask, local: Mask | bool, timezone: str) -> Coerced:
+    """Return seconds since 1970, 0 where missing, and nanoseconds as ``timestamps`` does; `local` ones by the clock."""
     problems: tuple[Problem, ...] = ()
     if timezone != "UTC" and np.any(local):
-        there = np.ones(len(seconds), bool) if present is None else present
-        seconds, problems = to_utc(seconds, there & local, timezone)
-    days, clock = divided(seconds, SECONDS_A_DAY)
-    days, outside = writable_days(days)
-    slots, ends = clock_slots(clock, nanoseconds)
-    date, rest_of_date = day_words(days)
-    slots[:, 0] = date
-    slots[:, 1] |= rest_of_date
-    slots.view(np.uint8).reshape(-1)[np.arange(0, slots.nbytes, SLOT) + ends] = ord("Z")
-    return written(slots, 0, ends + 1, present, (*out_of_range(outside), *problems))
+        seconds, problems = to_utc(seconds, present & local, timezone)
+    seconds, outside = writable(seconds, SECONDS_A_DAY)
+    slots, ends = characters(seconds, fractions, pa.timestamp("us"), DATE + len("T") + CLOCK)
+    slots[:, DATE] = ord("T")
+    slots[np.arange(len(slots)), ends] = ord("Z")
+    return written(slots, ends + len("Z"), present, (*outside, *problems))
 
 
 def times(array: pa.Array) -> Coerced:
     """Return times of day as ``08:00:00``, with a fraction where a value has one."""
-    seconds, nanoseconds = seconds_of(array)
-    slots, ends = clock_slots(seconds % SECONDS_A_DAY, nanoseconds)
-    return written(slots, TIME + len("T"), ends - TIME - len("T"), present_in(array), ())
+    seconds, fractions = seconds_of(array)
+    slots, ends = characters(seconds % SECONDS_A_DAY, fractions, pa.time64("us"), CLOCK)
+    return dataclasses.replace(written(slots, ends, columns.validity(array), ()), family="time")
 
 
-def written(
-    slots: Words, first: int, sizes: Rows, present: Mask | None, problems: tuple[Problem, ...]
-) -> Coerced:
-    """Return the texts that begin at byte `first` of each slot, missing where not `present` or with a problem."""
-    if problems:
-        present = np.ones(len(slots), bool) if present is None else present.copy()
-        present[np.concatenate([problem.rows for problem in problems])] = False
-    starts = np.arange(first, slots.nbytes + first, slots.shape[1] * slots.itemsize)
-    text = texts_at(slots.view(np.uint8).reshape(-1), starts, sizes, present)
-    return Coerced(text, STRING, plain=True, problems=problems)
+def characters(seconds: Rows, fractions: Rows, kind: pa.DataType, width: int) -> tuple[Bytes, Rows]:
+    """Return times as Arrow writes them, as rows of bytes with one to spare, and where each ends.
 
-
-def clock_slots(clock: Rows, nanoseconds: Rows) -> tuple[Words, Rows]:
-    """Return slots with seconds of a day, and nanoseconds of a second, in them, and where they end in each."""
-    minute, second, milli, micro, nano = clock_words()
-    slots = np.zeros((len(clock), SLOT // 8), np.uint64)
-    minutes, seconds = divided(clock, 60)
-    slots[:, 1] = minute[1].take(minutes)
-    slots[:, 2] = second[2].take(seconds)
-    if not nanoseconds.any():
-        return slots, np.full(len(clock), MILLI - len("."))
-    millis, rest = divided(nanoseconds, 1_000_000)
-    micros, nanos = divided(rest, 1_000)
-    slots[:, 2] |= milli[2].take(millis) | micro[2].take(micros)
-    slots[:, 3] = micro[3].take(micros) | nano[3].take(nanos)
-    whole = np.where(millis != 0, MICRO, MILLI - len("."))
-    return slots, np.where(nanos != 0, END, np.where(micros != 0, NANO, whole))
-
-
-@functools.cache
-def clock_words() -> tuple[Words, ...]:
-    """Return the minutes of a day, the seconds of a minute, and three digits as milli-, micro- and nanoseconds."""
-    digits = [f"{number:03d}" for number in range(1_000)]
-    return (
-        words([f"T{minute // 60:02d}:{minute % 60:02d}" for minute in range(24 * 60)], TIME),
-        words([f":{second:02d}." for second in range(60)], SECOND),
-        *(words(digits, place) for place in (MILLI, MICRO, NANO)),
-    )
-
-
-def words(texts: Iterable[str], place: int) -> Words:
-    """Return texts in slots, from a place on: one row a word of the slot."""
-    slots = b"".join((bytes(place) + text.encode()).ljust(SLOT, b"\0") for text in texts)
-    return np.ascontiguousarray(np.frombuffer(slots, np.uint64).reshape(-1, SLOT // 8).T)
-
-
-def day_words(days: Rows) -> tuple[Words, Words]:
-    """Return the two words of each date: every day is written once, then looked up."""
-    if not len(days) or (days.min() >= COMMON_DAYS.start and days.max() < COMMON_DAYS.stop):
-        table, places = common_days(), days - COMMON_DAYS.start
+    Behind `width` bytes stand fractions of a second, in nanoseconds: of 0, 3, 6 or 9 digits, as few as say them whole.
+    """
+    if pa.types.is_timestamp(kind) and not fractions.any():
+        parts = [bytes_of(pa.array(seconds).cast(pa.timestamp("s")), width)]
+        ends = np.full(len(seconds), width)
     else:
-        distinct, places = np.unique(days, return_inverse=True)
-        table = words(np.datetime_as_string(distinct.astype("datetime64[D]"), unit="D").tolist(), 0)
-    return table[0].take(places), table[1].take(places)
+        narrow = fractions.astype(np.uint32)  # which NumPy divides three times as fast
+        micros = narrow // 1_000
+        nanos = narrow - micros * 1_000
+        parts = [bytes_of(pa.array(seconds * 10**6 + micros).cast(kind), width + len(".123456"))]
+        if nanos.any():
+            parts.append(bytes_of(pa.array(nanos + 1_000), len("1789"))[:, 1:])
+        finer = 3 * (micros // 1_000 * 10**6 != narrow) + 3 * (nanos != 0)
+        ends = width + len(".123") * (narrow != 0) + finer
+    return np.hstack([*parts, np.zeros((len(seconds), 1), np.uint8)]), ends
 
 
-@functools.cache
-def common_days() -> Words:
-    days = np.arange(COMMON_DAYS.start, COMMON_DAYS.stop).astype("datetime64[D]")
-    return words(np.datetime_as_string(days).tolist(), 0)[:2].copy()
+def bytes_of(array: pa.Array, width: int) -> Bytes:
+    """Return what Arrow writes of each value, all of one width, as rows of bytes."""
+    data, _ = columns.text_buffers(array.cast(TEXT))
+    return data[: len(array) * width].reshape(len(array), width)
 
 
-def divided(numbers: Rows, divisor: int) -> tuple[Rows, Rows]:
-    """Return quotient and remainder; a product is cheaper than a second division."""
-    quotients = numbers // np.int64(divisor)
-    return quotients, numbers - quotients * np.int64(divisor)
+def written(slots: Bytes, sizes: Rows, present: Mask, problems: tuple[Problem, ...]) -> Coerced:
+    """Return the first so many bytes of each slot as text, missing where not `present` or with a problem."""
+    present = present.copy()
+    for problem in problems:
+        present[problem.rows] = False
+    data, starts = slots.reshape(-1), np.arange(0, slots.size + 1, slots.shape[1])
+    if (sizes == slots.shape[1]).all():  # they lie as they should
+        buffers = [pa.array(present).buffers()[1], pa.py_buffer(starts), pa.py_buffer(data)]
+        text = pa.Array.from_buffers(TEXT, len(slots), buffers)
+    else:
+        text = columns.texts_at(data, starts[:-1], sizes, present)
+    return Coerced(text, STRING, plain=True, problems=problems)
 
 
 def seconds_of(array: pa.Array) -> tuple[Rows, Rows]:
     """Return timestamps or times of day as whole seconds and nanoseconds; 0 where missing."""
-    per_second = UNITS[array.type.unit]
-    seconds, fractions = divided(integers_of(array, 0), per_second)
-    return seconds, fractions * np.int64(10**9 // per_second)
+    tick = TICKS[array.type.unit]
+    counts, per_second = columns.integers_of(array, 0), np.int64(TICKS["s"] // tick)
+    seconds = counts // per_second
+    return seconds, (counts - seconds * per_second) * np.int64(tick)
 
 
-def present_in(array: pa.Array) -> Mask | None:
-    """Return which rows of an array have a value; None for all of them."""
-    return validity(array) if array.null_count else None
-
-
-def writable_days(days: Rows) -> tuple[Rows, Rows]:
-    """Return days with those that ISO 8601 cannot write replaced by one that it can, and where they are."""
-    if not len(days) or (days.min() >= FIRST_DAY and days.max() <= LAST_DAY):
-        return days, np.array([], np.int64)
-    return np.clip(days, FIRST_DAY, LAST_DAY), np.flatnonzero((days < FIRST_DAY) | (days > LAST_DAY))
-
-
-def out_of_range(rows: Rows) -> tuple[Problem, ...]:
-    """Return the problem of years that ISO 8601 cannot write."""
+def writable(counts: Rows, per_day: int) -> tuple[Rows, tuple[Problem, ...]]:
+    """Return days, or parts of them, with those of years that ISO 8601 cannot write moved to one that it can."""
+    inside = np.clip(counts, FIRST_DAY * per_day, (LAST_DAY + 1) * per_day - 1)
     message = "The year is not between 1 and 9999, so ISO 8601 has no text for it."
-    return (Problem(rows, "date_out_of_range", message),) if len(rows) else ()
+    return inside, columns.problem_at(np.flatnonzero(counts != inside), "date_out_of_range", message)
 
 
 def wall_dates(array: pa.Array) -> pa.Array:
     """Return the calendar date that each timestamp shows in its own zone."""
-    missing = array.is_null().to_numpy(zero_copy_only=False)
     seconds, _ = seconds_of(array)
-    if array.type.tz is not None and array.type.tz not in ("UTC", "+00:00"):
+    if array.type.tz is not None:
         inner, moments, zone = in_zone(seconds, array.type.tz)
         local = moments.tz_localize("UTC").tz_convert(zone).tz_localize(None)
         seconds = seconds + (np.asarray(local).astype(np.int64) - inner)
     days = np.clip(seconds // SECONDS_A_DAY, FIRST_DAY - 1, LAST_DAY + 1)
-    return pa.array(days.astype(np.int32), mask=missing).cast(pa.date32())
+    return pa.array(days.astype(np.int32), mask=~columns.validity(array)).cast(pa.date32())
 
 
 def to_utc(seconds: Rows, present: Mask, timezone: str) -> tuple[Rows, tuple[Problem, ...]]:
@@ -218,19 +155,18 @@ def to_utc(seconds: Rows, present: Mask, timezone: str) -> tuple[Rows, tuple[Pro
     silently leaves daylight saving time out.
     """
     inner, moments, zone = in_zone(np.where(present, seconds, 0), timezone)
-    utc = moments.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").tz_convert("UTC").tz_localize(None)
+    utc = moments.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").tz_convert(None)
     unclear = np.asarray(utc.isna())
-    writable = (seconds >= FIRST_DAY * SECONDS_A_DAY) & (seconds < (LAST_DAY + 1) * SECONDS_A_DAY)
-    offsets = np.where(present & ~unclear & writable, np.asarray(utc).astype(np.int64) - inner, 0)
-    rows = np.flatnonzero(unclear & present)
+    inside = (seconds >= FIRST_DAY * SECONDS_A_DAY) & (seconds < (LAST_DAY + 1) * SECONDS_A_DAY)
+    offsets = np.where(present & ~unclear & inside, np.asarray(utc).astype(np.int64) - inner, 0)
     message = (
         f"This local time is skipped or repeated by a change of clocks in {timezone}; "
         "give it a zone or an offset of its own."
     )
-    return seconds + offsets, (Problem(rows, "ambiguous_time", message),) if len(rows) else ()
+    return seconds + offsets, columns.problem_at(np.flatnonzero(unclear & present), "ambiguous_time", message)
 
 
-def in_zone(seconds: Rows, timezone: str) -> tuple[Rows, pd.DatetimeIndex, str | dt.tzinfo]:
+def in_zone(seconds: Rows, timezone: str) -> tuple[Rows, pd.DatetimeIndex, str | zoneinfo.ZoneInfo]:
     """Return seconds since 1970, the same as naive datetimes, and their zone, as pandas is to be given it.
 
     pandas overflows in the first and the last day of a calendar, where the offset is that of the day beside it: those
@@ -240,10 +176,31 @@ def in_zone(seconds: Rows, timezone: str) -> tuple[Rows, pd.DatetimeIndex, str |
     inner = np.clip(seconds, (FIRST_DAY + 1) * SECONDS_A_DAY, (LAST_DAY - 1) * SECONDS_A_DAY)
     moments = pd.DatetimeIndex(inner.astype("datetime64[s]"))
     first, last = PYTZ_DAYS.start * SECONDS_A_DAY, PYTZ_DAYS.stop * SECONDS_A_DAY
-    if not len(inner) or (inner.min() >= first and inner.max() < last):
-        return inner, moments, timezone
-    if timezone[0] not in "+-":
-        return inner, moments, zoneinfo.ZoneInfo(timezone)
-    hours, minutes = map(int, timezone[1:].split(":"))
-    offset = dt.timedelta(hours=hours, minutes=minutes)
-    return inner, moments, dt.timezone(offset if timezone[0] == "+" else -offset)
+    by_name = timezone[0] in "+-" or not len(inner) or (inner.min() >= first and inner.max() < last)
+    return inner, moments, timezone if by_name else zoneinfo.ZoneInfo(timezone)
+
+
+def nanoseconds(cell: Any) -> int:
+    """Return a duration, or the time since 1970 of a datetime, of UTC if it is aware, else of its own clock.
+
+    pandas overflows on what is far off, and misreads NumPy's units below a nanosecond.
+    """
+    if isinstance(cell, pd.Timestamp | pd.Timedelta):
+        cell = cell.asm8
+    if isinstance(cell, dt.datetime):
+        cell = cell.replace(tzinfo=None) - dt.datetime(1970, 1, 1) - (cell.utcoffset() or dt.timedelta())  # noqa: DTZ001  # counted by hand
+    if isinstance(cell, dt.timedelta):
+        return (cell.days * SECONDS_A_DAY + cell.seconds) * TICKS["s"] + cell.microseconds * TICKS["us"]
+    unit, count = np.datetime_data(cell.dtype)
+    ticks = int(cell.astype(np.int64)) * count
+    if unit in ("Y", "M"):
+        farthest = FARTHEST_YEAR * (12 if unit == "M" else 1)
+        near = np.array([max(min(ticks, farthest), -farthest)]).astype(f"datetime64[{unit}]")
+        return int(near.astype("datetime64[D]").astype(np.int64)[0]) * TICKS["D"]
+    return ticks * TICKS[unit] if unit in TICKS else ticks // PARTS_OF_A_TICK[unit]
+
+
+def within(counts: Iterable[int], type_: pa.DataType) -> pa.Array:
+    """Return counts as an integer array, those beyond its range at its ends, where no year is that can be written."""
+    bounds = np.iinfo(type_.to_pandas_dtype())
+    return pa.array([max(min(count, int(bounds.max)), int(bounds.min)) for count in counts], type_)
