@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -22,12 +23,11 @@ LONGEST_PAUSE: Final = 15.0
 """Seconds between two looks at a job that is waited for."""
 LOOKS_IN_VAIN: Final = 10
 """Looks in a row that may fail before ``wait`` gives up."""
-MOMENT: Final = "datetime64[us, UTC]"
 JOB_COLUMNS: Final = {
     **dict.fromkeys(("job_id", "status", "type", "filename"), "object"),
     **dict.fromkeys(("file_size", "total_rows", "completed_rows"), "Int64"),
     "errors": "int64",
-    **dict.fromkeys(("start_time", "end_time", "submitted_at"), MOMENT),
+    **dict.fromkeys(("start_time", "end_time", "submitted_at"), "datetime64[us, UTC]"),
     "push": "object",
     "chunk": "Int64",
 }
@@ -40,8 +40,8 @@ def jobs_frame(client: Client) -> pd.DataFrame:
     rows = []
     for job in found:
         push, chunk = own.get(job.job_id, (None, None))
-        more = {"errors": len(job.errors), "push": push, "chunk": chunk}
-        rows.append({name: getattr(job, name) for name in JOB_COLUMNS.keys() - more.keys()} | more)
+        ours = {"errors": len(job.errors), "push": push, "chunk": chunk}
+        rows.append({name: ours[name] if name in ours else getattr(job, name) for name in JOB_COLUMNS})
     return typed_table(JOB_COLUMNS, rows)
 
 
@@ -99,7 +99,7 @@ class Job:
         AnalytexError
             If the service does not answer for long, or `timeout` passes.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
         pause, failures = FIRST_PAUSE, 0
         while True:
             try:
@@ -110,12 +110,12 @@ class Job:
                 failures += 1
                 if failures >= LOOKS_IN_VAIN:
                     raise
-            if deadline is not None and time.monotonic() >= deadline:
+            left = deadline - time.monotonic()
+            if left <= 0:
                 raise AnalytexError(
                     f"Job {self.job_id!r} was {self._seen.status} still after {timeout:g} s; it goes on at the service."
                 )
-            left = pause if deadline is None else min(pause, max(deadline - time.monotonic(), 0))
-            time.sleep(left)
+            time.sleep(min(pause, left))
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
     def _ipython_display_(self) -> None:
@@ -124,8 +124,7 @@ class Job:
         display_job(self._seen, lambda: self.client.job(self.job_id), own_pushes(self.client, [self.job_id]))
 
     def __repr__(self) -> str:
-        seen = self._seen
-        rows = (
-            "" if seen.total_rows is None else f", {seen.completed_rows or 0:,} of {seen.total_rows:,} rows"
-        )
+        seen, rows = self._seen, ""
+        if seen.total_rows is not None:
+            rows = f", {seen.completed_rows or 0:,} of {seen.total_rows:,} rows"
         return f"<Job {self.job_id}: {seen.status}{rows}, {len(seen.errors):,} errors>"

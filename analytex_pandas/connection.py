@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from typing import TYPE_CHECKING, Any
 
 from analytex_pandas import settings
-from analytex_pandas.errors import AuthenticationError
-from analytex_pandas.frame.options import Rule, checked
+from analytex_pandas.errors import AuthenticationError, ValidationError, code
 from analytex_pandas.service.client import Client
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def connect(api_key: str | None, environment: str | None, **client_options: Any)
     except AuthenticationError:
         if api_key is not None or not can_ask():
             raise
-        client = Client(ask_for_key(), environment, **client_options)
+        asked = "Analytex API key (Settings → Environments): "
+        client = Client(getpass.getpass(asked), environment, **client_options)
     finally:
         # A traceback that prints local variables would show a key that is in one of them.
         del api_key, environment
@@ -56,25 +57,15 @@ def state_directory(client: Client | None) -> Path:
 
 def checked_client(client: Any) -> Client | None:
     """Return the client that was given, if it is one."""
-
-    def check(value: Any) -> Client | None:
-        if not isinstance(value, Client | None):
-            raise TypeError
-        return value
-
-    takes = "an apd.Client, as apd.connect() returns it, or None for the connected one,"
-    found: Client | None = checked("client", client, Rule(takes, check))
-    return found
+    if client is None or isinstance(client, Client):
+        return client
+    raise ValidationError(
+        f"client={code(client, 100)}: an apd.Client, as apd.connect() returns it, or None for the connected one, is "
+        "needed."
+    )
 
 
 def can_ask() -> bool:
     from analytex_pandas.show.display import in_notebook  # light until used
 
     return in_notebook() or (sys.stdin is not None and sys.stdin.isatty())
-
-
-def ask_for_key() -> str:
-    """Return the key that the user types; it is not echoed."""
-    import getpass  # light until used
-
-    return getpass.getpass("Analytex API key (Settings → Environments): ")

@@ -36,11 +36,7 @@ LIMITED.maxstring = LIMITED.maxother = LIMITED.maxlong = 2 * LINE
 
 INVALID_COLUMNS = {
     "position": "int64",
-    "index": "object",
-    "id": "object",
-    "property": "object",
-    "code": "object",
-    "message": "object",
+    **dict.fromkeys(("index", "id", "property", "code", "message"), "object"),
 }
 
 
@@ -63,13 +59,18 @@ class AnalytexError(Exception):
     ----------
     status_code : int or None
         The HTTP status that the service answered with, where there was one.
+    retry_after : float or None
+        Seconds to wait before the next request, where the service said so.
     push : Push or None
         The :class:`analytex_pandas.Push` that this error stopped, where there was one.
     """
 
-    def __init__(self, message: str, *, status_code: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, status_code: int | None = None, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.status_code = status_code
+        self.retry_after = retry_after
         self.push: Any = None
 
 
@@ -83,10 +84,8 @@ class ValidationError(AnalytexError, ValueError):
         a matter of single rows.
     """
 
-    def __init__(
-        self, message: str, report: pd.DataFrame | None = None, *, status_code: int | None = None
-    ) -> None:
-        super().__init__(message, status_code=status_code)
+    def __init__(self, message: str, report: pd.DataFrame | None = None, **answered: Any) -> None:
+        super().__init__(message, **answered)
         self.report = empty_report() if report is None else report
 
 
@@ -107,37 +106,14 @@ class PayloadTooLargeError(AnalytexError):
 
 
 class RateLimitError(AnalytexError):
-    """Too many requests.
-
-    Attributes
-    ----------
-    retry_after : float or None
-        Seconds to wait before the next request, where the service said so.
-    """
-
-    def __init__(
-        self, message: str, *, retry_after: float | None = None, status_code: int | None = 429
-    ) -> None:
-        super().__init__(message, status_code=status_code)
-        self.retry_after = retry_after
+    """Too many requests; ``retry_after`` says for how long, where the service did."""
 
 
 class ServerError(AnalytexError):
     """The service, or a proxy in front of it, failed or answered what cannot be read.
 
     After a submit the upload may have arrived all the same.
-
-    Attributes
-    ----------
-    retry_after : float or None
-        Seconds to wait before the next request, where the service said so.
     """
-
-    def __init__(
-        self, message: str, *, retry_after: float | None = None, status_code: int | None = None
-    ) -> None:
-        super().__init__(message, status_code=status_code)
-        self.retry_after = retry_after
 
 
 class TransportError(AnalytexError):
@@ -222,10 +198,8 @@ def did_you_mean(wanted: Any, known: Iterable[Any], most: int = 1) -> str:
     text = folded(wanted)
     by_text: dict[str, list[Any]] = {}
     for one in known:
-        for name in (
-            one,
-            *(one if isinstance(one, tuple) else ()),
-        ):  # a column of a MultiIndex by one of its levels
+        # A column of a MultiIndex is found by one of its levels too.
+        for name in (one, *(one if isinstance(one, tuple) else ())):
             by_text.setdefault(folded(name), []).append(one)
     near = difflib.get_close_matches(text, by_text, most)
     shown = dict.fromkeys(shown_beside(wanted, one) for match in near for one in by_text[match])

@@ -264,12 +264,12 @@ class Plan:
     def __repr__(self) -> str:
         from analytex_pandas.show.plan_page import plan_text  # light until used
 
-        return plan_text(self)
+        return plan_text(self.document, pushed=bool(self.taken))
 
     def _repr_html_(self) -> str:
         from analytex_pandas.show.plan_page import plan_html  # light until used
 
-        return plan_html(self)
+        return plan_html(self.document, pushed=bool(self.taken))
 
 
 def make_plan(data: Any, kind: Kind, given: Mapping[str, Any], *, progress: bool | None = None) -> Plan:
@@ -379,7 +379,7 @@ def watching(progress: bool | None) -> Watched | None:
     """Return what shows how far the reading of a source is; None where nothing is to be shown."""
     if progress is False or (progress is None and settings.is_silent()):
         return None
-    from analytex_pandas.show.reading import watched  # light until used
+    from analytex_pandas.show.display import watched  # light until used
 
     return watched
 

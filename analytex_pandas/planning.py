@@ -14,8 +14,8 @@ from analytex_pandas import settings
 from analytex_pandas.errors import ValidationError, empty_report, translated
 from analytex_pandas.frame.document import document_of
 from analytex_pandas.frame.draft import draft
+from analytex_pandas.frame.inputs import read_source
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
-from analytex_pandas.frame.parquet import read_source
 from analytex_pandas.frame.strangers import named
 
 if TYPE_CHECKING:

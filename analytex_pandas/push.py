@@ -7,14 +7,15 @@ import warnings
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+import pandas as pd
+
 from analytex_pandas.delivery import kept, tables
+from analytex_pandas.delivery.state import still_running
 from analytex_pandas.errors import AnalytexError, PushError
 from analytex_pandas.planning import replanned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-
-    import pandas as pd
 
     from analytex_pandas.delivery.drive import Drive
     from analytex_pandas.delivery.spool import Spool
@@ -72,7 +73,7 @@ class Push:
     @property
     def parent(self) -> str | None:
         """The push whose rows this one sends again."""
-        return self._drive.parent
+        return self._drive.state.parent
 
     @property
     def counts(self) -> pd.Series[int]:
@@ -80,7 +81,7 @@ class Push:
 
         The first is the sum of all the others, at every moment.
         """
-        return tables.counts_series(self._drive.state.counts)
+        return pd.Series(self._drive.state.counts, dtype="int64", name="rows")
 
     @property
     def jobs(self) -> pd.DataFrame:
@@ -153,10 +154,10 @@ class Push:
         try:
             ended = self._drive.wait(timeout)
         except KeyboardInterrupt as interrupt:
-            interrupt.add_note(f"{self._drive.still_running()} push.wait() waits for it again.")
+            interrupt.add_note(f"{still_running(self._drive.state)} push.wait() waits for it again.")
             raise
         if not ended:
-            warnings.warn(f"After {timeout:g} s: {self._drive.still_running()}", stacklevel=2)
+            warnings.warn(f"After {timeout:g} s: {still_running(self._drive.state)}", stacklevel=2)
         else:
             self._raise_what_stopped_it()
         return self
@@ -273,9 +274,9 @@ class Push:
         return panel(self)
 
     def __repr__(self) -> str:
-        from analytex_pandas.show.pages import push_text  # light until used
+        from analytex_pandas.show.pages import push_bundle  # light until used
 
-        return push_text(self)
+        return push_bundle(self)["text/plain"]
 
     def _ipython_display_(self) -> None:
         from analytex_pandas.show.display import display_push  # light until used

@@ -38,12 +38,12 @@ ROOMS: Final = {
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    "top": 2_250,
-    "frame": 6_555,
-    "service": 1_865,
-    "delivery": 3_435,
-    "show": 2_560,
-    "sandbox_server": 1_605,
+    "top": 2_215,
+    "frame": 6_120,
+    "service": 1_560,
+    "delivery": 2_975,
+    "show": 2_090,
+    "sandbox_server": 1_460,
     "demo": 260,
 }
 """Lines that each room may have at most, as ``wc -l`` counts them. More needs a reason, here, beside the number.

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from analytex_pandas.delivery.spool import private, sync
-from analytex_pandas.frame.memory import Layer, distinct, overlaid
+from analytex_pandas.frame.fingerprints import Layer
+from analytex_pandas.frame.memory import distinct, overlaid
 from analytex_pandas.settings import private_directory
 
 if TYPE_CHECKING:

@@ -1,43 +1,55 @@
-"""A chunk's job is followed to its end: with few questions, and whatever happens to them."""
+"""A chunk's job is followed to its end, with few questions, whatever happens to them; what it says is written down."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 from typing import TYPE_CHECKING, Final
 
-from analytex_pandas.delivery.drive import PATIENCE_WITH_A_JOB, Setback, in_brief, logger
-from analytex_pandas.delivery.lookup import by_name
+from analytex_pandas.delivery import memory
+from analytex_pandas.delivery.drive import Setback, in_brief, logger
+from analytex_pandas.delivery.journal import add_answers
+from analytex_pandas.delivery.kept import kept_rows, to_blob
+from analytex_pandas.delivery.lookup import by_name, shown
 from analytex_pandas.delivery.pacing import Watch, backoff, told_to_wait
+from analytex_pandas.delivery.report import Verdict, judge
 from analytex_pandas.delivery.state import running_status
 from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError
+from analytex_pandas.frame.labels import POSITION
+from analytex_pandas.settings import ID_NAMES
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from analytex_pandas.delivery.drive import Drive
     from analytex_pandas.service.wire import Job
 
 MISSES: Final = 5
-"""Answers in a row that a job is not there, neither by itself nor in the list, until that is believed."""
+"""Answers that a job is not there, neither by itself nor in the list, until that is believed."""
 
 
-def follow(drive: Drive, number: int, job: Job | None) -> Job | None:
-    """Return a chunk's job when it has ended; None when the service does not know it any more.
+def follow(drive: Drive, job: Job | None) -> Job | None:
+    """Return the chunk's job when it has ended; None when the service does not know it any more.
 
     `job` is the job as the submit's answer or the list showed it; None after a restart.
     """
-    chunk = drive.chunk(number)
+    chunk = drive.chunk
     submitted = chunk.submitted_at or drive.clock.now()
     before = 0.0 if job is not None else max((drive.clock.now() - submitted).total_seconds(), 0.0)
     begin = drive.clock.monotonic() - before
     watch = Watch(chunk.rows)
-    show(drive, number, job, watch)
+    if job is None:
+        drive.say(f"{drive.label}: asking how its job went on")
+    else:
+        show(drive, job, watch)
     drive.ahead = None
     # An end that the answer to something else shows may lack the errors: the job itself is asked anyway.
     delay = drive.pace.next_poll(watch, 0.0) if job is not None and not job.ended else 0.0
     while True:
-        drive.rest(delay, stoppable=False)
-        try:
-            now = ask(drive, number)
-        except NotFoundError:
+        drive.rest(delay)
+        now = ask(drive)
+        if now is None:
             return None
         elapsed = drive.clock.monotonic() - begin
         if now.ended:
@@ -46,65 +58,64 @@ def follow(drive: Drive, number: int, job: Job | None) -> Job | None:
                 drive.pace.record(watch, elapsed, max(cycle, elapsed))
             return now
         watch.note(elapsed, now.completed_rows)
-        show(drive, number, now, watch)
-        told = look_ahead(drive, number)
+        show(drive, now, watch)
+        told = look_ahead(drive)
         delay = max(told, drive.pace.next_poll(watch, drive.clock.monotonic() - begin))
 
 
-def ask(drive: Drive, number: int) -> Job:
-    """Return the chunk's job as it stands, asking until there is an answer; raise NotFoundError if it is forgotten."""
-    setback = Setback(drive, PATIENCE_WITH_A_JOB)
-    misses = 0
+def show(drive: Drive, job: Job, watch: Watch) -> None:
+    completed = job.completed_rows
+    words = "done, reading the report" if job.ended else job.status.replace("_", " ")
+    if completed is not None and not job.ended:
+        words += f", {completed:,} of {drive.chunk.rows:,} rows"
+    drive.show_chunk(status=running_status(job.status), completed_rows=completed)
+    drive.say(f"{drive.label}: {words}", watch=watch)
+
+
+def ask(drive: Drive) -> Job | None:
+    """Return the chunk's job as it stands, asking until there is an answer; None if it is forgotten."""
+    what = f"{drive.label} runs; asking about it"
+    setback, misses = Setback(drive, what), 0
     while True:
         try:
-            job = drive.client.job(drive.chunk(number).job_id or "")
+            job = drive.client.job(drive.chunk.job_id or "")
         except AuthenticationError as error:
-            locate(error, drive, number)
+            drive.locate(error)
             raise
-        except NotFoundError as error:
-            job_in_list = listed(drive, number)
-            if job_in_list is not None:
-                return job_in_list
-            misses += 1
-            if misses == MISSES:
-                raise
-            reason: AnalytexError = error
         except AnalytexError as error:
+            if isinstance(error, NotFoundError):
+                found = listed(drive)
+                misses += 1
+                if found is not None or misses == MISSES:
+                    return found
             # Not only what heals by itself: a login page redirects, and the job runs on behind it.
-            reason = error
+            setback.rest(error)
         else:
-            drive.asked.learn(job, drive.name(number))
+            drive.asked.add(shown(job, drive.name(drive.number)))
             return job
-        setback.rest(reason, f"{drive.label(number)} runs; asking about it", stoppable=False)
 
 
-def listed(drive: Drive, number: int) -> Job | None:
+def listed(drive: Drive) -> Job | None:
     """Return the chunk's job as the list shows it, None when it does not."""
-    what = f"{drive.label(number)}: its job does not answer, looking in the list"
-    try:
-        jobs = drive.list_jobs(what, patience=PATIENCE_WITH_A_JOB, stoppable=False)
-    except AuthenticationError as error:
-        locate(error, drive, number)
-        raise
-    except AnalytexError:
-        return None
-    job_id = drive.chunk(number).job_id
+    what = f"{drive.label}: its job does not answer, looking in the list"
+    jobs = drive.list_jobs(what) or []
+    job_id = drive.chunk.job_id
     same = next((job for job in jobs if job.job_id == job_id), None)
     if same is not None:
         return same
-    renamed = by_name(jobs, drive.name(number))
+    renamed = by_name(jobs, drive.name(drive.number))
     if renamed is not None:
         status = running_status(renamed.status)
-        drive.record(number, job_id=renamed.job_id, status=status, known_jobs=None)
+        drive.record(job_id=renamed.job_id, status=status, known_jobs=None)
     return renamed
 
 
-def look_ahead(drive: Drive, number: int) -> float:
+def look_ahead(drive: Drive) -> float:
     """Read the list of jobs for the next submit while this chunk runs, so that it costs no time then.
 
     Returns the seconds for which the service asked not to be asked anything.
     """
-    if drive.looked is not None or number == len(drive.state.chunks):
+    if drive.looked is not None or drive.number == len(drive.state.chunks):
         return 0.0
     drive.ahead = drive.ahead or drive.client.listing()
     try:
@@ -115,27 +126,50 @@ def look_ahead(drive: Drive, number: int) -> float:
     drive.ahead = None
     drive.learn(drive.looked)
     with contextlib.suppress(OSError):  # said when the chunk is to be sent
-        drive.digests(number + 1)
+        drive.digests(drive.number + 1)
     return 0.0
 
 
-def show(drive: Drive, number: int, job: Job | None, watch: Watch) -> None:
-    if job is None:
-        drive.say(f"{drive.label(number)}: asking how its job went on", current=number)
-        return
-    completed = job.completed_rows
-    words = job.status.replace("_", " ") if not job.ended else "done, reading the report"
-    if completed is not None and not job.ended:
-        words += f", {completed:,} of {drive.chunk(number).rows:,} rows"
-    drive.show_chunk(number, status=running_status(job.status), completed_rows=completed)
-    drive.say(f"{drive.label(number)}: {words}", current=number, watch=watch)
+def settle(drive: Drive, job: Job | None) -> None:
+    """Write down what became of every row of the chunk, then delete its files.
 
+    `job` is its job as it ended; None when nobody can tell what became of it.
+    """
+    chunk, kind, number = drive.chunk, drive.document.kind, drive.number
+    lines = functools.cache(lambda: drive.spool.lines(number))
+    kept, positions = None, []
+    # Where all is well nothing is read.
+    with drive.reading("Its files are needed until its rows are answered for."):
+        verdict = judge(job, chunk.rows, lambda: [json.loads(line).get(ID_NAMES[kind]) for line in lines()])
+        if verdict.refused or verdict.doubtful:
+            rows = drive.spool.rows(number)
+            positions = rows[POSITION].to_pylist()
+            kept = to_blob(kept_rows(rows, lines(), verdict))
+    errors = [
+        (
+            None if error.line is None else positions[error.line],
+            *(error.id, error.property, error.code, error.message, chunk.job_id, error.raw),
+        )
+        for error in verdict.errors
+    ]
 
-def locate(error: AnalytexError, drive: Drive, number: int) -> None:
-    """Make an error also say which chunk's job runs on and how to come back to it."""
-    words = (
-        f"{drive.label(number).capitalize()} of push {drive.id} is at the service as job "
-        f"{drive.chunk(number).job_id} and runs on there, but it cannot be asked about: {error} Nothing is lost: "
-        f"apd.resume({drive.id!r}) goes on with it once that is mended."
+    def also(connection: sqlite3.Connection) -> None:
+        add_answers(connection, drive.id, number, errors, kept)
+        memory.remember(connection, drive.state.account, kind, (drive.id, number), verdict)
+
+    drive.record(
+        also,
+        status=status_of(job, verdict),
+        completed_rows=chunk.completed_rows if job is None else job.completed_rows,
+        refused=len(verdict.refused),
+        unknown=verdict.unknown,
+        known_jobs=None,
+        ended_at=drive.clock.now(),
     )
-    error.args = (words,)
+    drive.spool.delete_chunk(number)
+
+
+def status_of(job: Job | None, verdict: Verdict) -> str:
+    if job is None or job.failed:
+        return "unknown" if job is None else "failed"
+    return "completed_with_errors" if verdict.errors or verdict.unknown else "completed"

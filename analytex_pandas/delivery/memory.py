@@ -18,13 +18,12 @@ import numpy as np
 from analytex_pandas.delivery import bases
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop
-from analytex_pandas.frame.fingerprints import COMPANY, ODD, add_tallies, of_lines
+from analytex_pandas.frame.fingerprints import COMPANY, ODD, Layer, add_tallies, of_lines
 from analytex_pandas.frame.memory import (
     ACKNOWLEDGED,
     OPEN,
     REFUSED,
     UNKNOWN,
-    Layer,
     Memory,
     Sent,
     from_bytes,
@@ -88,15 +87,15 @@ def compared_lines(chunks: Iterable[bytes], known: Memory, kind: Kind) -> dict[s
     """Return what of the records of some chunks differs from what is remembered, property by property."""
     tallies: dict[str, Tally] = {}
     for chunk in chunks:
-        found = of_lines(chunk.split(b"\n")[:-1], kind, known.salt)
+        found, _ = of_lines(chunk.split(b"\n")[:-1], kind, known.salt)
         add_tallies(tallies, known.compare(found).tallies)
     return tallies
 
 
 def digested(lines: Sequence[bytes], kind: Kind, salt: bytes) -> tuple[bytes, str]:
     """Return the digests of a chunk, and the JSON types of its properties, as the journal takes them."""
-    found = of_lines(lines, kind, salt)
-    return to_bytes(Layer(found.ids, found.exists, found.cells)), json.dumps(dict(found.types))
+    layer, types = of_lines(lines, kind, salt)
+    return to_bytes(layer), json.dumps(types)
 
 
 def forget_cells(

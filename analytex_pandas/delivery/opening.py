@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
+import platform
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,10 +18,10 @@ from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
 from analytex_pandas.delivery.spool import spool_of
-from analytex_pandas.delivery.state import ENDED, FINISHED, PushState, counted
+from analytex_pandas.delivery.state import FINISHED, PushState
 from analytex_pandas.delivery.tables import pushes_table
-from analytex_pandas.delivery.worker import LIVE, driver, live_key, start
-from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError, PushError, did_you_mean
+from analytex_pandas.delivery.worker import LIVE, live_key, start
+from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError, PushError
 from analytex_pandas.frame.document import PlanDocument
 
 if TYPE_CHECKING:
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
 
     from filelock import FileLock
 
-    from analytex_pandas.delivery.journal import PushRecord
     from analytex_pandas.delivery.spool import Spool
     from analytex_pandas.service.client import Client
 
@@ -40,13 +42,7 @@ def begin(
     parent: str | None = None,
     clock: Clock | None = None,
 ) -> Drive:
-    """Start the push of a plan: on disk first, then in a thread of its own; its spool moves to the client's.
-
-    Raises
-    ------
-    AnalytexError
-        If the plan was pushed already.
-    """
+    """Start the push of a plan: on disk first, then in a thread of its own; its spool moves to the client's."""
     journal, clock = Journal(client.state_directory), clock or Clock()
     place = spool_of(journal.directory, document.id).directory
     with contextlib.ExitStack() as stack:
@@ -75,35 +71,39 @@ def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: 
 
     What this process drives already is returned as it is, and so is what has finished.
     """
-    journal, clock = Journal(client.state_directory), clock or Clock()
+    journal = Journal(client.state_directory)
     account = client.account_digest(journal.salt())
     push_id = newest_unfinished(journal, account) if push_id is None else push_id
-    if journal.push(push_id) is None:
-        raise NotFoundError(unheard_of(push_id, journal))
+    journal.push(push_id)  # NotFoundError if there is none
     live = LIVE.get(live_key(journal, push_id))
     if live is not None:
         return live
     with locked(journal, push_id) as lock:
-        record = existing(journal, push_id)
+        push = journal.push(push_id)
         document = PlanDocument.from_bytes(journal.document(push_id))
-        if record.status in FINISHED:
-            drive = Drive(document, state_of(journal, record), journal, client, parent=record.parent)
+        if push.status in FINISHED:
+            drive = Drive(document, push, journal, client)
             drive.ended.set()
             drop(lock)
             return drive
-        if record.account != account:
-            check_rebind(record, client, rebind=rebind)
-            with journal.writing() as connection:
-                memory.give_up(connection, push_id)
-                connection.execute(
-                    "UPDATE push SET account = ?, base_url = ? WHERE id = ?",
-                    [account, client.base_url, push_id],
+        if push.account != account:
+            if not rebind:
+                raise AuthenticationError(
+                    f"Push {push_id!r} was started with another API key or environment ({push.base_url}) "
+                    f"than this client's ({client.base_url}). Connect to that one; or, if it is the same "
+                    f"account under a new key, apd.resume({push_id!r}, rebind=True)."
                 )
-        if record.status == "failed" and record.error_class == PushError.__name__:
-            counts = counted(record.counts, journal.chunks(push_id))
-            answered = counts["refused"] + counts["acknowledged"] + counts["unknown"]
-            journal.update(push_id, forgiven_refused=counts["refused"], forgiven_answered=answered)
-        return driven(journal, document, client, clock, lock)
+            journal.update(
+                push_id,
+                None,
+                lambda it: memory.give_up(it, push.id),
+                account=account,
+                base_url=client.base_url,
+            )
+        if push.status == "failed" and push.error_class == PushError.__name__:
+            answered = sum(push.counts[name] for name in ("refused", "acknowledged", "unknown"))
+            journal.update(push_id, forgiven_refused=push.counts["refused"], forgiven_answered=answered)
+        return driven(journal, document, client, clock or Clock(), lock)
 
 
 @contextlib.contextmanager
@@ -127,7 +127,16 @@ def locked(journal: Journal, push_id: str) -> Iterator[FileLock]:
     """Hold the right to drive a push; given back if what is done with it fails."""
     lock = driver_lock(journal.directory, push_id)
     if not acquired(lock):
-        raise AnalytexError(driven_elsewhere(push_id, journal.push(push_id)))
+        driver = journal.push(push_id).driver if journal.has(push_id) else None
+        who = (
+            "process {pid} on {host}, since {since}".format_map(driver)
+            if driver is not None
+            else "another process"
+        )
+        raise AnalytexError(
+            f"Push {push_id!r} is driven by {who}. One process at a time drives a push: wait for it there, or "
+            "end that process and resume again. Nothing is lost by that."
+        )
     try:
         yield lock
     except BaseException:
@@ -136,83 +145,35 @@ def locked(journal: Journal, push_id: str) -> Iterator[FileLock]:
 
 
 def driven(journal: Journal, document: PlanDocument, client: Client, clock: Clock, lock: FileLock) -> Drive:
-    """Return a push of the journal, driven from now on; its lock is held."""
+    """Return a push of the journal, driven from now on by this process; its lock is held."""
+    since = clock.now().isoformat(timespec="seconds")
     journal.update(
         document.id,
-        driver=driver(clock.now()),
+        driver={"pid": os.getpid(), "host": platform.node(), "since": since},
         status="running",
         ended_at=None,
         error=None,
         error_class=None,
     )
-    record = existing(journal, document.id)
-    drive = Drive(
-        document,
-        state_of(journal, record, "starting"),
-        journal,
-        client,
-        account=record.account,
-        parent=record.parent,
-        forgiven=(record.forgiven_refused, record.forgiven_answered),
-        clock=clock,
-        lock=lock,
-    )
+    state = replace(journal.push(document.id), activity="starting")
+    drive = Drive(document, state, journal, client, clock=clock, lock=lock)
     start(drive)
     return drive
 
 
-def check_rebind(record: PushRecord, client: Client, *, rebind: bool) -> None:
-    if not rebind:
-        raise AuthenticationError(
-            f"Push {record.id!r} was started with another API key or environment ({record.base_url}) "
-            f"than this client's ({client.base_url}). Connect to that one; or, if it is the same "
-            f"account under a new key, apd.resume({record.id!r}, rebind=True)."
-        )
-
-
-def existing(journal: Journal, push_id: str) -> PushRecord:
-    """Return a push that was there a moment ago."""
-    record = journal.push(push_id)
-    if record is None:
-        raise NotFoundError(f"Push {push_id!r} was removed from the journal just now.")
-    return record
-
-
-def state_of(journal: Journal, record: PushRecord, activity: str | None = None) -> PushState:
-    chunks = journal.chunks(record.id)
-    return PushState(
-        id=record.id,
-        kind=record.kind,
-        status=record.status,
-        counts=counted(record.counts, chunks),
-        chunks=chunks,
-        activity=activity or record.status.replace("_", " "),
-        started_at=record.created_at,
-        ended_at=record.ended_at,
-    )
-
-
 def newest_unfinished(journal: Journal, account: str) -> str:
     """Return the id of the push that ``resume()`` without one means."""
-    found = [record for record, _ in journal.pushes() if record.account == account]
-    unfinished = [record for record in found if record.status not in (*FINISHED, "cancelled")]
-    if unfinished:
-        return unfinished[0].id
-    cancelled = next((record.id for record in found if record.status == "cancelled"), None)
+    found = [push for push in journal.pushes() if push.account == account and push.status not in FINISHED]
+    unfinished = next((push.id for push in found if push.status != "cancelled"), None)
+    if unfinished is not None:
+        return unfinished
     hint = (
-        f" The newest cancelled one is {cancelled!r}: apd.resume({cancelled!r}) continues it."
-        if cancelled
+        f" The newest cancelled one is {found[0].id!r}: apd.resume({found[0].id!r}) continues it."
+        if found
         else ""
     )
     raise NotFoundError(
         f"There is no unfinished push of this account in {journal.directory}.{hint} apd.pushes() lists all."
-    )
-
-
-def unheard_of(push_id: str, journal: Journal) -> str:
-    known = [record.id for record, _ in journal.pushes()]
-    return (
-        f"There is no push {push_id!r} on this machine.{did_you_mean(push_id, known)} apd.pushes() lists all."
     )
 
 
@@ -223,33 +184,20 @@ def pushed_already(push_id: str) -> str:
     )
 
 
-def driven_elsewhere(push_id: str, record: PushRecord | None) -> str:
-    driver = None if record is None else record.driver
-    who = (
-        f"process {driver['pid']} on {driver['host']}, since {driver['since']}"
-        if driver
-        else "another process"
-    )
-    return (
-        f"Push {push_id!r} is driven by {who}. One process at a time drives a push: wait for it there, or "
-        "end that process and resume again. Nothing is lost by that."
-    )
-
-
 def pushes(state_directory: Path) -> pd.DataFrame:
     """Return the pushes of a state directory; see :func:`analytex_pandas.pushes`."""
     journal = Journal(state_directory)
     found = journal.pushes() if journal.exists() else []
-    return pushes_table((record, present_status(journal, record), chunks) for record, chunks in found)
+    return pushes_table(replace(push, status=present_status(journal, push)) for push in found)
 
 
-def present_status(journal: Journal, record: PushRecord) -> str:
+def present_status(journal: Journal, push: PushState) -> str:
     """Return the status of a push, ``interrupted`` when nobody drives it and it has not ended."""
-    live = LIVE.get(live_key(journal, record.id))
+    live = LIVE.get(live_key(journal, push.id))
     if live is not None:
         return live.state.status
-    is_driven = record.status not in ENDED and not is_free(driver_lock(journal.directory, record.id))
-    return record.status if record.status in ENDED or is_driven else "interrupted"
+    is_left = not push.done and is_free(driver_lock(journal.directory, push.id))
+    return "interrupted" if is_left else push.status
 
 
 def clean(push_id: str | None, before: Any, state_directory: Path) -> list[str]:
@@ -257,43 +205,32 @@ def clean(push_id: str | None, before: Any, state_directory: Path) -> list[str]:
     journal, end = Journal(state_directory), moment(before)
     if not journal.exists():
         return []
-    records = [record for record, _ in journal.pushes()]
     if push_id is not None:
-        chosen = [record for record in records if record.id == push_id]
-        if not chosen:
-            raise NotFoundError(unheard_of(push_id, journal))
+        chosen = [journal.push(push_id).id]
     else:
+        forgettable = [push for push in journal.pushes() if push.status in (*FINISHED, "cancelled")]
         chosen = [
-            record
-            for record in records
-            if record.status in (*FINISHED, "cancelled")
-            and record.ended_at is not None
-            and (end is None or record.ended_at < end)
+            push.id
+            for push in forgettable
+            if push.ended_at is not None and (end is None or push.ended_at < end)
         ]
-    for record in chosen:
-        with locked(journal, record.id) as lock:
+    for name in chosen:
+        with locked(journal, name) as lock:
             # The files first: a spool without its journal entry would never be found again.
-            spool_of(journal.directory, record.id).delete()
+            spool_of(journal.directory, name).delete()
             with journal.writing() as connection:
-                memory.give_up(connection, record.id)
-                connection.execute("DELETE FROM push WHERE id = ?", [record.id])
+                memory.give_up(connection, name)
+                connection.execute("DELETE FROM push WHERE id = ?", [name])
             drop(lock)
-    return [record.id for record in chosen]
+    return chosen
 
 
 def moment(before: Any) -> dt.datetime | None:
     """Return a time, or a span before now, as an aware datetime."""
-    if isinstance(before, dt.timedelta):
-        return dt.datetime.now(dt.UTC) - before
-    if isinstance(before, str):
-        try:
+    if isinstance(before, str | dt.timedelta):
+        with contextlib.suppress(ValueError):  # no span, so a time
             return dt.datetime.now(dt.UTC) - pd.Timedelta(before).to_pytimedelta()
-        except ValueError:
-            pass  # no span, so a time
-    if before is None:
-        return None
-    stamp = pd.Timestamp(before)
-    return (stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")).to_pydatetime()
+    return None if before is None else pd.to_datetime(before, utc=True).to_pydatetime()
 
 
 def sweep(state_directory: Path) -> None:
@@ -303,7 +240,7 @@ def sweep(state_directory: Path) -> None:
     if not orphans:
         return
     journal = Journal(state_directory)
-    pushed = {record.id for record, _ in journal.pushes()} if journal.exists() else set()
+    pushed = {push.id for push in journal.pushes()} if journal.exists() else set()
     for path in [path for path in orphans if path.name not in pushed]:
         shutil.rmtree(path, ignore_errors=True)
         drop(plan_lock(state_directory, path.name))

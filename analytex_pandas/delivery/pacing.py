@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analytex_pandas.errors import RateLimitError, ServerError, TransportError
 
@@ -59,23 +59,11 @@ class Clock:
         return event.wait(seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """Seconds after its start between which a job is expected to end."""
 
     early: float
     late: float
-
-    def scaled(self, share: float) -> Window:
-        """Return the window of a job of so many times the rows, from no growth to growth in step."""
-        return Window(self.early * min(share, 1.0), self.late * max(share, 1.0))
-
-    def narrowed(self, seen: Window, before: Window) -> Window:
-        """Return what this window and the last job say together; the last two jobs where they disagree."""
-        early, late = max(self.early, seen.early), min(self.late, seen.late)
-        if early <= late:
-            return Window(early, late)
-        return Window(min(before.early, seen.early), max(before.late, seen.late))
 
 
 @dataclass(slots=True)
@@ -111,8 +99,10 @@ class Pace:
     def __init__(self) -> None:
         self._rows = 0
         self._seconds = 0.0
-        self._window: tuple[int, Window] | None = None
+        self._expected: tuple[int, Window] | None = None
+        """Rows of the last job, and what the jobs of so many rows say together."""
         self._seen = Window(0.0, 0.0)
+        """What the last job alone says."""
         self._tail = 0.0
         """Seconds that the last job still ran after its rows were done, by its own progress."""
 
@@ -123,10 +113,13 @@ class Pace:
         """
         self._rows += watch.rows
         self._seconds += max(cycle, 1e-6)
-        seen = Window(watch.last_running, max(ended, watch.last_running))
-        same = self._window is not None and self._window[0] == watch.rows
-        window = self._window[1].narrowed(seen, self._seen) if self._window is not None and same else seen
-        self._window, self._seen = (watch.rows, window), seen
+        window = seen = Window(watch.last_running, max(ended, watch.last_running))
+        if self._expected is not None and self._expected[0] == watch.rows:
+            before = self._expected[1]
+            window = Window(max(before.early, seen.early), min(before.late, seen.late))
+            if window.early > window.late:  # the pace has changed: the last two jobs count
+                window = Window(min(self._seen.early, seen.early), max(self._seen.late, seen.late))
+        self._expected, self._seen = (watch.rows, window), seen
         by_progress = watch.end_by_progress()
         if by_progress is not None:
             self._tail = min(max(by_progress, window.early), window.late) - by_progress
@@ -135,9 +128,7 @@ class Pace:
         """Return rows a second over all jobs so far; of the first job, by its progress."""
         if self._rows:
             return self._rows / self._seconds
-        if watch is not None and watch.seen and elapsed > 0:
-            return watch.seen[-1][1] / elapsed
-        return None
+        return watch.seen[-1][1] / elapsed if watch is not None and watch.seen and elapsed > 0 else None
 
     def next_poll(self, watch: Watch, elapsed: float) -> float:
         """Return seconds until the next question about a job that was accepted `elapsed` seconds ago.
@@ -145,48 +136,30 @@ class Pace:
         The jobs before it say when it ends. Its own progress may say that it ends sooner, and is never a
         reason to ask later: rows that are counted late, or at first only, would put the question off for long.
         """
-        by_progress = watch.end_by_progress()
-        if self._window is None:
-            delay = poll_of_the_first(watch, elapsed, by_progress)
+        usual, soonest = max(STEADY_POLL, GROWTH * elapsed), max(SHORTEST_POLL, HASTE * elapsed)
+        end = watch.end_by_progress()
+        if self._expected is None:
+            if not elapsed:
+                return FIRST_POLL
+            delay, trusted = usual, elapsed + usual + soonest
         else:
-            rows, window = self._window
-            window = window.scaled(watch.rows / rows if rows else 1.0)
-            delay = poll_by(window, watch, elapsed, None if by_progress is None else by_progress + self._tail)
+            rows, (early, late) = self._expected
+            # A job of other rows takes anything from the same time to one in step with them.
+            share = watch.rows / rows if rows else 1.0
+            early, late = early * min(share, 1.0), late * max(share, 1.0)
+            closest = precision(late)
+            if elapsed > late:
+                return min(max(closest, elapsed - late), usual, LONGEST_POLL)
+            if elapsed >= early - closest / 4:
+                return min(max(closest, (late - early) / STEPS), usual, LONGEST_POLL)
+            stride = min(max(late / STRIDES, STEADY_POLL), LONGEST_POLL)
+            delay = early - elapsed if early - elapsed <= stride * 1.3 else stride
+            end, trusted = None if end is None else end + self._tail, min(elapsed + delay, 0.9 * early)
+        if end is not None and elapsed < end < trusted:
+            # Just after the end by its own progress, and less closely after each time in vain.
+            delay = max(end - elapsed + precision(end) / 2, soonest * 2.0**watch.aims)
+            watch.aims += 1
         return min(delay, LONGEST_POLL)
-
-
-def poll_of_the_first(watch: Watch, elapsed: float, end: float | None) -> float:
-    """Return seconds until the next question about a job when none before it has ended; `end` by its progress."""
-    if not elapsed:
-        return FIRST_POLL
-    usual = max(STEADY_POLL, GROWTH * elapsed)
-    soonest = max(SHORTEST_POLL, HASTE * elapsed)
-    if end is not None and elapsed < end <= elapsed + usual + soonest:
-        return aimed(watch, elapsed, end)
-    return usual
-
-
-def poll_by(window: Window, watch: Watch, elapsed: float, end: float | None) -> float:
-    """Return seconds until the next question about a job expected to end in a window; `end` by its progress."""
-    closest = precision(window.late)
-    usual = max(STEADY_POLL, GROWTH * elapsed)
-    if elapsed > window.late:
-        return min(max(closest, elapsed - window.late), usual)
-    if elapsed >= window.early - closest / 4:
-        return min(max(closest, (window.late - window.early) / STEPS), usual)
-    stride = min(max(window.late / STRIDES, STEADY_POLL), LONGEST_POLL)
-    until = window.early - elapsed
-    delay = until if until <= stride * 1.3 else stride
-    if end is not None and elapsed < end < min(elapsed + delay, 0.9 * window.early):
-        return aimed(watch, elapsed, end)
-    return delay
-
-
-def aimed(watch: Watch, elapsed: float, end: float) -> float:
-    """Return seconds until just after a job's end by its own progress; less closely after each time in vain."""
-    soonest = max(SHORTEST_POLL, HASTE * elapsed) * 2.0**watch.aims
-    watch.aims += 1
-    return max(end - elapsed + precision(end) / 2, soonest)
 
 
 def precision(duration: float) -> float:

@@ -35,56 +35,51 @@ class LineError:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of the rows of a chunk.
-
-    Attributes
-    ----------
-    errors : tuple of LineError
-        Everything that the service said, and for a failed job one for each of its rows.
-    refused : tuple of int
-        The lines that were refused, ascending.
-    doubtful : tuple of int
-        The lines among which the unknown ones are, ascending.
-    unknown : int
-        How many of the doubtful lines nobody answered for.
-    """
+    """What became of the rows of a chunk; lines are ascending."""
 
     errors: tuple[LineError, ...] = ()
+    """Everything that the service said, and for a failed job one for each of its rows."""
     refused: tuple[int, ...] = ()
     doubtful: tuple[int, ...] = ()
+    """The lines among which the unknown ones are."""
     unknown: int = 0
+    """How many of the doubtful lines nobody answered for."""
 
 
-def judge(job: Job, rows: int, ids: Callable[[], Sequence[str | None]]) -> Verdict:
-    """Return what became of the rows of a chunk whose job ended; `ids` is called only if it matters."""
-    found = tuple(placed(job.errors, rows, ids())) if job.errors else ()
+def judge(job: Job | None, rows: int, ids: Callable[[], Sequence[str | None]]) -> Verdict:
+    """Return what became of the rows of a chunk whose job ended; None when nobody can tell what became of it.
+
+    `ids` is called only if it matters.
+    """
+    if job is None:
+        return Verdict(doubtful=tuple(range(rows)), unknown=rows)
+    names = ids() if job.errors or job.failed else ()
+    lines = lines_meant(job.errors, rows, names)
+    found = tuple(
+        LineError(
+            line,
+            (None if line is None else names[line]) or said.id,
+            *(said.property, said.code, said.message, said.raw),
+        )
+        for line, said in zip(lines, job.errors, strict=True)
+    )
     if job.failed:
-        return whole_failure(job, found, rows, ids())
-    refused = {error.line for error in found if error.line is not None}
-    unknown = max(shortfall(job, rows, len(refused)), unplaced(job, found, rows, len(refused)))
+        return whole_failure(job.errors, found, names)
+    refused = {line for line in lines if line is not None}
+    unknown = max(shortfall(job, rows, len(refused)), unplaced(job, lines, rows, len(refused)))
     doubtful = tuple(line for line in range(rows) if line not in refused) if unknown else ()
     return Verdict(found, tuple(sorted(refused)), doubtful, min(unknown, len(doubtful)))
 
 
-def all_unknown(rows: int) -> Verdict:
-    """Return the verdict on a chunk of which nobody can tell whether it arrived."""
-    return Verdict(doubtful=tuple(range(rows)), unknown=rows)
-
-
-def unplaced(job: Job, found: Sequence[LineError], rows: int, refused: int) -> int:
+def unplaced(job: Job, lines: Sequence[int | None], rows: int, refused: int) -> int:
     """Return how many rows a completed job refuses by names that lead to none of them.
 
     Each is one of the others, and nobody can tell which; unless as many rows are done as are left without it.
     """
     if job.completed_rows is not None and job.completed_rows == rows - refused < rows:
         return 0
-    return len(
-        {
-            (said.place_kind, said.place, said.id)
-            for error, said in zip(found, job.errors, strict=True)
-            if error.line is None and names_a_row(said)
-        }
-    )
+    nowhere = (said for line, said in zip(lines, job.errors, strict=True) if line is None)
+    return len({(said.place_kind, said.place, said.id) for said in nowhere if names_a_row(said)})
 
 
 def shortfall(job: Job, rows: int, refused: int) -> int:
@@ -92,47 +87,36 @@ def shortfall(job: Job, rows: int, refused: int) -> int:
 
     ``completed_rows`` may include refused rows or not; both are taken for whole.
     """
-    completed = job.completed_rows
+    completed, accepted = job.completed_rows, rows - refused
     if completed is None:
-        # Some jobs only say how many rows they found in the file.
-        completed = job.total_rows or None
-        if completed is None or completed >= rows - refused:
-            return 0
-    accepted = rows - refused
+        # Some jobs only say how many rows they found in the file, and some of those 0 for any.
+        completed = min(job.total_rows or accepted, accepted)
     if completed in (rows, accepted):
         return 0
     return max((rows if completed > accepted else accepted) - completed, 0)
 
 
-def whole_failure(job: Job, found: Sequence[LineError], rows: int, ids: Sequence[str | None]) -> Verdict:
+def whole_failure(said: Sequence[RowError], found: Sequence[LineError], ids: Sequence[str | None]) -> Verdict:
     """Return the verdict on a job that failed whole: every row is refused, each with a reason."""
-    general = [error for error, said in zip(found, job.errors, strict=True) if not names_a_row(said)]
-    named = {error.line for error in found if error.line is not None}
-    reason = " ".join(dict.fromkeys(error.message for error in general if error.message))
-    raw = general[0].raw if len(general) == 1 else f"[{', '.join(error.raw for error in general)}]"
-    code = next((error.code for error in general if error.code), JOB_FAILED)
+    general = [error for error in said if not names_a_row(error)]
+    alone = general[0] if len(general) == 1 else None
+    named = {error.line for error in found}
     wordless = (
-        "Its job failed as a whole, without naming this row."
-        if named
-        else "Its job failed, without a reason."
+        "Its job failed, without a reason."
+        if named <= {None}
+        else "Its job failed as a whole, without naming this row."
     )
+    message = " ".join(dict.fromkeys(error.message for error in general if error.message)) or wordless
+    code = next((error.code for error in general if error.code), JOB_FAILED)
+    raws = f"[{', '.join(error.raw for error in general)}]" if general else ""
     rest = tuple(
-        LineError(
-            line=line,
-            id=ids[line],
-            property=general[0].property if len(general) == 1 else None,
-            code=code,
-            message=reason or wordless,
-            raw=raw if general else "",
-        )
-        for line in range(rows)
+        LineError(line, name, alone.property if alone else None, code, message, alone.raw if alone else raws)
+        for line, name in enumerate(ids)
         if line not in named
     )
     # A general reason stands on each row that has none of its own; where all have, it stands alone.
-    kept = tuple(
-        error for error, said in zip(found, job.errors, strict=True) if names_a_row(said) or not rest
-    )
-    return Verdict(kept + rest, tuple(range(rows)))
+    own = tuple(error for error, one in zip(found, said, strict=True) if names_a_row(one) or not rest)
+    return Verdict(own + rest, tuple(range(len(ids))))
 
 
 def names_a_row(error: RowError) -> bool:
@@ -140,37 +124,24 @@ def names_a_row(error: RowError) -> bool:
     return error.place is not None or error.id is not None
 
 
-def placed(errors: Sequence[RowError], rows: int, ids: Sequence[str | None]) -> list[LineError]:
+def lines_meant(errors: Sequence[RowError], rows: int, ids: Sequence[str | None]) -> list[int | None]:
+    """Return the line that each error is about, None where that cannot be told."""
     counts = Counter(ids)
-    line_of = {name: line for line, name in enumerate(ids) if name is not None and counts[name] == 1}
+    line_of = {name: line for line, name in enumerate(ids) if name and counts[name] == 1}
     first = first_row(errors, rows, line_of)
-    believed = keys_are(errors, rows, line_of, first)
-    return [
-        LineError(
-            line=line,
-            id=ids[line] if line is not None and ids[line] is not None else error.id,
-            property=error.property,
-            code=error.code,
-            message=error.message,
-            raw=error.raw,
-        )
-        for error in errors
-        for line in (line_named(error, rows, line_of, first, believed),)
-    ]
-
-
-def line_named(
-    error: RowError, rows: int, line_of: Mapping[str, int], first: int | None, believed: str
-) -> int | None:
-    by_id = line_of.get(error.id) if error.id is not None else None
-    by_place = line_at(error, rows, first)
-    if not is_key(error):
-        return by_place if by_id is None else by_id
-    if believed == "ids":
-        return by_id
-    if believed == "rows" or by_id == by_place:
-        return by_place
-    return None
+    found = [(error, line_of.get(error.id or ""), line_at(error, rows, first)) for error in errors]
+    # Digits as keys are ids where all of them are ids and not all are numbers of rows, and the other way round.
+    could_be_ids = all(by_id is not None for error, by_id, _ in found if is_key(error))
+    could_be_rows = all(by_place is not None for error, _, by_place in found if is_key(error))
+    lines = []
+    for error, by_id, by_place in found:
+        if not is_key(error):
+            lines.append(by_place if by_id is None else by_id)
+        elif could_be_ids != could_be_rows:
+            lines.append(by_id if could_be_ids else by_place)
+        else:
+            lines.append(by_id if by_id == by_place else None)
+    return lines
 
 
 def line_at(error: RowError, rows: int, first: int | None) -> int | None:
@@ -178,8 +149,7 @@ def line_at(error: RowError, rows: int, first: int | None) -> int | None:
     start = {"line": 1, "index": 0}.get(error.place_kind or "", first)
     if error.place is None or start is None:
         return None
-    line = error.place - start
-    return line if 0 <= line < rows else None
+    return error.place - start if 0 <= error.place - start < rows else None
 
 
 def is_key(error: RowError) -> bool:
@@ -189,28 +159,11 @@ def is_key(error: RowError) -> bool:
 
 def first_row(errors: Sequence[RowError], rows: int, line_of: Mapping[str, int]) -> int | None:
     """Return the number that the report gives the first row, 1 unless it shows 0, None if it shows both."""
-    numbered = [error for error in errors if error.place_kind == "row" and error.place is not None]
-    shown = set()
-    for error in numbered:
-        if error.place == 0:
-            shown.add(0)
-        if error.place == rows:
-            shown.add(1)
-        line = None if is_key(error) else line_of.get(error.id or "")
-        if line is not None and error.place is not None and error.place - line in (0, 1):
-            shown.add(error.place - line)
-    if len(shown) > 1:
-        return None
-    return shown.pop() if shown else 1
-
-
-def keys_are(errors: Sequence[RowError], rows: int, line_of: Mapping[str, int], first: int | None) -> str:
-    """Return what the digits are that a report uses as keys: ``"ids"``, ``"rows"``, or ``"either"``."""
-    keys = [error for error in errors if is_key(error)]
-    could_be_ids = all(error.id in line_of for error in keys)
-    could_be_rows = all(line_at(error, rows, first) is not None for error in keys)
-    if could_be_ids and not could_be_rows:
-        return "ids"
-    if could_be_rows and not could_be_ids:
-        return "rows"
-    return "either"
+    placed = [
+        (error.place, None if is_key(error) else line_of.get(error.id or ""))
+        for error in errors
+        if error.place_kind == "row" and error.place is not None
+    ]
+    shown = {place - line for place, line in placed if line is not None} & {0, 1}
+    shown |= {first for place, _ in placed for first, at in ((0, 0), (1, rows)) if place == at}
+    return None if len(shown) > 1 else min(shown, default=1)

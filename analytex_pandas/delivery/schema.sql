@@ -1,4 +1,4 @@
--- The journal of a state directory; see journal.py. Each statement is executed by itself, in one transaction.
+-- The journal of a state directory, see journal.py. It is cut at semicolons, so no comment has one.
 CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE push (
     id TEXT PRIMARY KEY,
@@ -29,7 +29,7 @@ CREATE TABLE chunk (
     completed_rows INTEGER,
     refused INTEGER NOT NULL DEFAULT 0,
     unknown INTEGER NOT NULL DEFAULT 0,
-    known_jobs TEXT,                   -- ids of all jobs listed before its submit, JSON; while in doubt
+    known_jobs TEXT,                   -- ids of all jobs listed before its submit, JSON, while in doubt
     submitted_at REAL,
     ended_at REAL,
     PRIMARY KEY (push, number)
@@ -49,14 +49,14 @@ CREATE TABLE error (
     PRIMARY KEY (push, chunk, ordinal),
     FOREIGN KEY (push, chunk) REFERENCES chunk (push, number) ON DELETE CASCADE
 ) WITHOUT ROWID;
-CREATE TABLE kept (                    -- rows that were refused or are unknown, as Arrow IPC; see kept.py
+CREATE TABLE kept (                    -- rows that were refused or are unknown, as Arrow IPC, see kept.py
     push TEXT NOT NULL,
     chunk INTEGER NOT NULL,
     rows BLOB NOT NULL,
     PRIMARY KEY (push, chunk),
     FOREIGN KEY (push, chunk) REFERENCES chunk (push, number) ON DELETE CASCADE
 );
-CREATE TABLE memory (                  -- what an account has acknowledged; see memory.py
+CREATE TABLE memory (                  -- what an account has acknowledged, see memory.py
     account TEXT NOT NULL,
     kind TEXT NOT NULL,
     revision INTEGER NOT NULL,         -- grows with whatever is sent, answered or forgotten

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.drive import PATIENCE_WITH_A_JOB, Setback
-from analytex_pandas.delivery.lookup import Finding, Sent, by_name, candidates, in_the_way, look
+from analytex_pandas.delivery.drive import Setback
+from analytex_pandas.delivery.lookup import by_name, candidates
 from analytex_pandas.delivery.pacing import Pace, Watch, backoff, heals, may_have_arrived
 from analytex_pandas.delivery.state import running_status
-from analytex_pandas.errors import AnalytexError, AuthenticationError, ConflictError
+from analytex_pandas.errors import AnalytexError, ConflictError
 
 if TYPE_CHECKING:
     from analytex_pandas.delivery.drive import Drive
@@ -26,63 +26,135 @@ SETTLING: Final = (0.3, 0.9, 1.8)
 """Seconds before each look for a chunk without an answer: a job may be listed a moment after it was taken."""
 PATIENCE_FOR_A_LIST: Final = 20.0
 """Seconds to try for the look before a submit, which can go without it."""
-
-
-class NotArrivedError(Exception):
-    """A chunk surely is not at the service; never leaves the worker."""
-
-    def __init__(self, reason: AnalytexError) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
+NOT_SENT: Final = "It was not sent, and its rows can also be pushed anew."
 
 
 class NobodyKnowsError(Exception):
     """A chunk may be at the service or not, and nobody can tell; never leaves the worker."""
 
 
-def deliver(drive: Drive, number: int) -> Job | None:
-    """Return the job that a chunk became; None when nobody can tell whether it arrived."""
-    try:
-        return Sending(drive, number).deliver()
-    except NobodyKnowsError:
-        return None
-
-
 class Sending:
-    """One chunk on its way to the service."""
+    """The chunk that is worked on, on its way to the service."""
 
-    def __init__(self, drive: Drive, number: int) -> None:
+    def __init__(self, drive: Drive) -> None:
         self.drive = drive
-        self.number = number
-        self.label = drive.label(number)
-        self.sent = Sent(drive.name(number), drive.chunk(number).rows)
         self.is_doubted = False
         """Whether it was sent before without a clear answer."""
         self.known_then: frozenset[str] | None = None
         """The jobs that were listed before it was first sent so."""
 
     def deliver(self) -> Job:
+        """Return the job that the chunk became; raise NobodyKnowsError when nobody can tell whether it arrived."""
         drive = self.drive
-        if drive.chunk(self.number).in_doubt:
+        if drive.chunk.in_doubt:
             found = self.look_for("its sender did not live to see the answer")
             if found is not None:
                 return found
             self.not_sent()
-        setback = Setback(drive, drive.patience())
+        setback = Setback(drive, f"sending {drive.label}", drive.patience())
         while True:
             drive.hold()
-            there = self.recognised(self.look_before())
-            if there is not None:
-                return self.adopt(there)
-            try:
-                return self.send()
-            except ConflictError:
-                mine = self.queue()
-                if mine is not None:
-                    return self.adopt(mine)
-                setback.over()
-            except NotArrivedError as failure:
-                self.rest_after(failure.reason, setback)
+            match self.recognised(self.look_before()) or self.send():
+                case ConflictError():
+                    mine = self.queue()
+                    if mine is not None:
+                        return mine
+                    setback.over()
+                case AnalytexError() as reason:
+                    self.rest_after(reason, setback)
+                case job:
+                    return job
+
+    def look_before(self) -> list[Job]:
+        """Return the jobs that are there before a submit; none when the list cannot be read."""
+        drive, what = self.drive, f"{self.drive.label}: reading the list of jobs"
+        if drive.looked is None:
+            drive.looked = drive.list_jobs(what, PATIENCE_FOR_A_LIST)
+        return drive.looked or []
+
+    def recognised(self, jobs: list[Job]) -> Job | None:
+        """Take the job of a list that is the chunk for its own; raise NobodyKnowsError if one is there that may be."""
+        job, is_unclear = self.examined(jobs)
+        if is_unclear:
+            raise NobodyKnowsError
+        return None if job is None else self.adopt(job)
+
+    def examined(self, jobs: list[Job]) -> tuple[Job | None, bool]:
+        """Return the chunk's job in a list; if there is none, whether one may be it all the same.
+
+        Be strict, and ask about those, where it was sent before without an answer.
+        """
+        drive, name, rows = self.drive, self.drive.name(self.drive.number), self.drive.chunk.rows
+        mine = by_name(jobs, name)
+        if mine is not None or not self.is_doubted:
+            return mine, False
+        others = drive.journal.owners([job.job_id for job in jobs])
+        possible = candidates(jobs, rows, known=self.known_then, others=others, seen=drive.listed)
+        if not possible or name is None or len(possible) > MOST_ASKED:
+            return None, bool(possible)
+        # The answer about a job alone may say more than the list.
+        asked = [
+            drive.job(job.job_id, f"asking whose job {job.job_id} is", PATIENCE_FOR_A_LIST) or job
+            for job in possible
+        ]
+        mine = by_name(asked, name)
+        unclear = mine is None and candidates(asked, rows, known=None, others=(), seen=drive.asked)
+        return mine, bool(unclear)
+
+    def send(self) -> Job | AnalytexError:
+        """Send the chunk once; return its job, or why it surely is not there."""
+        drive, number, kind = self.drive, self.drive.number, self.drive.document.kind
+        chunk = drive.chunk
+        known = None if drive.looked is None else frozenset(job.job_id for job in drive.looked)
+        drive.looked = None
+        with drive.reading(NOT_SENT):
+            digests = drive.digests(number)
+        drive.record(
+            lambda it: memory.forget_cells(it, drive.state.account, kind, (drive.id, number), digests),
+            status="submitting",
+            attempts=chunk.attempts + 1,
+            known_jobs=known,
+            submitted_at=drive.clock.now(),
+        )
+        drive.say(f"{drive.label}: sending {chunk.rows:,} rows", phase="running")
+        try:
+            job = self.upload()
+        except ConflictError as error:
+            # A place in the queue, not a failed attempt.
+            self.not_sent(attempts=chunk.attempts, status="waiting")
+            return error
+        except AnalytexError as error:
+            found = self.look_for("the answer was lost") if may_have_arrived(error) else None
+            if found is None:
+                self.not_sent()
+            return found or error
+        return self.accept(job)
+
+    def upload(self) -> Job:
+        drive, number, kind = self.drive, self.drive.number, self.drive.document.kind
+        with drive.reading(NOT_SENT):
+            if drive.document.options.transport == "json":
+                return drive.client.submit_lines(drive.spool.read_chunk(number), kind)
+            return drive.client.submit_file(drive.spool.chunk_path(number), kind, filename=drive.name(number))
+
+    def accept(self, job: Job) -> Job:
+        # An end that the submit's answer or the list shows is not settled yet: the job is asked for its errors.
+        self.drive.record(status=running_status(job.status), job_id=job.job_id, known_jobs=None)
+        self.drive.show(phase="running")
+        return job
+
+    def adopt(self, job: Job) -> Job:
+        self.drive.say(f"{self.drive.label}: found its job, it had arrived")
+        return self.accept(job)
+
+    def not_sent(self, *, status: str = "pending", **values: int) -> None:
+        self.drive.record(
+            lambda it: memory.not_sent(it, (self.drive.id, self.drive.number)),
+            status=status,
+            known_jobs=None,
+            submitted_at=None,
+            **values,
+        )
 
     def rest_after(self, reason: AnalytexError, setback: Setback) -> None:
         """Wait until the chunk may be sent again; raise what stands in the way for good."""
@@ -90,188 +162,49 @@ class Sending:
             if not heals(reason):
                 raise reason
             setback.patience = self.drive.patience()
-            setback.rest(reason, f"sending {self.label}", stoppable=True)
+            setback.rest(reason)
         except AnalytexError as error:
-            self.locate(error)
+            self.drive.locate(error)
             raise
         if self.is_doubted:
             # One last look before it goes out again: some services list a job late.
             self.drive.looked = None
 
-    def recognised(self, jobs: list[Job]) -> Job | None:
-        """Return the job of a list that is the chunk; be strict where it was sent before without an answer."""
-        if not self.is_doubted:
-            return by_name(jobs, self.sent.name)
-        found = self.examined(jobs)
-        if found is Finding.UNCLEAR:
-            raise NobodyKnowsError
-        return None if isinstance(found, Finding) else found
-
-    def examined(self, jobs: list[Job]) -> Job | Finding:
-        """Return the job of the chunk, or what its absence from a list means, asking about jobs it may be."""
-        drive, known = self.drive, self.known_then
-        others = set(drive.journal.owners([job.job_id for job in jobs]))
-        found = look(jobs, self.sent, known=known, others=others, echo=drive.listed)
-        if found is not Finding.UNCLEAR or self.sent.name is None:
-            return found
-        possible = candidates(jobs, self.sent, known=known, others=others, echo=drive.listed)
-        if len(possible) > MOST_ASKED:
-            return Finding.UNCLEAR
-        asked = [self.in_full(job) for job in possible]
-        return look(asked, self.sent, known=None, others=(), echo=drive.asked)
-
-    def in_full(self, job: Job) -> Job:
-        """Return a job as the answer about it alone shows it, which may say more than the list."""
-        try:
-            return self.drive.persist(
-                lambda: self.drive.client.job(job.job_id),
-                f"asking whose job {job.job_id} is",
-                patience=PATIENCE_FOR_A_LIST,
-                stoppable=False,
-            )
-        except AuthenticationError:
-            raise
-        except AnalytexError:
-            return job
-
-    def send(self) -> Job:
-        """Send the chunk once, and find out what came of it."""
-        drive = self.drive
-        chunk = drive.chunk(self.number)
-        known = None if drive.looked is None else frozenset(job.job_id for job in drive.looked)
-        drive.looked = None
-        try:
-            digests = drive.digests(self.number)
-        except OSError as error:
-            raise self.unreadable(error) from error
-        drive.record(
-            self.number,
-            lambda it: memory.forget_cells(
-                it, drive.account, drive.document.kind, (drive.id, self.number), digests
-            ),
-            status="submitting",
-            attempts=chunk.attempts + 1,
-            known_jobs=known,
-            submitted_at=drive.clock.now(),
-        )
-        drive.say(f"{self.label}: sending {chunk.rows:,} rows", current=self.number)
-        try:
-            job = self.upload()
-        except ConflictError:
-            # A place in the queue, not a failed attempt.
-            self.not_sent(attempts=chunk.attempts, status="waiting")
-            raise
-        except AnalytexError as error:
-            found = self.look_for("the answer was lost") if may_have_arrived(error) else None
-            if found is not None:
-                return found
-            self.not_sent()
-            raise NotArrivedError(error) from error
-        return self.accept(job)
-
-    def upload(self) -> Job:
-        drive, number = self.drive, self.number
-        kind = drive.document.kind
-        try:
-            if drive.document.options.transport == "json":
-                return drive.client.submit_lines(drive.spool.read_chunk(number), kind)
-            return drive.client.submit_file(
-                drive.spool.chunk_path(number), kind, filename=drive.file_name(number)
-            )
-        except OSError as error:
-            self.not_sent()
-            raise self.unreadable(error) from error
-
-    def unreadable(self, error: OSError) -> AnalytexError:
-        return AnalytexError(
-            f"{self.label.capitalize()} cannot be read from the spool: {error}. It was not sent. Put the file back "
-            f"and call apd.resume({self.drive.id!r}), or push those rows anew."
-        )
-
-    def accept(self, job: Job) -> Job:
-        # An end that the submit's answer or the list shows is not settled yet: the job is asked for its errors.
-        status = running_status(job.status)
-        self.drive.record(self.number, status=status, job_id=job.job_id, known_jobs=None)
-        self.drive.show(phase="running")
-        return job
-
-    def adopt(self, job: Job) -> Job:
-        """Take a job that was found in the list for the chunk's own."""
-        self.drive.say(f"{self.label}: found its job, it had arrived")
-        return self.accept(job)
-
-    def not_sent(self, *, attempts: int | None = None, status: str = "pending") -> None:
-        attempts = self.drive.chunk(self.number).attempts if attempts is None else attempts
-        self.drive.record(
-            self.number,
-            lambda it: memory.not_sent(it, (self.drive.id, self.number)),
-            status=status,
-            attempts=attempts,
-            known_jobs=None,
-            submitted_at=None,
-        )
-
-    def look_before(self) -> list[Job]:
-        """Return the jobs that are there before a submit; none when the list cannot be read."""
-        drive = self.drive
-        if drive.looked is None:
-            what = f"{self.label}: reading the list of jobs"
-            try:
-                drive.looked = drive.list_jobs(what, patience=PATIENCE_FOR_A_LIST, stoppable=True)
-            except AuthenticationError as error:
-                self.locate(error)
-                raise
-            except AnalytexError:
-                return []
-        return drive.looked
-
     def look_for(self, why: str) -> Job | None:
         """Look a few times, over some seconds, for the chunk, which may have arrived; adopt its job if it has."""
-        drive = self.drive
-        drive.record(self.number, status="looking")
-        what = f"{self.label}: {why}, looking for it among the jobs"
+        drive, what = self.drive, f"{self.drive.label}: {why}, looking for it among the jobs"
+        drive.record(status="looking")
         if not self.is_doubted:
-            self.is_doubted, self.known_then = True, drive.chunk(self.number).known_jobs
-        found: Job | Finding = Finding.UNCLEAR
-        for moment in SETTLING:
-            drive.say(what, current=self.number)
-            drive.rest(moment, stoppable=False)
-            try:
-                jobs = drive.list_jobs(what, patience=PATIENCE_WITH_A_JOB, stoppable=False)
-                found = self.examined(jobs)
-            except AuthenticationError as error:
-                self.locate(error)
-                raise
-            except AnalytexError as error:
-                raise NobodyKnowsError from error
-            if not isinstance(found, Finding):
-                return self.adopt(found)
+            self.is_doubted, self.known_then = True, drive.chunk.known_jobs
+        is_unclear = True
+        for seconds in SETTLING:
+            drive.say(what)
+            drive.rest(seconds)
+            jobs = drive.list_jobs(what)
+            if jobs is None:
+                raise NobodyKnowsError
+            job, is_unclear = self.examined(jobs)
+            if job is not None:
+                return self.adopt(job)
             drive.looked = jobs
-        if found is Finding.UNCLEAR:
+        if is_unclear:
             raise NobodyKnowsError
         return None
 
     def queue(self) -> Job | None:
         """Wait for the job in the way to end; return it at once if it is the chunk's own."""
-        drive = self.drive
-        what = f"{self.label} waits for a job that runs; asking which"
-        try:
-            jobs = drive.list_jobs(what, patience=PATIENCE_WITH_A_JOB, stoppable=True, phase="waiting")
-        except AuthenticationError as error:
-            self.locate(error)
-            raise
-        except AnalytexError:
-            jobs = []
+        drive, what = self.drive, f"{self.drive.label} waits for a job that runs; asking which"
+        drive.show(phase="waiting")
+        jobs = drive.list_jobs(what) or []
         mine = self.recognised(jobs)
         if mine is not None:
             return mine
-        other = in_the_way(jobs)
+        other = next((job for job in jobs if not job.ended), None)
         if other is None or not self.wait_for(other):
             # It ended between two questions, or is not listed: every try costs an upload, so they grow apart.
-            activity = f"{self.label}: waiting for a job that is not listed"
-            drive.say(activity, phase="waiting", current=self.number)
+            drive.say(f"{drive.label}: waiting for a job that is not listed")
             drive.blind += 1
-            drive.rest(backoff(drive.blind, None, drive.chance), stoppable=True)
+            drive.rest(backoff(drive.blind, None, drive.chance))
         return None
 
     def wait_for(self, job: Job) -> bool:
@@ -284,36 +217,17 @@ class Sending:
         while not job.ended:
             elapsed = drive.clock.monotonic() - begin
             watch.note(elapsed, job.completed_rows)
-            drive.say(f"waiting for {who}: {progress(job)}", phase="waiting", current=self.number)
-            drive.rest(pace.next_poll(watch, elapsed), stoppable=True)
-            try:
-                job = drive.persist(
-                    lambda: drive.client.job(job_id),
-                    f"waiting for {who}; asking",
-                    patience=PATIENCE_WITH_A_JOB,
-                    stoppable=True,
-                    phase="waiting",
-                )
-            except AuthenticationError as error:
-                self.locate(error)
-                raise
-            except AnalytexError:
+            drive.say(f"waiting for {who}: {progress(job)}")
+            drive.rest(pace.next_poll(watch, elapsed))
+            answer = drive.job(job_id, f"waiting for {who}; asking")
+            if answer is None:
                 return False
+            job = answer
         drive.blind = 0
         return True
-
-    def locate(self, error: AnalytexError) -> None:
-        """Make an error also say which chunk it stopped and how to go on."""
-        words = (
-            f"{self.label.capitalize()} of push {self.drive.id} was not sent: {error} Nothing is lost: "
-            f"apd.resume({self.drive.id!r}) goes on with it once that is mended."
-        )
-        error.args = (words,)
 
 
 def progress(job: Job) -> str:
     if job.completed_rows is None:
         return job.status
-    if job.total_rows:
-        return f"{job.completed_rows:,} of {job.total_rows:,}"
-    return f"{job.completed_rows:,} rows"
+    return f"{job.completed_rows:,} " + (f"of {job.total_rows:,}" if job.total_rows else "rows")

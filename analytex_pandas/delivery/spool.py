@@ -118,8 +118,9 @@ class Spool:
             (at, run.first, run.count, run.labels.start, run.labels.step) for at, run in self._runs.items()
         ]
         try:
-            with open(self.runs_path, "wb", opener=private) as file:  # needs an opener
-                file.write(np.array(entries, RUN).tobytes())
+            if entries:  # else another has written them
+                with open(self.runs_path, "wb", opener=private) as file:  # needs an opener
+                    file.write(np.array(entries, RUN).tobytes())
             for number in self._runs:
                 self.rows_path(number).unlink(missing_ok=True)
             for path in (*self.directory.iterdir(), self.directory):

@@ -1,10 +1,11 @@
-"""A push at one moment, frozen, and the arithmetic of its counts: all that a display needs."""
+"""A push at one moment, frozen, as the journal has it and displays show it; and the arithmetic of its counts."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -12,21 +13,12 @@ if TYPE_CHECKING:
 
     from analytex_pandas.settings import Kind
 
-COUNTS: Final = (
-    "input",
-    "invalid",
-    "duplicate",
-    "unchanged",
-    "pending",
-    "in_flight",
-    "acknowledged",
-    "refused",
-    "unknown",
-)
+PLANNED: Final = ("input", "invalid", "duplicate", "unchanged")
+COUNTS: Final = (*PLANNED, "pending", "in_flight", "acknowledged", "refused", "unknown")
 """The names of the counts; ``input`` is the sum of all the others at every moment."""
 
 SETTLED: Final = frozenset({"completed", "completed_with_errors", "failed", "unknown"})
-"""Statuses of a chunk that is answered for."""
+"""Statuses of a chunk of which every row is answered for."""
 
 UNSENT: Final = frozenset({"pending", "waiting"})
 """Statuses of a chunk of which nothing can be at the service."""
@@ -46,7 +38,7 @@ ENDED: Final = FINISHED | {"failed", "cancelled", "interrupted"}
 
 @dataclass(frozen=True, slots=True)
 class ChunkState:
-    """One chunk at one moment.
+    """One chunk at one moment: its columns in the journal.
 
     ``status`` is ``pending``, ``submitting``, ``looking`` (the answer was lost; the job is looked for),
     ``waiting`` (a job is in the way), then the job's own status while it runs, then one of ``SETTLED``.
@@ -68,13 +60,7 @@ class ChunkState:
 
     @property
     def settled(self) -> bool:
-        """Whether every row of it is answered for."""
         return self.status in SETTLED
-
-    @property
-    def unsent(self) -> bool:
-        """Whether nothing of it can be at the service."""
-        return self.status in UNSENT
 
     @property
     def in_doubt(self) -> bool:
@@ -89,9 +75,7 @@ class ChunkState:
     @property
     def progress(self) -> int:
         """Rows that are done with, as far as is known at this moment."""
-        if self.settled:
-            return self.rows
-        return min(self.completed_rows or 0, self.rows)
+        return self.rows if self.settled else min(self.completed_rows or 0, self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +96,23 @@ class PushState:
     started_at: dt.datetime | None = None
     ended_at: dt.datetime | None = None
     estimated_end: dt.datetime | None = None
+    error_class: str | None = None
     error: str | None = None
     revision: int = 0
     pausing: bool = False
     """Paused, and a job of it still runs at the service."""
     cancelling: bool = False
     """To be cancelled as soon as its running job ends."""
+    account: str = ""
+    """Salted digest of whose it is."""
+    base_url: str = ""
+    parent: str | None = None
+    """The push that this one retries."""
+    driver: Mapping[str, Any] | None = None
+    """Who drives it, or did last: pid, host, since."""
+    forgiven_refused: int = 0
+    """Rows that were refused, and answered for, when the user let it go on though its own terms had stopped it."""
+    forgiven_answered: int = 0
 
     @property
     def done(self) -> bool:
@@ -131,16 +126,14 @@ class PushState:
 
 def counted(planned: Mapping[str, int], chunks: Iterable[ChunkState]) -> dict[str, int]:
     """Return the counts of a push from those of its plan and the present state of its chunks."""
-    counts = dict.fromkeys(COUNTS, 0)
-    for name in ("input", "invalid", "duplicate", "unchanged"):
-        counts[name] = int(planned.get(name, 0))
+    counts = dict.fromkeys(COUNTS, 0) | {name: int(planned.get(name, 0)) for name in PLANNED}
     for chunk in chunks:
         if chunk.settled:
             counts["acknowledged"] += chunk.acknowledged
             counts["refused"] += chunk.refused
             counts["unknown"] += chunk.unknown
         else:
-            counts["pending" if chunk.unsent else "in_flight"] += chunk.rows
+            counts["pending" if chunk.status in UNSENT else "in_flight"] += chunk.rows
     return counts
 
 
@@ -155,13 +148,11 @@ def running_status(said: str) -> str:
 
 def with_chunk(state: PushState, chunk: ChunkState) -> PushState:
     """Return the push with one of its chunks changed, its counts kept in step."""
-    before = state.chunk(chunk.number)
-    counts = dict(state.counts)
-    old, new = counted({}, [before]), counted({}, [chunk])
-    for name in COUNTS[4:]:
-        counts[name] += new[name] - old[name]
+    counts = Counter(state.counts)
+    counts.subtract(counted({}, [state.chunk(chunk.number)]))
+    counts.update(counted({}, [chunk]))
     chunks = (*state.chunks[: chunk.number - 1], chunk, *state.chunks[chunk.number :])
-    return dataclasses.replace(state, chunks=chunks, counts=counts)
+    return dataclasses.replace(state, chunks=chunks, counts=dict(counts))
 
 
 def rows_left(state: PushState) -> int:
@@ -179,4 +170,13 @@ def at_the_service(state: PushState) -> str:
         f" Whether chunk {chunk.number:,} has arrived is not known yet; it is looked up before anything is sent."
         for chunk in state.chunks
         if chunk.in_doubt
+    )
+
+
+def still_running(state: PushState) -> str:
+    """Return what of a push goes on without anybody waiting, and how to come back to it."""
+    left = state.counts["pending"] + state.counts["in_flight"]
+    return (
+        f"push {state.id} is {state.status} in the background, with {left:,} rows to be answered "
+        f"for.{at_the_service(state)} In a new process, apd.resume({state.id!r}) carries on."
     )

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
-
-from analytex_pandas.delivery.state import COUNTS, counted
+from analytex_pandas.delivery.state import COUNTS
 from analytex_pandas.errors import typed_table
 from analytex_pandas.frame.labels import POSITION, labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import pandas as pd
     import pyarrow as pa
 
-    from analytex_pandas.delivery.journal import ErrorRecord, PushRecord
-    from analytex_pandas.delivery.state import ChunkState
+    from analytex_pandas.delivery.state import ChunkState, PushState
 
 MOMENT: Final = "datetime64[us, UTC]"
 JOB_COLUMNS: Final = {
@@ -33,19 +32,13 @@ JOB_COLUMNS: Final = {
 ERROR_COLUMNS: Final = {
     "position": "Int64",
     "index": "object",
-    "id": "object",
-    "property": "object",
-    "code": "object",
-    "message": "object",
+    **dict.fromkeys(("id", "property", "code", "message"), "object"),
     "chunk": "Int64",
     "job_id": "object",
     "raw": "object",
 }
 PUSH_COLUMNS: Final = {
-    "id": "object",
-    "kind": "object",
-    "status": "object",
-    "environment": "object",
+    **dict.fromkeys(("id", "kind", "status", "environment"), "object"),
     **dict.fromkeys(COUNTS, "int64"),
     "created_at": MOMENT,
     "ended_at": MOMENT,
@@ -54,57 +47,35 @@ PUSH_COLUMNS: Final = {
 }
 
 
-def counts_series(counts: Mapping[str, int]) -> pd.Series[int]:
-    return pd.Series({name: counts[name] for name in COUNTS}, dtype="int64", name="rows")
-
-
 def jobs_table(chunks: Iterable[ChunkState]) -> pd.DataFrame:
-    return typed_table(
-        JOB_COLUMNS,
-        [
-            {
-                "chunk": chunk.number,
-                **{name: getattr(chunk, name) for name in JOB_COLUMNS if name != "chunk"},
-            }
-            for chunk in chunks
-        ],
-    )
+    return typed_table(JOB_COLUMNS, [asdict(chunk) | {"chunk": chunk.number} for chunk in chunks])
 
 
-def errors_table(errors: Sequence[ErrorRecord], kept: Iterable[pa.Table]) -> pd.DataFrame:
+def errors_table(errors: Sequence[Mapping[str, Any]], kept: Iterable[pa.Table]) -> pd.DataFrame:
     """Return the row errors of a push; every row that has one is among its kept rows, and so is its label."""
-    label_of: dict[int, Any] = {}
-    if errors:
-        for rows in kept:
-            positions = rows[POSITION].to_numpy().tolist()
-            label_of.update(zip(positions, labels(rows), strict=True))
+    label_of: dict[int | None, Any] = {}
+    for rows in kept if errors else ():
+        label_of.update(zip(rows[POSITION].to_pylist(), labels(rows), strict=True))
     return typed_table(
-        ERROR_COLUMNS,
-        [
-            {
-                "index": None if error.position is None else label_of.get(error.position),
-                **{name: getattr(error, name) for name in ERROR_COLUMNS if name != "index"},
-            }
-            for error in errors
-        ],
+        ERROR_COLUMNS, [{**error, "index": label_of.get(error["position"])} for error in errors]
     )
 
 
-def pushes_table(found: Iterable[tuple[PushRecord, str, Sequence[ChunkState]]]) -> pd.DataFrame:
+def pushes_table(found: Iterable[PushState]) -> pd.DataFrame:
     return typed_table(
         PUSH_COLUMNS,
         [
             {
-                "id": record.id,
-                "kind": record.kind,
-                "status": status,
-                "environment": record.base_url,
-                **counted(record.counts, chunks),
-                "created_at": record.created_at,
-                "ended_at": record.ended_at,
-                "parent": record.parent,
-                "error": record.error,
+                "id": push.id,
+                "kind": push.kind,
+                "status": push.status,
+                "environment": push.base_url,
+                **push.counts,
+                "created_at": push.started_at,
+                "ended_at": push.ended_at,
+                "parent": push.parent,
+                "error": push.error,
             }
-            for record, status, chunks in found
+            for push in found
         ],
     )

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import atexit
 import os
-import platform
 import threading
 from typing import TYPE_CHECKING
 
 from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.drive import CancelledError, logger
-from analytex_pandas.delivery.following import follow
+from analytex_pandas.delivery.following import follow, settle
 from analytex_pandas.delivery.locks import drop, is_free, plan_lock
-from analytex_pandas.delivery.sending import deliver
-from analytex_pandas.delivery.settling import settle
-from analytex_pandas.delivery.state import FINISHED, at_the_service
+from analytex_pandas.delivery.sending import NobodyKnowsError, Sending
+from analytex_pandas.delivery.state import FINISHED, at_the_service, still_running
 from analytex_pandas.errors import AnalytexError, PushError
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from analytex_pandas.delivery.drive import Drive
     from analytex_pandas.delivery.journal import Journal
     from analytex_pandas.delivery.state import ChunkState, PushState
@@ -30,11 +26,6 @@ LIVE: dict[tuple[int, str], Drive] = {}
 
 def live_key(journal: Journal, push_id: str) -> tuple[int, str]:
     return os.getpid(), str(journal.directory / push_id)
-
-
-def driver(now: dt.datetime) -> dict[str, object]:
-    """Return who drives a push from now on: this process."""
-    return {"pid": os.getpid(), "host": platform.node(), "since": now.isoformat(timespec="seconds")}
 
 
 def start(drive: Drive) -> None:
@@ -48,15 +39,10 @@ def run(drive: Drive) -> None:
     status, error = outcome_of(drive)
     if error is not None:
         tell_the_way_back(error, drive.state)
-    now = drive.clock.now()
+    now, words = drive.clock.now(), None if error is None else str(error)
+    error_class = None if error is None else type(error).__name__
     try:
-        drive.journal.update(
-            drive.id,
-            status=status,
-            ended_at=now,
-            error_class=None if error is None else type(error).__name__,
-            error=None if error is None else str(error),
-        )
+        drive.journal.update(drive.id, status=status, ended_at=now, error_class=error_class, error=words)
     except AnalytexError as unwritten:
         status, error = "failed", error or unwritten
     LIVE.pop(live_key(drive.journal, drive.id), None)
@@ -66,13 +52,9 @@ def run(drive: Drive) -> None:
         # It is given back when the process ends; whoever waits for the push must not wait for that.
         logger.warning("push %s: its lock stays until this process ends: %s", drive.id, kept)
     drive.error = error
-    counts = drive.state.counts
-    parts = [
-        f"{counts[name]:,} {name}"
-        for name in ("acknowledged", "refused", "unknown", "pending")
-        if counts[name]
-    ]
-    activity = f"{status.replace('_', ' ')}: {', '.join(parts)}".rstrip(": ")
+    names, counts = ("acknowledged", "refused", "unknown", "pending"), drive.state.counts
+    parts = ", ".join(f"{counts[name]:,} {name}" for name in names if counts[name])
+    activity = f"{status.replace('_', ' ')}: {parts}".rstrip(": ")
     logger.info("push %s: %s", drive.id, activity)
     drive.show(
         phase=status,
@@ -122,12 +104,11 @@ def travel(drive: Drive) -> str:
         if chunk.settled:
             # Its driver wrote the answers down and did not live to delete the files.
             drive.spool.delete_chunk(chunk.number)
-    for chunk in drive.state.chunks:
-        if chunk.settled:
             continue
         check_terms(drive)
-        settled = carry(drive, chunk.number)
-        drive.say(f"{drive.label(chunk.number)}: {outcome(settled)}", current=chunk.number)
+        drive.number = chunk.number
+        carry(drive)
+        drive.say(f"{drive.label}: {outcome(drive.chunk)}")
     # Before the end is written down: a push that has ended is not resumed, and nobody would delete them.
     drive.spool.delete()
     drive.check_cancelled()
@@ -135,18 +116,18 @@ def travel(drive: Drive) -> str:
     return "completed" if is_complete else "completed_with_errors"
 
 
-def carry(drive: Drive, number: int) -> ChunkState:
+def carry(drive: Drive) -> None:
     """Bring one chunk to the service and its answers back."""
-    job = None
-    if drive.chunk(number).job_id is None:
-        job = deliver(drive, number)
-        if job is None:
-            return settle(drive, number, None)
     try:
-        memory.fold(drive.journal, drive.account, drive.document.kind)  # while the chunk's job runs
+        job = Sending(drive).deliver() if drive.chunk.job_id is None else None
+    except NobodyKnowsError:
+        settle(drive, None)
+        return
+    try:
+        memory.fold(drive.journal, drive.state.account, drive.document.kind)  # while the chunk's job runs
     except OSError as unwritten:
         logger.warning("what was acknowledged could not be folded: %s", unwritten)
-    return settle(drive, number, follow(drive, number, job))
+    settle(drive, follow(drive, job))
 
 
 def check_terms(drive: Drive) -> None:
@@ -155,35 +136,34 @@ def check_terms(drive: Drive) -> None:
     Only rows answered for since the user last let it go on count: else it would stop again at once.
     """
     state, options = drive.state, drive.document.options
-    pending = state.counts["pending"]
-    if not pending:
+    if not state.counts["pending"]:
         return
-    first = state.chunks[0]
-    stopped = f"Push {state.id} was stopped by its own terms: "
-    way = (
-        f" {pending:,} rows were not sent, and no job of it runs any more. push.errors tells what was refused and "
-        f"why; apd.resume({state.id!r}) sends the rest all the same."
+    first, limit = state.chunks[0], options.max_errors
+    refused = state.counts["refused"] - state.forgiven_refused
+    answered = sum(chunk.rows for chunk in state.chunks if chunk.settled) - state.forgiven_answered
+    if options.canary and first.settled and not state.forgiven_answered and first.status != "completed":
+        reason = f"of the {first.rows:,} rows of the canary, {outcome(first)}"
+    elif (
+        limit is not None
+        and answered
+        and (refused / answered if isinstance(limit, float) else refused) > limit
+    ):
+        reason = f"{refused:,} of {answered:,} rows answered for were refused, and max_errors={limit!r}"
+    else:
+        return
+    raise PushError(
+        f"Push {state.id} was stopped by its own terms: {reason}. {state.counts['pending']:,} rows were not sent, and "
+        "no job of it runs any more. push.errors tells what was refused and why; "
+        f"apd.resume({state.id!r}) sends the rest all the same."
     )
-    if options.canary and first.settled and not drive.forgiven_answered and first.status != "completed":
-        raise PushError(f"{stopped}of the {first.rows:,} rows of the canary, {outcome(first)}.{way}")
-    limit = options.max_errors
-    if limit is None:
-        return
-    refused = state.counts["refused"] - drive.forgiven_refused
-    answered = sum(chunk.rows for chunk in state.chunks if chunk.settled) - drive.forgiven_answered
-    share = isinstance(limit, float)
-    if answered and (refused / answered if share else refused) > limit:
-        raise PushError(
-            f"{stopped}{refused:,} of {answered:,} rows answered for were refused, and max_errors={limit!r}.{way}"
-        )
 
 
 def outcome(chunk: ChunkState) -> str:
     """Return what became of a chunk's rows, in words."""
-    parts = [f"{chunk.acknowledged:,} acknowledged"]
-    parts += [f"{chunk.refused:,} refused"] if chunk.refused else []
-    parts += [f"{chunk.unknown:,} unknown"] if chunk.unknown else []
-    return ", ".join(parts)
+    more = [
+        f"{rows:,} {what}" for what, rows in (("refused", chunk.refused), ("unknown", chunk.unknown)) if rows
+    ]
+    return ", ".join([f"{chunk.acknowledged:,} acknowledged", *more])
 
 
 def tell_the_way_back(error: AnalytexError, state: PushState) -> None:
@@ -201,4 +181,4 @@ def say_what_is_left() -> None:
     """Tell, at the end of the process, which pushes go no further without it."""
     for (process, _), drive in list(LIVE.items()):
         if process == os.getpid():
-            logger.warning("The program ends before its push: %s", drive.still_running())
+            logger.warning("The program ends before its push: %s", still_running(drive.state))

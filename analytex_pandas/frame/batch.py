@@ -190,10 +190,9 @@ def addressed(coerced: Coerced, field: Field | None, suffix: str = "") -> Coerce
 
 def described(coerced: Coerced) -> Coerced:
     """Return a column whose invalid cells are missing, with its traits."""
-    text = coerced.text
-    for problem in coerced.problems:
-        text = without(text, problem.rows)
-    coerced = dataclasses.replace(coerced, text=text)
+    if coerced.problems:
+        rows = np.concatenate([problem.rows for problem in coerced.problems])
+        coerced = dataclasses.replace(coerced, text=without(coerced.text, rows))
     return dataclasses.replace(coerced, traits=traits_of(coerced))
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas.frame import columns
-from analytex_pandas.frame.arrow_types import run_numbers
+from analytex_pandas.frame.arrow_types import is_repeated, repeated
 from analytex_pandas.frame.columns import CellError, Coded, Coerced, Problem, UnsendableError
 
 if TYPE_CHECKING:
@@ -40,12 +40,9 @@ def coded(column: RawColumn) -> Coded | None:
     if isinstance(column, np.ndarray):
         return None
     if not isinstance(column, Coded):
-        if pa.types.is_run_end_encoded(column.type):  # Arrow decodes few types of them itself
-            column = Coded(run_numbers(column), column.values)
-        elif pa.types.is_dictionary(column.type):
-            column = Coded(column.indices, column.dictionary)
-        else:
+        if not is_repeated(column.type):
             return None
+        column = Coded(*repeated(column))
     codes = np.maximum(columns.integers_of(column.codes, -1), -1)
     missing = codes < 0
     occurs = np.zeros(len(column.values) + 1, bool)
@@ -62,7 +59,7 @@ def looked_up(values: RawColumn, codes: pa.Array) -> RawColumn:
     if isinstance(values, np.ndarray):
         return columns.cells_of([*values, None])[columns.integers_of(codes, -1)]  # a null finds the last
     if isinstance(values, pa.RunEndEncodedArray):
-        values = Coded(run_numbers(values), values.values)
+        values = Coded(*repeated(values))
     if isinstance(values, Coded):
         return Coded(values.codes.take(codes), values.values)
     return values.take(codes)

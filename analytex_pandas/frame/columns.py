@@ -193,6 +193,7 @@ def json_type_of(kinds: Kinds) -> JsonKind:
     return "number" if kind == "duration" else kind
 
 
+@dataclass(eq=False)
 class UnsendableError(Exception):
     """A column holds what cannot be sent at all.
 
@@ -200,32 +201,28 @@ class UnsendableError(Exception):
     of the batch, `field` (such as ``.city``) what of a column that is flattened; `others` are wrong with it, too.
     """
 
-    def __init__(self, why: str, way_out: str, rows: Sequence[int] = (), field: str = "") -> None:
-        super().__init__(why, way_out, rows, field)
-        self.why = why
-        self.way_out = way_out
-        self.rows = rows
-        self.field = field
-        self.others: tuple[UnsendableError, ...] = ()
+    why: str
+    way_out: str
+    rows: Sequence[int] = ()
+    field: str = ""
+    others: Sequence[UnsendableError] = ()
 
     @property
-    def every(self) -> tuple[UnsendableError, ...]:
+    def every(self) -> Sequence[UnsendableError]:
         return (self, *self.others)
 
-    def within(self, field: str = "", places: Sequence[int] | Rows | None = None) -> UnsendableError:
+    def within(self, field: str = "", places: Rows | None = None) -> UnsendableError:
         """Return the error as that of a column which has this one as `field`, its rows at `places`."""
-
-        def moved(one: UnsendableError) -> UnsendableError:
+        moved = []
+        for one in self.every:
             rows = one.rows if places is None else [int(places[row]) for row in one.rows or [0]]
-            return UnsendableError(one.why, one.way_out, rows, field + one.field)
-
-        return together([moved(one) for one in self.every])
+            moved.append(UnsendableError(one.why, one.way_out, rows, field + one.field))
+        return together(moved)
 
 
 def together(errors: Sequence[UnsendableError]) -> UnsendableError:
     first, *others = [one for error in errors for one in error.every]
-    first.others = tuple(others)
-    return first
+    return dataclasses.replace(first, others=others)
 
 
 def validity(array: pa.Array) -> Mask:
@@ -240,16 +237,12 @@ def validity(array: pa.Array) -> Mask:
     return np.unpackbits(bits, count=array.offset + len(array), bitorder="little")[array.offset :].view(bool)
 
 
-def bitmap_of(valid: Mask) -> pa.Buffer:
-    return pa.py_buffer(np.packbits(valid, bitorder="little"))
-
-
 def as_text(array: pa.Array) -> pa.Array:
     """Return an array as ``large_string``; Arrow takes its time even where there is nothing to cast."""
     return array if array.type == TEXT else array.cast(TEXT)
 
 
-def text_buffers(text: pa.Array) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Rows]:
+def text_buffers(text: pa.Array) -> tuple[Bytes, Rows]:
     """Return the bytes of a ``large_string`` array and where each of its texts begins and ends in them."""
     _, offset_buffer, data_buffer = text.buffers()
     offsets = np.frombuffer(offset_buffer, np.int64, len(text) + 1, text.offset * OFFSET_BYTES)
@@ -261,9 +254,12 @@ TAKE = pc.get_function("array_take")
 UNCHECKED = pc.TakeOptions(boundscheck=False)
 
 
-def taken(array: pa.Array, places: np.ndarray[Any, Any]) -> pa.Array:
-    """Return the values at some places; ``pc.take`` looks its function up each time, giving up the GIL for it."""
-    return TAKE.call([array, pa.array(places)], UNCHECKED)
+def taken(array: pa.Array, places: np.ndarray[Any, Any], valid: Mask | None = None) -> pa.Array:
+    """Return the values at some places, missing where not `valid`.
+
+    ``pc.take`` looks its function up each time, giving up the GIL for it.
+    """
+    return TAKE.call([array, pa.array(places, mask=None if valid is None else ~valid)], UNCHECKED)
 
 
 def texts_at(data: Bytes, starts: Rows, sizes: Rows, valid: Mask | None = None) -> pa.Array:
@@ -273,23 +269,19 @@ def texts_at(data: Bytes, starts: Rows, sizes: Rows, valid: Mask | None = None) 
     np.add(starts, sizes, out=offsets[1::2])
     offsets[-1] = len(data)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-    text = taken(pa.Array.from_buffers(TEXT, 2 * len(starts), buffers), np.arange(0, 2 * len(starts), 2))
-    if valid is None or valid.all():
-        return text
-    return pa.Array.from_buffers(TEXT, len(text), [bitmap_of(valid), *text.buffers()[1:]])
+    every = pa.Array.from_buffers(TEXT, 2 * len(starts), buffers)
+    return taken(every, np.arange(0, 2 * len(starts), 2), valid)
 
 
 def integers_of(array: pa.Array, missing: int) -> Rows:
     """Return an Arrow array of integers, or of what is stored as such, with a number where a value is missing."""
-    kind = array.type
-    dtype = kind.to_pandas_dtype() if pa.types.is_integer(kind) else f"i{kind.bit_width // 8}"
-    width = np.dtype(dtype).itemsize
     if not len(array):
         return np.zeros(0, np.int64)
-    values = np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * width)
-    if array.null_count:
-        return np.where(validity(array), values, np.int64(missing))
-    return values.astype(np.int64, copy=False)
+    kind = array.type
+    dtype = np.dtype(f"{'u' * pa.types.is_unsigned_integer(kind)}int{kind.bit_width}")
+    stored = np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
+    values = stored.astype(np.int64, copy=False)
+    return np.where(validity(array), values, missing) if array.null_count else values
 
 
 def mask_of(rows: Rows, length: int) -> Mask:
@@ -299,19 +291,8 @@ def mask_of(rows: Rows, length: int) -> Mask:
 
 
 def without(text: pa.Array, rows: Rows) -> pa.Array:
-    if not len(rows):
-        return text
-    gone = mask_of(rows, len(text))
-    if isinstance(text.type, pa.DictionaryType):
-        return pa.DictionaryArray.from_arrays(
-            pc.if_else(pa.array(~gone), text.indices, None), text.dictionary
-        )
-    valid = validity(text) & ~gone
-    # pc.if_else would do, but copies, and before pyarrow 22 breaks the offsets of part of an array
-    _, offsets, data = text.buffers()
-    offsets = offsets.slice(text.offset * OFFSET_BYTES, (len(text) + 1) * OFFSET_BYTES)
-    data = pa.py_buffer(b"") if data is None else data
-    return pa.Array.from_buffers(TEXT, len(text), [bitmap_of(valid), offsets, data])
+    """Return texts, missing at some rows; ``pc.if_else`` breaks part of an array before pyarrow 22."""
+    return taken(text, np.arange(len(text)), ~mask_of(rows, len(text))) if len(rows) else text
 
 
 def cells_of(values: Sequence[Any]) -> Cells:

@@ -351,7 +351,7 @@ def uncounted(outcome: Draft, repeated: pa.Array, kind: Kind, memory: Memory) ->
     """Take lines that are sent by another row, or not at all, out of the tallies again."""
     if not len(repeated):
         return
-    found = of_lines(repeated.cast(pa.large_binary()).to_pylist(), kind, memory.salt)
+    found, _ = of_lines(repeated.cast(pa.large_binary()).to_pylist(), kind, memory.salt)
     for name, tally in memory.compare(found).tallies.items():
         outcome.tallies[name] -= tally
 

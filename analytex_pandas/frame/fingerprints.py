@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import decimal
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,7 +25,7 @@ from analytex_pandas.frame.numbers import FIXED_POINT_DIGITS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from analytex_pandas.frame.columns import Mask
+    from analytex_pandas.frame.columns import Mask, Rows
     from analytex_pandas.settings import Kind
 
 COMPANY: Final = ""
@@ -38,8 +38,8 @@ NULL: Final = "null"
 
 
 @dataclass(frozen=True)
-class Fingerprints:
-    """The digests of some records.
+class Layer:
+    """The digests of some records, a row an id.
 
     Attributes
     ----------
@@ -49,14 +49,22 @@ class Fingerprints:
         A second hash of each id: remembered when the profile is known to exist.
     cells : dict of str to array of uint64
         The digests of each property, ``ABSENT`` where a record leaves it out.
-    types : dict of str to str
-        The JSON type of each property that has values.
     """
 
-    ids: Hashes
-    exists: Hashes
-    cells: Mapping[str, Hashes]
-    types: Mapping[str, str]
+    ids: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64))
+    exists: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64))
+    cells: Mapping[str, Hashes] = field(default_factory=dict)
+
+    def find(self, ids: Hashes) -> tuple[Rows, Mask]:
+        """Return where each id stands, and which of them do; for a layer whose ids are sorted, each there once."""
+        places = np.minimum(np.searchsorted(self.ids, ids), max(len(self.ids) - 1, 0))
+        there = self.ids[places] == ids if len(self.ids) else np.zeros(len(ids), bool)
+        return places, there
+
+    def only(self, kept: Mask) -> Layer:
+        """Return some of its rows."""
+        cells = {name: digests[kept] for name, digests in self.cells.items()}
+        return Layer(self.ids[kept], self.exists[kept], cells)
 
 
 @dataclass(frozen=True)
@@ -97,11 +105,11 @@ class Comparison:
     tallies: Mapping[str, Tally]
 
 
-def of_columns(ids: pa.Array, columns: Iterable[Column], salt: bytes) -> Fingerprints:
+def of_columns(ids: pa.Array, columns: Iterable[Column], salt: bytes) -> Layer:
     """Return the digests of records that stand in columns; every one of them has an id."""
     exists = hashes(ids, seed_of(salt, "exists"))
     cells = {column.name: cell_digests(column, exists, salt) for column in columns}
-    return Fingerprints(hashes(ids, seed_of(salt, "id")), exists | ODD, cells, {})
+    return Layer(hashes(ids, seed_of(salt, "id")), exists | ODD, cells)
 
 
 def cell_digests(column: Column, exists: Hashes, salt: bytes) -> Hashes:
@@ -160,8 +168,11 @@ class Number(str):
     __slots__ = ()
 
 
-def of_lines(lines: Sequence[bytes], kind: Kind, salt: bytes) -> Fingerprints:
-    """Return the digests of records that stand in lines, a row a line; a line without a record has none."""
+def of_lines(lines: Sequence[bytes], kind: Kind, salt: bytes) -> tuple[Layer, dict[str, str]]:
+    """Return the digests of records that stand in lines, a row a line, and the JSON type of each property with values.
+
+    A line without a record has no digests.
+    """
     id_name = settings.ID_NAMES[kind]
     ids: list[bytes] = []
     columns: dict[str, dict[str, tuple[list[int], list[bytes]]]] = {}
@@ -183,9 +194,7 @@ def of_lines(lines: Sequence[bytes], kind: Kind, salt: bytes) -> Fingerprints:
     cells = {name: scattered(parts, exists, salt) for name, parts in columns.items()}
     types = {name: most_common(parts) for name, parts in columns.items() if parts.keys() != {NULL}}
     there = np.array([bool(name) for name in ids], bool)
-    return Fingerprints(
-        hashes(text, seed_of(salt, "id")), np.where(there, exists | ODD, ABSENT), cells, types
-    )
+    return Layer(hashes(text, seed_of(salt, "id")), np.where(there, exists | ODD, ABSENT), cells), types
 
 
 def record_of(line: bytes) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.frame.arrow_types import one_array, run_numbers, without_views
+from analytex_pandas.frame.arrow_types import is_repeated, one_array, repeated
 from analytex_pandas.frame.columns import RangeLabels, is_unicode
 
 if TYPE_CHECKING:
@@ -107,12 +107,10 @@ def forgets_missing(level: pd.Index[Any]) -> bool:
 
 def decoded(labels: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return labels as one array, each with its own value: a dictionary of text stands for tagged text alone."""
-    array = one_array(labels) if isinstance(labels, pa.ChunkedArray) else labels
-    while pa.types.is_run_end_encoded(array.type) or pa.types.is_dictionary(array.type):
-        if pa.types.is_dictionary(array.type):
-            array = without_views(array.dictionary).take(array.indices)
-        else:
-            array = without_views(array.values).take(run_numbers(array))
+    array = one_array(labels)
+    while is_repeated(array.type):
+        codes, values = repeated(array)
+        array = one_array(values).take(codes)
     return array
 
 

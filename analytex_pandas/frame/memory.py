@@ -1,18 +1,20 @@
 """What an account has acknowledged, as arrays: layers of digests, the newer over the older. Pure.
 
-A layer has one row an id, sorted by the id's hash. A cell is the digest of a value, which is odd; or an even number,
-twice the revision since which nobody knows the value; or ``ABSENT``: then the layer below shows through.
+A remembered layer has its rows sorted by the hash of the id, each id once. A cell is the digest of a value, which is
+odd; or an even number, twice the revision since which nobody knows the value; or ``ABSENT``: then the layer below shows
+through.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from analytex_pandas.frame.fingerprints import ABSENT, ODD, Comparison, Fingerprints, Tally
+from analytex_pandas.frame.fingerprints import ABSENT, ODD, Comparison, Layer, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,21 +34,6 @@ CELL: Final = "cell "
 
 
 @dataclass(frozen=True)
-class Layer:
-    """Digests by id; ``ids`` is sorted and each is there once."""
-
-    ids: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64))
-    exists: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64))
-    cells: Mapping[str, Hashes] = field(default_factory=dict)
-
-    def find(self, ids: Hashes) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Mask]:
-        """Return where each id stands, and which of them do."""
-        places = np.minimum(np.searchsorted(self.ids, ids), max(len(self.ids) - 1, 0))
-        there = self.ids[places] == ids if len(self.ids) else np.zeros(len(ids), bool)
-        return places, there
-
-
-@dataclass(frozen=True)
 class Memory:
     """What an account has acknowledged of one kind, at a revision that grows with whatever is sent or acknowledged.
 
@@ -59,7 +46,7 @@ class Memory:
     types: Mapping[str, str] = field(default_factory=dict)
     layers: Sequence[Layer] = ()
 
-    def compare(self, found: Fingerprints) -> Comparison:
+    def compare(self, found: Layer) -> Comparison:
         """Tell which records differ from what is remembered."""
         return compare(self.layers, found)
 
@@ -85,9 +72,7 @@ class Sent:
 
     def touched(self) -> Layer:
         """Return the rows that the account may have taken."""
-        kept = self.fates != REFUSED
-        cells = {name: digests[kept] for name, digests in self.rows.cells.items()}
-        return Layer(self.rows.ids[kept], self.rows.exists[kept], cells)
+        return self.rows.only(self.fates != REFUSED)
 
 
 def overlay(chunks: Sequence[Sent], base: Layer, folded: int, *, answered_only: bool = False) -> Layer:
@@ -97,12 +82,17 @@ def overlay(chunks: Sequence[Sent], base: Layer, folded: int, *, answered_only: 
     nobody knows which came last: then it is doubtful, as where the row is unknown, or not answered yet.
     """
     layers = []
+
+    @functools.cache
+    def sorted_rows(place: int) -> Layer:
+        return merged([chunks[place].touched()])
+
     for chunk in sorted(chunks, key=lambda chunk: chunk.answered):
         if answered_only and chunk.answered == OPEN:
             continue
         others = [
-            merged([other.touched()])
-            for other in chunks
+            sorted_rows(place)
+            for place, other in enumerate(chunks)
             if other is not chunk and other.sent < chunk.answered and chunk.sent < other.answered
         ]
         over = [base] if chunk.sent < folded else []
@@ -163,7 +153,7 @@ def overlaid(
     return found
 
 
-def compare(layers: Sequence[Layer], found: Fingerprints) -> Comparison:
+def compare(layers: Sequence[Layer], found: Layer) -> Comparison:
     """Tell which records differ from what the layers, the last of them the newest, know of their ids."""
     order = np.argsort(found.ids, kind="stable")  # neighbours are looked for together: few pages of the disk
     ids = found.ids[order]

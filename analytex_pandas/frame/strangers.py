@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.errors import ValidationError
+from analytex_pandas.errors import ValidationError, code
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENGINES = {
     "pyspark.pandas": "{}.to_pandas()",
@@ -39,10 +43,22 @@ LINES: tuple[tuple[Any, str], ...] = (
 """Type → what makes a frame of it."""
 WAYS = ("collect", "compute", "to_reader", "to_pandas", "toPandas", "to_arrow", "to_frame", "read")
 """Methods that make a frame of many an object, the likelier first."""
-SUPPORTED = (
-    "There can be: a pandas DataFrame, anything with an Arrow stream (pyarrow, polars, DuckDB), an iterable "
-    "of those, or the path of a Parquet file."
-)
+READ_BY = {
+    ".parquet": "",
+    **dict.fromkeys([".csv", ".txt"], "pd.read_csv({}, dtype=str)"),
+    ".tsv": 'pd.read_csv({}, sep="\\t", dtype=str)',
+    **dict.fromkeys([".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"], "pd.read_excel({}, dtype=str)"),
+    ".json": "pd.read_json({}, dtype=False, convert_dates=False)",
+    **dict.fromkeys([".jsonl", ".ndjson"], "pd.read_json({}, lines=True, dtype=False, convert_dates=False)"),
+    **dict.fromkeys([".feather", ".arrow", ".ipc"], "pd.read_feather({})"),
+    ".orc": "pd.read_orc({})",
+    ".dta": "pd.read_stata({})",
+    ".sav": "pd.read_spss({})",
+    **dict.fromkeys([".sas7bdat", ".xpt"], "pd.read_sas({})"),
+    **dict.fromkeys([".pkl", ".pickle"], "pd.read_pickle({})"),
+}
+"""How a file's name ends → what makes a frame of it; ids in text keep their zeros."""
+COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})
 
 
 def no_frame(data: Any, line: str = "", what: str = "") -> ValidationError:
@@ -51,51 +67,10 @@ def no_frame(data: Any, line: str = "", what: str = "") -> ValidationError:
     way = f" This makes a frame of it: {line}." if line else ""
     if data is None:
         way = " Did the function that made it return nothing, as methods with inplace=True do?"
-    return ValidationError(f"{what or 'A' + named(data)[1:]} cannot be read as a frame.{way} {SUPPORTED}")
-
-
-def named(data: Any) -> str:
-    """Return what something is, such as ``a polars LazyFrame``."""
-    kind = type(data)
-    root = kind.__module__.partition(".")[0]
-    name = kind.__name__ if root in ("builtins", "__main__") else f"{root} {kind.__name__}"
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
-
-
-def line_of(data: Any, name: str = "data") -> str:
-    """Return the line that makes a frame of what is none, by its type; empty where it is a frame, or unknown."""
-    kind = type(data)
-    if isinstance(data, Mapping):
-        return line_of_mapping(data, name)
-    if isinstance(data, np.ndarray) and (data.ndim > 1 or data.dtype.names):
-        return f"pd.DataFrame({name})"
-    if kind.__module__.startswith("pandas.") and hasattr(data, "obj"):
-        return f"{name}.obj"
-    for types, line in LINES:
-        if isinstance(data, types):
-            return line.format(name)
-    for module, line in ENGINES.items():
-        if any(f"{base.__module__}.".startswith(f"{module}.") for base in kind.__mro__):
-            return line.format(name)
-    return ""
-
-
-def line_of_mapping(data: Mapping[Any, Any], name: str) -> str:
-    first = next(iter(data.values()), None)
-    if isinstance(first, pd.DataFrame):
-        return f"pd.concat({name}.values())"
-    if isinstance(first, Mapping):
-        return f'pd.DataFrame.from_dict({name}, orient="index").rename_axis("user_id")'
-    if first is None or isinstance(first, str | bytes) or not hasattr(first, "__len__"):
-        return f"pd.DataFrame([{name}])" if data else "pd.DataFrame(…)"
-    return f"pd.DataFrame({name})"
-
-
-def line_by_method(data: Any, name: str = "data") -> str:
-    kind = type(data)
-    if hasattr(kind, "scanner"):
-        return f"{name}.scanner().to_reader()"
-    return next((f"{name}.{way}()" for way in WAYS if callable(getattr(kind, way, None))), "")
+    return ValidationError(
+        f"{what or 'A' + named(data)[1:]} cannot be read as a frame.{way} There can be: a pandas DataFrame, anything "
+        "with an Arrow stream (pyarrow, polars, DuckDB), an iterable of those, or the path of a Parquet file."
+    )
 
 
 def no_frame_within(data: Any, number: int, item: Any) -> ValidationError:
@@ -112,3 +87,63 @@ def no_frame_within(data: Any, number: int, item: Any) -> ValidationError:
     again = ", with the iterator made anew: items of it have been read" if line and iter(data) is data else ""
     what = f"Item {number} of the iterable ({named(data)}) is {named(item)}; it"
     return no_frame(item, line + again, what)
+
+
+def named(data: Any) -> str:
+    """Return what something is, such as ``a polars LazyFrame``."""
+    kind = type(data)
+    root = kind.__module__.partition(".")[0]
+    name = kind.__name__ if root in ("builtins", "__main__") else f"{root} {kind.__name__}"
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def line_of(data: Any, name: str = "data") -> str:
+    """Return the line that makes a frame of what is none, by its type; empty where it is a frame, or unknown."""
+    kind = type(data)
+    if isinstance(data, Mapping):
+        first = next(iter(data.values()), None)
+        if isinstance(first, pd.DataFrame):
+            return f"pd.concat({name}.values())"
+        if isinstance(first, Mapping):
+            return f'pd.DataFrame.from_dict({name}, orient="index").rename_axis("user_id")'
+        if first is None or isinstance(first, str | bytes) or not hasattr(first, "__len__"):
+            return f"pd.DataFrame([{name}])" if data else "pd.DataFrame(…)"
+        return f"pd.DataFrame({name})"
+    if isinstance(data, np.ndarray) and (data.ndim > 1 or data.dtype.names):
+        return f"pd.DataFrame({name})"
+    if kind.__module__.startswith("pandas.") and hasattr(data, "obj"):
+        return f"{name}.obj"
+    by_type = (line for types, line in LINES if isinstance(data, types))
+    modules = [f"{base.__module__}." for base in kind.__mro__]
+    by_module = (
+        line for module, line in ENGINES.items() if any(one.startswith(f"{module}.") for one in modules)
+    )
+    return next(chain(by_type, by_module), "").format(name)
+
+
+def line_by_method(data: Any, name: str = "data") -> str:
+    kind = type(data)
+    if hasattr(kind, "scanner"):
+        return f"{name}.scanner().to_reader()"
+    return next((f"{name}.{way}()" for way in WAYS if callable(getattr(kind, way, None))), "")
+
+
+def line_to_read(path: Path) -> str:
+    """Return the line, without the path, that reads a file by how its name ends."""
+    suffixes = [suffix for suffix in path.suffixes if suffix.casefold() not in COMPRESSED]
+    return READ_BY.get(suffixes[-1].casefold(), "") if suffixes else ""
+
+
+def way_to_read(path: Path) -> str:
+    """Return the line that makes a frame of a file that is no Parquet, or of a directory of such; empty if unknown."""
+    if path.is_file():
+        line = line_to_read(path)
+        return f" This makes a frame of it: {line.format(code(str(path)))}." if line else ""
+    if not path.is_dir():
+        return " Is it the right path, seen from os.getcwd()?"
+    found = next((file for file in sorted(path.iterdir()) if line_to_read(file)), None)
+    if found is None:
+        return ""
+    pattern = code(str(path / f"*{''.join(found.suffixes)}"))
+    line = line_to_read(found).format("path")
+    return f" These are frames of what it holds: ({line} for path in glob.glob({pattern}))."

@@ -115,7 +115,8 @@ def written(slots: Bytes, sizes: Rows, present: Mask, problems: tuple[Problem, .
         present[problem.rows] = False
     data, starts = slots.reshape(-1), np.arange(0, slots.size + 1, slots.shape[1])
     if (sizes == slots.shape[1]).all():  # they lie as they should
-        buffers = [columns.bitmap_of(present), pa.py_buffer(starts), pa.py_buffer(data)]
+        bitmap = np.packbits(present, bitorder="little")
+        buffers = [pa.py_buffer(part) for part in (bitmap, starts, data)]
         text = pa.Array.from_buffers(TEXT, len(slots), buffers)
     else:
         text = columns.texts_at(data, starts[:-1], sizes, present)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from werkzeug.formparser import MultiPartParser
 from werkzeug.http import parse_options_header
 
-from analytex_pandas.sandbox_server.messages import RefusedError
+from analytex_pandas.sandbox_server.server import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -34,10 +34,10 @@ ID_KEYS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "companies": ("company_id",),
 }
 """The keys of a record beside ``metadata``, the one that is required first."""
-_ISO_8601: Final = re.compile(
+ISO_8601: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII
 )
-_JSON_TYPES: Final[Mapping[type, str]] = {
+JSON_TYPES: Final[Mapping[type, str]] = {
     NoneType: "null",
     bool: "a boolean",
     int: "a number",
@@ -48,19 +48,10 @@ _JSON_TYPES: Final[Mapping[type, str]] = {
 }
 
 Record = dict[str, Any]
+Row = tuple[int, object]
+"""A line number (1-based, blank lines counted), and the record that stood there; a ValueError where it is no JSON."""
 Problem = tuple[str | None, str, str]
 """Property, code and message of something that is wrong with a record."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """What stands in place of a record whose line is not JSON."""
-
-    reason: str
-
-
-Row = tuple[int, object]
-"""A line number (1-based, blank lines counted), and the record as it stood there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +79,26 @@ def read_submission(
     content_type: str, body: bytes, kind: Kind, terms: Terms
 ) -> tuple[list[Row], str | None, int]:
     """Return rows, file name and size in bytes of a submit; refuse what is no envelope or holds too many records."""
+    filename, content, rows = None, body, list[Row]()
     if media_type(content_type) == JSON:
-        records = _read_envelope(body, kind)
-        _check_count(len(records), terms)
-        return list(enumerate(records, 1)), None, len(body)
-    filename, content = _read_part(content_type, body)
-    lines = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip(b" \t\r")]
-    _check_count(len(lines), terms)
-    return [(number, _read_line(line)) for number, line in lines], filename, len(content)
-
-
-def _check_count(count: int, terms: Terms) -> None:
-    if count > terms.max_records:
+        rows += enumerate(read_envelope(body, kind), 1)
+    else:
+        filename, content = read_part(content_type, body)
+        rows += [row for row in enumerate(content.split(b"\n"), 1) if row[1].strip(b" \t\r")]
+    if len(rows) > terms.max_records:
         message = f"A request holds at most {terms.max_records} records."
-        raise RefusedError(413, "too_many_records", message, f"{count} records")
+        raise RefusedError(413, "too_many_records", message, f"{len(rows)} records")
+    return (
+        [(line, read_line(row) if isinstance(row, bytes) else row) for line, row in rows],
+        filename,
+        len(content),
+    )
 
 
-def _read_envelope(body: bytes, kind: Kind) -> list[object]:
-    try:
-        document = _parse_json(body)
-    except ValueError as error:
-        raise RefusedError(400, "invalid_json", "The body is not JSON.", str(error)) from None
+def read_envelope(body: bytes, kind: Kind) -> list[object]:
+    document = read_line(body)
+    if isinstance(document, ValueError):
+        raise RefusedError(400, "invalid_json", "The body is not JSON.", str(document))
     if not isinstance(document, dict):
         raise RefusedError(400, "invalid_body", f'The body is an object {{"{kind}": [...]}}.')
     records = document.get(kind)
@@ -119,7 +109,7 @@ def _read_envelope(body: bytes, kind: Kind) -> list[object]:
     return records
 
 
-def _read_part(content_type: str, body: bytes) -> tuple[str | None, bytes]:
+def read_part(content_type: str, body: bytes) -> tuple[str | None, bytes]:
     """Return the name and the content of the part named ``file``."""
     boundary = parse_options_header(content_type)[1].get("boundary", "")
     if not boundary:
@@ -128,43 +118,34 @@ def _read_part(content_type: str, body: bytes) -> tuple[str | None, bytes]:
     try:
         form, files = parser.parse(io.BytesIO(body), boundary.encode(), len(body))
     except ValueError as error:
-        details = str(error)
-        raise RefusedError(
-            400, "invalid_multipart", "The body is not multipart/form-data.", details
-        ) from None
+        message = "The body is not multipart/form-data."
+        raise RefusedError(400, "invalid_multipart", message, str(error)) from None
     parts: list[FileStorage | str] = [*files.getlist("file"), *form.getlist("file")]
     if len(parts) != 1:
-        details = f"{len(parts)} such parts"
-        raise RefusedError(400, "invalid_multipart", "The file goes into one part named 'file'.", details)
+        message = "The file goes into one part named 'file'."
+        raise RefusedError(400, "invalid_multipart", message, f"{len(parts)} such parts")
     part = parts[0]
-    if isinstance(part, str):
-        return None, part.encode()
-    return part.filename, part.stream.read()
+    return (None, part.encode()) if isinstance(part, str) else (part.filename, part.stream.read())
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_decoder: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+decode: Final = json.JSONDecoder(parse_constant=refuse_constant).decode
 
 
-def _parse_json(text: bytes) -> object:
-    """Parse JSON as the standard has it: UTF-8, no NaN, no Infinity; ValueError says why, in words for the caller."""
+def read_line(text: bytes) -> object:
+    """Return what JSON of the standard says (UTF-8, no NaN, no Infinity), or a ValueError that tells why not."""
     try:
-        value: object = _decoder.decode(text.decode())
+        value: object = decode(text.decode())
     except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8: byte {error.start}") from None
+        return ValueError(f"not UTF-8: byte {error.start}")
     except RecursionError:
-        raise ValueError("nested too deeply") from None
-    return value
-
-
-def _read_line(line: bytes) -> object:
-    try:
-        return _parse_json(line)
+        return ValueError("nested too deeply")
     except ValueError as error:
-        return Unreadable(str(error))
+        return error
+    return value
 
 
 def judge(rows: Iterable[Row], kind: Kind, terms: Terms) -> tuple[list[Record | None], list[RowError]]:
@@ -174,32 +155,24 @@ def judge(rows: Iterable[Row], kind: Kind, terms: Terms) -> tuple[list[Record | 
     errors: list[RowError] = []
     record: Any
     for index, (line, record) in enumerate(rows):
-        # A caller's own rule sees only records that keep all the others, so it need not check for them.
-        problems = list(_problems(record, kind, terms)) or list(_refused(record, id_key, terms))
-        taken.append(None if problems else record)
-        if problems:
-            row_id = record.get(id_key) if isinstance(record, dict) else None
-            row_id = row_id if isinstance(row_id, str) else None
-            errors += [RowError(line, index, row_id, *problem) for problem in problems]
+        found = list(problems(record, kind, terms))
+        if not found and terms.refuse is not None:
+            # A caller's own rule sees only records that keep all the others, so it need not check for them.
+            refused = terms.refuse(record) if callable(terms.refuse) else terms.refuse.get(record[id_key])
+            found = [(refused[1], refused[0], refused[2])] if refused is not None else []
+        taken.append(None if found else record)
+        row_id = record.get(id_key) if isinstance(record, dict) else None
+        row_id = row_id if isinstance(row_id, str) else None
+        errors += [RowError(line, index, row_id, *problem) for problem in found]
     return taken, errors
 
 
-def _refused(record: Any, id_key: str, terms: Terms) -> Iterator[Problem]:
-    rule = terms.refuse
-    if rule is None:
-        return
-    refusal = rule(record) if callable(rule) else rule.get(record[id_key])
-    if refusal is not None:
-        code, name, message = refusal
-        yield name, code, message
-
-
-def _problems(record: object, kind: Kind, terms: Terms) -> Iterator[Problem]:
-    if isinstance(record, Unreadable):
-        yield None, "invalid_json", f"the line is not JSON: {record.reason}"
+def problems(record: object, kind: Kind, terms: Terms) -> Iterator[Problem]:
+    if isinstance(record, ValueError):
+        yield None, "invalid_json", f"the line is not JSON: {record}"
         return
     if not isinstance(record, dict):
-        yield None, "not_an_object", f"a record is a JSON object, not {_JSON_TYPES[type(record)]}"
+        yield None, "not_an_object", f"a record is a JSON object, not {JSON_TYPES[type(record)]}"
         return
     id_keys = ID_KEYS[kind]
     for name in record.keys() - {*id_keys, "metadata"}:
@@ -209,17 +182,17 @@ def _problems(record: object, kind: Kind, terms: Terms) -> Iterator[Problem]:
     for key in id_keys:
         value = record.get(key, "absent")
         if not isinstance(value, str):
-            yield key, "invalid_id", f"{key} is a string, not {_JSON_TYPES[type(value)]}"
+            yield key, "invalid_id", f"{key} is a string, not {JSON_TYPES[type(value)]}"
         elif not value.strip():
             yield key, "blank_id", f"{key} is blank"
-        elif not _is_text(value):
+        elif not is_text(value):
             yield key, "invalid_text", f"{key} is not valid Unicode"
-    yield from _metadata_problems(record.get("metadata", {}), terms)
+    yield from metadata_problems(record.get("metadata", {}), terms)
 
 
-def _metadata_problems(metadata: object, terms: Terms) -> Iterator[Problem]:
+def metadata_problems(metadata: object, terms: Terms) -> Iterator[Problem]:
     if not isinstance(metadata, dict):
-        yield None, "invalid_metadata", f"metadata is an object, not {_JSON_TYPES[type(metadata)]}"
+        yield None, "invalid_metadata", f"metadata is an object, not {JSON_TYPES[type(metadata)]}"
         return
     if len(metadata) > terms.max_properties:
         message = f"{len(metadata)} properties; a profile has at most {terms.max_properties}"
@@ -227,29 +200,30 @@ def _metadata_problems(metadata: object, terms: Terms) -> Iterator[Problem]:
     for name, value in metadata.items():
         if len(name) > terms.max_name_characters:
             yield name, "name_too_long", f"a name has at most {terms.max_name_characters} characters"
-        if not _is_text(name):
+        if not is_text(name):
             yield name, "invalid_text", "the name is not valid Unicode"
-        if (problem := _value_problem(value, terms)) is not None:
-            yield name, *problem
+        if (wrong := wrong_value(value, terms)) is not None:
+            yield name, *wrong
     for name in ("created_at", "signed_up_at"):
-        if (value := metadata.get(name)) is not None and not _is_iso_8601(value):
+        if (value := metadata.get(name)) is not None and not is_iso_8601(value):
             yield name, "invalid_date", f"{name} is a date in ISO 8601"
 
 
-def _value_problem(value: object, terms: Terms) -> tuple[str, str] | None:
-    if isinstance(value, str):
-        if len(value) > terms.max_string_characters:
+def wrong_value(value: object, terms: Terms) -> tuple[str, str] | None:
+    """Return code and message of what is wrong with a property's value, if anything is."""
+    match value:
+        case str() if len(value) > terms.max_string_characters:
             return "value_too_long", f"a string has at most {terms.max_string_characters} characters"
-        if not _is_text(value):
+        case str() if not is_text(value):
             return "invalid_text", "the value is not valid Unicode"
-    elif isinstance(value, dict | list):
-        return "invalid_value", f"a property is a primitive, not {_JSON_TYPES[type(value)]}"
-    elif isinstance(value, float) and not math.isfinite(value):
-        return "invalid_value", "the number is out of range"
+        case dict() | list():
+            return "invalid_value", f"a property is a primitive, not {JSON_TYPES[type(value)]}"
+        case float() if not math.isfinite(value):
+            return "invalid_value", "the number is out of range"
     return None
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
     """Tell whether a string has no lone surrogate."""
     try:
         return value.isascii() or bool(value.encode())
@@ -257,8 +231,8 @@ def _is_text(value: str) -> bool:
         return False
 
 
-def _is_iso_8601(value: object) -> bool:
-    if not isinstance(value, str) or not _ISO_8601.fullmatch(value):
+def is_iso_8601(value: object) -> bool:
+    if not isinstance(value, str) or not ISO_8601.fullmatch(value):
         return False
     try:
         datetime.fromisoformat(value)

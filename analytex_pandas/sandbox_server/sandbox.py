@@ -6,10 +6,9 @@ import secrets
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
-from analytex_pandas.sandbox_server.faults import Fault, FaultKind, Target
 from analytex_pandas.sandbox_server.server import Server
 from analytex_pandas.sandbox_server.service import Request, Service
-from analytex_pandas.sandbox_server.terms import Kind, Terms
+from analytex_pandas.sandbox_server.terms import Fault, FaultKind, Kind, Target, Terms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +99,7 @@ class Sandbox(Terms):
         """
         if self._server is None:
             try:
-                self._server = Server(self.port, self._service)
+                self._server = Server(self.port, self._service.serve)
             except OSError as error:
                 error.add_note(f"The sandbox cannot listen on port {self.port}; port=0 takes a free one.")
                 raise
@@ -115,6 +114,7 @@ class Sandbox(Terms):
         """Close the port and every connection; what the account holds can still be read."""
         if self._server is not None:
             server, self._server = self._server, None
+            self._service.closing.set()
             server.close()
 
     @property

@@ -1,38 +1,129 @@
-"""HTTP/1.1 on loopback: keep-alive, early refusals that callers get to read, connections broken on demand."""
+"""HTTP/1.1 on loopback: bodies however they are framed, early refusals that callers get to read, broken connections."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
+import re
 import socket
 import sys
 import threading
+from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
-from typing import TYPE_CHECKING, Any, Final
-
-from analytex_pandas.sandbox_server.messages import (
-    Answer,
-    BrokenOffError,
-    IncomingBody,
-    RefusedError,
-    error_answer,
-)
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
-    from analytex_pandas.sandbox_server.service import Service
+    from collections.abc import Callable, Mapping
+    from io import BufferedIOBase
 
 logger = logging.getLogger("analytex_pandas.sandbox")
 
-_LINGER_SECONDS: Final = 2.0
-_LINGER_BYTES: Final = 1 << 28
-_LINE_BYTES: Final = 1 << 16
-_CLOSE_SECONDS: Final = 5.0
+Headers = tuple[tuple[str, str], ...]
+LINE_BYTES: Final = 1 << 16
+CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n]*)?\r?\n")
+LINGER_SECONDS: Final = 2.0
+LINGER_BYTES: Final = 1 << 28
+CLOSE_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Headers = ()
+    delivery: Literal["whole", "cut", "none"] = "whole"
+    """How much reaches the caller: all of it, its first half, or nothing but a closed connection."""
+
+
+def error_answer(status: int, code: str, message: str, details: str = "", headers: Headers = ()) -> Answer:
+    """Return an answer in the service's form for errors."""
+    phrase = HTTPStatus(status).phrase
+    error = {"error": phrase, "error_code": code, "message": message, "details": details}
+    return Answer(status, json.dumps({"errors": [error]}).encode(), headers=headers)
+
+
+class RefusedError(Exception):
+    """A request is wrong as a whole; made of what ``error_answer`` takes."""
+
+    def __init__(self, *error: Any) -> None:
+        super().__init__(*error)
+        self.answer = error_answer(*error)
+
+
+class BrokenOffError(Exception):
+    """The caller hung up in the middle of a body."""
+
+
+class IncomingBody:
+    """The body of one request; `go_on` tells a caller that sent ``Expect: 100-continue`` to send it."""
+
+    def __init__(
+        self, stream: BufferedIOBase, headers: Mapping[str, str], go_on: Callable[[], object]
+    ) -> None:
+        self._stream = stream
+        self._go_on = go_on
+        self._expected = headers.get("expect", "").lower() == "100-continue"
+        self._chunked = "chunked" in headers.get("transfer-encoding", "").lower()
+        self._length = headers.get("content-length", "0").strip()
+        self.complete = not self._chunked and self._length == "0"
+        """Whether all of it has been read, so that the next request can follow."""
+
+    def read(self, limit: int) -> bytes:
+        """Read all of it; refuse what is not shorter than `limit` bytes, unread where its length was announced."""
+        if self.complete:
+            return b""
+        if not self._chunked:
+            if not (self._length.isascii() and self._length.isdigit()):
+                raise RefusedError(400, "invalid_length", "Content-Length is not a number.", self._length)
+            check_size(int(self._length), limit)
+        try:
+            if self._expected:
+                self._go_on()
+            body = self._read_chunks(limit) if self._chunked else self._take(int(self._length))
+        except OSError as error:
+            raise BrokenOffError from error
+        self.complete = True
+        return body
+
+    def _read_chunks(self, limit: int) -> bytes:
+        body = bytearray()
+        while True:
+            if (match := CHUNK_SIZE.fullmatch(self._line())) is None:
+                message = "A chunk of the body does not begin with its size."
+                raise RefusedError(400, "invalid_chunk", message)
+            if not (size := int(match[1], 16)):
+                break
+            check_size(len(body) + size, limit)
+            body += self._take(size)
+            self._line()
+        while self._line().strip():  # trailers
+            pass
+        return bytes(body)
+
+    def _line(self) -> bytes:
+        if not (line := self._stream.readline(LINE_BYTES)):
+            raise BrokenOffError
+        return line
+
+    def _take(self, size: int) -> bytes:
+        if len(data := self._stream.read(size)) < size:
+            raise BrokenOffError
+        return data
+
+
+def check_size(size: int, limit: int) -> None:
+    if size >= limit:
+        details = f"A request body stays below {limit} bytes."
+        raise RefusedError(413, "payload_too_large", "The request is too large.", details)
 
 
 class Server(ThreadingMixIn, TCPServer):
-    """A thread a connection."""
+    """A thread a connection; `serve` answers method, target, headers (names in lower case) and body."""
 
     daemon_threads = True
     block_on_close = False
@@ -40,8 +131,10 @@ class Server(ThreadingMixIn, TCPServer):
     # On Windows the option would let two servers share a port.
     allow_reuse_address = os.name == "posix"
 
-    def __init__(self, port: int, service: Service) -> None:
-        self.service = service
+    def __init__(
+        self, port: int, serve: Callable[[str, str, Mapping[str, str], IncomingBody], Answer]
+    ) -> None:
+        self.serve = serve
         self._connections: set[socket.socket] = set()
         self._changed = threading.Condition()
         super().__init__(("127.0.0.1", port), Handler)
@@ -63,16 +156,15 @@ class Server(ThreadingMixIn, TCPServer):
 
     def close(self) -> None:
         """Close the port and all connections, and wait until they are."""
-        self.service.closing.set()
         self.shutdown()
         self.server_close()
         with self._changed:
             for connection in self._connections:
-                _hang_up(connection, socket.SHUT_RDWR)
-            self._changed.wait_for(lambda: not self._connections, _CLOSE_SECONDS)
+                hang_up(connection, socket.SHUT_RDWR)
+            self._changed.wait_for(lambda: not self._connections, CLOSE_SECONDS)
 
 
-def _hang_up(connection: socket.socket, how: int) -> None:
+def hang_up(connection: socket.socket, how: int) -> None:
     with contextlib.suppress(OSError):  # the other side did so already
         connection.shutdown(how)
 
@@ -93,14 +185,26 @@ class Handler(BaseHTTPRequestHandler):
         """Read one request, of any method, and answer it."""
         self.close_connection = True
         try:
-            self.raw_requestline = self.rfile.readline(_LINE_BYTES + 1)
+            self.raw_requestline = self.rfile.readline(LINE_BYTES + 1)
         except TimeoutError:
             return
-        if len(self.raw_requestline) > _LINE_BYTES:
+        if len(self.raw_requestline) > LINE_BYTES:
             self.requestline = self.request_version = self.command = ""
             self.send_error(414)
         elif self.raw_requestline and self.parse_request():
-            self._exchange()
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = IncomingBody(
+                self.rfile, headers, lambda: self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            )
+            answer = self.server.serve(self.command, self.path, headers, body)
+            self.close_connection = self.close_connection or not body.complete
+            if answer.delivery != "none":
+                self._send(answer)
+            if answer.delivery != "whole":
+                self.close_connection = True
+                hang_up(self.connection, socket.SHUT_RDWR)
+            elif not body.complete:
+                self._linger()
 
     def handle_expect_100(self) -> bool:
         """Leave the asking to whoever reads the body: what is refused by its head need not be sent."""
@@ -114,38 +218,6 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # signature of the base
         """Log for those who ask; the base prints to stderr."""
         logger.debug(format, *args)
-
-    def _exchange(self) -> None:
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        body = IncomingBody(self.rfile, headers, lambda: self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n"))
-        answer = self._answer(headers, body)
-        if answer.delivery == "none":
-            self._abandon()
-            return
-        if not body.complete:
-            self.close_connection = True
-        self._send(answer)
-        if answer.delivery == "cut":
-            self._abandon()
-        elif not body.complete:
-            self._linger()
-
-    def _answer(self, headers: dict[str, str], body: IncomingBody) -> Answer:
-        service = self.server.service
-        request = service.request(self.command, self.path, headers)
-        try:
-            answer = service.answer(request, headers, body)
-        except RefusedError as refusal:
-            answer = refusal.answer
-        except BrokenOffError:
-            answer = Answer(400, delivery="none")
-        except Exception:
-            # A caller's `refuse` may raise anything; the service would answer 500 and live on: so does this.
-            logger.exception("The sandbox failed at %s %s", self.command, self.path)
-            answer = error_answer(500, "internal_error", "The sandbox failed; its log says why.")
-        request.status = None if answer.delivery == "none" else answer.status
-        service.requests.append(request)
-        return answer
 
     def _send(self, answer: Answer) -> None:
         self.send_response_only(answer.status)
@@ -163,15 +235,11 @@ class Handler(BaseHTTPRequestHandler):
             cut = answer.delivery == "cut"
             self.wfile.write(answer.body[: len(answer.body) // 2] if cut else answer.body)
 
-    def _abandon(self) -> None:
-        self.close_connection = True
-        _hang_up(self.connection, socket.SHUT_RDWR)
-
     def _linger(self) -> None:
         """Read away what a caller still sends: a connection closed at once is reset, the answer unread."""
-        _hang_up(self.connection, socket.SHUT_WR)
-        self.connection.settimeout(_LINGER_SECONDS)
-        left = _LINGER_BYTES
+        hang_up(self.connection, socket.SHUT_WR)
+        self.connection.settimeout(LINGER_SECONDS)
+        left = LINGER_BYTES
         with contextlib.suppress(OSError):
-            while left > 0 and (block := self.rfile.read1(_LINE_BYTES)):
+            while left > 0 and (block := self.rfile.read1(LINE_BYTES)):
                 left -= len(block)

@@ -8,7 +8,7 @@ import math
 import os
 import uuid
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -21,84 +21,88 @@ if TYPE_CHECKING:
 
     from analytex_pandas.settings import Kind
 
-NDJSON_TYPE: Final = "application/x-ndjson"
-JSON_TYPE: Final = "application/json"
+SEND_BYTES: Final = 64 * 1024
 READ_BYTES: Final = 1_000_000
 MAX_NAMED: Final = 5
+UNWRITABLE: Final = (TypeError, ValueError, RecursionError)
+"""What ``json`` raises for a value that it cannot write."""
 
 
 class Body:
-    """A request body that is read once, piece by piece.
+    """A request body that is read once, piece by piece, by whoever sends it.
 
     ``started`` tells whether any of it was taken to be sent: as long as none was, nothing can have arrived.
     """
 
     def __init__(self, content_type: str, *parts: tuple[BinaryIO, int]) -> None:
         self.content_type = content_type
-        self.size = sum(size for _, size in parts)
-        self.parts = list(parts)
+        self.parts = parts
         self.started = False
 
     def __len__(self) -> int:
-        return self.size
-
-    def __bool__(self) -> bool:
-        return True
+        return sum(size for _, size in self.parts)
 
     def __iter__(self) -> Iterator[bytes]:
-        while piece := self.read(io.DEFAULT_BUFFER_SIZE):
-            yield piece
-
-    def read(self, size: int = -1) -> bytes:
-        """Return the next bytes, at most ``size``, and of each part as many as were announced."""
+        """Yield of each part as many bytes as were announced."""
         self.started = True
-        while self.parts:
-            stream, remaining = self.parts.pop(0)
-            if not remaining:
-                continue
-            piece = stream.read(remaining if size < 0 else min(size, remaining))
-            if not piece:
-                raise ValidationError(
-                    f"The file became {remaining:,} bytes shorter while it was being sent, so the request "
-                    "was broken off and the service cannot have taken it. Send it again once nothing writes "
-                    "to the file."
-                )
-            self.parts.insert(0, (stream, remaining - len(piece)))
-            return piece
-        return b""
+        for stream, remaining in self.parts:
+            while remaining:
+                piece = stream.read(min(remaining, SEND_BYTES))
+                if not piece:
+                    raise ValidationError(
+                        f"The file became {remaining:,} bytes shorter while it was being sent, so the request "
+                        "was broken off and the service cannot have taken it. Send it again once nothing writes "
+                        "to the file."
+                    )
+                remaining -= len(piece)  # noqa: PLW2901  # what is left of this part
+                yield piece
 
 
-def frame(filename: str, boundary: str) -> tuple[bytes, bytes]:
-    """Return what stands before and after the file in a multipart body."""
+@contextmanager
+def file_body(
+    file: str | os.PathLike[str] | bytes | BinaryIO, kind: Kind, filename: str | None
+) -> Iterator[tuple[Body, str]]:
+    """Yield a multipart body whose one part, ``file``, is NDJSON streamed from where it is, and the file's name."""
+    if isinstance(file, bytes | bytearray | memoryview):
+        file = io.BytesIO(file)
+    with Path(file).open("rb") if isinstance(file, str | os.PathLike) else nullcontext(file) as given:
+        if not hasattr(given, "read") or isinstance(given.read(0), str):
+            raise ValidationError(
+                f"A file to send is a path, bytes, or a stream opened with 'rb', not a {type(given).__name__}."
+            )
+        own_name = getattr(given, "name", None)
+        name = filename or (
+            Path(own_name).name if isinstance(own_name, str | os.PathLike) else f"{kind}.ndjson"
+        )
+        stream = given
+        if not given.seekable():
+            content = b""
+            while len(content) < settings.MAX_REQUEST_BYTES and (piece := given.read(READ_BYTES)):
+                content += piece
+            stream = io.BytesIO(content)
+        start = stream.tell()
+        size = stream.seek(0, io.SEEK_END) - start
+        stream.seek(start)
+        if not size:
+            raise ValidationError(f"{name}: there is nothing in it, so there is nothing to send.")
+        boundary = uuid.uuid4().hex
+        head, tail = multipart_frame(name, boundary)
+        check_size(len(head) + size + len(tail), name)
+        parts = [(io.BytesIO(head), len(head)), (stream, size), (io.BytesIO(tail), len(tail))]
+        yield Body(f"multipart/form-data; boundary={boundary}", *parts), name
+
+
+def multipart_frame(filename: str, boundary: str) -> tuple[bytes, bytes]:
+    """Return what stands before and after the file in a multipart body; below 1,024 bytes for usual names."""
     # The escapes that browsers use; other characters go out as UTF-8.
     for character, escape in (('"', "%22"), ("\r", "%0D"), ("\n", "%0A")):
         filename = filename.replace(character, escape)
     head = (
         f"--{boundary}\r\n"
         f'Content-Disposition: form-data; name="file"; filename="{filename}"\r\n'
-        f"Content-Type: {NDJSON_TYPE}\r\n\r\n"
+        "Content-Type: application/x-ndjson\r\n\r\n"
     )
     return head.encode("utf-8", "replace"), f"\r\n--{boundary}--\r\n".encode()
-
-
-def multipart_overhead(filename: str) -> int:
-    """Return how many bytes a multipart body holds besides the file itself; below 1,024 for usual names."""
-    return sum(map(len, frame(filename, uuid.uuid4().hex)))
-
-
-def file_body(stream: BinaryIO, size: int, filename: str) -> Body:
-    """Return a multipart body whose one part, ``file``, is a stream of NDJSON of so many bytes."""
-    if not size:
-        raise ValidationError(f"{filename}: there is nothing in it, so there is nothing to send.")
-    boundary = uuid.uuid4().hex
-    head, tail = frame(filename, boundary)
-    check_size(len(head) + size + len(tail), filename)
-    return Body(
-        f"multipart/form-data; boundary={boundary}",
-        (io.BytesIO(head), len(head)),
-        (stream, size),
-        (io.BytesIO(tail), len(tail)),
-    )
 
 
 def check_size(size: int, what: str) -> None:
@@ -108,39 +112,6 @@ def check_size(size: int, what: str) -> None:
             f"{settings.MAX_REQUEST_BYTES:,}. Nothing was sent. Send it in several requests; a push cuts its "
             "input to fit by itself."
         )
-
-
-@contextmanager
-def opened(
-    file: str | os.PathLike[str] | bytes | BinaryIO, default_name: str
-) -> Iterator[tuple[BinaryIO, int, str]]:
-    """Yield a stream over a file, path, or content, its size in bytes, and its name."""
-    if isinstance(file, bytes | bytearray | memoryview):
-        yield io.BytesIO(file), memoryview(file).nbytes, default_name
-    elif isinstance(file, str | os.PathLike):
-        with Path(file).open("rb") as opened_file:
-            yield opened_file, os.fstat(opened_file.fileno()).st_size, Path(file).name
-    else:
-        stream, size = measured(file)
-        name = getattr(file, "name", None)
-        yield stream, size, Path(name).name if isinstance(name, str | os.PathLike) else default_name
-
-
-def measured(stream: BinaryIO) -> tuple[BinaryIO, int]:
-    """Return a stream and how many bytes it still holds; one that cannot seek is read, up to the limit."""
-    if not hasattr(stream, "read") or isinstance(stream.read(0), str):
-        raise ValidationError(
-            f"A file to send is a path, bytes, or a stream opened with 'rb', not a {type(stream).__name__}."
-        )
-    if not stream.seekable():
-        content = b""
-        while len(content) < settings.MAX_REQUEST_BYTES and (piece := stream.read(READ_BYTES)):
-            content += piece
-        return io.BytesIO(content), len(content)
-    start = stream.tell()
-    end = stream.seek(0, io.SEEK_END)
-    stream.seek(start)
-    return stream, end - start
 
 
 def records_body(records: Iterable[Mapping[str, object]], kind: Kind) -> Body:
@@ -153,8 +124,10 @@ def records_body(records: Iterable[Mapping[str, object]], kind: Kind) -> Body:
     report: list[dict[str, object]] = []
     for position, record in enumerate(islice(records, settings.MAX_REQUEST_RECORDS + 1)):
         try:
-            lines.append(encode(record))
-        except (TypeError, ValueError, RecursionError) as error:
+            if not isinstance(record, Mapping):
+                raise TypeError(f"a record is a dict, this is a {type(record).__name__}")
+            lines.append(dumps(record))
+        except UNWRITABLE as error:
             report.append(invalid(position, record, kind, error))
     count = len(lines) + len(report)
     check_count(count)
@@ -180,7 +153,7 @@ def json_body(lines: list[bytes], kind: Kind) -> Body:
     """Return encoded records as the document that the service takes."""
     content = b'{"%s":[%s]}' % (kind.encode(), b",".join(lines))
     check_size(len(content), "The records")
-    return Body(JSON_TYPE, (io.BytesIO(content), len(content)))
+    return Body("application/json", (io.BytesIO(content), len(content)))
 
 
 def check_count(count: int) -> None:
@@ -193,15 +166,8 @@ def check_count(count: int) -> None:
         )
 
 
-def encode(value: object) -> bytes:
-    """Write a record as JSON, refusing what JSON has no form for."""
-    if not isinstance(value, Mapping):
-        raise TypeError(f"a record is a dict, this is a {type(value).__name__}")
-    return dumps(dict(value))
-
-
 def dumps(value: object) -> bytes:
-    """Write a value as compact JSON in UTF-8."""
+    """Write a value as compact JSON in UTF-8, refusing what JSON has no form for."""
     return json.dumps(
         value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=as_dict
     ).encode()
@@ -222,7 +188,7 @@ def invalid(position: int, record: object, kind: Kind, error: Exception) -> dict
     for inner, value in items(record):
         try:
             dumps(value)
-        except (TypeError, ValueError, RecursionError) as reason:
+        except UNWRITABLE as reason:
             name, message = str(inner), why(value, reason)
             break
     return {
@@ -237,13 +203,9 @@ def invalid(position: int, record: object, kind: Kind, error: Exception) -> dict
 
 def items(record: object) -> Iterator[tuple[object, object]]:
     """Yield the names and values of a record, those of its metadata in its place."""
-    if not isinstance(record, Mapping):
-        return
-    for name, value in record.items():
-        if name == "metadata" and isinstance(value, Mapping):
-            yield from value.items()
-        else:
-            yield name, value
+    for name, value in record.items() if isinstance(record, Mapping) else ():
+        is_metadata = name == "metadata" and isinstance(value, Mapping)
+        yield from value.items() if is_metadata else [(name, value)]
 
 
 def why(value: object, error: Exception) -> str:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn, TypeVar, get_args
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn, get_args
+from urllib.parse import quote, urlsplit
 
 from analytex_pandas import settings
-from analytex_pandas.errors import AnalytexError, ServerError, ValidationError
+from analytex_pandas.errors import AnalytexError, ValidationError, did_you_mean
 from analytex_pandas.service import bodies, failures
-from analytex_pandas.service.listing import Listing, NextPage, parse_job_list
-from analytex_pandas.service.paths import job_url, merge_paths
-from analytex_pandas.service.transport import Transport, account_digest
+from analytex_pandas.service.listing import Listing
+from analytex_pandas.service.transport import Transport
 from analytex_pandas.service.wire import Job, parse_job
 from analytex_pandas.settings import Kind
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from analytex_pandas.service.bodies import Body
-    from analytex_pandas.service.failures import Answer
-    from analytex_pandas.service.listing import Page
 
-T = TypeVar("T")
+SCRYPT_COST: Final = 2**14
+"""With blocks of 8: 16 MiB and some 50 ms a guess, so that a digest on disk does not give the key away."""
+PATHS: Final[Mapping[str, str]] = {
+    "users": "/v1/users/bulk_identify",
+    "companies": "/v1/companies/bulk_identify",
+    "users_file": "/v1/users/bulk_identify",
+    "companies_file": "/v1/companies/bulk_identify",
+    "jobs": "/v1/background_jobs",
+}
+"""Path of each call; those of the file uploads are not printed in every copy of the documentation."""
+JOB_PLACE: Final = "{job_id}"
 
 
 class Client:
@@ -106,21 +113,16 @@ class Client:
         return self._state_directory or settings.state_directory()
 
     def account_digest(self, salt: bytes) -> str:
-        """Return what tells this account (environment and key) apart from others on this machine.
+        """Return what tells this account (environment and key) apart from others on this machine, in hexadecimal.
 
-        Parameters
-        ----------
-        salt : bytes
-            A random secret of this machine.
-
-        Returns
-        -------
-        str
-            Hexadecimal; slow to compute, so that it does not give the key away.
+        `salt` is a random secret of this machine. It is slow to compute, so that it does not give the key away.
         """
         if salt not in self._digests:
-            place = str(self.transport.origin) + urlsplit(self.base_url).path.rstrip("/")
-            self._digests[salt] = account_digest(self.key, place, salt)
+            place = self.transport.origin + urlsplit(self.base_url).path.rstrip("/")
+            salted = hashlib.sha256(salt + place.encode()).digest()
+            self._digests[salt] = hashlib.scrypt(
+                self.key.reveal().encode(), salt=salted, n=SCRYPT_COST, r=8, p=1, dklen=32
+            ).hex()
         return self._digests[salt]
 
     def submit_file(
@@ -160,9 +162,8 @@ class Client:
             If the service did not accept it, or did not answer. After the last two it may have arrived.
         """
         check_kind(kind)
-        with bodies.opened(file, f"{kind}.ndjson") as (stream, size, name):
-            body = bodies.file_body(stream, size, filename or name)
-            return self.submit(f"{kind}_file", body, f"Uploading {filename or name}")
+        with bodies.file_body(file, kind, filename) as (body, name):
+            return self.submit(f"{kind}_file", body, f"Uploading {name}")
 
     def submit_records(self, records: Iterable[Mapping[str, object]], kind: Kind = "users") -> Job:
         """Send records as JSON, as a job.
@@ -184,43 +185,23 @@ class Client:
         ValidationError
             If there are no records, if any cannot be written as JSON (``.report`` lists them), or if the
             service finds them malformed.
-        PayloadTooLargeError
-            If the request is over 50 MB or 10,000 records.
-        ConflictError
-            If the account runs a job already.
-        AuthenticationError, RateLimitError, ServerError, TransportError
-            If the service did not accept them, or did not answer. After the last two they may have arrived.
+        AnalytexError
+            As :meth:`submit_file` does.
         """
         check_kind(kind)
         return self.submit(kind, bodies.records_body(records, kind), f"Sending {kind}")
 
     def submit_lines(self, lines: bytes, kind: Kind = "users") -> Job:
-        """Send lines of NDJSON as JSON, as a job, every digit as it stands.
+        """Send lines of NDJSON, one record a line, as JSON and as a job, every digit as it stands.
 
-        Parameters
-        ----------
-        lines : bytes
-            Records, one a line.
-        kind : {"users", "companies"}
-            What the records are.
-
-        Returns
-        -------
-        Job
-            As it stood when it was accepted.
-
-        Raises
-        ------
-        AnalytexError
-            As ``submit_records`` does.
+        Else it does what :meth:`submit_records` does.
         """
         check_kind(kind)
         return self.submit(kind, bodies.lines_body(lines, kind), f"Sending {kind}")
 
     def submit(self, path: str, body: Body, call: str) -> Job:
         """Post a body and read the job that it became."""
-        answer = self.transport.post(self.base_url + self.paths[path], call, body)
-        return read(answer, call, parse_job)
+        return failures.parsed(self.transport.post(self.base_url + self.paths[path], call, body), parse_job)
 
     def job(self, job_id: str) -> Job:
         """Ask for one job.
@@ -245,8 +226,8 @@ class Client:
         if not job_id:
             raise ValidationError("job_id is empty. Client.jobs() lists the jobs with their ids.")
         call = f"Asking for job {failures.in_brief(job_id)}"
-        answer = self.transport.get(job_url(self.base_url, self.paths, job_id), call)
-        return read(answer, call, parse_job)
+        path = self.paths["job"].replace(JOB_PLACE, quote_segment(job_id))
+        return failures.parsed(self.transport.get(self.base_url + path, call), parse_job)
 
     def jobs(self) -> list[Job]:
         """List the account's jobs, every page of them.
@@ -265,41 +246,32 @@ class Client:
 
     def listing(self) -> Listing:
         """Return a reading of the account's jobs that can go on where it failed."""
-        call = "Listing the jobs"
-
-        def page(url: str) -> Page:
-            answer = self.transport.get(url, call)
-            jobs, following = read(answer, call, parse_job_list)
-            if following is None and (link := answer.next_link()):
-                following = NextPage("url", link)
-            return jobs, following, answer.url
-
-        return Listing(self.base_url + self.paths["jobs"], page, call)
+        return Listing(self.transport, self.base_url + self.paths["jobs"])
 
 
-def read(answer: Answer, call: str, parse: Callable[[object], T]) -> T:
-    """Read the document of a good answer, raise the one error for all that it may be instead."""
-    try:
-        return parse(json.loads(answer.body, parse_int=parse_integer))
-    except ServerError as error:
-        reason = failures.sentence(failures.in_brief(str(error)))
-        failure = ServerError(
-            f"{call}: {reason} {failures.SERVER_WAY_OUT}",
-            retry_after=failures.retry_after(answer),
-            status_code=answer.status,
-        )
-    except (ValueError, RecursionError):
-        reason = "the answer is not JSON" if answer.body.strip() else "the answer is empty"
-        failure = failures.unreadable(answer, call, reason)
-    raise failure
+def merge_paths(overrides: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the paths with a user's own in their place; ``job`` follows ``jobs`` unless given itself."""
+    names = [*PATHS, "job"]
+    for name, path in (overrides or {}).items():
+        if name not in names:
+            raise ValidationError(
+                f"paths: there is no call {name!r}.{did_you_mean(name, names)} The calls are {', '.join(names)}."
+            )
+        if not str(path).startswith("/"):
+            raise ValidationError(
+                f"paths[{name!r}] is {path!r}, but has to be a path from '/' on; environment=… sets the host."
+            )
+        if name == "job" and JOB_PLACE not in path:
+            raise ValidationError(f"paths['job'] is {path!r}, but has to say where {JOB_PLACE} goes.")
+    paths = {**PATHS, **(overrides or {})}
+    return {"job": f"{paths['jobs']}/{JOB_PLACE}", **paths}
 
 
-def parse_integer(digits: str) -> int | str:
-    """Return a JSON integer, as text if it has more digits than Python converts."""
-    try:
-        return int(digits)
-    except ValueError:
-        return digits
+def quote_segment(text: str) -> str:
+    """Percent-encode an opaque text so that it is exactly one segment of a path."""
+    segment = quote(text, safe="", errors="replace")
+    # A segment of dots alone means "here" or "one up" to everyone who tidies a path.
+    return segment.replace(".", "%2E") if segment in (".", "..") else segment
 
 
 def check_kind(kind: str) -> None:

@@ -5,18 +5,23 @@ A page says where the list goes on by a URL, a page number or a cursor, wherever
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
+
+from requests.utils import parse_header_links
 
 from analytex_pandas.errors import ServerError
 from analytex_pandas.service import failures
-from analytex_pandas.service.paths import resolve, with_query
+from analytex_pandas.service.transport import resolve
 from analytex_pandas.service.values import to_count, to_text
 from analytex_pandas.service.wire import SHOWN_CHARACTERS, Job, parse_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
+    from analytex_pandas.service.transport import Transport
+
+CALL: Final = "Listing the jobs"
 MAX_PAGES: Final = 1_000
 MAX_STALE_PAGES: Final = 3
 """Pages in a row without a job not listed before: new jobs shift a list by a few, but not by so many."""
@@ -26,28 +31,12 @@ NESTING_KEYS: Final = ("links", "_links", "meta", "pagination", "paging", "data"
 MAX_DEPTH: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class NextPage:
-    """Where a list goes on: a URL, absolute or relative, or the value of the query parameter of that name."""
-
-    kind: Literal["url", "page", "cursor"]
-    value: str
-
-
-Page = tuple[list[Job], NextPage | None, str]
-"""The jobs of a page, where the list goes on, and the URL that it was read from in the end."""
-
-
 class Listing:
-    """One reading of the account's jobs, from the URL `first`; `page` reads one page, `call` is what errors say.
+    """One reading of the account's jobs, from the URL `first`; ``whole`` once every page has been read."""
 
-    ``whole`` tells whether every page has been read.
-    """
-
-    def __init__(self, first: str, page: Callable[[str], Page], call: str) -> None:
+    def __init__(self, transport: Transport, first: str) -> None:
+        self._transport = transport
         self._first = first
-        self._page = page
-        self._call = call
         self._begin()
 
     def _begin(self) -> None:
@@ -65,7 +54,10 @@ class Listing:
 
     def read_page(self) -> None:
         """Read the next page; raise if it does not come, or if there is no end to the pages."""
-        page, following, url = self._page(self._url)
+        answer = self._transport.get(self._url, CALL)
+        page, following = failures.parsed(answer, lambda document: parse_page(document, self._first))
+        links = {link.get("rel"): link["url"] for link in parse_header_links(answer.headers.get("Link", ""))}
+        following = following or links.get("next")
         self._asked.add(self._url)
         before = len(self._jobs)
         for job in page:
@@ -74,54 +66,56 @@ class Listing:
         if following is None:
             self.whole = True
             return
-        if following.kind == "url":
-            self._url = resolve(url, following.value)
-        else:
-            self._url = with_query(self._first, following.kind, following.value)
+        self._url = resolve(answer.url, following)
         if self._url in self._asked or len(self._asked) >= MAX_PAGES or self._stale >= MAX_STALE_PAGES:
-            raise self._endless()
+            failure = ServerError(
+                f"{CALL}: the pages of the list do not come to an end: {len(self._asked)} were read, with "
+                f"{len(self._jobs):,} jobs, and the last points to {failures.in_brief(self._url)}. So it is not "
+                "known which jobs there are."
+            )
+            # Whoever tries again begins again.
+            self._begin()
+            raise failure
 
-    def _endless(self) -> ServerError:
-        failure = ServerError(
-            f"{self._call}: the pages of the list do not come to an end: {len(self._asked)} were read, with "
-            f"{len(self._jobs):,} jobs, and the last points to {failures.in_brief(self._url)}. So it is not "
-            "known which jobs there are."
+
+def parse_page(document: object, first: str) -> tuple[list[Job], str | None]:
+    """Read a page of the list of jobs, bare or wrapped, and the URL where it goes on; None at its end.
+
+    That may be relative to the page's own; a page number or a cursor is put into the URL of the first.
+    """
+    items = find_jobs(document)
+    if items is None:
+        raise ServerError(
+            "The service answered something that is not a list of jobs: "
+            f"{to_text(document)[:SHOWN_CHARACTERS] or 'nothing'}"
         )
-        # Whoever tries again begins again.
-        self._begin()
-        return failure
+    return [parse_job(item) for item in items], find_next_url(document, first, len(items))
 
 
 def find_jobs(document: object, depth: int = 0) -> list[object] | None:
-    """Return the jobs of a page, bare or wrapped; None if it holds no list."""
     if isinstance(document, list):
         return document
-    if isinstance(document, dict) and depth < MAX_DEPTH:
-        for key in LIST_KEYS:
-            if (jobs := find_jobs(document.get(key), depth + 1)) is not None:
-                return jobs
-    return None
+    if not isinstance(document, dict) or depth == MAX_DEPTH:
+        return None
+    below = (find_jobs(document.get(key), depth + 1) for key in LIST_KEYS)
+    return next((jobs for jobs in below if jobs is not None), None)
 
 
-def find_next_page(document: object, listed: int) -> NextPage | None:
-    """Return where a list goes on after a page that lists so many jobs, None at its end.
+def find_next_url(document: object, first: str, listed: int) -> str | None:
+    """Return where a list goes on after a page that lists so many jobs.
 
-    Raises
-    ------
-    ServerError
-        If the page says that there is more, but not where: a list cut short in silence could hide a job.
+    ServerError if the page says that there is more, but not where: a list cut short in silence could hide a job.
     """
     places = list(places_of(document))
     if any(place.get("has_more") is False for place in places):
         return None
-    for key in NEXT_KEYS:
-        for place in places:
-            if (found := as_next(key, place.get(key))) is not None:
-                return found
+    named = (as_url(key, place.get(key), first) for key in NEXT_KEYS for place in places)
+    if found := next(filter(None, named), None):
+        return found
     for place in places:
         # Where a next page has a key of its own, an empty one is the end, and a bare cursor the present one.
-        if not any(key in place for key in NEXT_KEYS):
-            if (found := as_next("cursor", place.get("cursor"))) is not None:
+        if place.keys().isdisjoint(NEXT_KEYS):
+            if found := as_url("cursor", place.get("cursor"), first):
                 return found
             if says_more(place, listed):
                 raise ServerError(
@@ -139,21 +133,22 @@ def places_of(document: object, depth: int = 0) -> Iterator[Mapping[str, object]
             yield from places_of(document.get(key), depth + 1)
 
 
-def as_next(key: str, value: object) -> NextPage | None:
-    """Read what stood under one of the keys that name a next page."""
+def as_url(key: str, value: object, first: str) -> str | None:
+    """Return the URL that is meant by what stood under one of the keys that name a next page."""
     if isinstance(value, dict):
         value = value.get("href") or value.get("url")
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
         return None
     text = str(value).strip()
-    if key in ("next_cursor", "cursor"):
-        return NextPage("cursor", text)
+    is_url = "://" in text or text.startswith(("/", "?", "."))
     if key in ("next", "next_page") and text.isdigit():
-        return NextPage("page", text)
-    if key == "next" and "://" not in text and not text.startswith(("/", "?", ".")):
+        name = "page"
+    elif key in ("next_cursor", "cursor") or (key == "next" and not is_url):
         # A "next" that is neither a URL nor a number can only be a cursor.
-        return NextPage("cursor", text)
-    return NextPage("url", text)
+        name = "cursor"
+    else:
+        return text
+    return f"{first}{'&' if '?' in first else '?'}{urlencode({name: text})}"
 
 
 def says_more(place: Mapping[str, object], listed: int) -> bool:
@@ -166,14 +161,3 @@ def says_more(place: Mapping[str, object], listed: int) -> bool:
     more_pages = page is not None and pages is not None and page < pages
     more_jobs = offset is not None and total is not None and offset + listed < total
     return place.get("has_more") is True or more_pages or more_jobs
-
-
-def parse_job_list(document: object) -> tuple[list[Job], NextPage | None]:
-    """Read a page of the list of jobs, bare or wrapped, and where it goes on; None at its end."""
-    items = find_jobs(document)
-    if items is None:
-        raise ServerError(
-            "The service answered something that is not a list of jobs: "
-            f"{to_text(document)[:SHOWN_CHARACTERS] or 'nothing'}"
-        )
-    return [parse_job(item) for item in items], find_next_page(document, len(items))

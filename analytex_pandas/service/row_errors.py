@@ -7,13 +7,11 @@ none of them.
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from analytex_pandas.service.values import clean, shown, to_count, to_text
+from analytex_pandas.service.values import clean, to_count, to_json, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,8 +32,7 @@ ID_KEYS: Final = ("user_id", "company_id")
 PROPERTY_KEYS: Final = ("field", "property")
 CODE_KEYS: Final = ("error_code", "code")
 TEXT_KEYS: Final = ("message", "error", "details")
-NESTED_KEYS: Final = ("errors", "details")
-KNOWN_KEYS: Final = frozenset((*PLACE_KEYS, *ID_KEYS, *PROPERTY_KEYS, *CODE_KEYS, *TEXT_KEYS, *NESTED_KEYS))
+KNOWN_KEYS: Final = frozenset((*PLACE_KEYS, *ID_KEYS, *PROPERTY_KEYS, *CODE_KEYS, *TEXT_KEYS, "errors"))
 
 MAX_AROUND_CHARACTERS: Final = 1_000
 MAX_DEPTH: Final = 20
@@ -65,40 +62,14 @@ ID_TEXT: Final = re.compile(
 PIECES: Final = re.compile(r"[\r\n;]+")
 
 
-@dataclass(frozen=True, slots=True)
-class RowError:
+class RowError(NamedTuple):
     """One error as the service reported it; every field but ``raw`` may be missing.
 
-    Attributes
-    ----------
-    place : int or None
-        The number that the report gave for the row.
-    place_kind : {"line", "index", "row"} or None
-        What the report called that number. The key of an object keyed by number counts as ``"row"``.
-    id : str or None
-        The ``user_id`` or ``company_id`` that the report gave. Where ``place`` and ``id`` are the same
-        digits, they come from one key, and either may be what was meant.
-    property : str or None
-        The property that the error is about.
-    code : str or None
-        The service's code for the error.
-    message : str
-        The service's words, ``""`` if it had none.
-    raw : str
-        The error as JSON, with the key it stood under: nothing is ever dropped.
+    ``place`` is the number that it gave for the row, ``place_kind`` what it called that number; the key of an object
+    keyed by number counts as ``"row"``. ``id`` is its ``user_id`` or ``company_id``: where ``place`` and ``id`` are the
+    same digits, they come from one key, and either may be what was meant. ``message`` is ``""`` if it had no words.
+    ``raw`` is the error as JSON, with the key it stood under: nothing is ever dropped.
     """
-
-    place: int | None
-    place_kind: PlaceKind | None
-    id: str | None
-    property: str | None
-    code: str | None
-    message: str
-    raw: str
-
-
-class Context(NamedTuple):
-    """What the levels above said about the errors below them, and how they are written around them."""
 
     place: int | None = None
     place_kind: PlaceKind | None = None
@@ -106,32 +77,25 @@ class Context(NamedTuple):
     property: str | None = None
     code: str | None = None
     message: str = ""
+    raw: str = ""
+
+    def names_a_row(self) -> bool:
+        return self.place is not None or self.id is not None
+
+
+class Above(NamedTuple):
+    """What the levels above say of the errors below them, and how one is written with what stands around it."""
+
+    said: RowError = RowError()
     depth: int = 0
     around: Callable[[object], object] = lambda value: value
 
-    def names_a_row(self) -> bool:
-        """Tell whether it is known already which row is meant."""
-        return self.place is not None or self.id is not None
+    def inside(self, key: object, said: RowError, beside: Mapping[object, object] | None = None) -> Above:
+        """Return the same for what stands under a key, with what is to be repeated of what stands beside it."""
+        return Above(said, self.depth + 1, lambda value: self.around({**(beside or {}), key: value}))
 
-    def inside(self, around: Callable[[object], object]) -> Context:
-        """Return the context one level further in."""
-        outer = self.around
-        return self._replace(
-            around=lambda value: outer(around(value)),
-            depth=self.depth + 1,
-            message=self.message[:MAX_AROUND_CHARACTERS],
-        )
-
-    def error(self, value: object, message: str) -> RowError:
-        return RowError(
-            place=self.place,
-            place_kind=self.place_kind,
-            id=self.id,
-            property=self.property,
-            code=self.code,
-            message=message or self.message,
-            raw=to_json(self.around(value)),
-        )
+    def error(self, value: object, message: str = "") -> RowError:
+        return self.said._replace(message=message or self.said.message, raw=to_json(self.around(value)))
 
 
 def parse_errors(value: object) -> tuple[RowError, ...]:
@@ -139,98 +103,100 @@ def parse_errors(value: object) -> tuple[RowError, ...]:
     if not value:
         return ()
     try:
-        return tuple(read(value, Context()))
+        return tuple(read(value, Above()))
     except RecursionError:
-        return (Context().error(value, ""),)
+        return (Above().error(value),)
 
 
-def read(value: object, context: Context) -> Iterator[RowError]:
-    """Yield the errors in a value of any shape."""
-    if context.depth > MAX_DEPTH:
-        yield context.error(value, to_text(value))
+def read(value: object, above: Above) -> Iterator[RowError]:
+    if above.depth > MAX_DEPTH:
+        yield above.error(value, to_text(value))
     elif isinstance(value, list | tuple):
         for item in value:
             # The brackets of a list say nothing, so they are left out of `raw`.
-            yield from or_itself(read(item, context._replace(depth=context.depth + 1)), item, context)
+            yield from or_itself(read(item, above._replace(depth=above.depth + 1)), item, above)
     elif isinstance(value, dict):
         document = {str(key).casefold(): item for key, item in value.items()}
         if KNOWN_KEYS.isdisjoint(document):
-            yield from read_keyed(value, context)
+            yield from read_keyed(value, above)
         else:
-            yield from read_object(value, document, context)
+            yield from read_object(value, document, above)
     else:
-        yield from in_words(context.error(value, to_text(value)))
+        yield from in_words(above.error(value, to_text(value)))
 
 
-def read_keyed(value: dict[object, object], context: Context) -> Iterator[RowError]:
-    """Yield the errors of an object keyed by row number or id; below a row, by property."""
-    for key, item in value.items():
-        name = clean(str(key))
-        below = context.inside(lambda inner, key=key: {key: inner})  # type: ignore[misc]
-        if context.names_a_row():
-            below = below._replace(property=context.property or name)
-        else:
-            place = to_count(name)
-            below = below._replace(id=name, place=place, place_kind=None if place is None else "row")
-        # A key names a row even when nothing stands under it: that row was reported.
-        yield from or_itself(read(item, below), item, below)
-
-
-def or_itself(errors: Iterator[RowError], value: object, context: Context) -> Iterator[RowError]:
+def or_itself(errors: Iterator[RowError], value: object, above: Above) -> Iterator[RowError]:
     """Yield the errors found in a value, or the value as one if there are none."""
-    yield next(errors, None) or context.error(value, "")
+    yield next(errors, None) or above.error(value)
     yield from errors
 
 
+def read_keyed(value: dict[object, object], above: Above) -> Iterator[RowError]:
+    """Yield the errors of an object keyed by row number or id; below a row, by property."""
+    for key, item in value.items():
+        name, said = clean(str(key)), above.said
+        if said.names_a_row():
+            said = said._replace(property=said.property or name)
+        else:
+            place = to_count(name)
+            said = said._replace(id=name, place=place, place_kind=None if place is None else "row")
+        # A key names a row even when nothing stands under it: that row was reported.
+        below = above.inside(key, said)
+        yield from or_itself(read(item, below), item, below)
+
+
 def read_object(
-    value: dict[object, object], document: Mapping[str, object], context: Context
+    value: dict[object, object], document: Mapping[str, object], above: Above
 ) -> Iterator[RowError]:
     """Yield the error that an object describes, or those nested in it with what it says about them all."""
-    context = describe(document, context)
+    said = described(document, above.said)
     for key, item in value.items():
         name = str(key).casefold()
         if item and (name == "errors" or (name == "details" and isinstance(item, list))):
-            whole = context.inside(lambda inner, key=key: {**value, key: inner})  # type: ignore[misc]
-            errors = read(item, whole)
+            in_brief = said._replace(message=said.message[:MAX_AROUND_CHARACTERS])
+            errors = read(item, above.inside(key, in_brief, beside=value))
             if (first := next(errors, None)) is None:
                 continue
             yield first
             if len(to_json(value)) - len(to_json(item)) > MAX_AROUND_CHARACTERS:
                 # Repeated around each of thousands of errors, a long surrounding would fill the memory.
-                errors = islice(read(item, context.inside(lambda inner, key=key: {key: inner})), 1, None)  # type: ignore[misc]
+                errors = islice(read(item, above.inside(key, in_brief)), 1, None)
             yield from errors
             return
-    if context.names_a_row() or any(map(has_text, (context.code, context.property, *document.values()))):
-        yield from in_words(context.error(value, context.message))
+    if said.names_a_row() or any(map(has_text, (said.code, said.property, *document.values()))):
+        yield from in_words(above._replace(said=said).error(value))
 
 
-def describe(document: Mapping[str, object], context: Context) -> Context:
-    """Return the context with what an object says itself; its own words come before inherited ones."""
-    for kind_key, kind in PLACE_KEYS.items():
-        place = to_count(document.get(kind_key))
-        if place is not None:
-            context = context._replace(place=place, place_kind=kind)
-            break
+def described(document: Mapping[str, object], said: RowError) -> RowError:
+    """Return what was said of an error with what an object says itself, which comes before it."""
     # Some services put what identifies the row one level down: {"message": …, "details": {"row": 3}}.
     below = [item for item in (document.get("details"), document.get("error")) if isinstance(item, dict)]
-    outer = {str(key).casefold(): item for inner in reversed(below) for key, item in inner.items()}
-    if outer and context.place is None:
-        context = describe({key: outer[key] for key in PLACE_KEYS if key in outer}, context)
-    return context._replace(
-        id=first_text(document, outer, keys=ID_KEYS) or context.id,
-        property=first_text(document, outer, keys=PROPERTY_KEYS) or context.property,
-        code=first_text(document, outer, keys=CODE_KEYS) or context.code,
-        message=message_of(document) or message_of(outer) or context.message,
-    )
+    inner = {str(key).casefold(): item for one in reversed(below) for key, item in one.items()}
+    for source in (inner, document) if inner else (document,):
+        place = place_of(source) if source is document or said.place is None else None
+        said = RowError(
+            *(place or (said.place, said.place_kind)),
+            id=first_text(source, ID_KEYS) or said.id,
+            property=first_text(source, PROPERTY_KEYS) or said.property,
+            code=first_text(source, CODE_KEYS) or said.code,
+            message=message_of(source) or said.message,
+        )
+    return said
 
 
-def first_text(*documents: Mapping[str, object], keys: tuple[str, ...]) -> str | None:
+def place_of(document: Mapping[str, object]) -> tuple[int, PlaceKind] | None:
+    for key, kind in PLACE_KEYS.items():
+        if key in document and (place := to_count(document[key])) is not None:
+            return place, kind
+    return None
+
+
+def first_text(document: Mapping[str, object], keys: tuple[str, ...]) -> str | None:
     """Return the first of the keys that holds a text or a number, as text."""
-    for document in documents:
-        for key in keys:
-            value = document.get(key)
-            if isinstance(value, str | int | float) and not isinstance(value, bool) and to_text(value):
-                return to_text(value)
+    for key in keys:
+        value = document.get(key)
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and (text := to_text(value)):
+            return text
     return None
 
 
@@ -238,9 +204,9 @@ def message_of(document: Mapping[str, object]) -> str:
     """Return the words of an error: its message, else its error, its details, its code."""
     for key in (*TEXT_KEYS, *CODE_KEYS):
         value = document.get(key)
-        if value is not None and not isinstance(value, dict) and to_text(value):
-            return to_text(value)
-    return to_text(document["details"]) if document.get("details") else ""
+        if not isinstance(value, dict) and (text := to_text(value)):
+            return text
+    return to_text(document.get("details") or None)
 
 
 def has_text(value: object) -> bool:
@@ -252,7 +218,7 @@ def has_text(value: object) -> bool:
 
 def in_words(error: RowError) -> Iterator[RowError]:
     """Yield the error with the row or id that its words name, if no key did; one for each row they name."""
-    if error.place is not None or error.id is not None:
+    if error.names_a_row():
         yield error
         return
     pieces = [piece.strip() for piece in PIECES.split(error.message) if piece.strip()]
@@ -261,28 +227,14 @@ def in_words(error: RowError) -> Iterator[RowError]:
         return
     for number, piece in enumerate(pieces):
         # The first keeps the whole text; with each of thousands it would fill the memory.
-        yield find_in_text(replace(error, message=piece, raw=to_json(piece) if number else error.raw))
+        yield find_in_text(error._replace(message=piece, raw=to_json(piece) if number else error.raw))
 
 
 def find_in_text(error: RowError) -> RowError:
     """Return the error with the row and the id that its own words plainly name."""
     first = PLACE_FIRST.match(error.message)
     found = [first] if first else PLACE_LATER.finditer(error.message)
-    places = {(PLACE_KEYS[match["kind"].casefold()], int(match["number"])) for match in found}
-    if len(places) == 1:
-        kind, place = places.pop()
-        error = replace(error, place=place, place_kind=kind)
-    named = (match.groupdict() for match in ID_TEXT.finditer(error.message))
-    ids = {one["quoted"] or one["equals"] or one["prefix"] or one["bracketed"] for one in named}
-    return replace(error, id=ids.pop()) if len(ids) == 1 else error
-
-
-def to_json(value: object) -> str:
-    """Write a value as JSON for ``raw``, whatever it is."""
-    try:
-        text = json.dumps(value, ensure_ascii=False, default=repr)
-    except (TypeError, ValueError, RecursionError):
-        # Not JSON after all: a key of another type, a number of more digits than Python writes.
-        return shown(value)
-    # Lone surrogates cannot be stored or printed; as escapes they are kept.
-    return text if clean(text) == text else json.dumps(value, default=repr)
+    places = {(int(match["number"]), PLACE_KEYS[match["kind"].casefold()]) for match in found}
+    ids = {match[match.lastgroup or 0] for match in ID_TEXT.finditer(error.message)}
+    place, place_kind = places.pop() if len(places) == 1 else (None, None)
+    return error._replace(place=place, place_kind=place_kind, id=ids.pop() if len(ids) == 1 else None)

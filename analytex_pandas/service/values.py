@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-MAX_COUNT_DIGITS: Final = 18
-"""No count of rows or bytes has more; it also keeps clear of Python's limit on converting long texts."""
+MAX_COUNT: Final = 10**18
+"""No count of rows or bytes is larger; it also keeps clear of Python's limit on converting long texts."""
+COUNT: Final = re.compile(r"[0-9]{1,18}")
 EPOCH_UNITS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """An epoch number from this size up counts nanoseconds, microseconds, milliseconds; below, seconds."""
-NUMBER: Final = re.compile(r"-?[0-9]{1,25}(?:\.[0-9]{1,25})?")
+SECONDS: Final = re.compile(r"[0-9]{1,25}(?:\.[0-9]{1,25})?")
 
 
 def clean(text: str) -> str:
@@ -32,14 +34,17 @@ def to_text(value: object) -> str:
         return str(int(value))
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return "; ".join(to_text(item) for item in value)
+    return to_json(value)
+
+
+def to_json(value: object) -> str:
+    """Write a value as JSON that can be stored and printed; where it is none after all, as Python shows it."""
     try:
-        return clean(json.dumps(value, ensure_ascii=False, default=repr))
+        text = json.dumps(value, ensure_ascii=False, default=repr)
+        # Lone surrogates cannot be stored or printed; as escapes they are kept.
+        return text if clean(text) == text else json.dumps(value, default=repr)
     except (TypeError, ValueError, RecursionError):
-        return shown(value)
-
-
-def shown(value: object) -> str:
-    """Return a value that is no JSON as Python shows it."""
+        pass
     try:
         return clean(repr(value))
     except (ValueError, RecursionError):
@@ -48,42 +53,30 @@ def shown(value: object) -> str:
 
 def to_count(value: object) -> int | None:
     """Return a whole number from 0 up, from a number or its text; else None."""
-    if isinstance(value, bool):
-        return None
     if isinstance(value, str):
-        text = value.strip()
-        return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_COUNT_DIGITS else None
-    if isinstance(value, float):
-        return int(value) if value.is_integer() and 0 <= value < 10**MAX_COUNT_DIGITS else None
-    return value if isinstance(value, int) and 0 <= value < 10**MAX_COUNT_DIGITS else None
+        return int(value) if COUNT.fullmatch(value.strip()) else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value < MAX_COUNT else None
 
 
 def to_seconds(value: object) -> float | None:
-    """Return a finite number from 0 up, from a number or its text; else None."""
-    number = to_number(value)
-    return number if number is not None and 0 <= number < float("inf") else None
-
-
-def to_number(value: object) -> float | None:
-    """Return a number from a number or its plain text; else None."""
-    if isinstance(value, bool):
-        return None
+    """Return a finite number from 0 up, from a number or its plain text; else None."""
     if isinstance(value, str):
-        return float(value) if NUMBER.fullmatch(value.strip()) else None
-    if isinstance(value, int | float):
-        try:
-            return float(value)
-        except OverflowError:
-            return None
-    return None
+        value = float(value) if SECONDS.fullmatch(value.strip()) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= sys.float_info.max else None
 
 
 def to_datetime(value: object) -> datetime | None:
     """Return a time in UTC from ISO 8601 (no zone means UTC), an HTTP date, or an epoch number; else None."""
-    number = to_number(value)
+    number = to_seconds(value)
     try:
         if number is not None:
-            unit = next((unit for size, unit in EPOCH_UNITS if abs(number) >= size), 1.0)
+            unit = next((unit for size, unit in EPOCH_UNITS if number >= size), 1.0)
             return datetime.fromtimestamp(number / unit, UTC)
         if not isinstance(value, str):
             return None

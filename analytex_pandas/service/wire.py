@@ -3,59 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from analytex_pandas.errors import ServerError
 from analytex_pandas.service.row_errors import RowError, parse_errors
 from analytex_pandas.service.values import to_count, to_datetime, to_seconds, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
 WRAPPERS: Final = ("job", "data", "result")
 SHOWN_CHARACTERS: Final = 200
-
-
-class JobStatus(StrEnum):
-    """What the service says a job is doing. A status that is not here is not an end either."""
-
-    QUEUED = "queued"
-    VALIDATING = "validating"
-    PROCESSING = "processing"
-    PENDING_REFRESH = "pending_refresh"
-    COMPLETED = "completed"
-    FAILED = "failed"
-
-
-STATUSES: Final[Mapping[str, str]] = {status.value: status.value for status in JobStatus}
+STATUSES: Final = ("queued", "validating", "processing", "pending_refresh", "completed", "failed")
+"""Those documented. A status that is not among them is not an end either."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job as the service described it at one moment; everything but its id and status may be missing.
 
-    Attributes
-    ----------
-    job_id : str
-        Opaque; may hold any character.
-    status : str
-        A ``JobStatus``, or the unknown text as it was sent.
-    type, filename : str or None
-        What is loaded, and the name of the uploaded file.
-    file_size : int or None
-        Bytes.
-    total_rows, completed_rows : int or None
-        Rows of the job, and those dealt with so far. Whether refused rows are among them is not documented.
-    start_time, end_time, submitted_at : datetime or None
-        In UTC.
-    elapsed_time : float or None
-        As sent; seconds by all appearance.
-    errors : tuple of RowError
-        Row errors; a completed job can have some, a failed one none.
-    raw : Mapping
-        The job as it was sent.
+    The id is opaque and may hold any character; a status that is not documented is the text as it was sent. Of
+    ``total_rows``, ``completed_rows`` are those dealt with so far: whether refused rows are among them is not
+    documented. ``file_size`` counts bytes, times are in UTC, ``elapsed_time`` is as sent: seconds by all appearance. A
+    completed job can have ``errors``, a failed one none. ``raw`` is the job as it was sent.
     """
 
     job_id: str
@@ -74,11 +45,11 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        return self.status in (JobStatus.COMPLETED, JobStatus.FAILED)
+        return self.status in ("completed", "failed")
 
     @property
     def failed(self) -> bool:
-        return self.status == JobStatus.FAILED
+        return self.status == "failed"
 
 
 def parse_job(document: object) -> Job:
@@ -92,18 +63,10 @@ def parse_job(document: object) -> Job:
     status = to_text(raw["status"])
     return Job(
         job_id=job_id_of(raw),
-        status=STATUSES.get(status.casefold(), status),
-        type=text_or_none(raw.get("type")),
-        filename=text_or_none(raw.get("filename")),
-        file_size=to_count(raw.get("file_size")),
-        total_rows=to_count(raw.get("total_rows")),
-        completed_rows=to_count(raw.get("completed_rows")),
-        start_time=to_datetime(raw.get("start_time")),
-        end_time=to_datetime(raw.get("end_time")),
-        elapsed_time=to_seconds(raw.get("elapsed_time")),
-        submitted_at=to_datetime(raw.get("submitted_at")),
+        status=status.casefold() if status.casefold() in STATUSES else status,
         errors=parse_errors(raw.get("errors")),
         raw=raw,
+        **{name: reading(raw.get(name)) for name, reading in READINGS.items()},
     )
 
 
@@ -131,3 +94,12 @@ def job_id_of(document: Mapping[str, object]) -> str:
 def text_or_none(value: object) -> str | None:
     """Return a text or number as text, None for anything else or nothing."""
     return to_text(value) or None if isinstance(value, str | int | float) else None
+
+
+READINGS: Final[Mapping[str, Callable[[object], Any]]] = {
+    **dict.fromkeys(("type", "filename"), text_or_none),
+    **dict.fromkeys(("file_size", "total_rows", "completed_rows"), to_count),
+    **dict.fromkeys(("start_time", "end_time", "submitted_at"), to_datetime),
+    "elapsed_time": to_seconds,
+}
+"""How the fields of a job are read that are single values."""

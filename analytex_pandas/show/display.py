@@ -1,29 +1,33 @@
-"""Which display suits: a live panel, HTML that is renewed, a bar, a line now and then, or none."""
+"""Which display suits: a live panel, HTML that is renewed, a bar, a line in a log now and then, or none."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Any, Final
+import time
+from contextlib import contextmanager
+from math import inf
+from typing import TYPE_CHECKING, Any, Final, TextIO
 from weakref import WeakKeyDictionary
 
 from analytex_pandas import settings
-from analytex_pandas.show.live import follow, present
-from analytex_pandas.show.markup import standing_alone
-from analytex_pandas.show.pages import push_bundle, push_text
-from analytex_pandas.show.terminal import bar, lines
+from analytex_pandas.show import words
+from analytex_pandas.show.jobs import job_bundle
+from analytex_pandas.show.live import follow
+from analytex_pandas.show.markup import printable
+from analytex_pandas.show.pages import push_bundle, snapshot_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import ipywidgets
 
     from analytex_pandas.delivery.state import PushState
+    from analytex_pandas.frame.columns import RawBatch
     from analytex_pandas.service.wire import Job
     from analytex_pandas.show.jobs import Owners
-    from analytex_pandas.show.live import Live
+    from analytex_pandas.show.live import Live, ShownPush
     from analytex_pandas.show.monitor import Monitor
-    from analytex_pandas.show.shown import ShownPush
     from analytex_pandas.show.snapshot import Snapshot
 
 SHOWN: Final[WeakKeyDictionary[ShownPush, int]] = WeakKeyDictionary()
@@ -31,6 +35,16 @@ SHOWN: Final[WeakKeyDictionary[ShownPush, int]] = WeakKeyDictionary()
 
 RENEWAL_INTERVAL: Final = 2.0
 """Seconds between two renewals of HTML: each replaces the whole output."""
+
+LINE_INTERVAL: Final = 30.0
+"""Seconds between two lines in a log."""
+BAR_FORMAT: Final = "{desc} {percentage:3.0f}%|{bar:20}| {unit}"
+"""The line stands where tqdm has the unit: before its postfix it would put a comma."""
+
+PATIENCE: Final = 2.0
+"""Seconds that a plan may take without a word."""
+PLAN_INTERVAL: Final = 0.25
+"""Seconds between two pictures of a plan that takes longer."""
 
 logger = logging.getLogger("analytex_pandas.show")
 
@@ -42,7 +56,7 @@ def in_notebook() -> bool:
 
 def on_kernel() -> bool:
     """Tell whether code runs on an IPython kernel (JupyterLab, VS Code, Colab …), not in a terminal."""
-    return getattr(_shell(), "kernel", None) is not None
+    return getattr(shell(), "kernel", None) is not None
 
 
 def in_marimo() -> bool:
@@ -53,7 +67,13 @@ def in_marimo() -> bool:
 
 def execution() -> int:
     """Return the number of the cell execution that goes on."""
-    return int(getattr(_shell(), "execution_count", 0))
+    return int(getattr(shell(), "execution_count", 0))
+
+
+def shell() -> object | None:
+    """Return IPython's running shell without importing IPython: where it runs, it is loaded."""
+    ipython = sys.modules.get("IPython")
+    return None if ipython is None else ipython.get_ipython()
 
 
 def widgets_run() -> bool:
@@ -63,6 +83,21 @@ def widgets_run() -> bool:
     except ImportError:
         return False
     return hasattr(ipywidgets.Widget, "_repr_mimebundle_")
+
+
+class Output:
+    """What is shown below the cell, and renewed in place when it is shown again."""
+
+    def __init__(self) -> None:
+        self.handle: Any = None
+
+    def show(self, bundle: Mapping[str, str]) -> None:
+        from IPython.display import display  # there only where this is called
+
+        if self.handle is None:
+            self.handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self.handle.update(bundle, raw=True)
 
 
 def show_push(push: ShownPush, progress: bool | None = None) -> Live[PushState] | None:
@@ -80,7 +115,10 @@ def show_push(push: ShownPush, progress: bool | None = None) -> Live[PushState] 
             return None
         if in_marimo() or sys.stderr is None:  # a program without a console has none
             return None
-        return bar(push) if sys.stderr.isatty() else lines(push, sys.stderr, always=bool(progress))
+        if sys.stderr.isatty():
+            bar = PushBar(sys.stderr)
+            return follow(push, bar.draw, ended=bar.end).begin()
+        return follow(push, PushLines(sys.stderr, always=bool(progress)).draw).begin()
     except Exception:  # no display may stop a push
         logger.warning("The display of push %s failed; the push goes on.", push.id, exc_info=True)
         return None
@@ -92,22 +130,78 @@ def display_push(push: ShownPush) -> None:
     What the same execution of a cell has shown already is not shown twice: ``df.analytex.push_users()`` shows
     its panel, and is the result of its cell besides.
     """
-    if on_kernel() and SHOWN.get(push) == execution():
-        return
-    from IPython.display import display  # there only where this is called
-
-    if on_kernel() and widgets_run():
-        panel(push)._ipython_display_()  # IPython's name for it
-    elif on_kernel():
-        follow(push, renewed(push), shortest=RENEWAL_INTERVAL).begin()
-    else:
-        display({"text/plain": push_text(push)}, raw=True)  # type: ignore[no-untyped-call]
+    if not on_kernel():
+        Output().show({"text/plain": push_bundle(push)["text/plain"]})
+    elif SHOWN.get(push) != execution():
+        if widgets_run():
+            panel(push)._ipython_display_()  # IPython's name for it
+        else:
+            output = Output()
+            follow(push, lambda _: output.show(push_bundle(push)), shortest=RENEWAL_INTERVAL).begin()
 
 
 def panel(push: ShownPush) -> ipywidgets.Widget:
     from analytex_pandas.show.panel import PushPanel  # loads ipywidgets
 
     return PushPanel(push).start()
+
+
+def push_mimebundle(push: ShownPush) -> dict[str, Any]:
+    """Return a push in every form that a front end may want; a widget only on a kernel, where it can live."""
+    if on_kernel() and widgets_run():
+        return dict(panel(push)._repr_mimebundle_())  # IPython's name for it
+    return dict(push_bundle(push))
+
+
+class PushBar:
+    """A push as a tqdm bar that shows the snapshot's own numbers; silent where the stream is no terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from tqdm import tqdm  # only a terminal needs it
+
+        # tqdm's own pace and time left would differ from those of the other displays: they are left out.
+        self._bar = tqdm(
+            total=1, file=stream, disable=None, dynamic_ncols=True, bar_format=BAR_FORMAT, mininterval=0
+        )
+        self.end = self._bar.close
+
+    def draw(self, snapshot: Snapshot) -> None:
+        bar = self._bar
+        if bar.disable:
+            return
+        if snapshot.total:
+            bar.total, bar.n = snapshot.total, snapshot.rows_done
+        else:
+            bar.n = int(snapshot.state.done)
+        bar.set_description_str(f"{snapshot.mark}", refresh=False)
+        bar.unit = line(snapshot)
+        bar.refresh()
+
+
+class PushLines:
+    """A push as a line now and then, for logs: at most one every ``LINE_INTERVAL`` seconds, and one at the end.
+
+    A push that is over before the first line is due says nothing, unless it was asked to.
+    """
+
+    def __init__(self, stream: TextIO, *, always: bool = False, interval: float = LINE_INTERVAL) -> None:
+        self._stream = stream
+        self._interval = interval
+        self._said_something = always
+        self._last = float("-inf") if always else time.monotonic()
+
+    def draw(self, snapshot: Snapshot) -> None:
+        done, now = snapshot.state.done, time.monotonic()
+        if self._said_something if done else now - self._last >= self._interval:
+            self._last, self._said_something = now, True
+            brief = f"Push {snapshot.state.id}: {snapshot.mark}, {snapshot.percent}, {line(snapshot)}"
+            self._stream.write(f"{snapshot_text(snapshot, []) if done else brief}\n")
+            self._stream.flush()
+
+
+def line(snapshot: Snapshot) -> str:
+    parts = (snapshot.rows_in_words, snapshot.time_in_words, printable(snapshot.activity))
+    return " · ".join(filter(None, parts))
 
 
 def monitor(look: Callable[[], list[Job]], owners: Callable[[Sequence[str]], Owners]) -> Monitor:
@@ -125,47 +219,73 @@ def monitor(look: Callable[[], list[Job]], owners: Callable[[Sequence[str]], Own
 
 def display_job(job: Job, look: Callable[[], Job], owners: Owners) -> None:
     """Display one job, live until it ends; what the ``_ipython_display_`` of a job does."""
-    from IPython.display import display  # there only where this is called
-
-    from analytex_pandas.show.jobs import job_html, job_text
-
     if on_kernel() and widgets_run():
         from analytex_pandas.show.monitor import JobPanel  # loads ipywidgets
 
         JobPanel(job, look, owners).start()._ipython_display_()
-        return
-    now = present()
-    bundle = {
-        "text/plain": job_text(job, owners, now),
-        "text/html": str(standing_alone(job_html(job, owners, now))),
-    }
-    display(bundle, raw=True)  # type: ignore[no-untyped-call]
+    else:
+        Output().show(job_bundle(job, owners))
 
 
-def push_mimebundle(push: ShownPush) -> dict[str, Any]:
-    """Return a push in every form that a front end may want; a widget only on a kernel, where it can live."""
-    if on_kernel() and widgets_run():
-        return dict(panel(push)._repr_mimebundle_())  # IPython's name for it
-    return dict(push_bundle(push))
+def watched(batches: Iterable[RawBatch], total: int | None) -> Iterator[RawBatch]:
+    """Yield batches, and show how far they are once that takes a while; a display that fails stops nothing."""
+    view: PlanLine | PlanBar | None = None
+    done, due = 0, time.monotonic() + PATIENCE
+    try:
+        for batch in batches:
+            yield batch
+            done += batch.rows
+            if time.monotonic() >= due:
+                due = inf  # not again where it fails
+                with harmless():
+                    view = view or (PlanLine if on_kernel() else PlanBar)(total)
+                    view.draw(done)
+                    due = time.monotonic() + PLAN_INTERVAL
+    finally:
+        if view is not None and due < inf:
+            with harmless():
+                view.end()
 
 
-def renewed(push: ShownPush) -> Callable[[Snapshot], None]:
-    """Return what draws a push as HTML that is renewed in place, where widgets cannot be relied on."""
-    handle: Any = None
+class PlanBar:
+    """How far a plan is, as a tqdm bar on stderr; none where that is no terminal."""
 
-    def draw(_: Snapshot) -> None:
-        from IPython.display import display  # there only where this is called
+    def __init__(self, total: int | None) -> None:
+        from tqdm import tqdm  # only a plan that takes long needs it
 
-        nonlocal handle
-        if handle is None:
-            handle = display(push_bundle(push), raw=True, display_id=True)  # type: ignore[no-untyped-call]
-        else:
-            handle.update(push_bundle(push), raw=True)
+        self._bar = tqdm(
+            total=total,
+            desc="planning",
+            unit=" rows",
+            unit_scale=True,
+            leave=False,
+            disable=None,
+            dynamic_ncols=True,
+        )
+        self.end = self._bar.close
 
-    return draw
+    def draw(self, done: int) -> None:
+        self._bar.update(done - self._bar.n)
 
 
-def _shell() -> object | None:
-    """Return IPython's running shell without importing IPython: where it runs, it is loaded."""
-    ipython = sys.modules.get("IPython")
-    return None if ipython is None else ipython.get_ipython()
+class PlanLine:
+    """How far a plan is, as a line below the cell."""
+
+    def __init__(self, total: int | None) -> None:
+        self._of = "" if total is None else f" of {words.number(total)}"
+        self._output = Output()
+
+    def draw(self, done: int) -> None:
+        text = f"Planning: {words.number(done)}{self._of} rows read. Nothing is sent yet."
+        self._output.show({"text/plain": text})
+
+    def end(self) -> None:
+        self._output.show({"text/plain": ""})
+
+
+@contextmanager
+def harmless() -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        logger.warning("The display of a plan failed; the plan goes on.", exc_info=True)

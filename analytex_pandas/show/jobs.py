@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.errors import typed_table
 from analytex_pandas.show import words
-from analytex_pandas.show.markup import Markup, shortened, standing_alone, table, tag, text_table
-from analytex_pandas.show.words import job_mark
+from analytex_pandas.show.markup import Markup, shortened, standing_alone, table, tag, tag_if_any, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,27 +31,8 @@ ERROR_DTYPES: Final = {
 SHOWN_HISTORY: Final = 20
 SHOWN_ERRORS: Final = 20
 
-
-@dataclass(frozen=True, slots=True)
-class JobsPicture:
-    """What every display of the account's jobs draws: how many there are, and the cells of ``COLUMNS`` for each."""
-
-    headline: str
-    running: tuple[tuple[str, ...], ...]
-    history: tuple[tuple[str, ...], ...]
-
-
-def take_jobs(jobs: Sequence[Job], owners: Owners, now: datetime) -> JobsPicture:
-    """Return the picture of an account's jobs."""
-    ordered = newest_first(jobs)
-    running = [job for job in ordered if not job.ended]
-    ended = [job for job in ordered if job.ended]
-    state = f"{words.count(len(running), 'job')} running" if running else "No job runs"
-    return JobsPicture(
-        headline=f"{state}, {words.number(len(ended))} in the history.",
-        running=tuple(job_line(job, owners, now) for job in running),
-        history=tuple(job_line(job, owners, now) for job in ended),
-    )
+jobs_table = partial(table, COLUMNS, numeric=NUMERIC)
+"""The HTML table of such lines as ``job_line`` gives."""
 
 
 def newest_first(jobs: Sequence[Job]) -> list[Job]:
@@ -65,73 +45,72 @@ def came(job: Job) -> datetime | None:
     return job.submitted_at or job.start_time
 
 
+def jobs_told(
+    jobs: Sequence[Job], owners: Owners, now: datetime
+) -> tuple[str, list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """Return how many jobs there are, and the lines of those that run and of those that have ended."""
+    ordered = newest_first(jobs)
+    running = [job_line(job, owners, now) for job in ordered if not job.ended]
+    history = [job_line(job, owners, now) for job in ordered if job.ended]
+    state = f"{words.count(len(running), 'job')} running" if running else "No job runs"
+    return f"{state}, {words.number(len(history))} in the history.", running, history
+
+
 def job_line(job: Job, owners: Owners, now: datetime) -> tuple[str, ...]:
     """Return the cells of ``COLUMNS`` for a job."""
     moment = came(job)
+    push, chunk = owners.get(job.job_id, (None, 0))
+    start, end = job.start_time or job.submitted_at, job.end_time or (None if job.ended else now)
+    took = job.elapsed_time if start is None or end is None else (end - start).total_seconds()
     return (
-        str(job_mark(job.status)),
+        mark_of(job),
         rows_of(job),
         words.number(len(job.errors)) if job.errors else "",
         shortened(job.type or "", 40),
-        origin(job, owners),
+        f"push {push}, chunk {chunk:,}" if push else shortened(job.filename or "elsewhere", 60),
         words.clock(moment, now) if moment else "",
-        took(job, now),
+        "" if took is None else words.duration(took),
         job.job_id,
     )
 
 
+def mark_of(job: Job) -> str:
+    return str(words.mark(job.status, words.JOB_MARKS))
+
+
 def rows_of(job: Job) -> str:
-    if job.total_rows is None:
-        return "" if job.completed_rows is None else words.number(job.completed_rows)
-    if job.completed_rows is None or job.completed_rows == job.total_rows:
-        return words.number(job.total_rows)
-    share = words.percent(min(1.0, job.completed_rows / job.total_rows))
-    return f"{words.number(job.completed_rows)} of {words.number(job.total_rows)} ({share})"
+    done, total = job.completed_rows, job.total_rows
+    if done is None or total is None or done == total:
+        known = done if total is None else total
+        return "" if known is None else words.number(known)
+    return f"{words.number(done)} of {words.number(total)} ({words.percent(min(1.0, done / total))})"
 
 
-def origin(job: Job, owners: Owners) -> str:
-    """Return where a job came from: a push of this machine, else the file's name."""
-    if job.job_id in owners:
-        push, chunk = owners[job.job_id]
-        return f"push {push}, chunk {chunk:,}"
-    return shortened(job.filename or "elsewhere", 60)
+def jobs_bundle(jobs: Sequence[Job], owners: Owners, width: int = 140) -> dict[str, str]:
+    """Return the account's jobs as text and as HTML, the history cut short."""
+    headline, running, history = jobs_told(jobs, owners, words.present())
+    recent = history[:SHOWN_HISTORY]
+    more = words.and_more(len(history) - len(recent), "older job", ", all in apd.jobs()")
+    named = {"Running": running, "History": recent}
+    tables = (jobs_table(lines, caption=name) for name, lines in named.items() if lines)
+    text = [headline]
+    if running or history:
+        text.append(text_table(COLUMNS, running + recent, numeric=NUMERIC, width=width))
+    page = standing_alone(tag("p", headline), *tables, tag_if_any("p", more))
+    return {"text/plain": "\n".join(text), "text/html": str(page)}
 
 
-def took(job: Job, now: datetime) -> str:
-    start, end = job.start_time or job.submitted_at, job.end_time or (None if job.ended else now)
-    if start is not None and end is not None:
-        return words.duration((end - start).total_seconds())
-    return "" if job.elapsed_time is None else words.duration(job.elapsed_time)
+def job_bundle(job: Job, owners: Owners) -> dict[str, str]:
+    """Return one job as text and as HTML."""
+    now = words.present()
+    text = text_table(COLUMNS, [job_line(job, owners, now)], numeric=NUMERIC, width=160)
+    return {"text/plain": text, "text/html": str(standing_alone(job_html(job, owners, now)))}
 
 
-def jobs_html(picture: JobsPicture) -> Markup:
-    parts = [tag("p", picture.headline)]
-    if picture.running:
-        parts.append(table(COLUMNS, picture.running, numeric=NUMERIC, caption="Running"))
-    if picture.history:
-        shown = picture.history[:SHOWN_HISTORY]
-        parts.append(table(COLUMNS, shown, numeric=NUMERIC, caption="History"))
-        if more := len(picture.history) - len(shown):
-            parts.append(tag("p", f"and {words.count(more, 'older job')}, all in apd.jobs()"))
-    return standing_alone(*parts)
-
-
-def jobs_text(picture: JobsPicture, width: int = 140) -> str:
-    lines = [*picture.running, *picture.history[:SHOWN_HISTORY]]
-    if not lines:
-        return picture.headline
-    return f"{picture.headline}\n{text_table(COLUMNS, lines, numeric=NUMERIC, width=width)}"
-
-
-def errors_frame(errors: Sequence[RowError]) -> pd.DataFrame:
-    """Return the errors of a job: row (as the service counts), id, property, code, message, raw."""
-    return typed_table(
-        ERROR_DTYPES,
-        [
-            {name: getattr(error, "place" if name == "row" else name) for name in ERROR_DTYPES}
-            for error in errors
-        ],
-    )
+def job_html(job: Job, owners: Owners, now: datetime) -> Markup:
+    """Return one job as HTML: what it is doing, and its first errors."""
+    line = jobs_table([job_line(job, owners, now)], caption="Job")
+    return tag("div", line, errors_html(job) if job.errors or job.ended else Markup(""))
 
 
 def errors_html(job: Job) -> Markup:
@@ -141,9 +120,7 @@ def errors_html(job: Job) -> Markup:
     lines = [
         (
             "" if error.place is None else str(error.place),
-            shortened(error.id or "", 60),
-            shortened(error.property or "", 60),
-            shortened(error.code or "", 60),
+            *(shortened(text or "", 60) for text in (error.id, error.property, error.code)),
             shortened(error.message or error.raw, 300),
         )
         for error in job.errors[:SHOWN_ERRORS]
@@ -154,11 +131,8 @@ def errors_html(job: Job) -> Markup:
     return tag("div", shown, tag("p", f"{rest}apd.job({job.job_id!r}).errors has them all as a DataFrame."))
 
 
-def job_html(job: Job, owners: Owners, now: datetime) -> Markup:
-    """Return one job as HTML: what it is doing, and its first errors."""
-    line = table(COLUMNS, [job_line(job, owners, now)], numeric=NUMERIC, caption="Job")
-    return tag("div", line, errors_html(job) if job.errors or job.ended else Markup(""))
-
-
-def job_text(job: Job, owners: Owners, now: datetime) -> str:
-    return text_table(COLUMNS, [job_line(job, owners, now)], numeric=NUMERIC, width=160)
+def errors_frame(errors: Sequence[RowError]) -> pd.DataFrame:
+    """Return the errors of a job: row (as the service counts), id, property, code, message, raw."""
+    texts = list(ERROR_DTYPES)[1:]
+    rows = [{"row": error.place} | {name: getattr(error, name) for name in texts} for error in errors]
+    return typed_table(ERROR_DTYPES, rows)

@@ -8,17 +8,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.show.snapshot import RateHistory, Snapshot, rows_done
+from analytex_pandas.show.snapshot import RateHistory, Snapshot
+from analytex_pandas.show.words import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pandas as pd
+
     from analytex_pandas.delivery.state import PushState
-    from analytex_pandas.show.shown import ShownPush
 
 logger = logging.getLogger("analytex_pandas.show")
 
@@ -34,12 +36,30 @@ LONGEST_SILENCE: Final = 120.0
 Seen = TypeVar("Seen")
 
 
+class ShownPush(Protocol):
+    """A push as a display sees and steers it; the user's own stands above this room."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def errors(self) -> pd.DataFrame: ...
+    @property
+    def failed(self) -> pd.DataFrame: ...
+    def state(self) -> PushState: ...
+    def subscribe(self, callback: Callable[[PushState], object]) -> Callable[[], None]: ...
+    def pause(self) -> None: ...
+    def unpause(self) -> None: ...
+    def cancel(self) -> None: ...
+    def retry(self, *, wait: bool, progress: bool) -> ShownPush: ...
+
+
 def ignored(*_: object) -> None:
     """Do nothing with what is told."""
 
 
+@dataclass(eq=False)
 class Live(Generic[Seen]):
-    """Looks and draws what it sees, again and again, until there is nothing more to see.
+    """Looks and shows what it sees, again and again, until there is nothing more to see.
 
     `rest` says of what was seen how many seconds pass until the next look, None after the last one. `subscribe`
     registers what wakes the loop earlier, though not before `shortest` seconds are over. A service that does not answer
@@ -49,26 +69,17 @@ class Live(Generic[Seen]):
     displays and what they show.
     """
 
-    def __init__(
-        self,
-        about: str,
-        look: Callable[[], Seen],
-        draw: Callable[[Seen], object],
-        rest: Callable[[Seen], float | None],
-        *,
-        unseen: Callable[[AnalytexError], object] = ignored,
-        ended: Callable[[], object] = ignored,
-        subscribe: Callable[[Callable[..., None]], Callable[[], None]] = lambda _: ignored,
-        shortest: float = 0.0,
-    ) -> None:
-        self._about = about
-        self._look = look
-        self._draw = draw
-        self._rest = rest
-        self._unseen = unseen
-        self._ended = ended
-        self._subscribe = subscribe
-        self._shortest = shortest
+    about: str
+    look: Callable[[], Seen]
+    show: Callable[[Seen], object]
+    rest: Callable[[Seen], float | None]
+    _: KW_ONLY
+    unseen: Callable[[AnalytexError], object] = ignored
+    ended: Callable[[], object] = ignored
+    subscribe: Callable[[Callable[..., None]], Callable[[], None]] = lambda _: ignored
+    shortest: float = 0.0
+
+    def __post_init__(self) -> None:
         self._pause = BUSY_INTERVAL
         self._warned = False
         self._drawing = threading.Lock()
@@ -78,12 +89,13 @@ class Live(Generic[Seen]):
         self._stop = threading.Event()
         self._finished = threading.Event()
 
-    def begin(self) -> None:
+    def begin(self) -> Live[Seen]:
         """Draw at once, and go on from a thread unless that was the last picture."""
         if self.draw():
             self._end()
         else:
             self.start()
+        return self
 
     def start(self) -> None:
         """Look now and from time to time, from a thread; one that does so already only looks now."""
@@ -93,7 +105,7 @@ class Live(Generic[Seen]):
                 return
             self._stop = threading.Event()
             self._finished.clear()
-            name = f"analytex-show {self._about}"
+            name = f"analytex-show {self.about}"
             self._thread = threading.Thread(target=self._run, args=(self._stop,), name=name, daemon=True)
             self._thread.start()
 
@@ -107,7 +119,7 @@ class Live(Generic[Seen]):
 
         Returns whether the display has come to its end within `timeout` seconds.
         """
-        if self._rest(self._look()) is None:
+        if self.rest(self.look()) is None:
             self._wake.set()
         else:
             self.stop()
@@ -117,32 +129,32 @@ class Live(Generic[Seen]):
         """Look and draw once; tell whether that was the last picture."""
         with self._drawing:
             try:
-                seen = self._look()
+                seen = self.look()
             except AnalytexError as error:
                 self._pause = min(2 * max(self._pause, BUSY_INTERVAL), LONGEST_SILENCE)
-                self._safely(self._unseen, error)
+                self._safely(self.unseen, error)
                 return False
-            pause = self._rest(seen)
-            self._safely(self._draw, seen)
+            pause = self.rest(seen)
+            self._safely(self.show, seen)
             if pause is not None:
                 self._pause = pause
             return pause is None
 
     def _run(self, stop: threading.Event) -> None:
-        unsubscribe = self._subscribe(lambda *_: self._wake.set())
+        unsubscribe = self.subscribe(lambda *_: self._wake.set())
         try:
             while not stop.is_set():
                 self._wake.clear()
                 if self.draw():
                     break
-                stop.wait(self._shortest)
-                self._wake.wait(max(0.0, self._pause - self._shortest))
+                stop.wait(self.shortest)
+                self._wake.wait(max(0.0, self._pause - self.shortest))
         finally:
             unsubscribe()
             self._end()
 
     def _end(self) -> None:
-        self._safely(self._ended)
+        self._safely(self.ended)
         self._finished.set()
 
     def _safely(self, told: Callable[..., object], *values: object) -> None:
@@ -152,7 +164,7 @@ class Live(Generic[Seen]):
             level = logging.DEBUG if self._warned else logging.WARNING
             self._warned = True
             logger.log(
-                level, "The display of %s failed; nothing else is affected.", self._about, exc_info=True
+                level, "The display of %s failed; nothing else is affected.", self.about, exc_info=True
             )
 
 
@@ -167,21 +179,18 @@ def follow(
     rates = RateHistory()
     longest = max(shortest, LONGEST_INTERVAL)
 
-    def draw_state(state: PushState) -> None:
-        rates.add(time.monotonic(), rows_done(state))
-        draw(Snapshot(state, present(), rates.rates()))
+    def show(state: PushState) -> None:
+        snapshot = Snapshot(state, present())
+        rates.add(time.monotonic(), snapshot.rows_done)
+        snapshot.rates = rates.rates()
+        draw(snapshot)
 
     return Live(
         f"push {push.id}",
         push.state,
-        draw_state,
+        show,
         lambda state: None if state.done else longest,
         ended=ended,
         subscribe=push.subscribe,
         shortest=shortest,
     )
-
-
-def present() -> datetime:
-    """Return the present moment in the viewer's zone."""
-    return datetime.now(UTC).astimezone()

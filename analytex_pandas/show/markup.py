@@ -11,7 +11,9 @@ from analytex_pandas.errors import one_line
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-VOID_TAGS: Final = frozenset({"br", "col", "hr"})
+LONG_WORD: Final = 16
+"""Characters from which a word may be broken: in a narrow table shorter ones are to stay whole."""
+GAP: Final = "  "
 
 
 class Markup(str):
@@ -35,15 +37,17 @@ def tag(name: str, *children: str, **attributes: str | None) -> Markup:
         for key, value in attributes.items()
         if value is not None
     )
-    if name in VOID_TAGS:
-        return Markup(f"<{name}{shown}>")
     return Markup(f"<{name}{shown}>{join(children)}</{name}>")
+
+
+def tag_if_any(name: str, text: str) -> Markup:
+    """Return an element, or nothing where there is no text."""
+    return tag(name, text) if text else Markup("")
 
 
 def join(parts: Iterable[str], separator: str = "") -> Markup:
     """Return the parts one after the other, those that are not markup escaped."""
-    pieces = (part if isinstance(part, Markup) else escape(part) for part in parts)
-    return Markup(separator.join(pieces))
+    return Markup(separator.join(part if isinstance(part, Markup) else escape(part) for part in parts))
 
 
 def printable(text: str) -> str:
@@ -55,12 +59,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        character
-        if character.isprintable() or character == "\u200d"
-        else " "
-        if character.isspace()
-        else "\ufffd"
-        for character in text
+        letter if letter.isprintable() or letter == "\u200d" else " " if letter.isspace() else "\ufffd"
+        for letter in text
     )
 
 
@@ -69,44 +69,29 @@ def shortened(value: object, limit: int = 120) -> str:
     return printable(one_line(lambda: str(value), limit))
 
 
-LONG_WORD: Final = 16
-"""Characters from which a word may be broken: in a narrow table shorter ones are to stay whole."""
-GAP: Final = "  "
-
-
 def table(
-    headers: Sequence[str],
-    lines: Sequence[Sequence[str]],
-    *,
-    numeric: Collection[str] = (),
-    caption: str = "",
+    headers: Sequence[str], lines: Iterable[Sequence[str]], *, caption: str, numeric: Collection[str] = ()
 ) -> Markup:
     """Return an HTML table of text (escaped here) or markup; the first cell of a line names the line.
 
     `numeric` columns are flush right; `caption` is for those who cannot see where it stands.
     """
-    right = {place for place, header in enumerate(headers) if header in numeric}
 
-    def cell(name: str, place: int, text: str, scope: str | None = None) -> Markup:
-        long = scope != "col" and any(len(word) > LONG_WORD for word in text.split())
-        kind = "apd-number" if place in right else "apd-long" if long else None
+    def cell(place: int, text: str) -> Markup:
+        header = headers[place]
+        long = any(len(word) > LONG_WORD for word in text.split())
+        kind = "apd-number" if header in numeric else "apd-long" if long else None
         # A narrow panel shows each line as a paragraph, each cell behind its column's name.
-        label = headers[place] if scope != "col" else None
-        return tag(name, text, scope=scope, class_=kind, data_label=label)
+        name, scope = ("td", None) if place else ("th", "row")
+        return tag(name, text, scope=scope, class_=kind, data_label=header)
 
-    head = tag("tr", *(cell("th", place, header, "col") for place, header in enumerate(headers)))
-    body = join(
-        tag(
-            "tr",
-            *(
-                cell("td", place, text) if place else cell("th", place, text, "row")
-                for place, text in enumerate(line)
-            ),
-        )
-        for line in lines
+    head = (
+        tag("th", header, scope="col", class_="apd-number" if header in numeric else None)
+        for header in headers
     )
-    title = tag("caption", caption) if caption else Markup("")
-    return tag("table", title, tag("thead", head), tag("tbody", body), class_="apd-table")
+    body = (tag("tr", *(cell(place, text) for place, text in enumerate(line))) for line in lines)
+    parts = tag("caption", caption), tag("thead", tag("tr", *head)), tag("tbody", *body)
+    return tag("table", *parts, class_="apd-table")
 
 
 IN_PLACE: Final = {
@@ -135,34 +120,30 @@ def standing_alone(*parts: str) -> Markup:
         style = IN_PLACE.get(kind[1] if kind else name)
         if style is None:
             return match[0]
-        if ' style="' in attributes:
-            attributes = attributes.replace(' style="', f' style="{style};')
-            return f"<{name}{attributes}>"
-        return f'<{name}{attributes} style="{style}">'
+        before, own, after = attributes.partition(' style="')
+        return f'<{name}{before} style="{style};{after}>' if own else f'<{name}{before} style="{style}">'
 
     return tag("div", Markup(OPENING.sub(styled, join(parts))), class_="apd-static")
 
 
 def text_table(
-    headers: Sequence[str], lines: Sequence[Sequence[str]], *, numeric: Collection[str] = (), width: int = 100
+    headers: Sequence[str], lines: Iterable[Sequence[str]], *, numeric: Collection[str] = (), width: int = 100
 ) -> str:
     """Return a table of aligned columns that fits into ``width`` characters as far as its columns can shrink.
 
     The widest column gives way first, and no column becomes narrower than its header.
     """
     cells = [list(headers), *([printable(text) for text in line] for line in lines)]
-    widths = [max(len(line[place]) for line in cells) for place in range(len(headers))]
-    narrowest = [min(wide, max(8, len(header))) for wide, header in zip(widths, headers, strict=True)]
-    while sum(widths) + len(GAP) * (len(widths) - 1) > width:
-        widest = max(range(len(widths)), key=lambda place: widths[place] - narrowest[place])
-        if widths[widest] <= narrowest[widest]:
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    spare = [wide - min(wide, max(8, len(header))) for wide, header in zip(widths, headers, strict=True)]
+    for _ in range(sum(widths) + len(GAP) * (len(widths) - 1) - width):
+        widest = spare.index(max(spare))
+        if not spare[widest]:
             break
-        widths[widest] -= 1
-    shown = []
-    for line in cells:
-        padded = (
-            shortened(text, wide).rjust(wide) if header in numeric else shortened(text, wide).ljust(wide)
-            for text, wide, header in zip(line, widths, headers, strict=True)
-        )
-        shown.append(GAP.join(padded).rstrip())
-    return "\n".join(shown)
+        widths[widest], spare[widest] = widths[widest] - 1, spare[widest] - 1
+
+    def padded(text: str, wide: int, header: str) -> str:
+        short = shortened(text, wide)
+        return short.rjust(wide) if header in numeric else short.ljust(wide)
+
+    return "\n".join(GAP.join(map(padded, line, widths, headers)).rstrip() for line in cells)

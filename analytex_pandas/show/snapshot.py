@@ -4,32 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
 from math import ceil
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from analytex_pandas.delivery.state import SETTLED
+import numpy as np
+
 from analytex_pandas.show import words
-from analytex_pandas.show.words import URGENCY, Mark, Tone, chunk_mark, push_mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from analytex_pandas.delivery.state import ChunkState, PushState
+    from analytex_pandas.show.words import Mark
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One stretch of the progress bar: its word, its tone, its share of the whole (0 to 1)."""
-
-    word: str
-    tone: Tone
-    share: float
-
-
-@dataclass(frozen=True)
 class Snapshot:
     """A push at the moment `now`, in whose zone times are told, in numbers (rows) and in words.
 
@@ -37,162 +27,80 @@ class Snapshot:
     nothing to say.
     """
 
-    state: PushState
-    now: datetime
-    rates: tuple[float, ...] = ()
-
-    @property
-    def acknowledged(self) -> int:
-        return self.state.counts["acknowledged"]
-
-    @property
-    def refused(self) -> int:
-        return self.state.counts["refused"]
-
-    @property
-    def unknown(self) -> int:
-        return self.state.counts["unknown"]
-
-    @property
-    def to_go(self) -> int:
-        return self.state.counts["pending"] + self.state.counts["in_flight"]
-
-    @property
-    def total(self) -> int:
-        """What this push sends: acknowledged, refused, unknown and to go."""
-        return self.acknowledged + self.refused + self.unknown + self.to_go
-
-    @cached_property
-    def processed(self) -> int:
+    def __init__(self, state: PushState, now: datetime, rates: Sequence[float] = ()) -> None:
+        self.state, self.now, self.rates = state, now, rates
+        counts = state.counts
+        self.tiles = {
+            words.ACKNOWLEDGED: counts["acknowledged"],
+            words.REFUSED: counts["refused"],
+            words.UNKNOWN: counts["unknown"],
+            words.TO_GO: counts["pending"] + counts["in_flight"],
+        }
+        """The rows of this push by what became of them."""
+        self.acknowledged, self.refused, self.unknown, self.to_go = self.tiles.values()
+        self.total = sum(self.tiles.values())
+        self.rows_done = sum(chunk.progress for chunk in state.chunks)
+        self.processed = self.rows_done + self.to_go - self.total
         """Those of the rows to go that are done with in the job that runs, though not answered for yet."""
-        return rows_processed(self.state)
-
-    @property
-    def share(self) -> float:
+        self.share = self.rows_done / self.total if self.total else float(state.done)
         """What is done with of the total, 0 to 1."""
-        if not self.total:
-            return float(self.state.done)
-        return (self.total - self.to_go + self.processed) / self.total
+        bar = self.tiles | {words.TO_GO: 0, words.PROCESSED: self.processed}
+        self.segments = {mark: rows for mark, rows in bar.items() if rows}
+        """The stretches of the progress bar, in rows of the total."""
 
-    @property
-    def segments(self) -> tuple[Segment, ...]:
-        """The stretches of the progress bar."""
-        stretches: tuple[tuple[str, Tone, int], ...] = (
-            ("acknowledged", "ok", self.acknowledged),
-            ("refused", "bad", self.refused),
-            ("unknown", "warn", self.unknown),
-            ("processed", "busy", self.processed),
+        self.mark = words.mark(state.status, words.PUSH_MARKS)
+        self.title = words.count(self.total, words.NOUNS.get(state.kind, "row"))
+        self.percent = words.percent(self.share)
+        self.rows_in_words = ", ".join(
+            f"{words.number(rows)} {mark.word}"
+            for mark, rows in self.tiles.items()
+            if rows or mark is not words.UNKNOWN
         )
-        return tuple(Segment(word, tone, rows / self.total) for word, tone, rows in stretches if rows)
-
-    @property
-    def mark(self) -> Mark:
-        return push_mark(self.state.status)
-
-    @property
-    def title(self) -> str:
-        return words.count(self.total, words.NOUNS.get(self.state.kind, "row"))
-
-    @property
-    def percent(self) -> str:
-        return words.percent(self.share)
-
-    @property
-    def rows_in_words(self) -> str:
-        """The rows by what became of them, in one line."""
-        unknown = f"{words.number(self.unknown)} unknown, " if self.unknown else ""
-        return (
-            f"{words.number(self.acknowledged)} acknowledged, {words.number(self.refused)} refused, "
-            f"{unknown}{words.number(self.to_go)} to go"
-        )
-
-    @property
-    def time_in_words(self) -> str:
-        """Pace, time left and end in one line; the time it took once it is over."""
-        state = self.state
-        if state.done:
-            ended = state.ended_at or self.now
-            took = None if state.started_at is None else (ended - state.started_at).total_seconds()
-            return "" if took is None else f"took {words.duration(took)}"
-        parts = [] if state.rate is None else [words.rate(state.rate)]
-        if state.estimated_end is not None and not self.pausing:
-            left = (state.estimated_end - self.now).total_seconds()
-            parts.append(f"{words.duration(left)} left, until {words.clock(state.estimated_end, self.now)}")
-        return ", ".join(parts)
-
-    @property
-    def sparkline(self) -> str:
-        return sparkline(self.rates)
-
-    @property
-    def activity(self) -> str:
-        return "" if self.state.done else self.state.activity or self.mark.word
-
-    @property
-    def left_out(self) -> str:
+        self.activity = "" if state.done else state.activity or self.mark.word
+        self.left_out = words.left_out(counts)
         """Rows of the input that are not sent."""
-        return words.left_out(self.state.counts)
+
+        pausing = state.status == "paused" or state.pausing
+        self.can_cancel = not state.done and not state.cancelling
+        self.can_pause = self.can_cancel and not pausing
+        self.can_go_on = self.can_cancel and pausing
+        self.can_retry = state.done and self.refused > 0
+        self.time_in_words = time_in_words(state, now, end_known=not pausing)
 
     @property
     def hint(self) -> str:
         """What the user can do next; empty while all goes its way."""
         come_back = f"apd.resume({self.state.id!r})"
-        if self.state.status == "completed_with_errors":
-            parts = []
-            if self.refused:
-                parts.append("push.errors lists the refused rows, push.retry() sends them again.")
-            if self.unknown:
-                parts.append("push.retry(unknown=True) sends the rows again of which no answer is known.")
-            return " ".join(parts)
-        return {
+        ways = {
+            "push.errors lists the refused rows, push.retry() sends them again.": self.refused,
+            "push.retry(unknown=True) sends the rows again of which no answer is known.": self.unknown,
+        }
+        hints = {
+            "completed_with_errors": " ".join(way for way, rows in ways.items() if rows),
             "failed": f"Once that is mended, {come_back} sends the rest.",
             "cancelled": f"{come_back} sends the rest.",
             "interrupted": f"{come_back} carries on where it stopped.",
             "paused": "push.unpause() goes on.",
-        }.get(self.state.status, "")
-
-    @cached_property
-    def strip(self) -> Strip:
-        return strip(self.state.chunks)
-
-    @property
-    def pausing(self) -> bool:
-        return self.state.status == "paused" or self.state.pausing
-
-    @property
-    def can_cancel(self) -> bool:
-        return not self.state.done and not self.state.cancelling
-
-    @property
-    def can_pause(self) -> bool:
-        return self.can_cancel and not self.pausing
-
-    @property
-    def can_go_on(self) -> bool:
-        return self.can_cancel and self.pausing
-
-    @property
-    def can_retry(self) -> bool:
-        return self.state.done and self.refused > 0
+        }
+        return hints.get(self.state.status, "")
 
 
-def rows_done(state: PushState) -> int:
-    """Return the rows that are done with, those processed in the running job included."""
-    counts = state.counts
-    return counts["acknowledged"] + counts["refused"] + counts["unknown"] + rows_processed(state)
-
-
-def rows_processed(state: PushState) -> int:
-    """Return the rows that are done with in a job that still runs."""
-    if not state.counts["in_flight"]:
-        return 0
-    return sum(chunk.progress for chunk in state.chunks if chunk.status not in SETTLED)
+def time_in_words(state: PushState, now: datetime, *, end_known: bool) -> str:
+    """Return pace, time left and end in one line; the time it took once it is over."""
+    if state.done:
+        if state.started_at is None:
+            return ""
+        return f"took {words.duration(((state.ended_at or now) - state.started_at).total_seconds())}"
+    # in rows a minute, as the service's own limit is
+    parts = [] if state.rate is None else [f"{words.number(state.rate * words.MINUTE)} rows/min"]
+    if state.estimated_end is not None and end_known:
+        left = words.duration((state.estimated_end - now).total_seconds())
+        parts.append(f"{left} left, until {words.clock(state.estimated_end, now)}")
+    return ", ".join(parts)
 
 
 MAX_CELLS: Final = 1_000
 """Marks in a strip; pushes of more chunks show several of them in one mark."""
-
-CHUNK_COLUMNS: Final = ("Chunk", "State", "Rows", "Processed", "Refused", "Sent", "Took", "Tries", "Job")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,20 +116,17 @@ class Strip:
 
 
 def strip(chunks: Sequence[ChunkState], max_cells: int = MAX_CELLS) -> Strip:
-    """Return the strip of the chunks."""
-    statuses = [chunk.status for chunk in chunks]
-    mark_of = {status: chunk_mark(status) for status in set(statuses)}
-    marks = [mark_of[status] for status in statuses]
-    legend = [(mark_of[status], count) for status, count in Counter(statuses).items()]
-    legend.sort(key=lambda entry: (-_urgency(entry[0]), entry[0].word))
+    marks = [words.mark(chunk.status, words.CHUNK_MARKS) for chunk in chunks]
+    legend = sorted(Counter(marks).items(), key=lambda entry: (-entry[0].urgency, entry[0].word))
     together = max(1, ceil(len(marks) / max_cells))
     if together > 1:
-        marks = [min(marks[at : at + together], key=_urgency) for at in range(0, len(marks), together)]
+        marks = [
+            min(marks[at : at + together], key=attrgetter("urgency")) for at in range(0, len(marks), together)
+        ]
     return Strip(tuple(marks), together, tuple(legend))
 
 
-def _urgency(mark: Mark) -> int:
-    return URGENCY.index(mark.character)
+CHUNK_COLUMNS: Final = ("Chunk", "State", "Rows", "Processed", "Refused", "Sent", "Took", "Tries", "Job")
 
 
 def chunk_line(chunk: ChunkState, now: datetime) -> tuple[str, ...]:
@@ -230,15 +135,13 @@ def chunk_line(chunk: ChunkState, now: datetime) -> tuple[str, ...]:
     if chunk.submitted_at:
         sent = words.clock(chunk.submitted_at, now)
         took = words.duration(((chunk.ended_at or now) - chunk.submitted_at).total_seconds())
-    refused = words.number(chunk.refused)
-    if chunk.unknown:
-        refused += f" + {words.number(chunk.unknown)} unknown"
+    unknown = f" + {words.number(chunk.unknown)} unknown" if chunk.unknown else ""
     return (
         str(chunk.number),
-        str(chunk_mark(chunk.status)),
+        str(words.mark(chunk.status, words.CHUNK_MARKS)),
         words.number(chunk.rows),
         "" if chunk.completed_rows is None else words.number(chunk.completed_rows),
-        refused if chunk.refused or chunk.unknown else "",
+        f"{words.number(chunk.refused)}{unknown}" if chunk.refused or unknown else "",
         sent,
         took,
         str(chunk.attempts) if chunk.attempts else "",
@@ -254,49 +157,32 @@ class RateHistory:
     """Rows answered over time: at most ``CAPACITY`` points, thinned out as the push grows longer."""
 
     def __init__(self) -> None:
-        self._points: list[tuple[float, float]] = []
+        self.points: list[tuple[float, float]] = []
         self._spacing = 0.0
-
-    def __len__(self) -> int:
-        return len(self._points)
 
     def add(self, seconds: float, rows: float) -> None:
         """Note how many rows are answered at a time (in seconds of any steady clock)."""
-        points = self._points
+        points = self.points
         # The newest point moves along until it is a spacing away from the one before: the end is exact.
         if len(points) > 1 and points[-1][0] - points[-2][0] < self._spacing:
-            points[-1] = (seconds, rows)
-        else:
-            points.append((seconds, rows))
+            points.pop()
+        points.append((seconds, rows))
         if len(points) > CAPACITY:
-            self._points = points[::2] if len(points) % 2 else [*points[::2], points[-1]]
-            span = self._points[-1][0] - self._points[0][0]
-            self._spacing = max(2 * self._spacing, span / CAPACITY)
+            del points[1:-1:2]
+            self._spacing = max(2 * self._spacing, (points[-1][0] - points[0][0]) / CAPACITY)
 
-    def rates(self, buckets: int = 24) -> tuple[float, ...]:
+    def rates(self, buckets: int = 24) -> list[float]:
         """Return rows per second in ``buckets`` equal stretches from first to last point, oldest first."""
-        points = self._points
-        if len(points) < 2 or points[-1][0] <= points[0][0]:  # noqa: PLR2004  # a stretch has two ends
-            return ()
-        start, step = points[0][0], (points[-1][0] - points[0][0]) / buckets
-        totals = _interpolated(points, [start + step * place for place in range(buckets + 1)])
-        return tuple(max(0.0, (after - before) / step) for before, after in pairwise(totals))
+        if not self.points or self.points[-1][0] <= self.points[0][0]:
+            return []
+        times, rows = zip(*self.points, strict=True)
+        edges = np.linspace(times[0], times[-1], buckets + 1)
+        gained = np.diff(np.interp(edges, times, rows)).clip(min=0)
+        rates: list[float] = (gained / (edges[1] - edges[0])).tolist()
+        return rates
 
 
-def _interpolated(points: list[tuple[float, float]], times: list[float]) -> list[float]:
-    """Return the rows answered at each of the rising times, on straight lines between the points."""
-    values = []
-    right = 1
-    for time in times:
-        while right < len(points) - 1 and points[right][0] < time:
-            right += 1
-        (time_0, rows_0), (time_1, rows_1) = points[right - 1], points[right]
-        weight = 1.0 if time_1 <= time_0 else min(1.0, max(0.0, (time - time_0) / (time_1 - time_0)))
-        values.append(rows_0 + weight * (rows_1 - rows_0))
-    return values
-
-
-def sparkline(rates: tuple[float, ...]) -> str:
+def sparkline(rates: Sequence[float]) -> str:
     """Return the rates as a line of blocks, the highest one full."""
     highest = max(rates, default=0.0)
     if highest <= 0:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 NOUNS: Final = {"users": "user", "companies": "company"}
 """What a record of each kind is called."""
+UNITS: Final = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
+ROUNDED: Final = ((10 * 60, 60), (86_400, 3_600))
+"""From how many seconds on a duration is told to how many seconds."""
 MINUTE: Final = 60
-HOUR_MINUTES: Final = 60
-DAY_MINUTES: Final = 24 * HOUR_MINUTES
-SECONDS_MATTER: Final = 10 * MINUTE
-"""Seconds up to which a duration is told to the second."""
 KILOBYTE: Final = 1_000
 
 
@@ -27,6 +26,11 @@ def count(value: int, noun: str) -> str:
     """Return a number with its noun, in the plural where it is not one."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{number(value)} {noun if value == 1 else plural}"
+
+
+def and_more(hidden: int, noun: str, where: str) -> str:
+    """Return what a list leaves out and where it is found; empty if it leaves out nothing."""
+    return f"and {count(hidden, noun)}{where}" if hidden > 0 else ""
 
 
 def percent(share: float) -> str:
@@ -45,25 +49,20 @@ def size(byte_count: float) -> str:
 
 def duration(seconds: float) -> str:
     """Return a duration in at most two units."""
-    whole = max(0, round(seconds))
-    if whole < MINUTE:
-        return f"{whole} s"
-    if whole < SECONDS_MATTER:
-        minutes, rest = divmod(whole, MINUTE)
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    minutes = round(whole / MINUTE)
-    if minutes < HOUR_MINUTES:
-        return f"{minutes} min"
-    if minutes < DAY_MINUTES:
-        hours, rest = divmod(minutes, HOUR_MINUTES)
-        return f"{hours} h {rest} min" if rest else f"{hours} h"
-    days, hours = divmod(round(minutes / HOUR_MINUTES), 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
+    left = max(0, round(seconds))
+    for least, step in ROUNDED:
+        if left >= least:
+            left = round(left / step) * step
+    parts = []
+    for unit, length in UNITS.items():
+        whole, left = divmod(left, length)
+        parts += [f"{whole} {unit}"] if whole else []
+    return " ".join(parts) or "0 s"
 
 
-def rate(rows_per_second: float) -> str:
-    """Return a pace in rows a minute, the unit of the service's own limit."""
-    return f"{number(rows_per_second * MINUTE)} rows/min"
+def present() -> datetime:
+    """Return the present moment in the viewer's zone."""
+    return datetime.now(UTC).astimezone()
 
 
 def clock(moment: datetime, now: datetime) -> str:
@@ -73,11 +72,6 @@ def clock(moment: datetime, now: datetime) -> str:
     days = (local.date() - now.date()).days
     named = {0: time, 1: f"tomorrow {time}", -1: f"yesterday {time}"}
     return named.get(days, f"{local:%Y-%m-%d} {time}")
-
-
-def moment_in_full(moment: datetime) -> str:
-    """Return a moment for a page that is read later and elsewhere: date, time and zone."""
-    return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or 'UTC'}"
 
 
 def left_out(counts: Mapping[str, int]) -> str:
@@ -93,40 +87,42 @@ Tone = Literal["ok", "bad", "warn", "busy", "idle"]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One status for the eye: a character, a word, a tone."""
+    """One status, or one fate of rows, for the eye: a character, a word, a tone."""
 
     character: str
     word: str
     tone: Tone
 
+    @property
+    def urgency(self) -> int:
+        return URGENCY.index(self.character)
+
     def __str__(self) -> str:
         return f"{self.character} {self.word}"
 
 
+ACKNOWLEDGED: Final = Mark("✓", "acknowledged", "ok")
+REFUSED: Final = Mark("✕", "refused", "bad")
+UNKNOWN: Final = Mark("?", "unknown", "warn")
+PROCESSED: Final = Mark("◔", "processed", "busy")
 TO_GO: Final = Mark("○", "to go", "idle")
 SOME_REFUSED: Final = Mark("!", "done, rows refused", "bad")
 
 JOB_MARKS: Final = {
-    "queued": Mark("◔", "queued", "busy"),
-    "validating": Mark("◔", "validating", "busy"),
-    "processing": Mark("◔", "processing", "busy"),
     "pending_refresh": Mark("◔", "refreshing", "busy"),
     "completed": Mark("✓", "done", "ok"),
     "failed": Mark("✕", "failed", "bad"),
 }
-
 CHUNK_MARKS: Final = JOB_MARKS | {
     "pending": TO_GO,
     "submitting": Mark("↑", "sending", "busy"),
     "looking": Mark("↻", "looking for it", "warn"),
     "waiting": Mark("↻", "waiting", "warn"),
     "completed_with_errors": SOME_REFUSED,
-    "unknown": Mark("?", "unknown", "warn"),
+    "unknown": UNKNOWN,
     "cancelled": Mark("⊘", "cancelled", "idle"),
 }
-
 PUSH_MARKS: Final = {
-    "running": Mark("◔", "running", "busy"),
     "paused": Mark("‖", "paused", "warn"),
     "waiting": Mark("↻", "waiting", "warn"),
     "completed": Mark("✓", "completed", "ok"),
@@ -135,19 +131,10 @@ PUSH_MARKS: Final = {
     "cancelled": Mark("⊘", "cancelled", "idle"),
     "interrupted": Mark("‖", "interrupted", "warn"),
 }
-
-URGENCY: Final = ("✕", "?", "!", "↻", "↑", "◔", "○", "⊘", "✓")
+URGENCY: Final = "✕?!↻↑◔○⊘✓"
 """Which mark stands for several chunks: what asks for attention first, then what moves, then what is over."""
 
 
-def chunk_mark(status: str) -> Mark:
-    """Return the mark of a chunk; a job status that the service invented later is shown as it came."""
-    return CHUNK_MARKS.get(status) or Mark("◔", status, "busy")
-
-
-def job_mark(status: str) -> Mark:
-    return JOB_MARKS.get(status) or Mark("◔", status, "busy")
-
-
-def push_mark(status: str) -> Mark:
-    return PUSH_MARKS.get(status) or Mark("◔", status, "busy")
+def mark(status: str, known: Mapping[str, Mark]) -> Mark:
+    """Return the mark of a status; what is not known to be anything else runs, in the service's own word."""
+    return known.get(status) or Mark("◔", status, "busy")

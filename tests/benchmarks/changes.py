@@ -29,7 +29,7 @@ from analytex_pandas.frame.fingerprints import of_columns
 from analytex_pandas.frame.layout import layout
 from analytex_pandas.frame.memory import Layer, Memory, merged
 from analytex_pandas.frame.options import Options
-from analytex_pandas.frame.sources import frame_source
+from analytex_pandas.frame.pandas_frames import frame_source
 
 sys.path.insert(0, str(Path(__file__).parent))
 from encoding import sample_frame

@@ -86,15 +86,14 @@ class MortalClient(Client):
 
     def listing(self) -> Listing:
         listing = super().listing()
-        page = listing._page  # noqa: SLF001  # the one request that a reading makes
+        read_page = listing.read_page
 
-        def mortal(url: str) -> Any:
+        def mortal() -> None:
             self.fate.comes("before list")
-            found = page(url)
+            read_page()
             self.fate.comes("after list")
-            return found
 
-        listing._page = mortal  # noqa: SLF001  # as above
+        listing.read_page = mortal  # type: ignore[method-assign]
         return listing
 
     def job(self, job_id: str) -> Job:

@@ -53,6 +53,7 @@ def make_plan(
             labels = index_arrays(index[positions])
         spool.write_chunk(number, lines, rows_table(positions, labels))
         chunks.append(ChunkSize(number, end - begin, sum(map(len, lines))))
+    spool.sync()
     document = PlanDocument(
         id=push_id,
         kind=kind,  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from analytex_pandas.delivery.journal import CHUNK_COLUMNS, VERSION, ErrorRecord, Journal, add_answers
+from analytex_pandas.delivery.journal import CHUNK_COLUMNS, VERSION, Journal, add_answers
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free
 from analytex_pandas.delivery.state import ChunkState
 from analytex_pandas.errors import AnalytexError
@@ -62,19 +62,21 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     known = frozenset({"j0", "ü"})
     intent = {"status": "submitting", "attempts": 1, "known_jobs": known, "submitted_at": NOW}
-    journal.update_chunk("p1", 1, intent)
+    journal.update("p1", 1, **intent)
     first = ChunkState(1, 3, 30, "submitting", attempts=1, submitted_at=NOW, known_jobs=known)
-    assert journal.chunks("p1") == (first, ChunkState(2, 2, 20))
+    assert journal.push("p1").chunks == (first, ChunkState(2, 2, 20))
     ended = ChunkState(1, 3, 30, "completed_with_errors", "a/b", 1, 2, 1, 0, NOW, NOW)
-    error = ErrorRecord(1, 7, "ann", "plan", "e1", "bad \u2603", "a/b", "{}")
+    error = (7, "ann", "plan", "e1", "bad \u2603", "a/b", "{}")
     values = {name: getattr(ended, name) for name in CHUNK_COLUMNS.split(", ")}
-    journal.update_chunk("p1", 1, values, lambda it: add_answers(it, "p1", 1, [error], b"rows"))
-    assert journal.chunks("p1")[0] == ended
-    assert journal.errors("p1") == [error]
+    journal.update("p1", 1, lambda it: add_answers(it, "p1", 1, [error], b"rows"), **values)
+    assert journal.push("p1").chunks[0] == ended
+    (found,) = journal.errors("p1")
+    assert tuple(found.values()) == ("p1", 1, 0, *error)
     assert journal.kept("p1") == [b"rows"]
     assert journal.owners(["a/b", "nowhere"]) == {"a/b": ("p1", 1)}
-    ((record, chunks),) = journal.pushes()
-    assert (record.id, record.counts, record.created_at, len(chunks)) == ("p1", {"input": 5}, NOW, 2)
+    (push,) = journal.pushes()
+    assert (push.id, push.started_at, push.chunks) == ("p1", NOW, journal.push("p1").chunks)
+    assert (push.counts["input"], push.counts["refused"], push.counts["pending"]) == (5, 1, 2)
     with journal.writing() as connection:
         connection.execute("DELETE FROM push")
     assert journal.pushes() == journal.errors("p1") == journal.kept("p1") == []
@@ -89,8 +91,8 @@ def test_what_fails_along_undoes_the_change(tmp_path: Path) -> None:
         raise ValueError("no room")
 
     with pytest.raises(ValueError, match="no room"):
-        journal.update_chunk("p1", 1, {"status": "completed"}, also)
-    assert journal.chunks("p1")[0].status == "pending"
+        journal.update("p1", 1, also, status="completed")
+    assert journal.push("p1").chunks[0].status == "pending"
     with journal.reading() as connection, pytest.raises(sqlite3.OperationalError):
         connection.execute("SELECT * FROM noted")
 
@@ -106,7 +108,6 @@ def test_an_end_is_not_overwritten_by_a_late_pause(tmp_path: Path) -> None:
     journal.update("p1", status="completed", ended_at=NOW)
     journal.pause("p1", "paused")
     record = journal.push("p1")
-    assert record is not None
     assert record.status == "completed"
 
 

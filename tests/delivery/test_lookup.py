@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 
-from analytex_pandas.delivery.lookup import Finding, NameEcho, Sent, look
+from analytex_pandas.delivery.lookup import by_name, candidates, is_ours
 from analytex_pandas.service.wire import Job
 
 NAME = "20261123-231500-3f9a1c-00002.ndjson"
 OTHERS = "20261123-231500-3f9a1c-00001.ndjson"
-SENT = Sent(NAME, 10)
+ABSENT, UNCLEAR = "absent", "unclear"
 
 
-def found(*jobs: Job, sent: Sent = SENT, seen: tuple[Any, ...] = (), known: Any = ()) -> Job | Finding:
-    """Return what a list of these jobs says."""
-    return look(jobs, sent, known=known, others=("other",), echo=NameEcho(set(seen)))
+def found(*jobs: Job, name: str | None = NAME, seen: tuple[str, ...] = (), known: Any = ()) -> Job | str:
+    """Return what a list of these jobs says of a chunk of ten rows."""
+    possible = candidates(jobs, 10, known=known, others=("other",), seen=seen)
+    return by_name(jobs, name) or (UNCLEAR if possible else ABSENT)
 
 
 def job(filename: str | None = None, rows: int | None = None, status: str = "processing", **more: Any) -> Job:
@@ -47,7 +48,7 @@ def test_a_name_is_recognised_whatever_is_around_it(name: str) -> None:
 )
 def test_other_names_are_not_ours(name: str) -> None:
     """Not those of other chunks, of longer numbers, or of other pushes."""
-    assert found(job(name), seen=("named",)) is Finding.ABSENT
+    assert found(job(name), seen=("named",)) == ABSENT
 
 
 def test_a_job_that_has_not_failed_comes_first() -> None:
@@ -59,56 +60,54 @@ def test_a_job_that_has_not_failed_comes_first() -> None:
 @pytest.mark.parametrize(
     ("seen", "filename", "expected"),
     [
-        ((), None, Finding.UNCLEAR),
-        ((), "upload-1.bin", Finding.UNCLEAR),
-        (("named",), None, Finding.ABSENT),
-        (("named",), "upload-1.bin", Finding.ABSENT),
-        (("nameless",), None, Finding.UNCLEAR),
-        (("nameless",), "upload-1.bin", Finding.ABSENT),
-        (("renamed",), None, Finding.ABSENT),
-        (("renamed",), "upload-1.bin", Finding.UNCLEAR),
-        (("named", "nameless"), None, Finding.UNCLEAR),
+        ((), None, UNCLEAR),
+        ((), "upload-1.bin", UNCLEAR),
+        (("named",), None, ABSENT),
+        (("named",), "upload-1.bin", ABSENT),
+        (("nameless",), None, UNCLEAR),
+        (("nameless",), "upload-1.bin", ABSENT),
+        (("renamed",), None, ABSENT),
+        (("renamed",), "upload-1.bin", UNCLEAR),
+        (("named", "nameless"), None, UNCLEAR),
     ],
 )
 @pytest.mark.parametrize("name", [NAME, None])
 def test_a_new_job_may_be_ours_if_ours_are_shown_like_it(
-    seen: tuple[str, ...], filename: str | None, expected: Finding, name: str | None
+    seen: tuple[str, ...], filename: str | None, expected: str, name: str | None
 ) -> None:
     """And if nothing is known of how they are shown, it may be ours in any case."""
-    assert found(job(filename), sent=Sent(name, 10), seen=seen) is expected
+    assert found(job(filename), name=name, seen=seen) == expected
 
 
 def test_jobs_that_were_there_before_or_are_known_are_not_ours() -> None:
     """Nor is anything when nobody looked before and the list is empty now."""
-    assert found(job(job_id="old"), known={"old"}) is Finding.ABSENT
-    assert found(job(job_id="other"), known=None) is Finding.ABSENT
-    assert found(job(job_id="old"), known=None) is Finding.UNCLEAR
-    assert found(known=None) is Finding.ABSENT
+    assert found(job(job_id="old"), known={"old"}) == ABSENT
+    assert found(job(job_id="other"), known=None) == ABSENT
+    assert found(job(job_id="old"), known=None) == UNCLEAR
+    assert found(known=None) == ABSENT
 
 
 @pytest.mark.parametrize(
     ("rows", "status", "expected"),
     [
-        (10, "processing", Finding.UNCLEAR),
-        (11, "processing", Finding.UNCLEAR),
-        (None, "processing", Finding.UNCLEAR),
-        (0, "queued", Finding.UNCLEAR),
-        (4, "validating", Finding.UNCLEAR),
-        (4, "failed", Finding.UNCLEAR),
-        (4, "processing", Finding.ABSENT),
-        (4, "some new word", Finding.ABSENT),
-        (12, "queued", Finding.ABSENT),
+        (10, "processing", UNCLEAR),
+        (11, "processing", UNCLEAR),
+        (None, "processing", UNCLEAR),
+        (0, "queued", UNCLEAR),
+        (4, "validating", UNCLEAR),
+        (4, "failed", UNCLEAR),
+        (4, "processing", ABSENT),
+        (4, "some new word", ABSENT),
+        (12, "queued", ABSENT),
     ],
 )
-def test_a_job_of_other_rows_is_not_ours(rows: int | None, status: str, expected: Finding) -> None:
+def test_a_job_of_other_rows_is_not_ours(rows: int | None, status: str, expected: str) -> None:
     """Once they have been counted; the end of the last line may count as one more."""
-    assert found(job(rows=rows, status=status)) is expected
+    assert found(job(rows=rows, status=status)) == expected
 
 
 def test_names_of_any_push_show_that_names_are_kept() -> None:
     """Those of earlier pushes, and of other machines; what other programs upload shows nothing."""
-    echo = NameEcho()
-    echo.learn_from_names([job("theirs.csv"), job()])
-    assert echo.seen == set()
-    echo.learn_from_names([job("up/20250101-000000-abcdef12-00017.ndjson")])
-    assert echo.seen == {"named"}
+    assert not is_ours(job("theirs.csv"))
+    assert not is_ours(job())
+    assert is_ours(job("up/20250101-000000-abcdef12-00017.ndjson"))

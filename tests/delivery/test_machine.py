@@ -230,7 +230,7 @@ class Journey(RuleBasedStateMachine):
             return
         record = pushes(self.state).iloc[0]
         assert record["input"] * 2 == record[["input", *SHOWN]].sum()
-        chunks = Journal(self.state).chunks(PUSH_ID)
+        chunks = Journal(self.state).push(PUSH_ID).chunks
         sent = self.sent()
         for chunk in chunks:
             ids = IDS[(chunk.number - 1) * CHUNK_ROWS : chunk.number * CHUNK_ROWS]
@@ -239,7 +239,7 @@ class Journey(RuleBasedStateMachine):
             if chunk.status not in SETTLED:
                 path = self.state / "spool" / PUSH_ID / f"{chunk.number:05d}.ndjson"
                 # It may have been settled, and its file deleted, since it was read.
-                assert path.exists() or Journal(self.state).chunks(PUSH_ID)[chunk.number - 1].settled
+                assert path.exists() or Journal(self.state).push(PUSH_ID).chunks[chunk.number - 1].settled
             elif self.names_tell and not (self.foreign or self.lossy):
                 assert chunk.unknown == 0
 

@@ -42,7 +42,7 @@ class Account:
     def has(self, value: int) -> bool:
         """Tell whether a value counts as what the account has."""
         known = memory.recall(self.journal, self.name, "users")
-        return bool(known.compare(of_lines(self.lines(value), "users", self.salt)).unchanged.all())
+        return bool(known.compare(of_lines(self.lines(value), "users", self.salt)[0]).unchanged.all())
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ def test_an_end_that_only_the_list_has_shown_is_not_settled(service: OtherServic
     with pytest.raises(AuthenticationError):
         push.wait()
     service.key = key
-    assert Journal(tmp_path).chunks(push.id)[1].status == "processing"
+    assert Journal(tmp_path).push(push.id).chunks[1].status == "processing"
     assert resume(push.id, client_of(service, tmp_path)).wait().errors["id"].tolist() == ["u2"]
 
 

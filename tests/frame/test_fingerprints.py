@@ -44,7 +44,7 @@ def test_columns_and_their_lines_have_the_same_digests(data: st.DataObject) -> N
     lines = encode("users", pa.array(ids, TEXT), companies, parts, "send" if sends_null else "omit")
     sent = [Column(name, name, text, sends_null) for name, text in columns.items()]
     of_frame = of_columns(pa.array(ids, TEXT), [Column(COMPANY, "string", companies), *sent], SALT)
-    of_text = of_lines([line.encode() for line in lines.to_pylist()], "users", SALT)
+    of_text, _ = of_lines([line.encode() for line in lines.to_pylist()], "users", SALT)
     assert of_text.exists.all()
     assert of_text.ids.tolist() == of_frame.ids.tolist()
     assert of_text.exists.tolist() == of_frame.exists.tolist()
@@ -74,6 +74,6 @@ def test_lines_that_hold_no_record_are_left_out() -> None:
         b'{"user_id":7,"metadata":[1]}',
         b'{"user_id":"7"}',
     ]
-    found = of_lines(lines, "users", SALT)
+    found, _ = of_lines(lines, "users", SALT)
     assert (found.exists > 0).tolist() == [False, False, False, False, True, True]
     assert found.ids[0] == found.ids[1]

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytex_pandas.frame import hashing
-from analytex_pandas.frame.fingerprints import of_lines
-from analytex_pandas.frame.memory import OPEN, Layer, Sent, compare, from_bytes, merged, overlay, to_bytes
+from analytex_pandas.frame.fingerprints import Layer, of_lines
+from analytex_pandas.frame.memory import OPEN, Sent, compare, from_bytes, merged, overlay, to_bytes
 
 SALT = b"salt"
 IDS = ["a", "b", "c"]
@@ -33,8 +33,8 @@ def lines_of(records: dict[str, dict[str, Any]]) -> list[bytes]:
 
 def sent(records: dict[str, tuple[dict[str, Any], str]], begun: int, answered: int) -> Sent:
     """Return a chunk between two moments."""
-    found = of_lines(lines_of({name: cells for name, (cells, _) in records.items()}), "users", SALT)
-    rows = from_bytes(to_bytes(Layer(found.ids, found.exists, found.cells)))
+    found, _ = of_lines(lines_of({name: cells for name, (cells, _) in records.items()}), "users", SALT)
+    rows = from_bytes(to_bytes(found))
     words = ["acknowledged", "refused", "unknown"]
     fates = [words.index(fate if answered != OPEN else "unknown") for _, fate in records.values()]
     return Sent(begun, answered, rows, np.array(fates, np.uint8))
@@ -69,7 +69,7 @@ def test_deciding_agrees_with_a_dict(
             in_base |= {one for one, span in spans.items() if span[1] != OPEN}
             folded = clock
     waiting = [sent(chunks[one], *span) for one, span in spans.items() if one not in in_base]
-    found = of_lines(lines_of({name: cells for name, (cells, _) in following.items()}), "users", SALT)
+    found, _ = of_lines(lines_of({name: cells for name, (cells, _) in following.items()}), "users", SALT)
     comparison = compare([base, overlay(waiting, base, folded)], found)
     values, exist = told(chunks, spans)
     for place, (name, (cells, _)) in enumerate(following.items()):

@@ -17,7 +17,7 @@ import pytest
 from plans_read import check_sums, lines_of, plan_of, positions_of, values_of
 
 import analytex_pandas as apd
-from analytex_pandas.frame import sources
+from analytex_pandas.frame import inputs, sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -308,10 +308,10 @@ def test_batches_cover_a_frame_and_get_smaller_towards_its_end(rows: int) -> Non
 def test_what_is_in_memory_is_known_without_a_look_at_it() -> None:
     """Before pyarrow 22 the bytes of a table with views cannot even be asked for; a relation would be computed."""
     views = pa.table({"user_id": ["a"], "x": pa.array(["t"], pa.string_view())})
-    assert sources.is_in_memory(views)
-    assert sources.is_in_memory(pl.DataFrame({"user_id": ["a"]}))
-    assert not sources.is_in_memory(views.to_reader())
-    assert not sources.is_in_memory(duckdb.sql("select 1 as user_id"))
+    assert inputs.is_in_memory(views)
+    assert inputs.is_in_memory(pl.DataFrame({"user_id": ["a"]}))
+    assert not inputs.is_in_memory(views.to_reader())
+    assert not inputs.is_in_memory(duckdb.sql("select 1 as user_id"))
     assert plan_of(views).records() == [{"user_id": "a", "metadata": {"x": "t"}}]
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import requests
-    from tests.sandbox.conftest import Caller, Clock
+
+    from tests.sandbox_server.conftest import Caller, Clock
 
 USERS = "/v1/users/bulk_identify"
 JSON = {"Content-Type": "application/json"}

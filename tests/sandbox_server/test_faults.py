@@ -13,9 +13,8 @@ from analytex_pandas.sandbox_server import Fault, Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.conftest import Caller, Clock
-
-    from analytex_pandas.sandbox_server.faults import FaultKind
+    from analytex_pandas.sandbox_server.terms import FaultKind
+    from tests.sandbox_server.conftest import Caller, Clock
 
 RECORDS = [{"user_id": str(number)} for number in range(20)]
 

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.conftest import Caller, Clock
+    from tests.sandbox_server.conftest import Caller, Clock
 
 STATUSES = ["queued", "validating", "processing", "pending_refresh", "completed"]
 

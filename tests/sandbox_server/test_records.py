@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tests.sandbox.conftest import Caller
+    from tests.sandbox_server.conftest import Caller
 
 
 def user(**metadata: object) -> dict[str, object]:

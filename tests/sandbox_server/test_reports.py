@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.conftest import Caller
+    from tests.sandbox_server.conftest import Caller
 
 RECORDS = [{"user_id": "a"}, {"user_id": "b", "metadata": {"x": []}}, {"user_id": 3}]
 X_MESSAGE = "a property is a primitive, not an array"

@@ -23,7 +23,7 @@ from analytex_pandas.sandbox_server import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.conftest import Caller, Clock
+    from tests.sandbox_server.conftest import Caller, Clock
 
 SOURCES = sorted(Path(package.__file__).parent.glob("*.py"))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytex_pandas.sandbox_server.messages import BrokenOffError, IncomingBody, RefusedError
+from analytex_pandas.sandbox_server.server import BrokenOffError, IncomingBody, RefusedError
 
 CHUNKED = {"transfer-encoding": "Chunked"}
 

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analytex_pandas.errors import ServerError
-from analytex_pandas.service.listing import NextPage, parse_job_list
+from analytex_pandas.service.listing import parse_page
 from analytex_pandas.service.row_errors import parse_errors
-from analytex_pandas.service.wire import Job, JobStatus, parse_job
+from analytex_pandas.service.wire import STATUSES, Job, parse_job
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -234,7 +234,7 @@ def test_a_whole_job_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("status", "ended", "failed"),
-    [(status, status in ("completed", "failed"), status == "failed") for status in JobStatus]
+    [(status, status in ("completed", "failed"), status == "failed") for status in STATUSES]
     + [("archived", False, False), ("Done", False, False)],
 )
 def test_only_completed_and_failed_are_ends(status: str, ended: bool, failed: bool) -> None:
@@ -314,6 +314,7 @@ def test_what_is_no_job_is_an_error(document: object) -> None:
         parse_job(document)
 
 
+FIRST = "https://host/v1/background_jobs"
 JOB = {"job_id": "1", "status": "queued"}
 
 
@@ -325,28 +326,28 @@ JOB = {"job_id": "1", "status": "queued"}
         ({"data": [JOB], "next": None}, None),
         (
             {"results": [JOB], "next": "https://host/v1/jobs?page=2"},
-            NextPage("url", "https://host/v1/jobs?page=2"),
+            "https://host/v1/jobs?page=2",
         ),
-        ({"jobs": [JOB], "next": "?page=2"}, NextPage("url", "?page=2")),
-        ({"jobs": [JOB], "next_page": 2}, NextPage("page", "2")),
-        ({"jobs": [JOB], "next_page": "2"}, NextPage("page", "2")),
-        ({"jobs": [JOB], "next_page": "/v1/jobs?page=2"}, NextPage("url", "/v1/jobs?page=2")),
-        ({"jobs": [JOB], "next_cursor": "abc="}, NextPage("cursor", "abc=")),
-        ({"jobs": [JOB], "next": "abc="}, NextPage("cursor", "abc=")),
-        ({"jobs": [JOB], "cursor": "abc"}, NextPage("cursor", "abc")),
+        ({"jobs": [JOB], "next": "?page=2"}, "?page=2"),
+        ({"jobs": [JOB], "next_page": 2}, FIRST + "?page=2"),
+        ({"jobs": [JOB], "next_page": "2"}, FIRST + "?page=2"),
+        ({"jobs": [JOB], "next_page": "/v1/jobs?page=2"}, "/v1/jobs?page=2"),
+        ({"jobs": [JOB], "next_cursor": "abc="}, FIRST + "?cursor=abc%3D"),
+        ({"jobs": [JOB], "next": "abc="}, FIRST + "?cursor=abc%3D"),
+        ({"jobs": [JOB], "cursor": "abc"}, FIRST + "?cursor=abc"),
         ({"jobs": [JOB], "cursor": "abc", "next_cursor": None}, None),
-        ({"jobs": [JOB], "links": {"next": "/x"}}, NextPage("url", "/x")),
-        ({"jobs": [JOB], "_links": {"next": {"href": "/x"}}}, NextPage("url", "/x")),
-        ({"data": {"jobs": [JOB], "next_cursor": "c"}}, NextPage("cursor", "c")),
-        ({"jobs": [JOB], "meta": {"pagination": {"next": 3}}}, NextPage("page", "3")),
+        ({"jobs": [JOB], "links": {"next": "/x"}}, "/x"),
+        ({"jobs": [JOB], "_links": {"next": {"href": "/x"}}}, "/x"),
+        ({"data": {"jobs": [JOB], "next_cursor": "c"}}, FIRST + "?cursor=c"),
+        ({"jobs": [JOB], "meta": {"pagination": {"next": 3}}}, FIRST + "?page=3"),
         ({"jobs": [JOB], "meta": {"page": 2, "total_pages": 2}}, None),
         ({"jobs": [JOB], "pagination": {"next_cursor": "c", "has_more": False}}, None),
         ({"jobs": [JOB], "offset": 5, "limit": 1, "total": 6}, None),
     ],
 )
-def test_a_list_says_where_it_goes_on(page: object, following: NextPage | None) -> None:
+def test_a_list_says_where_it_goes_on(page: object, following: str | None) -> None:
     """A page overlooked is a job overlooked, and then an upload made twice."""
-    jobs, found = parse_job_list(page)
+    jobs, found = parse_page(page, FIRST)
     assert [job.job_id for job in jobs] == ["1"]
     assert found == following
 
@@ -355,7 +356,7 @@ def test_a_list_says_where_it_goes_on(page: object, following: NextPage | None) 
 def test_what_is_no_list_of_jobs_is_an_error(page: object) -> None:
     """An unreadable list must not look like an empty one."""
     with pytest.raises(ServerError):
-        parse_job_list(page)
+        parse_page(page, FIRST)
 
 
 @pytest.mark.parametrize(
@@ -371,4 +372,4 @@ def test_what_is_no_list_of_jobs_is_an_error(page: object) -> None:
 def test_more_without_a_way_to_it_is_an_error(page: dict[str, object]) -> None:
     """A list that is cut short must say so; how it goes on is not guessed from its counts."""
     with pytest.raises(ServerError, match="not where"):
-        parse_job_list({"jobs": [JOB], **page})
+        parse_page({"jobs": [JOB], **page}, FIRST)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from analytex_pandas.delivery.state import ChunkState
 from analytex_pandas.show.snapshot import CHUNK_COLUMNS, chunk_line, strip
-from analytex_pandas.show.words import CHUNK_MARKS, chunk_mark
+from analytex_pandas.show.words import CHUNK_MARKS, mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +30,9 @@ def test_trouble_is_never_hidden_behind_what_is_done(statuses: list[str], cells:
     assert len(shown.cells) <= cells
     each = shown.chunks_per_cell
     for place, cell in enumerate(shown.cells):
-        group = [chunk_mark(status) for status in statuses[place * each : (place + 1) * each]]
+        group = [mark(status, CHUNK_MARKS) for status in statuses[place * each : (place + 1) * each]]
         assert cell in group
-        assert cell.character == "✕" or all(mark.character != "✕" for mark in group)
+        assert cell.character == "✕" or all(one.character != "✕" for one in group)
 
 
 def test_the_jobs_table_tells_what_is_known_and_no_more(

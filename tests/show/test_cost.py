@@ -50,7 +50,7 @@ def test_a_thousand_chunks_stay_under_twenty_kilobytes_a_second(
     work = steered(at(0))
     made = panel.PushPanel(work.push)
     made.live.draw()
-    made.jobs.section.toggle.value = True
+    made.jobs.toggle.value = True
     wire.clear()
     for tick in range(1, 4 * SECONDS + 1):
         now[0] = tick / 4
@@ -80,7 +80,7 @@ def test_an_hour_leaves_nothing_behind(
 
     work = steered(at(0))
     made = panel.PushPanel(work.push)
-    made.jobs.section.toggle.value = True
+    made.jobs.toggle.value = True
     held = {}
     for second in range(HOUR + 1):
         now[0] = float(second)

@@ -36,9 +36,9 @@ def test_messages_that_differ_in_a_value_are_one_group() -> None:
             {"message": "no email", "property": "email", "position": 9, "index": "r9"},
         )
     )
-    assert [(group.message, group.property, group.count, group.first) for group in found] == [
-        ("value … too long by …", "plan", 5, ("r0", "r1", "r2")),
-        ("no email", "email", 1, ("r9",)),
+    assert [(group.message, group.property, group.count, group.rows) for group in found] == [
+        ("value … too long by …", "plan", 5, "r0, r1, r2, …"),
+        ("no email", "email", 1, "r9"),
     ]
 
 

@@ -14,7 +14,7 @@ def test_an_hour_at_four_pictures_a_second_takes_no_more_memory_than_a_minute() 
     history = RateHistory()
     for tick in range(4 * 3_600):
         history.add(tick / 4, tick * 5)
-        assert len(history) <= CAPACITY
+        assert len(history.points) <= CAPACITY
     assert history.rates(12) == pytest.approx([20.0] * 12)
 
 
@@ -46,7 +46,7 @@ def test_without_a_stretch_of_time_there_is_no_rate(points: list[tuple[float, fl
     history = RateHistory()
     for time, rows in points:
         history.add(time, rows)
-    assert history.rates() == ()
+    assert history.rates() == []
     assert sparkline(()) == ""
 
 

@@ -11,15 +11,7 @@ from analytex_pandas.errors import TransportError
 from analytex_pandas.service.row_errors import RowError
 from analytex_pandas.service.wire import Job
 from analytex_pandas.show.display import monitor
-from analytex_pandas.show.jobs import (
-    COLUMNS,
-    errors_html,
-    job_html,
-    job_text,
-    jobs_html,
-    jobs_text,
-    take_jobs,
-)
+from analytex_pandas.show.jobs import COLUMNS, errors_html, job_bundle, jobs_bundle, jobs_told
 from analytex_pandas.show.monitor import JobPanel, Monitor
 
 if TYPE_CHECKING:
@@ -60,11 +52,11 @@ def owners(_: Sequence[str]) -> dict[str, tuple[str, int]]:
 
 def test_running_jobs_stand_first_and_ones_own_are_recognised() -> None:
     """Who blocks the queue, and is it me? An unknown status is not an end."""
-    picture = take_jobs(JOBS, OWNERS, NOW)
-    assert picture.headline == "2 jobs running, 2 in the history."
-    assert [line[-1] for line in picture.running] == ["mine", "odd <id>"]
-    assert [line[-1] for line in picture.history] == ["bad", "old"]
-    mine = dict(zip(COLUMNS, picture.running[0], strict=True))
+    headline, running, history = jobs_told(JOBS, OWNERS, NOW)
+    assert headline == "2 jobs running, 2 in the history."
+    assert [line[-1] for line in running] == ["mine", "odd <id>"]
+    assert [line[-1] for line in history] == ["bad", "old"]
+    mine = dict(zip(COLUMNS, running[0], strict=True))
     assert mine["Rows"] == "4,231 of 10,000 (42.3 %)"
     assert mine["From"] == "push 20261123-231500-3f9a1c, chunk 3"
     assert mine["Took"] == "4 min"
@@ -72,20 +64,21 @@ def test_running_jobs_stand_first_and_ones_own_are_recognised() -> None:
 
 def test_an_account_without_jobs_has_a_picture_too() -> None:
     """The first thing a new user sees."""
-    picture = take_jobs([], {}, NOW)
-    assert jobs_text(picture) == "No job runs, 0 in the history."
-    assert "No job runs" in jobs_html(picture)
+    picture = jobs_bundle([], {})
+    assert picture["text/plain"] == "No job runs, 0 in the history."
+    assert "No job runs" in picture["text/html"]
 
 
 def test_text_from_the_service_is_escaped() -> None:
     """File names, ids, statuses and messages are not the service's own words only."""
-    pages = [jobs_html(take_jobs(JOBS, OWNERS, NOW)), *(job_html(one, OWNERS, NOW) for one in JOBS)]
+    bundles = [jobs_bundle(JOBS, OWNERS), *(job_bundle(one, OWNERS) for one in JOBS)]
+    pages = [bundle["text/html"] for bundle in bundles]
     pages += [errors_html(one) for one in JOBS]
     for page in pages:
         assert "<b>" not in page
         assert "<img" not in page
         assert "<id>" not in page
-    assert "4,231 of 10,000" in job_text(JOBS[1], OWNERS, NOW)
+    assert "4,231 of 10,000" in job_bundle(JOBS[1], OWNERS)["text/plain"]
 
 
 def test_the_errors_of_the_chosen_job_are_a_dataframe() -> None:

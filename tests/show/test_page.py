@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -12,14 +13,13 @@ from hypothesis import strategies as st
 
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
 from analytex_pandas.delivery.tables import ERROR_COLUMNS
-from analytex_pandas.show.details import input_rows
-from analytex_pandas.show.grouping import group_errors
+from analytex_pandas.show.grouping import group_errors, groups_table
 from analytex_pandas.show.markup import standing_alone, table, tag
-from analytex_pandas.show.pages import groups_table, push_bundle, sections, snapshot_html
+from analytex_pandas.show.pages import push_bundle, sections, snapshot_html
+from analytex_pandas.show.panel import input_rows
 from analytex_pandas.show.snapshot import CHUNK_COLUMNS, Snapshot, chunk_line
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable
 
     from analytex_pandas.push import Push
@@ -106,7 +106,7 @@ def test_hostile_text_stays_text_wherever_it_comes_from(now_texts: list[str]) ->
     pages = [
         snapshot_html(shot, group_errors(errors)),
         groups_table(group_errors(errors)),
-        table(CHUNK_COLUMNS, [chunk_line(chunk, now) for chunk in chunks]),
+        table(CHUNK_COLUMNS, [chunk_line(chunk, now) for chunk in chunks], caption="Chunks"),
         *sections(shot, large=True).values(),
         input_rows(failed, errors),
     ]
@@ -127,9 +127,10 @@ def test_the_page_of_a_finished_push_tells_how_it_ended(pushed: Callable[..., Pu
 def test_the_page_of_a_running_push_says_of_when_it_is_and_how_to_come_back(
     state: Callable[..., PushState], now: dt.datetime
 ) -> None:
-    """A notebook saved half way must not pass for the present."""
-    text = Checked(snapshot_html(Snapshot(state(activity="chunk 1 of 2"), now), [])).text
-    assert "As of 2026-11-23 23:15 UTC" in text
+    """A notebook saved half way must not pass for the present, and may be read in another zone."""
+    there = now.astimezone(dt.timezone(dt.timedelta(hours=1)))
+    text = Checked(snapshot_html(Snapshot(state(activity="chunk 1 of 2"), there), [])).text
+    assert "As of 2026-11-24 00:15 UTC+01:00" in text
     assert "apd.resume(" in text
     assert "chunk 1 of 2" in text
 
@@ -154,6 +155,7 @@ def test_panel_and_page_are_one_rendering(state: Callable[..., PushState], now: 
 @given(HOSTILE, HOSTILE)
 def test_styles_in_place_change_no_text(text: str, value: str) -> None:
     """Not even one that looks like the package's own markup."""
-    plain = table([value, text], [[text, value], ['<td class="apd-track">', "<th>"]], numeric=(text,))
+    lines = [[text, value], ['<td class="apd-track">', "<th>"]]
+    plain = table([value, text], lines, numeric=(text,), caption=value)
     page = standing_alone(tag("span", text, title=value, class_="apd-fill-ok", style="width:1%"), plain)
     assert Checked(page).text == Checked(tag("span", text)).text + Checked(plain).text

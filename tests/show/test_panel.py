@@ -143,7 +143,7 @@ def test_the_jobs_table_follows_the_work_until_a_page_is_turned(
     chunks = [make_chunk(number) for number in range(1, 101)]
     made, work = panel(state(chunks, current=55))
     assert made.jobs.table.value == ""
-    made.jobs.section.toggle.value = True
+    made.jobs.toggle.value = True
     assert made.jobs.pager.where.value == "51 to 60 of 100 chunks"
     made.jobs.pager.back.click()
     assert made.jobs.pager.where.value == "41 to 50 of 100 chunks"
@@ -166,10 +166,10 @@ def test_errors_by_kind_then_rows_then_the_rows_of_the_input(pushed: Callable[..
     """From the count to the very cell, each step only when it is asked for."""
     made = PushPanel(refused_push(pushed)).start()
     errors = made.errors
-    assert errors.section.toggle.description == "Show errors (13)"
+    assert errors.toggle.description == "Show errors (13)"
     assert errors.groups.value == ""
-    errors.section.toggle.value = True
-    assert errors.section.toggle.description == "Hide errors (13)"
+    errors.toggle.value = True
+    assert errors.toggle.description == "Hide errors (13)"
     assert re.findall(
         r'<th scope="row" class="apd-number" data-label="Errors"[^>]*>(\d+)', errors.groups.value
     ) == ["12", "1"]
@@ -196,7 +196,7 @@ def everything(widget: Any) -> Iterator[Any]:
 def test_hostile_text_is_text_in_every_widget(pushed: Callable[..., Push]) -> None:
     """ipywidgets.HTML cleans nothing."""
     made = PushPanel(refused_push(pushed)).start()
-    for section in (made.jobs.section, made.errors.section, made.errors.input_section):
+    for section in (made.jobs, made.errors, made.errors.input_section):
         section.toggle.value = True
     values = [widget.value for widget in everything(made) if isinstance(getattr(widget, "value", None), str)]
     assert len(values) > 10

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import analytex_pandas as apd
-from analytex_pandas.show.plan_page import plan_html, plan_text
+from analytex_pandas.show.plan_page import plan_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ def messy() -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize("form", [plan_text, lambda plan: Text(plan_html(plan)).text], ids=["text", "html"])
+@pytest.mark.parametrize("form", [str, lambda plan: Text(plan._repr_html_()).text], ids=["text", "html"])
 def test_both_forms_say_what_goes_what_not_and_what_to_do(form: Callable[[Plan], str]) -> None:
     """Rows, chunks, size, time, columns with notes, bad rows with their labels, the next call."""
     said = form(apd.plan_users(messy(), invalid="skip"))
@@ -60,15 +60,15 @@ def test_both_forms_say_what_goes_what_not_and_what_to_do(form: Callable[[Plan],
 
 def test_hostile_names_and_values_stay_text() -> None:
     """A column named like a tag is shown as that name."""
-    page = Text(plan_html(apd.plan_users(messy(), invalid="skip")))
+    page = Text(apd.plan_users(messy(), invalid="skip")._repr_html_())
     assert page.tags <= {"div", "p", "strong", "code", "table", "caption", "thead", "tbody", "tr", "th", "td"}
     assert "<img src=x onerror=alert(1)>" in page.text
-    assert "\x1b" not in plan_text(apd.plan_users(messy(), invalid="skip"))
+    assert "\x1b" not in str(apd.plan_users(messy(), invalid="skip"))
 
 
 def test_rows_in_the_way_are_said_before_the_button_is_pressed() -> None:
     """push() would raise for them: the page says so, and the way out."""
-    text = plan_text(apd.plan_users(messy()))
+    text = str(apd.plan_users(messy()))
     assert "plan.push() will refuse" in text
     assert 'invalid="skip"' in text
     assert "(rows 2)" in text
@@ -76,7 +76,7 @@ def test_rows_in_the_way_are_said_before_the_button_is_pressed() -> None:
 
 def test_a_conflict_of_ids_names_its_way_out() -> None:
     """invalid="skip" would not help there."""
-    text = plan_text(apd.plan_users(pd.DataFrame({"user_id": ["a", "a"], "n": [1, 2]})))
+    text = str(apd.plan_users(pd.DataFrame({"user_id": ["a", "a"], "n": [1, 2]})))
     assert 'duplicates="first"' in text
     assert 'invalid="skip"' not in text
 
@@ -85,7 +85,7 @@ def test_a_wide_frame_shows_first_what_has_a_note() -> None:
     """Of 400 columns the odd ones matter; the page says how many more there are."""
     wide = pd.DataFrame({f"c{place:03}": [1] for place in range(400)} | {"odd": [2.0]})
     wide.insert(0, "user_id", ["ann"])
-    text = plan_text(apd.plan_users(wide))
+    text = str(apd.plan_users(wide))
     assert "odd" in text
     assert "and 362 more columns in plan.columns" in text
 
@@ -93,12 +93,13 @@ def test_a_wide_frame_shows_first_what_has_a_note() -> None:
 @pytest.mark.parametrize("width", [60, 100, 140])
 def test_the_text_keeps_to_the_width_of_the_terminal(width: int) -> None:
     """Wrapped tables cannot be read."""
-    lines = plan_text(apd.plan_users(messy(), invalid="skip"), width).splitlines()
+    plan = apd.plan_users(messy(), invalid="skip")
+    lines = plan_text(plan.document, pushed=False, width=width).splitlines()
     assert all(len(line) <= max(width, 75) for line in lines if "  " in line)
 
 
 def test_an_empty_frame_has_a_page_too() -> None:
     """Nothing to send is an answer."""
     plan = apd.plan_users(pd.DataFrame({"user_id": pd.Series(dtype=str)}))
-    assert "nothing to send" in plan_text(plan)
-    assert "nothing to send" in plan_html(plan)
+    assert "nothing to send" in str(plan)
+    assert "nothing to send" in plan._repr_html_()

@@ -13,7 +13,7 @@ import pytest
 from nbclient import NotebookClient
 
 import analytex_pandas as apd
-from analytex_pandas.show import reading
+from analytex_pandas.show import display
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +31,8 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show every plan's progress at once."""
-    monkeypatch.setattr(reading, "PATIENCE", 0.0)
-    monkeypatch.setattr(reading, "INTERVAL", 0.0)
+    monkeypatch.setattr(display, "PATIENCE", 0.0)
+    monkeypatch.setattr(display, "PLAN_INTERVAL", 0.0)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_terminal_is_told_and_a_log_is_not(
 
 def test_a_short_plan_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bar that flashes up helps nobody."""
-    monkeypatch.setattr(reading, "PATIENCE", 3_600.0)
+    monkeypatch.setattr(display, "PATIENCE", 3_600.0)
     monkeypatch.setattr(sys, "stderr", Terminal())
     apd.plan_users(FRAME)
     assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
@@ -65,13 +65,16 @@ def test_a_display_that_fails_stops_no_plan(
     """It is logged, once."""
 
     class Broken:
-        def draw(self, done: int, total: int | None) -> None:
-            raise OSError(f"no room for {done} of {total}")
+        def __init__(self, total: int | None) -> None:
+            self.total = total
+
+        def draw(self, done: int) -> None:
+            raise OSError(f"no room for {done} of {self.total}")
 
         def end(self) -> None:
             raise OSError("no room")
 
-    monkeypatch.setattr(reading, "TerminalBar", Broken)
+    monkeypatch.setattr(display, "PlanBar", Broken)
     with caplog.at_level(logging.WARNING):
         assert apd.plan_users(FRAME).rows == len(FRAME)
     assert [record.message for record in caplog.records] == [
@@ -80,9 +83,9 @@ def test_a_display_that_fails_stops_no_plan(
 
 
 CELL = """
-from analytex_pandas.show import reading
-line = reading.NotebookLine()
-line.draw(1_000, 50_000)
+from analytex_pandas.show import display
+line = display.PlanLine(total={total})
+line.draw(1_000)
 """
 
 
@@ -90,7 +93,8 @@ line.draw(1_000, 50_000)
 def test_a_notebook_is_told_in_one_line_that_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Renewed in place, and empty at the end."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    cells = [CELL, CELL + "line.draw(2_000, None)", CELL + "line.end()"]
+    known, unknown = CELL.format(total=50_000), CELL.format(total=None)
+    cells = [known, unknown + "line.draw(2_000)", known + "line.end()"]
     notebook: Any = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = [[output.data["text/plain"] for output in cell.outputs] for cell in notebook.cells]

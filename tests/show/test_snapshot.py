@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytex_pandas.delivery.state import ENDED, ChunkState, PushState, counted
-from analytex_pandas.show.snapshot import Snapshot, rows_done
-from analytex_pandas.show.words import PUSH_MARKS, URGENCY, chunk_mark, job_mark, push_mark
+from analytex_pandas.show.snapshot import Snapshot, strip
+from analytex_pandas.show.words import CHUNK_MARKS, JOB_MARKS, PUSH_MARKS, URGENCY, mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,12 +46,8 @@ def test_rows_add_up_and_the_running_job_moves_the_share(
     assert (shot.total, shot.acknowledged, shot.refused, shot.unknown, shot.to_go) == (300, 95, 3, 2, 200)
     assert shot.processed == 40
     assert shot.share == pytest.approx(140 / 300)
-    assert [(part.word, round(part.share * 300)) for part in shot.segments] == [
-        ("acknowledged", 95),
-        ("refused", 3),
-        ("unknown", 2),
-        ("processed", 40),
-    ]
+    segments = {mark.word: rows for mark, rows in shot.segments.items()}
+    assert segments == {"acknowledged": 95, "refused": 3, "unknown": 2, "processed": 40}
     assert shot.rows_in_words == "95 acknowledged, 3 refused, 2 unknown, 200 to go"
 
 
@@ -78,14 +74,14 @@ def test_every_picture_can_be_drawn_and_adds_up(pushed: PushState) -> None:
     shot = Snapshot(pushed, dt.datetime.now(dt.UTC))
     assert shot.total == shot.acknowledged + shot.refused + shot.unknown + shot.to_go
     assert 0 <= shot.share <= 1
-    assert sum(part.share for part in shot.segments) == pytest.approx(shot.share if shot.total else 0)
-    assert shot.total == 0 or rows_done(pushed) / shot.total == pytest.approx(shot.share)
-    assert sum(chunks for _, chunks in shot.strip.legend) == len(pushed.chunks)
+    assert sum(shot.segments.values()) == pytest.approx(shot.share * shot.total)
+    assert shot.total == 0 or shot.rows_done / shot.total == pytest.approx(shot.share)
+    assert sum(chunks for _, chunks in strip(pushed.chunks).legend) == len(pushed.chunks)
     assert not (pushed.status in ENDED and (shot.can_pause or shot.can_go_on or shot.can_cancel))
 
 
 def test_time_left_and_the_clock_time_of_the_end(state: Callable[..., PushState], now: dt.datetime) -> None:
-    """Both, because one is for waiting and the other for going home."""
+    """Both, because one is for waiting and the other for going home; the pace in the unit of the service's limit."""
     shot = Snapshot(state(rate=20.0, estimated_end=now + dt.timedelta(minutes=90)), now)
     assert shot.time_in_words == "1,200 rows/min, 1 h 30 min left, until tomorrow 00:45"
 
@@ -158,6 +154,6 @@ def test_an_empty_push_is_whole(state: Callable[..., PushState], now: dt.datetim
 @pytest.mark.parametrize("status", STATUSES)
 def test_every_status_has_a_mark_a_word_and_a_place(status: str) -> None:
     """Colour alone tells nothing to many."""
-    for mark in (chunk_mark(status), job_mark(status), push_mark(status)):
-        assert mark.character in {*URGENCY, "‖"}
-        assert mark.word
+    for known in (CHUNK_MARKS, JOB_MARKS, PUSH_MARKS):
+        assert mark(status, known).character in {*URGENCY, "‖"}
+        assert mark(status, known).word

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from analytex_pandas.show.pages import push_text
+from analytex_pandas.show.display import PushBar, PushLines, line
+from analytex_pandas.show.live import follow
 from analytex_pandas.show.snapshot import Snapshot
-from analytex_pandas.show.terminal import Bar, Lines, bar, line, lines
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -45,7 +45,7 @@ def test_the_bar_shows_the_snapshots_numbers(
     monkeypatch.setenv("COLUMNS", "200")  # older tqdm asks these where the stream has no size
     monkeypatch.setenv("LINES", "50")
     stream = Terminal()
-    view = Bar(stream)
+    view = PushBar(stream)
     view.draw(Snapshot(running, now))
     view.end()
     shown = stream.getvalue()
@@ -57,7 +57,7 @@ def test_the_bar_shows_the_snapshots_numbers(
 def test_the_bar_is_silent_where_there_is_no_terminal(running: PushState, now: dt.datetime) -> None:
     """A pipe gets no control characters."""
     stream = io.StringIO()
-    view = Bar(stream)
+    view = PushBar(stream)
     view.draw(Snapshot(running, now))
     view.end()
     assert stream.getvalue() == ""
@@ -71,7 +71,7 @@ def test_a_log_gets_few_lines_and_the_end(
 ) -> None:
     """A line now and then: the first at once only if it was asked for."""
     stream = io.StringIO()
-    view = Lines(stream, always=True)
+    view = PushLines(stream, always=True)
     for _ in range(3):
         view.draw(Snapshot(running, now))
     done = state([make_chunk(1, "completed")], status="completed", ended_at=now)
@@ -93,7 +93,7 @@ def test_a_push_that_is_soon_over_says_nothing_in_a_log(
 ) -> None:
     """Nobody wants a line for each push of a second."""
     stream = io.StringIO()
-    view = Lines(stream)
+    view = PushLines(stream)
     view.draw(Snapshot(running, now))
     done = state([make_chunk(1, "completed")], status="completed")
     view.draw(Snapshot(done, now))
@@ -108,7 +108,7 @@ def test_a_long_push_says_where_it_is_and_how_it_ended(
 ) -> None:
     """Once it has said something, the log must also have the end."""
     stream = io.StringIO()
-    view = Lines(stream, interval=0)
+    view = PushLines(stream, interval=0)
     view.draw(Snapshot(running, now))
     done = state([make_chunk(1, "failed", refused=100)], status="failed", error="401: wrong key")
     view.draw(Snapshot(done, now))
@@ -121,8 +121,9 @@ def test_a_real_push_ends_its_bar_and_its_lines(pushed: Callable[..., Push]) -> 
     frame = pd.DataFrame({"user_id": ["ann", "bob"]})
     push = pushed(frame)
     stream, log = Terminal(), io.StringIO()
-    assert bar(push, stream).finish(10)
-    assert lines(push, log, always=True).finish(10)
+    bar = PushBar(stream)
+    assert follow(push, bar.draw, ended=bar.end).begin().finish(10)
+    assert follow(push, PushLines(log, always=True).draw).begin().finish(10)
     assert "100%" in stream.getvalue()
     assert stream.getvalue().endswith("\n")
     assert "2 acknowledged, 0 refused" in log.getvalue()
@@ -132,7 +133,7 @@ def test_the_text_of_a_push_groups_its_errors_and_says_what_to_do(pushed: Callab
     """The repr is the summary in a terminal."""
     frame = pd.DataFrame({"user_id": [f"u{place}" for place in range(8)], "plan": "x"})
     refuse = {f"u{place}": ("bad", "plan", f"{place} is\x1b[A no plan") for place in (1, 2, 3, 5)}
-    text = push_text(pushed(frame, refuse))
+    text = repr(pushed(frame, refuse))
     assert "✕ 4: plan: … is\ufffd[A no plan (rows 1, 2, 3, …)" in text
     assert "push.retry() sends them again." in text
     assert "\x1b" not in text

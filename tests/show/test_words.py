@@ -85,13 +85,3 @@ def test_nouns_agree_with_their_number(count: int, noun: str, text: str) -> None
 def test_sizes_are_decimal_as_the_services_limits_are(size: float, text: str) -> None:
     """50 MB is 50,000,000 bytes here as it is there."""
     assert words.size(size) == text
-
-
-def test_a_pace_is_told_in_the_unit_of_the_services_limit() -> None:
-    """People compare it with the documented 1,200 rows a minute."""
-    assert words.rate(20.0) == "1,200 rows/min"
-
-
-def test_a_moment_in_full_names_its_zone() -> None:
-    """A saved page is read elsewhere."""
-    assert words.moment_in_full(NOON) == "2026-11-23 12:00 UTC+01:00"
