@@ -18,9 +18,9 @@ from analytex_pandas.delivery.opening import begin, pushed_already, sweep
 from analytex_pandas.delivery.spool import Spool, new_id, private, spool_of
 from analytex_pandas.errors import AnalytexError, ValidationError
 from analytex_pandas.frame.document import changes_table
+from analytex_pandas.frame.layout import said
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.options import checked, checked_options
-from analytex_pandas.frame.reports import said
 from analytex_pandas.planning import planned
 from analytex_pandas.push import PUSHES, Push, presented
 

@@ -336,7 +336,6 @@ class Setback:
         self.over()
 
     def over(self) -> None:
-        """Take down that it went well."""
         self.failures = 0
         self._since: float | None = None
         self._told = 0.0  # seconds that the service asked to wait: no reason to lose patience with it

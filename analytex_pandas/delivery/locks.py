@@ -15,7 +15,6 @@ PATIENCE = 1.0
 
 
 def driver_lock(state_directory: Path, push_id: str) -> FileLock:
-    """Return the lock of who drives a push."""
     path = private_directory(state_directory / "locks") / f"{push_id}.lock"
     return FileLock(path, mode=0o600, thread_local=False)
 

@@ -13,10 +13,10 @@ from analytex_pandas.errors import INVALID_COLUMNS, typed_table
 from analytex_pandas.frame.columns import json_type_of
 from analytex_pandas.frame.fingerprints import COMPANY
 from analytex_pandas.frame.labels import Escaped, index_of, printable, restored_index, tag, untag
+from analytex_pandas.frame.layout import invalid_table
 from analytex_pandas.frame.ndjson import ChunkSize
 from analytex_pandas.frame.notes import id_note, property_note
 from analytex_pandas.frame.options import Options
-from analytex_pandas.frame.reports import invalid_table
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
