@@ -39,7 +39,7 @@ ROOMS: Final = {
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
     "top": 2_215,
-    "frame": 6_120,
+    "frame": 5_910,
     "service": 1_560,
     "delivery": 2_975,
     "show": 2_090,

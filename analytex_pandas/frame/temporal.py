@@ -96,7 +96,7 @@ def characters(seconds: Rows, fractions: Rows, kind: pa.DataType, width: int) ->
         nanos = narrow - micros * 1_000
         parts = [bytes_of(pa.array(seconds * 10**6 + micros).cast(kind), width + len(".123456"))]
         if nanos.any():
-            parts.append(bytes_of(pa.array(nanos + 1_000), len("1789"))[:, 1:])
+            parts.append(bytes_of(pa.array(nanos + 1_000), len("1789"))[:, 1:])  # a one, and three digits
         finer = 3 * (micros // 1_000 * 10**6 != narrow) + 3 * (nanos != 0)
         ends = width + len(".123") * (narrow != 0) + finer
     return np.hstack([*parts, np.zeros((len(seconds), 1), np.uint8)]), ends
