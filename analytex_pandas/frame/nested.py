@@ -70,7 +70,11 @@ def key_text(key: Any, column: Column) -> str:
     coerced = column(cells_of([key]))
     for problem in coerced.problems:
         raise CellError(problem.code, problem.message)
-    return coerced.text[0].as_py() or "null"
+    return name_of(coerced.text[0].as_py())
+
+
+def name_of(key: str | None) -> str:
+    return "null" if key is None else key
 
 
 def json_object(items: Iterable[tuple[str, str]]) -> str:
@@ -130,7 +134,7 @@ def span_token(array: pa.Array, column: Column) -> Callable[[int], str]:
         keys, item = column(array.keys).text.cast(TEXT).to_pylist(), reader(array.items, column)
         ends = array.offsets.to_pylist()
         return lambda row: json_object(
-            (keys[at] or "null", item(at)) for at in range(ends[row], ends[row + 1])
+            (name_of(keys[at]), item(at)) for at in range(ends[row], ends[row + 1])
         )
     # a list of fixed size, or a view, has no offsets that follow each other
     lengths = (length or 0 for length in pc.list_value_length(array).to_pylist())
