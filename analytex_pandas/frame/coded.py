@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from analytex_pandas.frame import columns
 from analytex_pandas.frame.arrow_types import is_repeated, repeated
-from analytex_pandas.frame.columns import CellError, Coded, Coerced, Problem, UnsendableError
+from analytex_pandas.frame.columns import TEXT, CellError, Coded, Coerced, Problem, UnsendableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -84,5 +84,8 @@ def spread(coerced: Coerced, codes: pa.Array) -> Coerced:
             problems += columns.problem_at(np.sort(rows), problem.code, problem.message)
     if distinct.null_count:
         codes = pc.if_else(pc.fill_null(distinct.is_valid().take(codes), fill_value=False), codes, None)
-    text = pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), distinct)
+    if codes.null_count == len(codes):  # plain, as pyarrow 21 cannot read an empty column of codes back
+        text = pa.nulls(len(codes), TEXT)
+    else:
+        text = pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), distinct)
     return dataclasses.replace(coerced, text=text, problems=tuple(problems))

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.arrow_types import has_fields, is_list
+from analytex_pandas.frame.arrow_types import is_repeated
 from analytex_pandas.frame.coded import each
 from analytex_pandas.frame.columns import STRING, TEXT, CellError, Cells, Coerced, UnsendableError, cells_of
 
@@ -70,7 +70,11 @@ def key_text(key: Any, column: Column) -> str:
     coerced = column(cells_of([key]))
     for problem in coerced.problems:
         raise CellError(problem.code, problem.message)
-    return coerced.text[0].as_py() or "null"
+    return name_of(coerced.text[0].as_py())
+
+
+def name_of(key: str | None) -> str:
+    return "null" if key is None else key
 
 
 def json_object(items: Iterable[tuple[str, str]]) -> str:
@@ -90,14 +94,15 @@ def nested_arrow(array: pa.Array, column: Column) -> Coerced:
 
 def tokens(values: pa.Array | Cells, column: Column) -> tuple[list[str | None], tuple[Problem, ...]]:
     """Return the JSON of each value, None where it is missing or has none, and why."""
-    if isinstance(values, np.ndarray) or not (is_list(values.type) or has_fields(values.type)):
+    kind = None if isinstance(values, np.ndarray) else values.type
+    if kind is None or not pa.types.is_nested(kind) or is_repeated(kind) or pa.types.is_union(kind):
         coerced = column(values)
         texts = coerced.text.cast(TEXT).to_pylist()
         if coerced.kinds == STRING:
             texts = [None if text is None else quoted(text) for text in texts]
         return texts, coerced.problems
-    token = (struct_token if pa.types.is_struct(values.type) else span_token)(values, column)
-    present = values.is_valid().to_pylist()
+    token = (struct_token if pa.types.is_struct(kind) else span_token)(values, column)
+    present = pc.is_valid(values).to_pylist()
     return each((row if valid else None for row, valid in enumerate(present)), token)
 
 
@@ -129,7 +134,7 @@ def span_token(array: pa.Array, column: Column) -> Callable[[int], str]:
         keys, item = column(array.keys).text.cast(TEXT).to_pylist(), reader(array.items, column)
         ends = array.offsets.to_pylist()
         return lambda row: json_object(
-            (keys[at] or "null", item(at)) for at in range(ends[row], ends[row + 1])
+            (name_of(keys[at]), item(at)) for at in range(ends[row], ends[row + 1])
         )
     # a list of fixed size, or a view, has no offsets that follow each other
     lengths = (length or 0 for length in pc.list_value_length(array).to_pylist())

@@ -96,7 +96,7 @@ def characters(seconds: Rows, fractions: Rows, kind: pa.DataType, width: int) ->
         nanos = narrow - micros * 1_000
         parts = [bytes_of(pa.array(seconds * 10**6 + micros).cast(kind), width + len(".123456"))]
         if nanos.any():
-            parts.append(bytes_of(pa.array(nanos + 1_000), len("1789"))[:, 1:])
+            parts.append(bytes_of(pa.array(nanos + 1_000), len("1789"))[:, 1:])  # a one, and three digits
         finer = 3 * (micros // 1_000 * 10**6 != narrow) + 3 * (nanos != 0)
         ends = width + len(".123") * (narrow != 0) + finer
     return np.hstack([*parts, np.zeros((len(seconds), 1), np.uint8)]), ends
@@ -115,7 +115,8 @@ def written(slots: Bytes, sizes: Rows, present: Mask, problems: tuple[Problem, .
         present[problem.rows] = False
     data, starts = slots.reshape(-1), np.arange(0, slots.size + 1, slots.shape[1])
     if (sizes == slots.shape[1]).all():  # they lie as they should
-        buffers = [pa.array(present).buffers()[1], pa.py_buffer(starts), pa.py_buffer(data)]
+        bitmap = np.packbits(present, bitorder="little")
+        buffers = [pa.py_buffer(part) for part in (bitmap, starts, data)]
         text = pa.Array.from_buffers(TEXT, len(slots), buffers)
     else:
         text = columns.texts_at(data, starts[:-1], sizes, present)
