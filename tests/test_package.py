@@ -30,10 +30,10 @@ HEAVY: Final = ("IPython", "comm", "ipywidgets", "platformdirs", "sqlite3", "tqd
 ROOMS: Final = {
     "errors": set[str](),
     "settings": {"errors"},
-    "frame": 5_865,
-    "service": 1_560,
-    "delivery": 2_965,
-    "show": 2_090,
+    "frame": {"errors", "settings"},
+    "service": {"errors", "settings"},
+    "delivery": {"errors", "settings", "frame", "service"},
+    "show": {"errors", "settings", "frame", "service", "delivery"},
     "sandbox_server": set[str](),
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
