@@ -327,9 +327,9 @@ def prepared(
             account = whose.account_digest(journal.salt())
             memory = recall(journal, account, kind, types_only=not options.only_changed)
     if progress or (progress is None and not settings.is_silent()):
-        from analytex_pandas.show import reading  # light until used
+        from analytex_pandas.show import display  # light until used
 
-        watched = reading.watched
+        watched = display.watched
     return client, memory, functools.partial(planned, data, kind, options, memory=memory, watched=watched)
 
 
