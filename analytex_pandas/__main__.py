@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import analytex_pandas as apd
+from analytex_pandas.settings import ROWS_PER_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-ROWS_PER_MINUTE: Final = 1_200
-HIGHEST_PORT: Final = 65_535
 FAILED: Final = 1
 MISUSED: Final = 2
 INTERRUPTED: Final = 130
@@ -34,9 +33,8 @@ With your own data you use the package from Python, in a notebook or a script:
 def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(
-                errors="replace"
-            )  # a terminal without ✓ shows a question mark, and no traceback
+            # A terminal without ✓ shows a question mark, and no traceback.
+            stream.reconfigure(errors="replace")
     top = parser()
     options = top.parse_args(arguments)
     if options.command is None:
@@ -86,8 +84,8 @@ def parser() -> argparse.ArgumentParser:
 
 def port_number(text: str) -> int:
     number = int(text)
-    if not 0 <= number <= HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(f"{number} is no port: 0 to {HIGHEST_PORT:,}")
+    if number not in range(1 << 16):
+        raise argparse.ArgumentTypeError(f"{number} is no port: 0 to 65,535")
     return number
 
 

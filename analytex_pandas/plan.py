@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import weakref
 from itertools import islice
@@ -20,9 +21,9 @@ from analytex_pandas.delivery.opening import begin, pushed_already, sweep
 from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.errors import AnalytexError, ValidationError
 from analytex_pandas.frame.document import changes_table
+from analytex_pandas.frame.layout import said
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.options import checked, checked_options
-from analytex_pandas.frame.reports import said
 from analytex_pandas.planning import planned
 from analytex_pandas.push import PUSHES, Push, presented
 
@@ -35,12 +36,8 @@ if TYPE_CHECKING:
     from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.frame.memory import Memory
     from analytex_pandas.frame.options import Options
-    from analytex_pandas.planning import Watched
     from analytex_pandas.service.client import Client
     from analytex_pandas.settings import Kind
-
-SECONDS_A_MINUTE = 60
-SHOWN_PROBLEMS = 5
 
 
 class Plan:
@@ -105,8 +102,7 @@ class Plan:
     @property
     def duration(self) -> pd.Timedelta:
         """How long the service takes for it, at its documented pace of 1,200 rows a minute."""
-        seconds = self.rows / settings.ROWS_PER_MINUTE * SECONDS_A_MINUTE
-        return pd.Timedelta(seconds=round(seconds))
+        return pd.Timedelta(seconds=round(self.rows / settings.ROWS_PER_MINUTE * 60))
 
     @property
     def columns(self) -> pd.DataFrame:
@@ -132,9 +128,7 @@ class Plan:
         made with ``only_changed=True`` has it from the start; any other compares its records when it is asked, with
         the account of its `client` or of the connected one, as long as it is not pushed; else it is empty.
         """
-        if self.options.only_changed or self.taken:
-            return self.document.changes.copy()
-        client = self._client or connected()
+        client = None if self.options.only_changed or self.taken else self._client or connected()
         if client is None:
             return self.document.changes.copy()
         journal = Journal(client.state_directory)
@@ -145,14 +139,8 @@ class Plan:
     @property
     def chunks(self) -> pd.DataFrame:
         """The requests it takes: chunk, rows, bytes."""
-        sizes = self.document.chunks
-        return pd.DataFrame(
-            {
-                "chunk": pd.Series([size.number for size in sizes], dtype="int64"),
-                "rows": pd.Series([size.rows for size in sizes], dtype="int64"),
-                "bytes": pd.Series([size.bytes for size in sizes], dtype="int64"),
-            }
-        )
+        sizes = [(size.number, size.rows, size.bytes) for size in self.document.chunks]
+        return pd.DataFrame(sizes, columns=["chunk", "rows", "bytes"], dtype="int64")
 
     def records(self, n: int = 5) -> list[dict[str, Any]]:
         """Return the first `n` records as they would be sent."""
@@ -214,7 +202,14 @@ class Plan:
         wait, progress = checked("wait", wait), checked("progress", progress)
         client = self._client or default_client()
         if self._memory is not None and self.options.only_changed:
-            check_current(client, self._memory, self.kind)
+            now = recall(
+                Journal(client.state_directory), self._memory.account, self.kind, types_only=True
+            ).revision
+            if now != self._memory.revision:
+                raise AnalytexError(
+                    f"Other {self.kind} were sent to the account since this plan was compared with it, so what the "
+                    "plan leaves out as unchanged may be so no more. Plan again; nothing was sent."
+                )
         # Taken first: else an interrupt in between would have the push's files deleted along with the plan.
         self.taken.append(self.id)
         try:
@@ -242,7 +237,7 @@ class Plan:
         if not len(in_the_way):
             return
         rows = in_the_way["position"].nunique()
-        lines = [f"- {said(row)}" for row in in_the_way.head(SHOWN_PROBLEMS).to_dict("records")]
+        lines = [f"- {said(row)}" for row in in_the_way.head(5).to_dict("records")]
         more = len(in_the_way) - len(lines)
         if more > 0:
             lines.append(f"- and {more:,} more, all in plan.invalid and in this error's .report")
@@ -276,14 +271,8 @@ class Plan:
 
 def make_plan(data: Any, kind: Kind, given: Mapping[str, Any], *, progress: bool | None = None) -> Plan:
     """Return the plan of a push; see :func:`analytex_pandas.plan_users`."""
-    client, options = chosen(kind, given)
-    client, memory = compared_with(kind, options, client)
-    watched = watching(progress)
-    return spooled(
-        lambda spool: planned(data, kind, options, spool, memory=memory, watched=watched),
-        client,
-        memory=memory,
-    )
+    client, memory, write = prepared(data, kind, given, progress)
+    return spooled(write, client, memory=memory)
 
 
 def push_at_once(data: Any, kind: Kind, given: Mapping[str, Any]) -> Push:
@@ -298,11 +287,10 @@ def push_at_once(data: Any, kind: Kind, given: Mapping[str, Any]) -> Push:
 def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, Any]) -> list[Path]:
     """Write records as NDJSON files; spooled beside where they go and moved, so that each byte is written once."""
     kind, target = checked("kind", kind), checked("directory", directory)
-    client, options = chosen(kind, given)
-    _, memory = compared_with(kind, options, client)
+    *_, write = prepared(data, kind, given)
     spool = Spool(target / f".{new_id()}")
     try:
-        found = Plan(planned(data, kind, options, spool, memory=memory, watched=watching(None)), spool)
+        found = Plan(write(spool), spool)
         found.check()
         paths = free_paths(found, target)
         for path, size in zip(paths, found.document.chunks, strict=True):
@@ -322,10 +310,29 @@ def resume(push_id: str | None, client: Client, *, rebind: bool) -> Push:
     return Push(drive, carried_out)
 
 
-def chosen(kind: Kind, given: Mapping[str, Any]) -> tuple[Client | None, Options]:
-    """Return the client and the options of keyword arguments."""
+def prepared(
+    data: Any, kind: Kind, given: Mapping[str, Any], progress: bool | None = None
+) -> tuple[Client | None, Memory | None, Callable[[Spool], PlanDocument]]:
+    """Return the client of a plan, what its account has acknowledged, and what writes the plan into a spool.
+
+    The account has to be known where only what changed is sent, and for ``strict``; else what is remembered of the
+    connected one makes notes.
+    """
     client = checked_client(given.get("client"))
-    return client, checked_options(kind, {name: value for name, value in given.items() if name != "client"})
+    options = checked_options(kind, {name: value for name, value in given.items() if name != "client"})
+    if options.only_changed or options.strict:
+        client = client or default_client()
+    memory = watched = None
+    if (whose := client or connected()) is not None:
+        journal = Journal(whose.state_directory)
+        if client or journal.exists():
+            account = whose.account_digest(journal.salt())
+            memory = recall(journal, account, kind, types_only=not options.only_changed)
+    if progress or (progress is None and not settings.is_silent()):
+        from analytex_pandas.show import display  # light until used
+
+        watched = display.watched
+    return client, memory, functools.partial(planned, data, kind, options, memory=memory, watched=watched)
 
 
 def spooled(
@@ -372,40 +379,3 @@ def free_paths(found: Plan, directory: str | Path) -> list[Path]:
             f"{str(there[0])!r} exists already; name an empty directory, or delete what is there."
         )
     return paths
-
-
-def watching(progress: bool | None) -> Watched | None:
-    """Return what shows how far the reading of a source is; None where nothing is to be shown."""
-    if progress is False or (progress is None and settings.is_silent()):
-        return None
-    from analytex_pandas.show.display import watched  # light until used
-
-    return watched
-
-
-def compared_with(kind: Kind, options: Options, client: Client | None) -> tuple[Client | None, Memory | None]:
-    """Return the client of a plan, and what its account has acknowledged where that matters to a plan.
-
-    The account has to be known where only what changed is sent, and for ``strict``; else what is remembered of the
-    connected one makes notes.
-    """
-    if options.only_changed or options.strict:
-        client = client or default_client()
-    whose = client or connected()
-    if whose is None:
-        return client, None
-    journal = Journal(whose.state_directory)
-    if not (journal.exists() or client):
-        return client, None
-    account = whose.account_digest(journal.salt())
-    return client, recall(journal, account, kind, types_only=not options.only_changed)
-
-
-def check_current(client: Client, compared: Memory, kind: Kind) -> None:
-    """Raise AnalytexError where what a plan was compared with is not any more what the account has."""
-    now = recall(Journal(client.state_directory), compared.account, kind, types_only=True)
-    if now.revision != compared.revision:
-        raise AnalytexError(
-            f"Other {kind} were sent to the account since this plan was compared with it, so what the plan leaves out "
-            "as unchanged may be so no more. Plan again; nothing was sent."
-        )

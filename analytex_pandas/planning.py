@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from analytex_pandas.frame.memory import Memory
     from analytex_pandas.frame.ndjson import ChunkSize
     from analytex_pandas.frame.options import Options
-    from analytex_pandas.frame.sources import Source
     from analytex_pandas.settings import Kind
 
 Watched = Callable[["Iterator[RawBatch]", "int | None"], "Iterator[RawBatch]"]
@@ -44,36 +43,30 @@ def planned(
     *,
     memory: Memory | None = None,
     watched: Watched | None = None,
+    called: str = "This input",
 ) -> PlanDocument:
     """Write the records of `data` into a spool, which bears the plan's id, and return the plan.
 
-    `memory` is what the account has acknowledged, where that is known; `watched` shows how far the reading is.
+    `memory` is what the account has acknowledged, where that is known; `watched` shows how far the reading is; an
+    error calls the data `called`.
     """
-    with translated(f"This input ({named(data)}) cannot be planned"):
+    with translated(f"{called} ({named(data)}) cannot be planned"):
         try:
             source = read_source(data)
             if watched is not None:
                 every, show = source.batches, watched
                 source = dataclasses.replace(source, batches=lambda: show(every(), source.rows))
-            spool.check_room(expected_bytes(source))
-            outcome = draft(source, options, kind, spool, workers=workers(source), memory=memory)
+            cells = (source.rows or 0) * len(source.fields or ())
+            spool.check_room(cells * BYTES_A_CELL + source.bytes_hint)
+            # A thread a core that this process may use, as far as the source allows.
+            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+            outcome = draft(source, options, kind, spool, workers=min(cores, source.workers), memory=memory)
             return document_of(outcome, spool.directory.name.removeprefix("."), kind, options)
         except BaseException:
             spool.delete()
             raise
         finally:
             spool.drop_spilled()
-
-
-def workers(source: Source) -> int:
-    """Return how many threads coerce and encode: one a core this process may use, as far as the source allows."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, source.workers)
-
-
-def expected_bytes(source: Source) -> int:
-    cells = (source.rows or 0) * len(source.fields or ())
-    return cells * BYTES_A_CELL + source.bytes_hint
 
 
 def replanned(
@@ -86,13 +79,7 @@ def replanned(
     id_name = settings.ID_NAMES[parent.kind]
     places = {json.loads(line)[id_name]: place for place, line in enumerate(lines)}
     options = dataclasses.replace(parent.options, canary=0, invalid="raise", only_changed=False, strict=False)
-    try:
-        with translated(f"What is in fixed ({named(fixed)}) cannot be planned"):
-            source = read_source(fixed)
-            outcome = draft(source, options, parent.kind, spool, workers=workers(source))
-    finally:
-        spool.drop_spilled()
-    document = document_of(outcome, spool.directory.name, parent.kind, options)
+    document = planned(fixed, parent.kind, options, spool, called="What is in fixed")
     unsendable = document.invalid[document.invalid["id"].isin(places)]
     if len(unsendable):
         raise ValidationError(

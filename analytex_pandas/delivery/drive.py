@@ -403,7 +403,6 @@ class Setback:
         self.over()
 
     def over(self) -> None:
-        """Take down that it went well."""
         self.failures = 0
         self._since: float | None = None
         self._refused_since: float | None = None

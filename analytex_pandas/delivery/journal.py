@@ -156,6 +156,8 @@ class Journal:
         return self._states("ORDER BY created_at DESC, id DESC")
 
     def _states(self, which: str, *values: object) -> list[PushState]:
+        if not self.exists():
+            return []
         with self.reading() as connection:
             found = connection.execute(f"SELECT {PUSH_COLUMNS} FROM push {which}", values).fetchall()  # noqa: S608  # constants
             states = []
@@ -172,7 +174,7 @@ class Journal:
     def has(self, push_id: str) -> bool:
         """Tell whether a push has begun: not in a journal that cannot be read, since it is written down first."""
         with contextlib.suppress(AnalytexError):
-            return self.exists() and self.push(push_id).id == push_id
+            return self.push(push_id).id == push_id
         return False
 
     def document(self, push_id: str) -> bytes:

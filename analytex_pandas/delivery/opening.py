@@ -8,6 +8,7 @@ import functools
 import os
 import platform
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -44,12 +45,11 @@ def begin(
 ) -> Drive:
     """Start the push of a plan: on disk first, then in a thread of its own; its spool moves to the client's."""
     journal, clock = Journal(client.state_directory), clock or Clock()
-    place = spool_of(journal.directory, document.id).directory
-    with contextlib.ExitStack() as stack:
-        if spool.directory != place:
-            stack.enter_context(moved(spool, place, journal))
-        lock = stack.enter_context(locked(journal, document.id))
-        stack.enter_context(marked(spool, journal))
+    with (
+        moved(spool, journal, document.id),
+        locked(journal, document.id) as lock,
+        marked(spool, journal),
+    ):
         if not journal.open_push(
             document.id,
             [(size.number, size.rows, size.bytes) for size in document.chunks],
@@ -93,13 +93,8 @@ def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: 
                     f"than this client's ({client.base_url}). Connect to that one; or, if it is the same "
                     f"account under a new key, apd.resume({push_id!r}, rebind=True)."
                 )
-            journal.update(
-                push_id,
-                None,
-                lambda it: memory.give_up(it, push.id),
-                account=account,
-                base_url=client.base_url,
-            )
+            give_up = partial(memory.give_up, push_id=push_id)
+            journal.update(push_id, None, give_up, account=account, base_url=client.base_url)
         if push.status == "failed" and push.error_class == PushError.__name__:
             answered = sum(push.counts[name] for name in ("refused", "acknowledged", "unknown"))
             journal.update(push_id, forgiven_refused=push.counts["refused"], forgiven_answered=answered)
@@ -107,17 +102,20 @@ def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: 
 
 
 @contextlib.contextmanager
-def moved(spool: Spool, place: Path, journal: Journal) -> Iterator[None]:
+def moved(spool: Spool, journal: Journal, plan_id: str) -> Iterator[None]:
     """Take a plan's records to another state directory, and back if what is done with it fails."""
-    before = spool.directory
+    before, place = spool.directory, spool_of(journal.directory, plan_id).directory
+    if before == place:
+        yield
+        return
     folder(journal.directory, "spool")
-    owner = plan_lock(journal.directory, place.name)
+    owner = plan_lock(journal.directory, plan_id)
     with owner:  # until the journal has the push, a sweep would take them for somebody's who died
         spool.move(place)
         try:
             yield
         except BaseException:
-            if not journal.has(place.name):
+            if not journal.has(plan_id):
                 spool.move(before)
             raise
     drop(owner)
@@ -141,11 +139,7 @@ def locked(journal: Journal, push_id: str) -> Iterator[FileLock]:
     lock = driver_lock(journal.directory, push_id)
     if not acquired(lock):
         driver = journal.push(push_id).driver if journal.has(push_id) else None
-        who = (
-            "process {pid} on {host}, since {since}".format_map(driver)
-            if driver is not None
-            else "another process"
-        )
+        who = "process {pid} on {host}, since {since}".format_map(driver) if driver else "another process"
         raise AnalytexError(
             f"Push {push_id!r} is driven by {who}. One process at a time drives a push: wait for it there, or "
             "end that process and resume again. Nothing is lost by that."
@@ -200,8 +194,7 @@ def pushed_already(push_id: str) -> str:
 def pushes(state_directory: Path) -> pd.DataFrame:
     """Return the pushes of a state directory; see :func:`analytex_pandas.pushes`."""
     journal = Journal(state_directory)
-    found = journal.pushes() if journal.exists() else []
-    return pushes_table(replace(push, status=present_status(journal, push)) for push in found)
+    return pushes_table(replace(push, status=present_status(journal, push)) for push in journal.pushes())
 
 
 def present_status(journal: Journal, push: PushState) -> str:
@@ -252,8 +245,7 @@ def sweep(state_directory: Path) -> None:
     orphans = [path for path in found if is_free(plan_lock(state_directory, path.name))]
     if not orphans:
         return
-    journal = Journal(state_directory)
-    pushed = {push.id for push in journal.pushes()} if journal.exists() else set()
+    pushed = {push.id for push in Journal(state_directory).pushes()}
     for path in [path for path in orphans if path.name not in pushed]:
         spool = Spool(path)
         if spool.is_pushed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from analytex_pandas.delivery.state import COUNTS
@@ -48,7 +47,11 @@ PUSH_COLUMNS: Final = {
 
 
 def jobs_table(chunks: Iterable[ChunkState]) -> pd.DataFrame:
-    return typed_table(JOB_COLUMNS, [asdict(chunk) | {"chunk": chunk.number} for chunk in chunks])
+    attributes = {name: "number" if name == "chunk" else name for name in JOB_COLUMNS}
+    return typed_table(
+        JOB_COLUMNS,
+        [{name: getattr(chunk, key) for name, key in attributes.items()} for chunk in chunks],
+    )
 
 
 def errors_table(errors: Sequence[Mapping[str, Any]], kept: Iterable[pa.Table]) -> pd.DataFrame:

@@ -122,7 +122,7 @@ def travel(drive: Drive) -> str:
         check_terms(drive)
         drive.number = chunk.number
         carry(drive)
-        drive.say(f"{drive.label}: {outcome(drive.chunk)}")
+        drive.say(f"{drive.label}: {outcome(drive.chunk)}", phase="running")
     # Before the end is written down: a push that has ended is not resumed, and nobody would delete them.
     drive.spool.delete()
     drive.check_cancelled()

@@ -35,17 +35,8 @@ LAST_NAMES: Final = (
     "Lindqvist", "Moreau", "Novák", "Okafor", "Petrov", "Quinn", "Rossi", "Schmidt", "Tanaka", "Urban", "Vargas",
 )  # fmt: skip
 TRADES: Final = (
-    "Bakery",
-    "Books",
-    "Clinic",
-    "Foods",
-    "Labs",
-    "Logistics",
-    "Media",
-    "Software",
-    "Studio",
-    "Tools",
-)
+    "Bakery", "Books", "Clinic", "Foods", "Labs", "Logistics", "Media", "Software", "Studio", "Tools",
+)  # fmt: skip
 INDUSTRIES: Final = ("health", "media", "retail", "software", "transport")
 PLANS: Final = ("free", "free", "free", "team", "team", "business")
 FIRST_DAY: Final = dt.datetime(2022, 1, 3, 6, 30)  # noqa: DTZ001  # exports rarely say which zone they mean
@@ -55,14 +46,11 @@ def write_export(folder: Path) -> None:
     """Write ``companies.csv`` and ``customers.csv`` into a directory."""
     chance = random.Random(2024)  # noqa: S311  # the same file every time; no secret depends on it
     companies = [company(number, chance) for number in range(COMPANIES)]
-    pd.DataFrame(companies, dtype="object").to_csv(
-        folder / "companies.csv", index=False, lineterminator="\r\n"
-    )
-    distinct = [customer(number, chance) for number in range(CUSTOMERS - REPEATED)]
-    customers = [*distinct, *distinct[1_000 : 1_000 + REPEATED]]
-    pd.DataFrame(customers, dtype="object").to_csv(
-        folder / "customers.csv", index=False, lineterminator="\r\n"
-    )
+    customers = [customer(number, chance) for number in range(CUSTOMERS - REPEATED)]
+    customers += customers[1_000 : 1_000 + REPEATED]
+    for name, rows in {"companies": companies, "customers": customers}.items():
+        table = pd.DataFrame(rows, dtype="object")
+        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\r\n")
 
 
 def company(number: int, chance: random.Random) -> dict[str, object]:
@@ -79,7 +67,7 @@ def customer(number: int, chance: random.Random) -> dict[str, object]:
     first, last = chance.choice(FIRST_NAMES), chance.choice(LAST_NAMES)
     signed_up = FIRST_DAY + dt.timedelta(minutes=97 * number + chance.randrange(90))
     last_order = signed_up.date() + dt.timedelta(days=chance.randrange(200))
-    mailbox = f"{ascii_name(first)}.{ascii_name(last)}{number}"
+    mailbox = "".join(letter for letter in f"{first}.{last}{number}".lower() if letter.isascii())
     spent = round(chance.lognormvariate(3.5, 1), 2)
     return {
         "customer_id": "" if number in WITHOUT_ID else 100_001 + number,
@@ -98,8 +86,3 @@ def customer(number: int, chance: random.Random) -> dict[str, object]:
 def gappy(value: object, share: float, chance: random.Random) -> object:
     """Return a value, or, in this share of cases, nothing."""
     return "" if chance.random() < share else value
-
-
-def ascii_name(name: str) -> str:
-    """Return a name as it stands in an address."""
-    return "".join(letter for letter in name.lower() if letter.isascii())

@@ -124,6 +124,18 @@ def has_fields(kind: pa.DataType) -> bool:
     return bool(pa.types.is_struct(kind) or pa.types.is_map(kind))
 
 
+def is_list(kind: pa.DataType) -> bool:
+    types = pa.types
+    lists = (
+        types.is_list,
+        types.is_large_list,
+        types.is_fixed_size_list,
+        types.is_list_view,
+        types.is_large_list_view,
+    )
+    return any(is_one(kind) for is_one in lists)
+
+
 def can_flatten(kind: pa.DataType) -> bool:
     """Tell whether a type becomes properties when it is flattened: it has fields, and no list is in them."""
     return has_fields(kind) and not holds(

@@ -31,11 +31,10 @@ from analytex_pandas.frame.fingerprints import Column, of_columns
 from analytex_pandas.frame.hashing import hashes
 from analytex_pandas.frame.ids import ids
 from analytex_pandas.frame.labels import labels, rows_table
-from analytex_pandas.frame.layout import unsendable, wrong_names
+from analytex_pandas.frame.layout import Report, unsendable, wrong_names
 from analytex_pandas.frame.mends import cut_long, filled
 from analytex_pandas.frame.ndjson import PropertyText, encode
 from analytex_pandas.frame.notes import traits_of
-from analytex_pandas.frame.reports import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

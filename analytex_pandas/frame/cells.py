@@ -19,18 +19,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from analytex_pandas.frame import columns
 from analytex_pandas.frame.coded import each
-from analytex_pandas.frame.columns import (
-    DURATION,
-    NUMBER,
-    TEXT,
-    CellError,
-    Cells,
-    Coerced,
-    Kinds,
-    Rows,
-    Traits,
-)
+from analytex_pandas.frame.columns import DURATION, NUMBER, TEXT, CellError, Cells, Coerced, Kinds, Rows
 from analytex_pandas.frame.mends import TOO_MANY_DIGITS
 from analytex_pandas.frame.nested import is_nested
 from analytex_pandas.frame.numbers import EXACT_WHOLE, NOT_FINITE, fixed_point
@@ -41,23 +32,14 @@ if TYPE_CHECKING:
 
     from analytex_pandas.frame.options import JsonType
 
-PLAIN_FAMILIES = {
-    "string": TEXT,
-    "boolean": pa.bool_(),
-    "integer": pa.int64(),
-    "date": pa.date32(),
-    "empty": TEXT,
-}
-"""What pandas calls the cells of a column → what they become at once."""
-TYPES: tuple[tuple[str, Any], ...] = (
+FAMILIES: tuple[tuple[str, Any], ...] = (
     ("enum", enum.Enum),
     ("boolean", bool | np.bool_),
     ("string", str),
     ("text", uuid.UUID | pathlib.PurePath | pd.Period | pd.Interval),
     ("text", ipaddress.IPv4Address | ipaddress.IPv6Address | ipaddress.IPv4Network | ipaddress.IPv6Network),
-    ("text", ipaddress.IPv4Interface | ipaddress.IPv6Interface),
-    ("timedelta", pd.Timedelta | dt.timedelta | np.timedelta64),  # before integers: NumPy's is one
-    ("datetime", pd.Timestamp | dt.datetime | np.datetime64),
+    ("timedelta", dt.timedelta | np.timedelta64),  # before integers: NumPy's is one
+    ("datetime", dt.datetime | np.datetime64),
     ("date", dt.date),
     ("time", dt.time),
     ("integer", int | np.integer),
@@ -69,8 +51,12 @@ TYPES: tuple[tuple[str, Any], ...] = (
     ("unknown", bytes | bytearray | memoryview | complex | np.complexfloating),
 )
 """Family → its types; the first that fits is meant."""
+PLAIN_FAMILIES = ("string", "boolean", "integer", "date")
+"""What pandas calls the cells of a column that become Arrow at once."""
 ARROW_TYPES = {
+    "string": TEXT,
     "boolean": pa.bool_(),
+    "integer": pa.int64(),
     "half": pa.float16(),
     "single": pa.float32(),
     "float": pa.float64(),
@@ -88,14 +74,12 @@ def plain_array(cells: Cells) -> pa.Array | None:
     family = pd.api.types.infer_dtype(cells, skipna=True)
     if family not in PLAIN_FAMILIES:
         return None
-    if family == "empty" and by_family(cells):
-        return None
     if family == "date" and any(
         issubclass(kind, dt.datetime) for kind in set(map(type, cells)) - {type(pd.NaT)}
     ):
         return None  # pandas takes a datetime for a date, and Arrow would cut its time off
     try:
-        array = pa.array(cells, PLAIN_FAMILIES[family], from_pandas=True)
+        array = pa.array(cells, ARROW_TYPES[family], from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError):
         return None
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
@@ -117,7 +101,7 @@ def family_of(cell: Any) -> str:
     """Return the family that all cells of this cell's type belong to."""
     if cell is None or cell is pd.NA or cell is pd.NaT:
         return "missing"
-    found = next((name for name, types in TYPES if isinstance(cell, types)), None)
+    found = next((name for name, types in FAMILIES if isinstance(cell, types)), None)
     return found or ("nested" if is_nested(cell) else "unknown")
 
 
@@ -207,4 +191,6 @@ def digits(
             raise CellError("number_too_long", TOO_MANY_DIGITS) from None
 
     found, problems = each(numbers, written)
-    return Coerced(pa.array(found, TEXT), kinds, plain=True, problems=problems, traits=Traits(**counts))
+    return Coerced(
+        pa.array(found, TEXT), kinds, plain=True, problems=problems, traits=columns.Traits(**counts)
+    )

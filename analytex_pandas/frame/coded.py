@@ -9,50 +9,41 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytex_pandas.frame import columns
 from analytex_pandas.frame.arrow_types import is_repeated, repeated
-from analytex_pandas.frame.columns import (
-    CellError,
-    Coded,
-    Coerced,
-    UnsendableError,
-    as_text,
-    cells_of,
-    integers_of,
-    problem_at,
-    problems_of,
-)
+from analytex_pandas.frame.columns import TEXT, CellError, Coded, Coerced, Problem, UnsendableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from analytex_pandas.frame.columns import Problem, RawColumn, Why
+    from analytex_pandas.frame.columns import RawColumn, Why
 
 
 def each(values: Iterable[Any], read: Callable[[Any], Any]) -> tuple[list[Any], tuple[Problem, ...]]:
     """Return what `read` makes of each value, None where it is missing or has a problem, and the problems."""
     found: list[Any] = []
-    failures: dict[int, Why] = {}
+    failures: dict[Why, list[int]] = {}
     for place, value in enumerate(values):
         try:
             found.append(None if value is None else read(value))
         except CellError as error:
             found.append(None)
-            failures[place] = error.why
-    return found, problems_of(failures)
+            failures.setdefault(error.why, []).append(place)
+    return found, tuple(Problem(np.array(places), *why) for why, places in failures.items())
 
 
 def coded(column: RawColumn) -> Coded | None:
-    """Return a column of repeated values as codes, those that no row has left out; None for any other column."""
-    if isinstance(column, Coded):
-        return only_used(column)
+    """Return a column of repeated values as codes, None for any other.
+
+    Values that no row has are left out: a category that does not occur is no value.
+    """
     if isinstance(column, np.ndarray):
         return None
-    return only_used(Coded(*repeated(column))) if is_repeated(column.type) else None
-
-
-def only_used(column: Coded) -> Coded:
-    """Return a coded column without the values that no row has: a category that does not occur is no value."""
-    codes = np.maximum(integers_of(column.codes, -1), -1)
+    if not isinstance(column, Coded):
+        if not is_repeated(column.type):
+            return None
+        column = Coded(*repeated(column))
+    codes = np.maximum(columns.integers_of(column.codes, -1), -1)
     missing = codes < 0
     occurs = np.zeros(len(column.values) + 1, bool)
     occurs[codes] = True  # -1 is the last
@@ -66,7 +57,7 @@ def only_used(column: Coded) -> Coded:
 def looked_up(values: RawColumn, codes: pa.Array) -> RawColumn:
     """Return the values that codes stand for, missing where a code is null."""
     if isinstance(values, np.ndarray):
-        return cells_of([*values, None])[integers_of(codes, -1)]  # a null finds the last
+        return columns.cells_of([*values, None])[columns.integers_of(codes, -1)]  # a null finds the last
     if isinstance(values, pa.RunEndEncodedArray):
         values = Coded(*repeated(values))
     if isinstance(values, Coded):
@@ -76,22 +67,25 @@ def looked_up(values: RawColumn, codes: pa.Array) -> RawColumn:
 
 def at_rows(error: UnsendableError, codes: pa.Array) -> UnsendableError:
     """Return what is wrong with some distinct values as what is wrong with the rows that have them."""
-    rows = np.flatnonzero(np.isin(integers_of(codes, -1), np.asarray(error.rows, np.int64)))
+    rows = np.flatnonzero(np.isin(columns.integers_of(codes, -1), np.asarray(error.rows, np.int64)))
     return UnsendableError(error.why, error.way_out, rows[: len(error.rows)].tolist(), error.field)
 
 
 def spread(coerced: Coerced, codes: pa.Array) -> Coerced:
     """Return the coerced distinct values as a column again, their problems at every row that has them."""
-    distinct = as_text(coerced.text)
+    distinct = columns.as_text(coerced.text)
     problems: list[Problem] = []
     if coerced.problems:  # sorted once, as each of many values may have its own
-        numbers = integers_of(codes, -1)
+        numbers = columns.integers_of(codes, -1)
         order = np.argsort(numbers, kind="stable")
         bounds = np.searchsorted(numbers, np.arange(len(distinct) + 1), sorter=order)
         for problem in coerced.problems:
             rows = np.concatenate([order[bounds[place] : bounds[place + 1]] for place in problem.rows])
-            problems += problem_at(np.sort(rows), problem.code, problem.message)
+            problems += columns.problem_at(np.sort(rows), problem.code, problem.message)
     if distinct.null_count:
         codes = pc.if_else(pc.fill_null(distinct.is_valid().take(codes), fill_value=False), codes, None)
-    text = pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), distinct)
+    if codes.null_count == len(codes):  # plain, as pyarrow 21 cannot read an empty column of codes back
+        text = pa.nulls(len(codes), TEXT)
+    else:
+        text = pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), distinct)
     return dataclasses.replace(coerced, text=text, problems=tuple(problems))

@@ -13,30 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas import settings
-from analytex_pandas.frame import numbers, parse, temporal
+from analytex_pandas.frame import columns, numbers, parse, temporal
 from analytex_pandas.frame.arrow_types import can_flatten, is_text, storage
 from analytex_pandas.frame.cells import arrow_of, by_family, plain_array
 from analytex_pandas.frame.coded import at_rows, coded, each, looked_up, spread
-from analytex_pandas.frame.columns import (
-    STRING,
-    TEXT,
-    CellError,
-    Cells,
-    Coded,
-    Coerced,
-    Problem,
-    RawColumn,
-    Rows,
-    Traits,
-    UnsendableError,
-    as_text,
-    cells_of,
-    is_unicode,
-    nothing,
-    problem_at,
-    text_buffers,
-    together,
-)
+from analytex_pandas.frame.columns import STRING, TEXT, Cells, Coded, Coerced, Problem, UnsendableError
 from analytex_pandas.frame.mends import HALF_A_PAIR, TEXT_TOO_LONG, column_mended
 from analytex_pandas.frame.nested import TOO_DEEP, is_nested, nested_arrow, nested_cells
 from analytex_pandas.frame.parse import as_wanted
@@ -44,12 +25,12 @@ from analytex_pandas.frame.parse import as_wanted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from analytex_pandas.frame.columns import Why
     from analytex_pandas.frame.options import JsonType, Nested
 
     Conversion = Callable[[pa.Array, "Policy"], Coerced]
 
 INVALID_TEXT = "invalid_text"
+AS_JSON = 'nested="json" sends JSON text'
 NO_JSON = "convert it (to text or numbers), or leave it out with properties=[…]"
 
 
@@ -66,7 +47,7 @@ class Policy:
         return coerce(values, Policy(timezone=self.timezone, nested="json"))[""]
 
 
-def coerce(column: RawColumn, policy: Policy) -> dict[str, Coerced]:
+def coerce(column: columns.RawColumn, policy: Policy) -> dict[str, Coerced]:
     """Return a column of a batch as text of JSON primitives, or raise UnsendableError where it cannot be sent at all.
 
     The key is what flattening adds to the property's name, such as ``.city``; without flattening there is one, ``""``.
@@ -82,17 +63,17 @@ def coerce(column: RawColumn, policy: Policy) -> dict[str, Coerced]:
     if policy.nested == "flatten" and pa.types.is_struct(array.type):
         return flattened(zip((child.name for child in array.type), array.flatten(), strict=True), policy)
     if policy.nested == "flatten" and pa.types.is_map(array.type):
-        return flattened(map_fields(array, policy), policy) or {"": nothing(len(array))}
+        return flattened(map_fields(array, policy), policy) or {"": columns.nothing(len(array))}
     return {"": checked_length(coerce_arrow(array, policy))}
 
 
 def coerce_arrow(array: pa.Array, policy: Policy) -> Coerced:
     """Return an Arrow array of a plain type, or of one that is not flattened."""
     if pa.types.is_null(array.type):
-        return nothing(len(array))
+        return columns.nothing(len(array))
     convert = conversion(array.type, policy)  # what cannot be sent is said even where there is none of it
     if array.null_count == len(array):
-        return nothing(len(array))
+        return columns.nothing(len(array))
     coerced = convert(array, policy)
     if policy.wanted:
         coerced = dataclasses.replace(coerced, family="")
@@ -107,13 +88,9 @@ def conversion(kind: pa.DataType, policy: Policy) -> Conversion:
         if policy.nested == "json":
             return lambda array, policy: as_wanted(nested_arrow(array, policy.coerce_inside), policy.wanted)
         if policy.nested == "flatten":
-            raise UnsendableError(
-                f"holds {kind}, which has no fields to flatten", 'nested="json" sends JSON text'
-            )
-        raise UnsendableError(
-            f"holds {kind}, which is no JSON primitive",
-            'nested="json" sends JSON text' + ', nested="flatten" makes properties of it' * can_flatten(kind),
-        )
+            raise UnsendableError(f"holds {kind}, which has no fields to flatten", AS_JSON)
+        way_out = AS_JSON + ', nested="flatten" makes properties of it' * can_flatten(kind)
+        raise UnsendableError(f"holds {kind}, which is no JSON primitive", way_out)
     for holds, convert in CONVERSIONS:
         if holds(kind):
             return convert
@@ -141,7 +118,7 @@ def plainly(convert: Callable[[pa.Array], Coerced]) -> Conversion:
 
 
 CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Conversion], ...] = (
-    (is_text, lambda array, policy: parse.texts(as_text(array), policy.wanted, policy.timezone)),
+    (is_text, lambda array, policy: parse.texts(columns.as_text(array), policy.wanted, policy.timezone)),
     (pa.types.is_integer, plainly(numbers.integers)),
     (pa.types.is_floating, plainly(numbers.floats)),
     (pa.types.is_boolean, plainly(numbers.booleans)),
@@ -157,40 +134,39 @@ def coerce_coded(column: Coded, policy: Policy) -> dict[str, Coerced]:
     try:
         distinct = coerce(column.values, policy)
     except UnsendableError as error:
-        raise together([at_rows(one, column.codes) for one in error.every]) from None
+        raise columns.together([at_rows(one, column.codes) for one in error.every]) from None
     if any(len(one.traits.kinds) > 1 or one.traits.beyond_double for one in distinct.values()):
         return coerce(looked_up(column.values, column.codes), policy)  # notes count rows
     return {suffix: spread(coerced, column.codes) for suffix, coerced in distinct.items()}
 
 
-def flattened(fields: Iterable[tuple[str, RawColumn]], policy: Policy) -> dict[str, Coerced]:
-    columns: dict[str, Coerced] = {}
+def flattened(fields: Iterable[tuple[str, columns.RawColumn]], policy: Policy) -> dict[str, Coerced]:
+    properties: dict[str, Coerced] = {}
     wrong = []
     for name, values in fields:
         try:
             for suffix, coerced in coerce(values, policy).items():
                 full = f".{name}{suffix}"
-                if full in columns:
+                if full in properties:
                     why = f"gives two properties the name {full!r} when it is flattened"
                     wrong.append(UnsendableError(why, "rename one of its fields", field=f".{name}"))
-                columns[full] = coerced
+                properties[full] = coerced
         except UnsendableError as error:
             wrong.append(error.within(f".{name}"))
     if wrong:
-        raise together(wrong)
-    return columns
+        raise columns.together(wrong)
+    return properties
 
 
 def map_fields(array: pa.Array, policy: Policy) -> Iterator[tuple[str, pa.Array]]:
     """Yield the values of maps by their keys, missing where a row's map lacks the key."""
     offsets = array.offsets.to_numpy()
-    starts = offsets[:-1]
-    lengths = np.where(array.is_valid().to_numpy(zero_copy_only=False), offsets[1:] - starts, 0)
-    rows = np.repeat(np.arange(len(array)), lengths)
-    items = np.repeat(starts - np.cumsum(lengths) + lengths, lengths) + np.arange(len(rows))
+    rows, items = np.repeat(np.arange(len(array)), np.diff(offsets)), np.arange(offsets[0], offsets[-1])
+    present = columns.validity(array)[rows]  # a missing map may have items, too
+    rows, items = rows[present], items[present]
     if not len(items):
         return
-    keys = as_text(policy.coerce_inside(array.keys.take(pa.array(items))).text).dictionary_encode()
+    keys = columns.as_text(policy.coerce_inside(array.keys.take(pa.array(items))).text).dictionary_encode()
     codes = keys.indices.to_numpy(zero_copy_only=False)
     for code, key in enumerate(keys.dictionary.to_pylist()):
         those = np.flatnonzero(codes == code)
@@ -208,18 +184,18 @@ def map_fields(array: pa.Array, policy: Policy) -> Iterator[tuple[str, pa.Array]
 
 def coerce_cells(cells: Cells, policy: Policy) -> dict[str, Coerced]:
     """Return cells of several families, or of one that Arrow does not know: each family by itself, then together."""
-    columns: dict[str, list[tuple[Rows, Coerced]]] = {}
+    properties: dict[str, list[tuple[columns.Rows, Coerced]]] = {}
     wrong = []
     for family, rows in by_family(cells).items():
         try:
             for suffix, part in coerce_family(cells[rows], family, policy).items():
-                columns.setdefault(suffix, []).append((rows, part))
+                properties.setdefault(suffix, []).append((rows, part))
         except UnsendableError as error:
             wrong.append(error.within(places=rows))
     if wrong:
-        raise together(wrong)
-    return {suffix: assembled(parts, len(cells)) for suffix, parts in columns.items()} or {
-        "": nothing(len(cells))
+        raise columns.together(wrong)
+    return {suffix: assembled(parts, len(cells)) for suffix, parts in properties.items()} or {
+        "": columns.nothing(len(cells))
     }
 
 
@@ -228,7 +204,7 @@ def coerce_family(cells: Cells, family: str, policy: Policy) -> dict[str, Coerce
         case "unknown":
             raise refused(cells, "have no JSON form", NO_JSON)
         case "enum":
-            return coerce_cells(cells_of([cell.value for cell in cells]), policy)
+            return coerce_cells(columns.cells_of([cell.value for cell in cells]), policy)
         case "string":
             return {"": text_cells(cells, policy)}
         case "nested" if policy.nested == "json":
@@ -237,16 +213,16 @@ def coerce_family(cells: Cells, family: str, policy: Policy) -> dict[str, Coerce
         case "nested" if policy.nested == "flatten":
             return flattened_cells(cells, policy)
         case "nested":
-            flatten = ', nested="flatten" makes properties of dicts' * all(map(flattens, cells))
-            raise refused(cells, "are no JSON primitives", f'nested="json" sends JSON text{flatten}')
+            way_out = AS_JSON + ', nested="flatten" makes properties of dicts' * all(map(flattens, cells))
+            raise refused(cells, "are no JSON primitives", way_out)
     found = arrow_of(cells, family, policy.wanted)
     if isinstance(found, Coerced):
         return {"": as_wanted(found, policy.wanted)}
-    columns = coerce(found, policy)
+    properties = coerce(found, policy)
     if family == "text" and not policy.wanted:
-        traits = Traits(kinds=Counter(type(cell).__name__ for cell in cells))
-        return {"": dataclasses.replace(columns[""], traits=traits)}
-    return columns
+        traits = columns.Traits(kinds=Counter(type(cell).__name__ for cell in cells))
+        return {"": dataclasses.replace(properties[""], traits=traits)}
+    return properties
 
 
 def refused(cells: Cells, why: str, way_out: str) -> UnsendableError:
@@ -254,14 +230,16 @@ def refused(cells: Cells, why: str, way_out: str) -> UnsendableError:
     return UnsendableError(f"holds values of type {types}, which {why}", way_out, range(min(len(cells), 3)))
 
 
-def assembled(parts: Sequence[tuple[Rows, Coerced]], length: int) -> Coerced:
+def assembled(parts: Sequence[tuple[columns.Rows, Coerced]], length: int) -> Coerced:
     """Return the families' cells in their places again."""
     found = np.concatenate([rows for rows, _ in parts])
     places = np.full(length, -1, np.int64)
     places[found] = np.arange(len(found))
-    text = pa.concat_arrays([as_text(part.text) for _, part in parts]).take(pa.array(places, mask=places < 0))
+    text = pa.concat_arrays([columns.as_text(part.text) for _, part in parts]).take(
+        pa.array(places, mask=places < 0)
+    )
     problems: list[Problem] = []
-    traits = Traits()
+    traits = columns.Traits()
     for at, part in parts:
         problems += [Problem(at[problem.rows], problem.code, problem.message) for problem in part.problems]
         kinds = part.traits.kinds or dict.fromkeys(part.families, len(at) - part.text.null_count)
@@ -280,22 +258,21 @@ def text_cells(cells: Cells, policy: Policy) -> Coerced:
 
 
 def sound_text(cell: str) -> str:
-    if not is_unicode(cell):
+    if not columns.is_unicode(cell):
         message = "The text holds half a surrogate pair, which no encoding can write"
-        raise CellError(INVALID_TEXT, column_mended(message, HALF_A_PAIR))
+        raise columns.CellError(INVALID_TEXT, column_mended(message, HALF_A_PAIR))
     return str.__str__(cell)
 
 
 def flattened_cells(cells: Cells, policy: Policy) -> dict[str, Coerced]:
     others = [row for row, cell in enumerate(cells) if not isinstance(cell, Mapping)]
     if others:
-        raise UnsendableError(
-            f"holds values of type {type(cells[others[0]]).__name__}, which have no fields to flatten",
-            'nested="json" sends JSON text',
-            others[:3],
-        )
+        why = f"holds values of type {type(cells[others[0]]).__name__}, which have no fields to flatten"
+        raise UnsendableError(why, AS_JSON, others[:3])
     keys = dict.fromkeys(key for cell in cells for key in cell)
-    return flattened(((str(key), cells_of([cell.get(key) for cell in cells])) for key in keys), policy)
+    return flattened(
+        ((str(key), columns.cells_of([cell.get(key) for cell in cells])) for key in keys), policy
+    )
 
 
 def flattens(cell: Any, depth: int = 0) -> bool:
@@ -305,16 +282,16 @@ def flattens(cell: Any, depth: int = 0) -> bool:
     return all(flattens(value, depth + 1) for value in cell.values() if is_nested(value))
 
 
-def checked_length(coerced: Coerced, why: Why = ("string_too_long", TEXT_TOO_LONG)) -> Coerced:
+def checked_length(coerced: Coerced, why: columns.Why = ("string_too_long", TEXT_TOO_LONG)) -> Coerced:
     """Return the column with a problem for each string that the service does not take for its length."""
     is_coded = pa.types.is_dictionary(coerced.text.type)
     text = coerced.text.dictionary if is_coded else coerced.text
     # a character is at least a byte, so the cheap count of bytes clears nearly every batch
-    longest = np.diff(text_buffers(text)[1]).max(initial=0)
+    longest = np.diff(columns.text_buffers(text)[1]).max(initial=0)
     if coerced.plain or longest <= settings.MAX_STRING_CHARACTERS:
         return coerced
     too_long = pc.greater(pc.utf8_length(text), settings.MAX_STRING_CHARACTERS)
     if is_coded:
         too_long = too_long.take(coerced.text.indices)
     rows = np.flatnonzero(pc.fill_null(too_long, fill_value=False).to_numpy(zero_copy_only=False))
-    return coerced.with_problems(problem_at(rows, *why))
+    return coerced.with_problems(columns.problem_at(rows, *why))

@@ -100,14 +100,6 @@ class CellError(Exception):
         self.why: Why = (code, message)
 
 
-def problems_of(failures: Mapping[int, Why]) -> tuple[Problem, ...]:
-    """Return what is wrong with single rows as problems, those of one message together."""
-    rows: dict[Why, list[int]] = {}
-    for row, why in failures.items():
-        rows.setdefault(why, []).append(row)
-    return tuple(Problem(np.array(those), *why) for why, those in rows.items())
-
-
 def problem_at(rows: Rows, code: str, message: str) -> tuple[Problem, ...]:
     return (Problem(rows, code, message),) if len(rows) else ()
 

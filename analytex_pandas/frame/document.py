@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +14,23 @@ from analytex_pandas import settings
 from analytex_pandas.errors import INVALID_COLUMNS, typed_table
 from analytex_pandas.frame.columns import json_type_of
 from analytex_pandas.frame.fingerprints import COMPANY
-from analytex_pandas.frame.labels import Escaped, index_of, printable, restored_index, tag, untag
+from analytex_pandas.frame.labels import (
+    Escaped,
+    index_of,
+    printable,
+    restored_index,
+    tag,
+    tagged,
+    untag,
+    untagged,
+)
+from analytex_pandas.frame.layout import invalid_table
 from analytex_pandas.frame.ndjson import ChunkSize
 from analytex_pandas.frame.notes import id_note, property_note
 from analytex_pandas.frame.options import Options
-from analytex_pandas.frame.reports import invalid_table
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -29,20 +40,18 @@ if TYPE_CHECKING:
     from analytex_pandas.settings import Kind
 
 COLUMN_DTYPES = {
-    "column": "object",
-    "property": "object",
-    "dtype": "object",
-    "json_type": "object",
+    **dict.fromkeys(("column", "property", "dtype", "json_type"), "object"),
     "nulls": "int64",
-    "example": "object",
-    "note": "object",
+    **dict.fromkeys(("example", "note"), "object"),
 }
 CHANGE_DTYPES = {
     "property": "object",
-    "new_profiles": "int64",
-    "changed_values": "int64",
-    "unchanged_values": "int64",
+    **dict.fromkeys(("new_profiles", "changed_values", "unchanged_values"), "int64"),
 }
+PLAIN_DTYPES = re.compile(
+    "str|string|bool|boolean|category|u?int(8|16|32|64)|U?Int(8|16|32|64)|[fF]loat(32|64)"
+)
+"""Those that a column of the values that were sent can have again."""
 
 
 def no_changes() -> pd.DataFrame:
@@ -71,38 +80,14 @@ class PlanDocument:
 
     def to_bytes(self) -> bytes:
         """Return the document as bytes, for the journal."""
-        document = {
-            "id": self.id,
-            "kind": self.kind,
-            "options": self.options.to_document(),
-            "counts": dict(self.counts),
-            "chunks": [asdict(size) for size in self.chunks],
-            "columns": table_document(self.columns),
-            "invalid": table_document(self.invalid),
-            "index_names": tag(self.index_names),
-            "id_columns": {role: tag(label) for role, label in self.id_columns.items()},
-            "blocked": self.blocked,
-            "changes": table_document(self.changes),
-        }
+        document = vars(self) | {name: write(getattr(self, name)) for name, (write, _) in WAYS.items()}
         return json.dumps(document).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PlanDocument:
         """Return the document that ``to_bytes`` was made from."""
         document = json.loads(data)
-        return cls(
-            id=document["id"],
-            kind=document["kind"],
-            options=Options.from_document(document["options"]),
-            counts=document["counts"],
-            chunks=tuple(ChunkSize(**size) for size in document["chunks"]),
-            columns=untagged(COLUMN_DTYPES, document["columns"]),
-            invalid=untagged(INVALID_COLUMNS, document["invalid"]),
-            index_names=untag(document["index_names"]),
-            id_columns={role: untag(label) for role, label in document["id_columns"].items()},
-            blocked=document["blocked"],
-            changes=untagged(CHANGE_DTYPES, document["changes"]),
-        )
+        return cls(**document | {name: read(document[name]) for name, (_, read) in WAYS.items()})
 
     def restore(self, rows: pa.Table, lines: Sequence[bytes]) -> pd.DataFrame:
         """Return records, and where they came from, as rows of the input under its own column names and index.
@@ -110,7 +95,11 @@ class PlanDocument:
         Values are those that were sent, in the column's dtype where they fit it.
         """
         records = [json.loads(line) for line in lines]
-        index = restored_index(rows, self.index_names) if records else pd.Index([], dtype=object)
+        if records:
+            index = restored_index(rows, self.index_names)
+        else:
+            name = self.index_names[0] if len(self.index_names) == 1 else None
+            index = pd.Index([], dtype=object, name=name)
         columns: dict[Any, pd.Series[Any]] = {}
         for sent in self.columns.to_dict("records"):
             if sent["column"] in self.index_names:
@@ -119,12 +108,7 @@ class PlanDocument:
             label = sent["column"] if sent["column"] not in columns else sent["property"]
             columns[label] = restored(values, sent["dtype"], index)
         odd = any(isinstance(label, Escaped) for label in columns)
-        frame = pd.DataFrame(columns, index=index, columns=index_of(list(columns)) if odd else None)
-        if not records:
-            frame.index = pd.Index(
-                [], dtype=object, name=self.index_names[0] if len(self.index_names) == 1 else None
-            )
-        return frame
+        return pd.DataFrame(columns, index=index, columns=index_of(list(columns)) if odd else None)
 
 
 def value_of(record: Mapping[str, Any], name: str, id_columns: Mapping[str, Hashable]) -> Any:
@@ -133,79 +117,71 @@ def value_of(record: Mapping[str, Any], name: str, id_columns: Mapping[str, Hash
     return record.get(name) if name in id_columns and name not in metadata else metadata.get(name)
 
 
-def restored(values: Sequence[Any], dtype: str, index: pd.Index[Any]) -> pd.Series[Any]:
+def restored(values: Sequence[Any], dtype: Any, index: pd.Index[Any]) -> pd.Series[Any]:
     """Return values as a column of the dtype they had, or of their own where that does not hold them."""
     series: pd.Series[Any] = pd.Series(list(values), index=index, dtype=object)
-    if dtype.startswith(("datetime64", "timestamp")):
-        try:
-            return cast_to(pd.to_datetime(series, utc=True, format="ISO8601"), as_utc(dtype))
-        except (TypeError, ValueError):
-            return series
-    if dtype in PLAIN_DTYPES:
-        try:
-            return cast_to(series, PLAIN_DTYPES[dtype])
-        except (TypeError, ValueError, OverflowError):
-            return series
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        if dtype.startswith(("datetime64", "timestamp")):  # what was sent is UTC
+            of_pandas = dtype.startswith("datetime64") and "," in dtype
+            aware: Any = dtype if of_pandas else f"datetime64[{'ns' if 'ns' in dtype else 'us'}, UTC]"
+            return pd.to_datetime(series, utc=True, format="ISO8601").astype(aware)
+        if PLAIN_DTYPES.fullmatch(dtype):
+            return series.astype(dtype)
     return series
 
 
-def cast_to(series: pd.Series[Any], dtype: Any) -> pd.Series[Any]:
-    """Return a column in a dtype that is known by its name only."""
-    converted: pd.Series[Any] = series.astype(dtype)
-    return converted
+def tagged_values(named: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): tag(value) for name, value in named.items()}
 
 
-def as_utc(dtype: str) -> str:
-    """Return the dtype of aware datetimes; what was sent is UTC."""
-    if "," in dtype and dtype.startswith("datetime64"):
-        return dtype
-    return "datetime64[us, UTC]" if "ns" not in dtype else "datetime64[ns, UTC]"
+def untagged_values(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: untag(value) for name, value in document.items()}
 
 
-PLAIN_DTYPES = {
-    **{name: name for name in ("str", "string", "bool", "boolean", "category")},
-    **{f"{sign}int{width}": f"{sign}int{width}" for sign in ("", "u") for width in (8, 16, 32, 64)},
-    **{f"{sign}Int{width}": f"{sign}Int{width}" for sign in ("", "U") for width in (8, 16, 32, 64)},
-    **{name: name for name in ("float32", "float64", "Float32", "Float64")},
+def table_ways(dtypes: Mapping[str, str]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    return (
+        lambda frame: [tagged_values(row) for row in frame.to_dict("records")],
+        lambda rows: typed_table(dtypes, [untagged_values(row) for row in rows]),
+    )
+
+
+WAYS: Mapping[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "options": (
+        lambda options: {name: tagged(value) for name, value in vars(options).items()},
+        lambda texts: Options(**{name: untagged(text) for name, text in texts.items()}),
+    ),
+    "chunks": (
+        lambda chunks: [*map(asdict, chunks)],
+        lambda sizes: tuple(ChunkSize(**size) for size in sizes),
+    ),
+    "columns": table_ways(COLUMN_DTYPES),
+    "invalid": table_ways(INVALID_COLUMNS),
+    "index_names": (tag, untag),
+    "id_columns": (tagged_values, untagged_values),
+    "changes": table_ways(CHANGE_DTYPES),
 }
-
-
-def table_document(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a DataFrame of scalars as JSON."""
-    return [{str(name): tag(value) for name, value in row.items()} for row in frame.to_dict("records")]
-
-
-def untagged(dtypes: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the DataFrame that ``table_document`` was given."""
-    return typed_table(dtypes, [{name: untag(value) for name, value in row.items()} for row in rows])
+"""What of a plan is no JSON: the way there and back."""
 
 
 def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options) -> PlanDocument:
     """Return a finished draft as the document of a plan."""
+    counts = {name: getattr(draft, name) for name in ("invalid", "duplicate", "unchanged")}
     to_send = sum(size.rows for size in draft.chunks)
-    counts = {
-        "input": draft.rows,
-        "invalid": draft.invalid,
-        "duplicate": draft.duplicate,
-        "unchanged": draft.unchanged,
-        "to_send": to_send,
-    }
     id_name = settings.ID_NAMES[kind]
-    id_columns = {}
-    if draft.layout is not None and draft.layout.id is not None:
-        id_columns[id_name] = draft.layout.id.label
-    if draft.layout is not None and draft.layout.company is not None:
-        id_columns["company_id"] = draft.layout.company.label
+    found = draft.layout
+    ids = {} if found is None else {id_name: found.id}
+    if found is not None and kind == "users":
+        ids["company_id"] = found.company
     return PlanDocument(
         id=plan_id,
         kind=kind,
         options=options,
-        counts=counts,
+        counts={"input": draft.rows, **counts, "to_send": to_send},
         chunks=tuple(draft.chunks),
         columns=columns_table(draft, id_name),
         invalid=invalid_table(draft.reports),
         index_names=draft.index_names,
-        id_columns=id_columns,
+        id_columns={name: field.label for name, field in ids.items() if field is not None},
         blocked=draft.conflicting > 0,
         changes=changes_table(draft.tallies, draft.traits),
     )
@@ -220,14 +196,13 @@ def columns_table(draft: Draft, id_name: str) -> pd.DataFrame:
     if found is not None and found.company is not None and draft.company_traits is not None:
         rows.append(id_row(found.company, "company_id", draft.company_traits))
     for name, traits in draft.traits.items():
-        kinds = draft.kinds[name]
+        kinds, origin, example = draft.kinds[name], draft.fields[name], traits.example
         json_type = json_type_of(kinds) if kinds else "null"
-        origin = draft.fields[name]
+        if example is not None and json_type != "string":
+            example = json.loads(example)
         said = property_note(name, json_type, traits, origin)
         note = "; ".join(filter(None, [said, draft.change_notes.get(name)]))
-        rows.append(
-            (origin.label, name, origin.dtype, json_type, traits.missing, example(traits, json_type), note)
-        )
+        rows.append((origin.label, name, origin.dtype, json_type, traits.missing, example, note))
     shown = [dict(zip(COLUMN_DTYPES, map(printable, row), strict=True)) for row in rows]
     return typed_table(COLUMN_DTYPES, shown)
 
@@ -244,10 +219,3 @@ def id_row(origin: Field, name: str, traits: Traits, more: str = "") -> tuple[An
     """Return what becomes of an id column; `more` is added to its note."""
     note = "; ".join(filter(None, [id_note(traits, origin), more]))
     return (origin.label, name, origin.dtype, "string", traits.missing, traits.example, note)
-
-
-def example(traits: Traits, json_type: str) -> Any:
-    """Return a value of a column as it would be sent; None where there is none."""
-    if traits.example is None or json_type == "string":
-        return traits.example
-    return json.loads(traits.example)

@@ -19,10 +19,18 @@ from analytex_pandas.frame.batch import Encoded, Prepared, encode_prepared, prep
 from analytex_pandas.frame.columns import Coerced, Field, RawBatch, Traits, json_type_of
 from analytex_pandas.frame.fingerprints import Tally, add_tallies, of_lines
 from analytex_pandas.frame.labels import POSITION, labels
-from analytex_pandas.frame.layout import Layout, layout, same, unsendable, wrong_names
+from analytex_pandas.frame.layout import (
+    Layout,
+    Report,
+    invalid_table,
+    layout,
+    same,
+    unsendable,
+    wrong_columns,
+    wrong_names,
+)
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
 from analytex_pandas.frame.notes import changes_of_type
-from analytex_pandas.frame.reports import Report, invalid_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -161,7 +169,10 @@ def draft(
     ValidationError
         If the frame as such cannot be sent: no id column, two properties of one name, a dtype that has no JSON.
     """
-    known, wrong = (None, []) if source.fields is None else layout(source.fields, options, kind)
+    known, wrong = None, []
+    if source.fields is not None:
+        known = layout(source.fields, options, kind)
+        wrong = wrong_columns(source.fields, known, options, kind)
     outcome = Draft(options, kind, store, memory, known, source.index_names or (None,), wrong)
     if wrong and source.settled:
         # the columns' types belong into the same report; the first batch shows them
@@ -215,7 +226,7 @@ def encoded_when_settled(
     kept: list[Prepared] = []
 
     def convert(batch: RawBatch) -> Prepared:
-        return prepare(batch, known or layout(list(batch.columns), options, kind, partial=True)[0], kind)
+        return prepare(batch, known or layout(list(batch.columns), options, kind), kind)
 
     def noted(batches: Iterator[RawBatch]) -> Iterator[RawBatch]:
         for batch in batches:
@@ -226,8 +237,9 @@ def encoded_when_settled(
         outcome.note(prepared)
         kept.append(put_away(prepared, outcome.store))
     if known is None:
-        outcome.layout, wrong = layout(unique_fields(seen), options, kind)
-        outcome.wrong += wrong
+        fields = unique_fields(seen)
+        outcome.layout = layout(fields, options, kind)
+        outcome.wrong += wrong_columns(fields, outcome.layout, options, kind)
     outcome.drop_empty_parents()
     if len(outcome.fields) > settings.MAX_PROPERTIES:
         outcome.wrong += wrong_names([(code(origin.label), name) for name, origin in outcome.fields.items()])

@@ -13,41 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas import settings
+from analytex_pandas.frame import columns, mends
 from analytex_pandas.frame.arrow_types import is_text, storage
 from analytex_pandas.frame.cells import FLOATS, family_of, is_missing, plain_array
 from analytex_pandas.frame.coded import coded, each, spread
 from analytex_pandas.frame.coerce import INVALID_TEXT, checked_length
-from analytex_pandas.frame.columns import (
-    KEPT,
-    STRING,
-    TEXT,
-    Bytes,
-    CellError,
-    Coerced,
-    Mask,
-    Problem,
-    RawColumn,
-    Sighting,
-    Traits,
-    Why,
-    as_text,
-    is_unicode,
-    mask_of,
-    problem_at,
-    text_buffers,
-    validity,
-    without,
-)
-from analytex_pandas.frame.mends import (
-    EXPONENT,
-    HALF_A_PAIR,
-    LABEL,
-    UNSEEN,
-    VALUES,
-    WRITTEN_BY_TOOLS,
-    column_mended,
-    mended,
-)
+from analytex_pandas.frame.columns import STRING, TEXT, Bytes, CellError, Coerced, Problem, RawColumn, Why
+from analytex_pandas.frame.mends import VALUES
 from analytex_pandas.frame.numbers import EXACT_DIGITS_BELOW, EXACT_WHOLE, Floats, decimals
 
 if TYPE_CHECKING:
@@ -66,13 +38,15 @@ NOT_WHOLE = (
     "is no whole number; an id is text or a whole number",
     f"{VALUES}.map(lambda cell: not {IS_NUMBER} or float(cell).is_integer())",
 )
-UNSEEN_RE2 = re.sub(r"\\u(....)", r"\\x{\1}", UNSEEN)
+UNSEEN_RE2 = re.sub(r"\\u(....)", r"\\x{\1}", mends.UNSEEN)
 INSIDE = f"(?s)[^{UNSEEN_RE2}].*[{UNSEEN_RE2.replace('x20', 'x1f')}].*[^{UNSEEN_RE2}]"
 LONGEST_FLOAT = 40
-LONGEST_MISSING = max(map(len, WRITTEN_BY_TOOLS))
-MISSING_TEXTS = pa.array(sorted(WRITTEN_BY_TOOLS), TEXT)
+LONGEST_MISSING = max(map(len, mends.WRITTEN_BY_TOOLS))
+MISSING_TEXTS = pa.array(sorted(mends.WRITTEN_BY_TOOLS), TEXT)
 LOOKS_MISSING = np.zeros((256, LONGEST_MISSING + 1), bool)
-LOOKS_MISSING[[ord(text[0]) for text in WRITTEN_BY_TOOLS], [len(text) for text in WRITTEN_BY_TOOLS]] = True
+LOOKS_MISSING[
+    [ord(text[0]) for text in mends.WRITTEN_BY_TOOLS], [len(text) for text in mends.WRITTEN_BY_TOOLS]
+] = True
 """By first byte and length, so that few texts have to be compared."""
 STARTS_NUMBER = np.isin(np.arange(256), list(b"+-0123456789"))
 OUTSIDE = (np.arange(256) <= SPACE) | (np.arange(256) >= DELETE)
@@ -92,12 +66,12 @@ def ids(column: RawColumn, name: str, *, optional: bool = False) -> Coerced:
     found = id_texts(column, unfit)
     found = checked_length(found.with_problems(blanks(found.text, unfit)), too_long)
     invalid = np.concatenate([np.array([], np.int64), *(problem.rows for problem in found.problems)])
-    text = without(found.text, invalid)
+    text = columns.without(found.text, invalid)
     if not optional and text.null_count:
         message = f"There is no {name}; to leave such rows out"
-        missing = np.flatnonzero(~validity(text) & ~mask_of(invalid, len(text)))
-        mend = mended(message, f"df = df.dropna(subset=[{LABEL}])")
-        found = found.with_problems(problem_at(missing, "missing_id", mend))
+        missing = np.flatnonzero(~columns.validity(text) & ~columns.mask_of(invalid, len(text)))
+        mend = mends.mended(message, f"df = df.dropna(subset=[{mends.LABEL}])")
+        found = found.with_problems(columns.problem_at(missing, "missing_id", mend))
     traits = dataclasses.replace(found.traits, seen={} if found.plain else oddities(text))
     return dataclasses.replace(found, text=text, kinds=STRING, traits=traits)
 
@@ -108,10 +82,12 @@ def why_unfit(name: str, optional: bool, code: str, what: str, fits: str = "", *
     Where the id is `optional` only the ids are, else their rows.
     """
     if mend:
-        return code, column_mended(f"This {name} {what}. To make ids of them", mend)
+        return code, mends.column_mended(f"This {name} {what}. To make ids of them", mend)
     if optional:
-        return code, column_mended(f"This {name} {what}; to leave such ids out", f"{VALUES}.where({fits})")
-    return code, mended(f"This {name} {what}; to leave such rows out", f"df = df[{fits}]")
+        return code, mends.column_mended(
+            f"This {name} {what}; to leave such ids out", f"{VALUES}.where({fits})"
+        )
+    return code, mends.mended(f"This {name} {what}; to leave such rows out", f"df = df[{fits}]")
 
 
 def wrong_type(shown: str, unfit: Unfit) -> Why:
@@ -133,7 +109,7 @@ def id_texts(column: RawColumn, unfit: Unfit) -> Coerced:
         return arrow_ids(column, "a period or interval", unfit)
     if (repeated := coded(column)) is not None:
         found = spread(id_texts(repeated.values, unfit), repeated.codes)
-        return dataclasses.replace(found, text=as_text(found.text), kinds=STRING)
+        return dataclasses.replace(found, text=columns.as_text(found.text), kinds=STRING)
     array: pa.Array = column
     return arrow_ids(array, str(array.type), unfit)
 
@@ -142,14 +118,14 @@ def arrow_ids(array: pa.Array, shown: str, unfit: Unfit) -> Coerced:
     """Return an Arrow array as id texts; `shown` is what a message calls its type."""
     kind = array.type
     if is_text(kind):
-        return Coerced(as_text(array), STRING)
+        return Coerced(columns.as_text(array), STRING)
     if pa.types.is_integer(kind):
         return Coerced(pc.cast(array, TEXT), STRING, plain=True)
     if pa.types.is_floating(kind):
         return float_ids(array.to_numpy(zero_copy_only=False), unfit)
     if pa.types.is_decimal(kind):
         return decimal_ids(array, unfit)
-    problems = problem_at(np.flatnonzero(validity(array)), *wrong_type(shown, unfit))
+    problems = columns.problem_at(np.flatnonzero(columns.validity(array)), *wrong_type(shown, unfit))
     return Coerced(pa.nulls(len(array), TEXT), STRING, problems=problems)
 
 
@@ -175,10 +151,10 @@ def float_ids(values: Floats, unfit: Unfit) -> Coerced:
         STRING,
         plain=True,
         problems=(
-            *problem_at(np.flatnonzero(present & ~whole), *unfit(*NOT_WHOLE)),
-            *problem_at(np.flatnonzero(whole & ~small), *too_large),
+            *columns.problem_at(np.flatnonzero(present & ~whole), *unfit(*NOT_WHOLE)),
+            *columns.problem_at(np.flatnonzero(whole & ~small), *too_large),
         ),
-        traits=Traits(floats=int(present.sum()), whole_floats=int(small.sum())),
+        traits=columns.Traits(floats=int(present.sum()), whole_floats=int(small.sum())),
     )
 
 
@@ -187,8 +163,8 @@ def decimal_ids(array: pa.Array, unfit: Unfit) -> Coerced:
     text = decimals(array).text
     whole = flags(pc.match_substring_regex(text, r"^-?[0-9]+(\.0*)?$"))
     bare = pc.if_else(pa.array(whole), pc.replace_substring_regex(text, r"\.0*$", ""), None)
-    fractional = np.flatnonzero(validity(text) & ~whole)
-    return Coerced(bare, STRING, plain=True, problems=problem_at(fractional, *unfit(*NOT_WHOLE)))
+    fractional = np.flatnonzero(columns.validity(text) & ~whole)
+    return Coerced(bare, STRING, plain=True, problems=columns.problem_at(fractional, *unfit(*NOT_WHOLE)))
 
 
 def cell_id(cell: Any, unfit: Unfit) -> str | None:
@@ -196,10 +172,10 @@ def cell_id(cell: Any, unfit: Unfit) -> str | None:
     if is_missing(cell, family):
         return None
     if isinstance(cell, str):  # members of a StrEnum are text, too
-        if is_unicode(cell):
+        if columns.is_unicode(cell):
             return str.__str__(cell)
         what = "holds half a surrogate pair, which no encoding can write"
-        raise CellError(*unfit(INVALID_TEXT, what, mend=HALF_A_PAIR))
+        raise CellError(*unfit(INVALID_TEXT, what, mend=mends.HALF_A_PAIR))
     if family in FLOATS:
         found = float_ids(np.array([cell]), unfit)
         for problem in found.problems:
@@ -230,21 +206,21 @@ def blanks(text: pa.Array, unfit: Unfit) -> tuple[Problem, ...]:
     unseen = unfit(
         "blank_id",
         "has only characters that no one sees",
-        f"~{VALUES}.astype(str).str.fullmatch(r'[{UNSEEN}]*')",
+        f"~{VALUES}.astype(str).str.fullmatch(r'[{mends.UNSEEN}]*')",
     )
     return (
-        *problem_at(suspects[blank & white], *empty),
-        *problem_at(suspects[blank & ~white], *unseen),
+        *columns.problem_at(suspects[blank & white], *empty),
+        *columns.problem_at(suspects[blank & ~white], *unseen),
     )
 
 
-def oddities(text: pa.Array) -> dict[str, Sighting]:
+def oddities(text: pa.Array) -> dict[str, columns.Sighting]:
     """Return what of ids that are text is likely not meant: see `notes.ID_NOTES`.
 
     So that few have to be read whole, those that may be odd are found by their first byte, their last and their size.
     """
     first, last = byte_of(text, 0), byte_of(text, -1)
-    data, offsets = text_buffers(text)
+    data, offsets = columns.text_buffers(text)
     sizes = np.diff(offsets)
     short = np.flatnonzero(sizes <= LONGEST_MISSING)
     short = short[LOOKS_MISSING[first[short], sizes[short]]]
@@ -258,7 +234,7 @@ def oddities(text: pa.Array) -> dict[str, Sighting]:
     found = {
         "missing": sighting(like_missing, pc.is_in(like_missing, MISSING_TEXTS)),
         "floats": sighting(like_numbers, pc.match_substring_regex(like_numbers, r"^[+-]?[0-9]+[.]0+$")),
-        "exponents": sighting(like_numbers, pc.match_substring_regex(like_numbers, rf"^{EXPONENT}$")),
+        "exponents": sighting(like_numbers, pc.match_substring_regex(like_numbers, rf"^{mends.EXPONENT}$")),
         "spaces": sighting(edged, pc.and_(pc.not_equal(edged, trimmed), pc.invert(unseen))),
         "unseen": sighting(edged, unseen),
     }
@@ -269,19 +245,19 @@ def oddities(text: pa.Array) -> dict[str, Sighting]:
     return {what: seen for what, seen in found.items() if seen.count}
 
 
-def sighting(text: pa.Array, which: pa.Array) -> Sighting:
+def sighting(text: pa.Array, which: pa.Array) -> columns.Sighting:
     those = text.filter(which).drop_null()
-    return Sighting(len(those), tuple(those.unique()[:KEPT].to_pylist()))
+    return columns.Sighting(len(those), tuple(those.unique()[: columns.KEPT].to_pylist()))
 
 
-def flags(which: pa.Array) -> Mask:
-    mask: Mask = pc.fill_null(which, fill_value=False).to_numpy(zero_copy_only=False)
+def flags(which: pa.Array) -> columns.Mask:
+    mask: columns.Mask = pc.fill_null(which, fill_value=False).to_numpy(zero_copy_only=False)
     return mask
 
 
 def byte_of(text: pa.Array, which: int) -> Bytes:
     """Return the first (0) or last (-1) byte of each text; 0 where there is none."""
-    data, offsets = text_buffers(text)
+    data, offsets = columns.text_buffers(text)
     if not len(data):
         return np.zeros(len(text), np.uint8)
     found = data.take(offsets[:-1] if which == 0 else offsets[1:] - 1, mode="clip")

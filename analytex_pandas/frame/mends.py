@@ -8,6 +8,7 @@ writes these as escapes, so no text that a message shows can be taken for them.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,6 @@ WRITTEN_BY_TOOLS = MISSING_TEXTS - {"missing", "unknown", "?", ".", "...", "tbd"
 """Those of them that nobody takes for an id."""
 
 ANY_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
-
 AS_TEXT = ".astype('Int64').astype('string')"
 ENCODED_KINDS = ("category", "dictionary", "Sparse")
 
@@ -163,34 +163,32 @@ NUMBER_STEPS: tuple[tuple[str, str, str], ...] = (
 def no_number(text: str) -> str:
     if message := missing_text(text):
         return message
+    what, word = f"{shown(text)} is no number", text.strip()
     if len(text) > LONGEST_VALUE:
-        return otherwise(text, f"{shown(text)} is no number")
-    if re.fullmatch(r"\s*0[xXoObB][0-9a-fA-F]+\s*", text):
+        return otherwise(text, what)
+    if re.fullmatch("0[xXoObB][0-9a-fA-F]+", word):
         return column_mended(
             f"{shown(text)} is no decimal number; it may be a hexadecimal, octal or binary one",
             f"{VALUES}.map(lambda cell: int(cell, 0) if isinstance(cell, str) "
             "and cell.strip()[1:2] in 'xXoObB' else cell)",
         )
-    if text.strip().casefold() in {"true", "false"}:
-        what = f"{shown(text)} is no number, but true or false; as 1 and 0"
-        return rewritten(what, (r"(?i)^\s*true\s*$", "1"), (r"(?i)^\s*false\s*$", "0"))
-    cell, words, code = text, [], VALUES
-    if not cell.isascii() and any(c.isdecimal() and not c.isascii() for c in cell):
-        cell = "".join(str(int(c)) if c.isdecimal() else c for c in cell)
+    if word.casefold() in {"true", "false"}:
+        steps = (r"(?i)^\s*true\s*$", "1"), (r"(?i)^\s*false\s*$", "0")
+        return rewritten(f"{what}, but true or false; as 1 and 0", *steps)
+    words, code = [], VALUES
+    cell = "".join(str(int(c)) if c.isdecimal() else c for c in text)
+    if cell != text:
         words.append("digits of another script")
         code += WIDE_DIGITS
-    for word, pattern, replacement in NUMBER_STEPS:
-        changed = re.sub(pattern, replacement, cell)
-        if changed != cell:
-            cell = changed
-            words.append(word)
+    for step, pattern, replacement in NUMBER_STEPS:
+        before, cell = cell, re.sub(pattern, replacement, cell)
+        if cell != before:
+            words.append(step)
             code += replaced(pattern, replacement)
-    if ANY_NUMBER.fullmatch(cell.strip()) and words:
+    if words and ANY_NUMBER.fullmatch(cell.strip()):
         listed = " and ".join(dict.fromkeys(words))
-        return column_mended(
-            f"{shown(text)} is no number, but may be {cell.strip()}, written with {listed}", code
-        )
-    return otherwise(text, f"{shown(text)} is no number")
+        return column_mended(f"{what}, but may be {cell.strip()}, written with {listed}", code)
+    return otherwise(text, what)
 
 
 # Booleans
@@ -212,25 +210,17 @@ def no_boolean(text: str) -> str:
     what = f"{shown(text)} is neither true nor false"
     if ANY_NUMBER.fullmatch(word):
         meaning = "true" if float(word) else "false"
-        return column_mended(
-            f"{what}, but a number, which may stand for {meaning}",
-            f"{VALUES}.replace({{{text!r}: '{meaning}'}})",
-        )
-    pairs = [pair.split("/") for pair in PAIRS.split()]
-    for yes, no in pairs:
-        if word and word.casefold() in (yes.casefold(), no.casefold()):
-            means = word.casefold() == yes.casefold()
-            other = no if means else yes  # in the letters, small or capital, that the word is in
+        code = f"{VALUES}.replace({{{text!r}: '{meaning}'}})"
+        return column_mended(f"{what}, but a number, which may stand for {meaning}", code)
+    for pair in PAIRS.split() if word else ():
+        if word.casefold() in pair.casefold().split("/"):
+            yes, no = pair.split("/")
+            means, other = ("true", no) if word.casefold() == yes.casefold() else ("false", yes)
+            # in the letters, small or capital, that the word is in
             other = other.upper() if word.isupper() else other.title() if word.istitle() else other
-            marks = {text: str(means).lower(), other: str(not means).lower()}
-            return column_mended(f"{what}, but may mean {str(means).lower()}", f"{VALUES}.replace({marks!r})")
+            marks = {text: means, other: "false" if means == "true" else "true"}
+            return column_mended(f"{what}, but may mean {means}", f"{VALUES}.replace({marks!r})")
     return missing_text(text) or otherwise(text, what)
-
-
-def no_boolean_number(digits: str) -> str:
-    return column_mended(
-        f"{digits} is neither true nor false; if all but 0 is true", f"{VALUES}.replace({{{digits}: 1}})"
-    )
 
 
 # Dates
@@ -266,30 +256,29 @@ MONTHS_ALONE = (
 )
 """A month without a day → its first day."""
 
+NUMBERS_FOR_DATES: tuple[tuple[float, float, str, str], ...] = (
+    (1_000, 3_000, "a year", f"{NUMBERS}{AS_TEXT}, format='%Y'"),
+    (3_000, 20_000, "days since 1970", f"{NUMBERS}, unit='D'"),
+    (20_000, 80_000, "a day as Excel counts them", f"{NUMBERS}, unit='D', origin='1899-12-30'"),
+    (100_001, 300_000, "a year and month", f"{NUMBERS}{AS_TEXT}, format='%Y%m'"),
+    (10_000_101, 30_000_000, "a date of eight digits", f"{NUMBERS}{AS_TEXT}, format='%Y%m%d'"),
+    (1e8, 1e11, "seconds since 1970", f"{NUMBERS}, unit='s'"),
+    (1e11, 1e14, "milliseconds since 1970", f"{NUMBERS}, unit='ms'"),
+    (1e14, 1e17, "microseconds since 1970", f"{NUMBERS}, unit='us'"),
+    (1e17, 9.2e18, "nanoseconds since 1970", f"{NUMBERS}, unit='ns'"),
+)
+"""Ranges of numbers, what one in it may be, and how pandas reads it."""
 
-NUMBERS_FOR_DATES = tuple(
-    (
-        least,
-        most,
-        column_mended(f"This number is no date as it stands; it may be {what}", f"pd.to_datetime({code})"),
+
+def no_date_of_number(number: float) -> str:
+    for least, most, what, read in NUMBERS_FOR_DATES:
+        if least <= number < most:
+            message = f"This number is no date as it stands; it may be {what}"
+            return column_mended(message, f"pd.to_datetime({read})")
+    return column_mended(
+        "This number is no date; leave the column out of types, or make such cells missing",
+        f"{VALUES}.mask({VALUES}.map(pd.api.types.is_number))",
     )
-    for least, most, what, code in (
-        (1_000, 3_000, "a year", f"{NUMBERS}{AS_TEXT}, format='%Y'"),
-        (3_000, 20_000, "days since 1970", f"{NUMBERS}, unit='D'"),
-        (20_000, 80_000, "a day as Excel counts them", f"{NUMBERS}, unit='D', origin='1899-12-30'"),
-        (100_001, 300_000, "a year and month", f"{NUMBERS}{AS_TEXT}, format='%Y%m'"),
-        (10_000_101, 30_000_000, "a date of eight digits", f"{NUMBERS}{AS_TEXT}, format='%Y%m%d'"),
-        (1e8, 1e11, "seconds since 1970", f"{NUMBERS}, unit='s'"),
-        (1e11, 1e14, "milliseconds since 1970", f"{NUMBERS}, unit='ms'"),
-        (1e14, 1e17, "microseconds since 1970", f"{NUMBERS}, unit='us'"),
-        (1e17, 9.2e18, "nanoseconds since 1970", f"{NUMBERS}, unit='ns'"),
-    )
-)
-"""Ranges of numbers, each with the message for those in it that stand where a date should."""
-NO_DATE_AT_ALL = column_mended(
-    "This number is no date; leave the column out of types, or make such cells missing",
-    f"{VALUES}.mask({VALUES}.map(pd.api.types.is_number))",
-)
 
 
 def no_date(text: str) -> str:
@@ -304,43 +293,35 @@ def no_date(text: str) -> str:
     if re.fullmatch(r"\d+(\.\d+)?", word):
         return digits_for_date(text, word.partition(".")[0], what)
     if re.fullmatch(r"(?i)(?:\d{4}\W*)?Q[1-4](?:\W*\d{4})?", word) and len(word) > len("Q1"):
-        firsts = zip((1, 2, 3, 4), ("01", "04", "07", "10"), strict=True)
-        steps = (("(?i)" + QUARTER.format(number), rf"\1\2-{month}-01") for number, month in firsts)
+        firsts = enumerate(("01", "04", "07", "10"), 1)
+        steps = ((f"(?i){QUARTER.format(number)}", rf"\1\2-{month}-01") for number, month in firsts)
         return rewritten(f"{what}, but a quarter; for its first day", *steps)
     if match := re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})", word):
         if int(match[2]) > MONTHS >= int(match[3]) > 0:
             what = f"{shown(text)} has no month {match[2]}; if that is the day"
             return rewritten(what, (r"^(\d{4})-(1[3-9]|[23]\d)-(\d{1,2})$", r"\1-\3-\2"))
         return otherwise(text, f"{shown(text)} names a day that no calendar has")
+    zone = re.search(r"\b[A-Z]{2,5}$", word)
+    if zone and (offset := OTHER_ZONES.get(zone[0])):
+        what = f"{shown(text)} names {zone[0]}, which may be several zones; if it is {offset}"
+        return rewritten(what, (rf"\s*\b{zone[0]}\s*$", offset))
     if DAY_OR_MONTH.fullmatch(word) or re.match(r"\d{4}-\d\d-\d\d", word):
-        return zone_for_date(text, word) or otherwise(
-            text, f"{shown(text)} names a day or time that there is not"
-        )
-    return zone_for_date(text, word) or otherwise(text, what)
-
-
-def zone_for_date(text: str, word: str) -> str | None:
-    match = re.search(r"\b([A-Z]{2,5})$", word)
-    if match is None or match[1] not in OTHER_ZONES:
-        return None
-    name, offset = match[1], OTHER_ZONES[match[1]]
-    what = f"{shown(text)} names {name}, which may be several zones; if it is {offset}"
-    return rewritten(what, (rf"\s*\b{name}\s*$", offset))
+        what = f"{shown(text)} names a day or time that there is not"
+    return otherwise(text, what)
 
 
 def digits_for_date(text: str, digits: str, what: str) -> str:
     size = len(digits)
-    if size in FIRST_DAYS and digits[0] in "12" and (size == len("2024") or 1 <= int(digits[4:]) <= MONTHS):
+    if size in FIRST_DAYS and digits[0] in "12" and 1 <= int(digits[4:] or 1) <= MONTHS:
         means, step = FIRST_DAYS[size]
         return rewritten(f"{what}, but may be {means}; for its first day", step)
     if size not in EPOCHS:
         return otherwise(text, what)
     unit, means = EPOCHS[size]
-    cell = "str(cell)" if text == digits else "str(cell).strip()"
-    if text.strip() != digits:
-        cell = "str(cell).split('.')[0].strip()"
-    whole = "float" if "." in text or unit == "D" else "int"
-    counted = f"{whole}(cell), unit='{unit}'" + ", origin='1899-12-30'" * (unit == "D")
+    is_float = "." in text
+    cell = "str(cell)" + ".split('.')[0]" * is_float + ".strip()" * (text != digits)
+    counted = f"{'float' if is_float or unit == 'D' else 'int'}(cell), unit='{unit}'"
+    counted += ", origin='1899-12-30'" * (unit == "D")
     return column_mended(
         f"{what}, but may be {means}",
         f"{VALUES}.map(lambda cell: pd.to_datetime({counted}) "
@@ -352,30 +333,31 @@ def two_dates(text: str) -> str:
     word = text.strip()
     what = f"{shown(text)} can mean more than one date"
     if match := DAY_OR_MONTH.fullmatch(word):
-        first, second, year, mark = match["first"], match["second"], match["year"], match["mark"]
-        years = "%Y" if len(year) > len("24") else "%y"
+        first, second, year, mark = int(match["first"]), int(match["second"]), match["year"], match["mark"]
         time = ""
         if match["time"]:
             seconds = ":%S" * (match["time"].count(":") - 1) + ".%f" * bool(match["fraction"])
             half = re.sub(r"(?i)[ap]m", "%p", match["half"] or "")
             time = f"{match['time'][0]}{'%I' if half else '%H'}:%M{seconds}{half}"
-        of_days, of_months = f"%d{mark}%m{mark}{years}{time}", f"%m{mark}%d{mark}{years}{time}"
-        full = year if years == "%Y" else f"{'20' if int(year) < 69 else '19'}{year}"  # noqa: PLR2004  # as strptime
-        if int(first) <= MONTHS and int(second) <= MONTHS:
+        rest = f"{mark}{'%Y' if len(year) > len('24') else '%y'}{time}"
+        of_days, of_months = f"%d{mark}%m{rest}", f"%m{mark}%d{rest}"
+        if first > MONTHS or second > MONTHS:
+            form = of_days if first > MONTHS else of_months
             return column_mended(
-                f"{shown(text)} is {full}-{int(second):02d}-{int(first):02d} or "
-                f"{full}-{int(first):02d}-{int(second):02d}; "
-                "say which comes first, the day or the month",
-                f"pd.to_datetime({VALUES}, format='{of_days}')  # or format='{of_months}'",
+                f"{what}; if its year comes last", f"pd.to_datetime({VALUES}, format='{form}')"
             )
-        form = of_days if int(first) > MONTHS else of_months
-        return column_mended(f"{what}; if its year comes last", f"pd.to_datetime({VALUES}, format='{form}')")
+        full = dt.datetime.strptime(year, rest[1:3]).year  # noqa: DTZ007  # a year alone
+        return column_mended(
+            f"{shown(text)} is {full:04d}-{second:02d}-{first:02d} or {full:04d}-{first:02d}-{second:02d}; "
+            "say which comes first, the day or the month",
+            f"pd.to_datetime({VALUES}, format='{of_days}')  # or format='{of_months}'",
+        )
     for step in MONTHS_ALONE:
         if re.fullmatch(step[0], text):
             return rewritten(f"{shown(text)} names a month, but no day; for its first", step)
-    if re.match(r"\d{1,2}:\d\d", word):
-        return otherwise(text, f"{shown(text)} is a time without a date")
-    return otherwise(text, what)
+    return otherwise(
+        text, f"{shown(text)} is a time without a date" if re.match(r"\d{1,2}:\d\d", word) else what
+    )
 
 
 # Any column
@@ -394,8 +376,10 @@ def of_another_type(what: str, article: str, *, is_flag: bool) -> str:
     )
 
 
-AS_FINITE = f"{VALUES}.mask({VALUES}.isin([float('inf'), float('-inf')]))"
-INFINITE = column_mended("An infinite number has no JSON; to make it missing", AS_FINITE)
+INFINITE = column_mended(
+    "An infinite number has no JSON; to make it missing",
+    f"{VALUES}.mask({VALUES}.isin([float('inf'), float('-inf')]))",
+)
 TOO_MANY_DIGITS = column_mended(
     "The number has more digits than Python writes; to make such numbers missing",
     f"{VALUES}.mask({VALUES}.map(lambda cell: isinstance(cell, int) and abs(cell) >= 10**4_000))",

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytex_pandas.frame.arrow_types import is_repeated
 from analytex_pandas.frame.coded import each
 from analytex_pandas.frame.columns import STRING, TEXT, CellError, Cells, Coerced, UnsendableError, cells_of
 
@@ -32,8 +33,6 @@ def is_nested(value: object) -> bool:
 
 
 def nested_cells(cells: Iterable[Any], column: Column) -> Coerced:
-    """Return nested Python objects as JSON text."""
-
     def text(numbered: tuple[int, Any]) -> str:
         row, cell = numbered
         try:
@@ -66,17 +65,19 @@ def encoded(value: Any, column: Column, depth: int) -> str:
 
 
 def key_text(key: Any, column: Column) -> str:
-    """Return a dict's key as JSON wants it."""
     if isinstance(key, tuple):
         raise UnsendableError("has a tuple for a key, which has no JSON form", "make the keys text")
     coerced = column(cells_of([key]))
     for problem in coerced.problems:
         raise CellError(problem.code, problem.message)
-    return coerced.text[0].as_py() or "null"
+    return name_of(coerced.text[0].as_py())
+
+
+def name_of(key: str | None) -> str:
+    return "null" if key is None else key
 
 
 def json_object(items: Iterable[tuple[str, str]]) -> str:
-    """Return names and JSON values as a JSON object."""
     found: dict[str, str] = {}
     for name, value in items:
         if name in found:
@@ -93,13 +94,8 @@ def nested_arrow(array: pa.Array, column: Column) -> Coerced:
 
 def tokens(values: pa.Array | Cells, column: Column) -> tuple[list[str | None], tuple[Problem, ...]]:
     """Return the JSON of each value, None where it is missing or has none, and why."""
-    kind = values.type if isinstance(values, pa.Array) else None
-    if (
-        kind is None
-        or not pa.types.is_nested(kind)
-        or pa.types.is_run_end_encoded(kind)
-        or pa.types.is_union(kind)
-    ):
+    kind = None if isinstance(values, np.ndarray) else values.type
+    if kind is None or not pa.types.is_nested(kind) or is_repeated(kind) or pa.types.is_union(kind):
         coerced = column(values)
         texts = coerced.text.cast(TEXT).to_pylist()
         if coerced.kinds == STRING:
@@ -138,7 +134,7 @@ def span_token(array: pa.Array, column: Column) -> Callable[[int], str]:
         keys, item = column(array.keys).text.cast(TEXT).to_pylist(), reader(array.items, column)
         ends = array.offsets.to_pylist()
         return lambda row: json_object(
-            (keys[at] or "null", item(at)) for at in range(ends[row], ends[row + 1])
+            (name_of(keys[at]), item(at)) for at in range(ends[row], ends[row + 1])
         )
     # a list of fixed size, or a view, has no offsets that follow each other
     lengths = (length or 0 for length in pc.list_value_length(array).to_pylist())

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from analytex_pandas.errors import did_you_mean
-from analytex_pandas.frame.columns import json_type_of
+from analytex_pandas.frame.columns import STRING, json_type_of
 from analytex_pandas.frame.mends import (
     EXPONENT,
     LABEL,
@@ -24,8 +24,6 @@ from analytex_pandas.frame.mends import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    import pyarrow as pa
 
     from analytex_pandas.frame.columns import Coerced, Field, Kinds, Traits
 
@@ -68,11 +66,8 @@ def id_mend(what: str, texts: Sequence[str]) -> str:
     listed = escapes(character for character in found if not character.isspace())
     if what == "inside":
         blank = escapes(character for character in found if character.isspace())
-        return (
-            VALUES
-            + (replaced(f"[{blank}]", " ") if blank else "")
-            + (replaced(f"[{listed}]", "") if listed else "")
-        )
+        steps = ((blank, " "), (listed, ""))
+        return VALUES + "".join(replaced(f"[{those}]", instead) for those, instead in steps if those)
     return VALUES + replaced(rf"^[\s{listed}]+|[\s{listed}]+$" if listed else r"^\s+|\s+$", "")
 
 
@@ -84,8 +79,10 @@ def traits_of(coerced: Coerced) -> Traits:
     text = coerced.text
     present = len(text) - text.null_count
     kinds = coerced.traits.kinds or (dict.fromkeys(coerced.families, present) if present else {})
-    is_text = coerced.kinds == frozenset({"string"}) and not coerced.plain
-    sample = first_present(text, SAMPLE if is_text else 1)
+    is_text = coerced.kinds == STRING and not coerced.plain
+    count = SAMPLE if is_text else 1
+    head = text.slice(0, 2 * count).drop_null()
+    sample = (head if len(head) or not present else text.drop_null()).slice(0, count).to_pylist()
     return dataclasses.replace(
         coerced.traits,
         present=present,
@@ -95,13 +92,6 @@ def traits_of(coerced: Coerced) -> Traits:
         looked_at=len(sample) if is_text else 0,
         dates_as_text=sum(bool(DATE_LIKE.fullmatch(value)) for value in sample) if is_text else 0,
     )
-
-
-def first_present(text: pa.Array, count: int) -> list[str]:
-    head = [value for value in text.slice(0, 2 * count).to_pylist() if value is not None]
-    if not head and text.null_count < len(text):
-        return list(text.drop_null().slice(0, count).to_pylist())
-    return head[:count]
 
 
 def property_note(name: str, json_type: str, traits: Traits, origin: Field) -> str:
@@ -154,10 +144,10 @@ def renamed(what: str, name: str) -> str:
 def changes_of_type(kinds: Mapping[str, Kinds], before: Mapping[str, str]) -> dict[str, str]:
     """Return what to say of properties that the account has not seen, or saw with the type that `before` has."""
     notes = {}
-    for name, found in kinds.items():
-        if not before or not found:
-            continue
+    for name, found in kinds.items() if before else ():
         json_type = json_type_of(found)
+        if not found:
+            continue
         if name not in before:
             near = did_you_mean(name, before)
             hint = f" ({near.strip().replace('Did', 'did', 1)})" if near else ""

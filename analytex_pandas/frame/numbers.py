@@ -11,19 +11,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import (
-    BOOLEAN,
-    DURATION,
-    NUMBER,
-    TEXT,
-    Coerced,
-    Mask,
-    Rows,
-    Traits,
-    mask_of,
-    problem_at,
-    texts_at,
-)
+from analytex_pandas.frame import columns
+from analytex_pandas.frame.columns import BOOLEAN, DURATION, NUMBER, TEXT, Coerced, Traits
 from analytex_pandas.frame.mends import INFINITE
 
 EXACT_WHOLE = 2.0**53
@@ -70,12 +59,12 @@ def floats(array: pa.Array) -> Coerced:
     text = half_floats(values, finite) if values.dtype == np.float16 else float_texts(values, finite, whole)
     if whole.any():
         text = with_exact_digits(text, values, np.flatnonzero(whole))
-    problems = problem_at(np.flatnonzero(np.isinf(values)), *NOT_FINITE)
+    problems = columns.problem_at(np.flatnonzero(np.isinf(values)), *NOT_FINITE)
     traits = Traits(floats=int(finite.sum()), whole_floats=int(whole.sum()))
     return Coerced(text, NUMBER, plain=True, problems=problems, traits=traits)
 
 
-def with_exact_digits(text: pa.Array, values: Floats, whole: Rows) -> pa.Array:
+def with_exact_digits(text: pa.Array, values: Floats, whole: columns.Rows) -> pa.Array:
     """Return the text of floats with the digits of an integer where the shortest ones say less, or give a zero a sign.
 
     `whole` has the rows that have no fraction.
@@ -87,10 +76,10 @@ def with_exact_digits(text: pa.Array, values: Floats, whole: Rows) -> pa.Array:
     if not unlike.any():
         return text
     digits = pc.cast(pa.array(numbers[unlike].astype(np.int64)), TEXT)
-    return pc.replace_with_mask(text, pa.array(mask_of(whole[unlike], len(values))), digits)
+    return pc.replace_with_mask(text, pa.array(columns.mask_of(whole[unlike], len(values))), digits)
 
 
-def float_texts(values: Floats, finite: Mask, whole: Mask) -> pa.Array:
+def float_texts(values: Floats, finite: columns.Mask, whole: columns.Mask) -> pa.Array:
     """Return floats as the shortest text that reads back the same, missing where not `finite`.
 
     orjson writes them all at once, ``[1.5,3.0,null]``, in a quarter of the time that Arrow takes.
@@ -107,10 +96,10 @@ def float_texts(values: Floats, finite: Mask, whole: Mask) -> pa.Array:
     pointed = rows[data[ends[rows] - len(".0")] == ord(".")]
     sizes = ends - starts
     sizes[pointed] -= len(".0")
-    return texts_at(data, starts, sizes, finite)
+    return columns.texts_at(data, starts, sizes, finite)
 
 
-def half_floats(values: Floats, finite: Mask) -> pa.Array:
+def half_floats(values: Floats, finite: columns.Mask) -> pa.Array:
     """Return 16-bit floats as text in NumPy's shortest form, missing where not `finite`; orjson writes doubles."""
     distinct, codes = np.unique(values.view(np.uint16), return_inverse=True)
     shortest = [

@@ -7,6 +7,7 @@ import datetime as dt
 import operator
 import os
 import re
+import zoneinfo
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import pandas as pd
 
 from analytex_pandas import settings
 from analytex_pandas.errors import ValidationError, code, did_you_mean
-from analytex_pandas.frame.labels import tagged, untagged
+from analytex_pandas.frame.labels import tagged
 from analytex_pandas.settings import Kind
 
 JsonType = Literal["string", "number", "boolean", "date", "datetime"]
@@ -30,9 +31,6 @@ Transport = Literal["file", "json"]
 MULTIPART_OVERHEAD = 320
 """Bytes set apart in each request for what surrounds the file: boundaries, part headers, JSON envelope."""
 OFFSET = re.compile(r"(?:UTC|GMT)?([+-])([01][0-9]|2[0-3]):?([0-5][0-9])")
-INT64_MAX = 2**63 - 1
-GOT = 100
-"""Characters of a refused value that a message repeats."""
 
 
 class CommonOptions(TypedDict, total=False):
@@ -94,14 +92,6 @@ class Options:
         """Bytes that a chunk file may have at most, so that its request stays strictly below `chunk_bytes`."""
         return self.chunk_bytes - MULTIPART_OVERHEAD - 1
 
-    def to_document(self) -> dict[str, str]:
-        """Return the options as text a JSON document can hold, whatever a column's label is."""
-        return {field.name: tagged(getattr(self, field.name)) for field in dataclasses.fields(self)}
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, str]) -> Options:
-        return cls(**{name: untagged(text) for name, text in document.items()})
-
 
 def checked_options(kind: Kind, given: Mapping[str, Any]) -> Options:
     """Return the options of a plan from keyword arguments; one that there is not is a TypeError."""
@@ -135,7 +125,7 @@ def checked(name: str, value: Any, rule: Rule | None = None) -> Any:
     except ValidationError:  # it says which part of the value is wrong
         raise
     except Exception:  # noqa: BLE001  # whatever a foreign object raises when it is looked at, it is no such value
-        raise ValidationError(f"{name}={code(value, GOT)}: {takes} is needed.{hint(value)}") from None
+        raise ValidationError(f"{name}={code(value, 100)}: {takes} is needed.{hint(value)}") from None
 
 
 def one_of(choices: Sequence[str]) -> Rule:
@@ -147,7 +137,7 @@ def one_of(choices: Sequence[str]) -> Rule:
     )
 
 
-def whole(least: int, most: int = INT64_MAX) -> Rule:
+def whole(least: int, most: int = 2**63 - 1) -> Rule:
     """Return the rule of a whole number; what is more than `most` is that."""
 
     def check(value: Any) -> int:
@@ -185,28 +175,22 @@ def by_column(name: str, value: Mapping[Any, Any], rule: Rule) -> tuple[tuple[Ha
 
 def properties(value: Any) -> tuple[tuple[Hashable, str | None], ...]:
     if isinstance(value, Mapping):
-        return by_column("properties", value, NAME)
+        return by_column("properties", value, Rule("a property name, which is text,", str.__str__))
     if isinstance(value, str | bytes):
         raise TypeError
     columns = dict.fromkeys(checked("properties: a column", one, LABEL) for one in value)
     return tuple((column, None) for column in columns)
 
 
-def types(value: Any) -> tuple[tuple[Hashable, JsonType], ...] | Literal["string"]:
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        one_of(("string",)).check(value)
-        return "string"
-    if not isinstance(value, Mapping):
-        raise TypeError
-    return by_column("types", value, one_of(get_args(JsonType)))
+def types(value: Any) -> Any:
+    if isinstance(value, Mapping | None):
+        return by_column("types", value or {}, one_of(get_args(JsonType)))
+    return one_of(("string",)).check(value)
 
 
-def errors_limit(value: Any) -> int | float:
+def errors_limit(value: Any) -> Any:
     if not isinstance(value, float | np.floating):
-        number: int = whole(0).check(value)
-        return number
+        return whole(0).check(value)
     if not 0 <= value <= 1:
         raise ValueError
     return float(value)
@@ -218,16 +202,8 @@ def timezone(value: Any) -> str:
         return name
     if offset := OFFSET.fullmatch(name):
         return "{}{}:{}".format(*offset.groups())
-    import zoneinfo  # needed for other zones than the default alone
-
     pd.Timestamp(0, tz=zoneinfo.ZoneInfo(name).key)  # not all that the system has is known to pandas
     return name
-
-
-def near_timezone(value: Any) -> str:
-    import zoneinfo  # needed for other zones than the default alone
-
-    return did_you_mean(value, zoneinfo.available_timezones())
 
 
 def directory(value: Any) -> Path:
@@ -240,7 +216,6 @@ def directory(value: Any) -> Path:
 
 
 LABEL = Rule("the label of a column (one, not a list)", label)
-NAME = Rule("a property name, which is text,", str.__str__)
 FLAG = Rule("True or False", flag)
 MAYBE = Rule("True, False or None", or_none(flag))
 RULES: dict[str, Rule] = {
@@ -259,7 +234,11 @@ RULES: dict[str, Rule] = {
     "nested": one_of(get_args(Nested)),
     "invalid": one_of(get_args(Invalid)),
     "duplicates": one_of(get_args(Duplicates)),
-    "timezone": Rule("a time zone known here, such as 'Europe/Berlin' or '+05:30',", timezone, near_timezone),
+    "timezone": Rule(
+        "a time zone known here, such as 'Europe/Berlin' or '+05:30',",
+        timezone,
+        lambda value: did_you_mean(value, zoneinfo.available_timezones()),
+    ),
     "only_changed": FLAG,
     "strict": FLAG,
     "canary": whole(0),

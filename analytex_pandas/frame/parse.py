@@ -11,29 +11,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.frame import mends, temporal
+from analytex_pandas.frame import columns, mends, temporal
 from analytex_pandas.frame.coded import each, spread
-from analytex_pandas.frame.columns import (
-    BOOLEAN,
-    DURATION,
-    NUMBER,
-    STRING,
-    TEXT,
-    CellError,
-    Coerced,
-    Problem,
-    problem_at,
-    validity,
-)
+from analytex_pandas.frame.columns import BOOLEAN, DURATION, NUMBER, STRING, TEXT, CellError, Coerced, Problem
 from analytex_pandas.frame.numbers import fixed_point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from analytex_pandas.frame.columns import Kinds, Rows
     from analytex_pandas.frame.options import JsonType
 
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -69,20 +56,19 @@ def as_wanted(coerced: Coerced, wanted: JsonType | None) -> Coerced:
     if wanted == "number" and coerced.kinds == DURATION:
         return dataclasses.replace(coerced, kinds=NUMBER)
     if wanted == "boolean" and coerced.kinds in (NUMBER, DURATION):
-        read = read_as(coerced.text, boolean_of_number, partial(primitives, BOOLEAN))
-        return read.with_problems(coerced.problems)
-    present = np.flatnonzero(validity(coerced.text))
-    code = f"not_a_{wanted}".removesuffix("time")
-    if wanted in ("date", "datetime") and coerced.kinds == NUMBER:
-        problems = dates_of_numbers(coerced.text.cast(TEXT), present, code)
+        found = read_as(coerced.text, boolean_of_number, partial(primitives, BOOLEAN))
+    elif wanted in ("date", "datetime") and coerced.kinds == NUMBER:
+        found = read_as(coerced.text, date_of_number, partial(primitives, STRING))
     else:
         (kind,) = coerced.kinds
         what = CALLED.get(coerced.family, coerced.family or kind)
         article = f"a {wanted}".removesuffix("time")
         message = mends.of_another_type(f"A {what}", article, is_flag=coerced.kinds == BOOLEAN)
-        problems = (Problem(present, code, message),)
-    kinds = NUMBER if wanted == "number" else BOOLEAN if wanted == "boolean" else STRING
-    return primitives(kinds, [None] * len(coerced.text)).with_problems(coerced.problems + problems)
+        rows = np.flatnonzero(columns.validity(coerced.text))
+        kinds = {"number": NUMBER, "boolean": BOOLEAN}.get(wanted, STRING)
+        found = primitives(kinds, [None] * len(coerced.text))
+        found = found.with_problems((Problem(rows, f"not_{article.replace(' ', '_')}", message),))
+    return found.with_problems(coerced.problems)
 
 
 def texts(text: pa.Array, wanted: JsonType | None, timezone: str) -> Coerced:
@@ -109,7 +95,7 @@ def read_as(
     return spread(coerced(values).with_problems(problems), distinct.indices)
 
 
-def primitives(kinds: Kinds, texts: Sequence[str | None]) -> Coerced:
+def primitives(kinds: columns.Kinds, texts: Sequence[str | None]) -> Coerced:
     return Coerced(pa.array(texts, TEXT), kinds, plain=True)
 
 
@@ -139,20 +125,13 @@ def boolean(text: str) -> str:
 def boolean_of_number(digits: str) -> str:
     value = decimal.Decimal(digits)
     if value not in (0, 1):
-        raise CellError("not_a_boolean", mends.no_boolean_number(digits))
+        what, code = f"{digits} is neither true nor false", f"{mends.VALUES}.replace({{{digits}: 1}})"
+        raise CellError("not_a_boolean", mends.column_mended(f"{what}; if all but 0 is true", code))
     return "true" if value else "false"
 
 
-def dates_of_numbers(text: pa.Array, present: Rows, code: str) -> tuple[Problem, ...]:
-    """Return the problems of numbers where dates should be, by what they may count."""
-    values = np.asarray(pd.to_numeric(pd.Series(text.to_pylist(), dtype=object), errors="coerce"), np.float64)
-    problems: list[Problem] = []
-    left = present
-    for least, most, message in mends.NUMBERS_FOR_DATES:
-        those = (values[left] >= least) & (values[left] < most)
-        problems += problem_at(left[those], code, message)
-        left = left[~those]
-    return (*problems, *problem_at(left, code, mends.NO_DATE_AT_ALL))
+def date_of_number(digits: str) -> str:
+    raise CellError("not_a_date", mends.no_date_of_number(float(digits)))
 
 
 def instants(timezone: str, moments: Sequence[tuple[int, int, bool] | None]) -> Coerced:

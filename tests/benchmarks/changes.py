@@ -43,7 +43,7 @@ SALT = b"benchmark"
 def layer_of_frame(frame: pd.DataFrame, salt: bytes) -> Layer:
     """Return a frame as if every row of it had been acknowledged."""
     source = frame_source(frame)
-    known, _ = layout(source.fields or (), Options(), "users")
+    known = layout(source.fields or (), Options(), "users")
     layers = []
     for batch in source.batches():
         prepared = prepare(batch, known, "users")

@@ -565,3 +565,15 @@ def test_what_stands_beside_a_view_keeps_its_own_type() -> None:
     table = pa.table({"user_id": ["a", "b"], "s": struct})
     assert plan_of(table, nested="flatten").records(1)[0]["metadata"] == {"s.b": True, "s.t": "x"}
     assert plan_of(table, nested="json").records(1)[0]["metadata"] == {"s": '{"b":true,"t":"x"}'}
+
+
+@pytest.mark.parametrize(
+    "column",
+    [[{"": 1}], pa.array([[("", 1)]], pa.map_(pa.string(), pa.int64())), pa.array([{"": 1}])],
+    ids=["dict", "map", "struct"],
+)
+def test_an_empty_key_stays_empty(column: Any) -> None:
+    """It is a name like any other, and not null."""
+    data: Any = pa.table({"user_id": ["a"], "x": column}) if isinstance(column, pa.Array) else None
+    plan = plan_of(pd.DataFrame({"user_id": ["a"], "x": column}) if data is None else data, nested="json")
+    assert plan.records() == [{"user_id": "a", "metadata": {"x": '{"":1}'}}]
