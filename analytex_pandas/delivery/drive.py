@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-import logging
 import random
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -28,7 +27,7 @@ from analytex_pandas.delivery.pacing import (
 )
 from analytex_pandas.delivery.spool import spool_of
 from analytex_pandas.delivery.state import ENDED, at_the_service, rows_left, with_chunk
-from analytex_pandas.errors import AnalytexError, AuthenticationError, TransportError
+from analytex_pandas.errors import AnalytexError, AuthenticationError, TransportError, harmless, logger_of
 from analytex_pandas.service.calls import hurry
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     from analytex_pandas.service.listing import Listing
     from analytex_pandas.service.wire import Job
 
-logger = logging.getLogger("analytex_pandas")
+logger = logger_of("analytex_pandas")
 
 T = TypeVar("T")
 
@@ -182,6 +181,7 @@ class Drive:
         end = None
         if rate and values.get("phase", self._phase) == "running" and not self.paused:
             end = self.clock.now() + dt.timedelta(seconds=min(rows_left(self.state) / rate, LONGEST_ESTIMATE))
+        activity = harmless(activity)
         if activity != self.state.activity:
             logger.debug("push %s: %s", self.id, activity)
         self.show(activity=activity, current=self.number, rate=rate, estimated_end=end, **values)

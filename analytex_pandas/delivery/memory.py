@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from analytex_pandas.delivery import bases
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop
+from analytex_pandas.errors import logger_of
 from analytex_pandas.frame.fingerprints import COMPANY, ODD, Layer, add_tallies, of_lines
 from analytex_pandas.frame.memory import (
     ACKNOWLEDGED,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from analytex_pandas.service.client import Client
     from analytex_pandas.settings import Kind
 
-logger = logging.getLogger("analytex_pandas")
+logger = logger_of("analytex_pandas")
 
 LOCK: Final = "memory"
 MAX_CHUNKS: Final = 400

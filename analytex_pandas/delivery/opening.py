@@ -87,7 +87,9 @@ def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: 
             drop(lock)
             return drive
         if push.account != account:
-            if not rebind:
+            # A push that no account ever took a chunk of takes the new key by itself.
+            is_taken = any(chunk.job_id is not None or chunk.in_doubt for chunk in push.chunks)
+            if is_taken and not rebind:
                 raise AuthenticationError(
                     f"Push {push_id!r} was started with another API key or environment ({push.base_url}) "
                     f"than this client's ({client.base_url}). Connect to that one; or, if it is the same "

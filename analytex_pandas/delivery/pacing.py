@@ -190,7 +190,9 @@ def precision(duration: float) -> float:
 
 def heals(error: Exception) -> bool:
     """Tell whether the next try may well succeed where this one failed."""
-    if isinstance(error, TransportError | RateLimitError | ServerError):
+    if isinstance(error, TransportError):
+        return error.heals
+    if isinstance(error, RateLimitError | ServerError):
         return True
     return getattr(error, "status_code", None) in HEALING_STATUSES
 
