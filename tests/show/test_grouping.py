@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analytex_pandas.delivery.tables import ERROR_COLUMNS
@@ -62,6 +62,12 @@ def test_the_same_words_about_two_properties_are_two_groups() -> None:
         ),
         max_size=30,
     )
+)
+@example(
+    [
+        {"message": "\x00", "property": None, "code": None, "id": None},
+        {"message": "", "property": None, "code": None, "id": None},
+    ]
 )
 def test_every_error_is_in_exactly_one_group(rows: list[dict[str, str | None]]) -> None:
     """Nothing is dropped, also where everything is missing."""
