@@ -211,9 +211,15 @@ class Push:
             if counts[name]
         ]
         if parts:
+            ways = [
+                "push.errors tells why, push.failed has the refused rows, and push.retry() sends them again."
+            ]
+            ways = ways if counts["refused"] else []
+            ways += (
+                ["push.retry(unknown=True) sends the unknown ones again, too."] if counts["unknown"] else []
+            )
             error = PushError(
-                f"Of the {counts['input']:,} rows of push {self.id}, {' and '.join(parts)}. push.errors "
-                "tells why, push.failed has the refused rows, and push.retry() sends them again."
+                f"Of the {counts['input']:,} rows of push {self.id}, {' and '.join(parts)}. {' '.join(ways)}"
             )
             error.push = self
             raise error

@@ -5,29 +5,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import os
 import random
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.lookup import chunk_of, is_ours, shown
-from analytex_pandas.delivery.pacing import (
-    PATIENCE,
-    PATIENCE_AT_FIRST,
-    PATIENCE_FOR_A_LIST,
-    PATIENCE_WITH_A_JOB,
-    PATIENCE_WITH_REFUSALS,
-    Clock,
-    Pace,
-    backoff,
-    heals,
-    is_redirect,
-    is_refusal,
-    told_to_wait,
-)
+from analytex_pandas.delivery.pacing import Clock, Pace
 from analytex_pandas.delivery.spool import spool_of
 from analytex_pandas.delivery.state import ENDED, at_the_service, rows_left, with_chunk
-from analytex_pandas.errors import AnalytexError, AuthenticationError, TransportError, harmless, logger_of
+from analytex_pandas.errors import AnalytexError, harmless, logger_of
 from analytex_pandas.service.calls import hurry
 
 if TYPE_CHECKING:
@@ -48,8 +35,6 @@ logger = logger_of("analytex_pandas")
 
 T = TypeVar("T")
 
-CLOCKS_DIFFER: Final = dt.timedelta(days=1)
-"""By how much the clocks of this machine and of the service may differ, and more."""
 LONGEST_ESTIMATE: Final = 10 * 365 * 86400.0
 INTERRUPTIBLE_WAIT: Final = 0.5
 """Seconds; on some systems an unbounded wait in the main thread cannot be interrupted by Ctrl-C."""
@@ -85,6 +70,7 @@ class Drive:
         self.lock = lock
         """Held while it is driven."""
 
+        self.process = os.getpid()
         self.wake = threading.Event()
         """Set when the worker has something new to do."""
         self.ended = threading.Event()
@@ -239,6 +225,11 @@ class Drive:
 
     def wait(self, timeout: float | None) -> bool:
         """Wait for the end, `timeout` seconds at most; return whether it came."""
+        if os.getpid() != self.process and not self.ended.is_set():
+            raise AnalytexError(
+                f"Push {self.id} is driven by process {self.process}, which this one was forked from. Wait for it "
+                f"there; when that process has ended, apd.resume({self.id!r}) goes on with it here."
+            )
         if timeout is not None:
             return self.ended.wait(timeout)
         while not self.ended.wait(INTERRUPTIBLE_WAIT):
@@ -275,7 +266,7 @@ class Drive:
             self.announce()
             self.check_cancelled()
 
-    # Calls that are tried again
+    # What the service was seen to do
 
     @property
     def passable(self) -> set[str]:
@@ -286,85 +277,6 @@ class Drive:
     def accepted(self) -> bool:
         """Whether the service took a chunk of the push before, perhaps under an earlier driver."""
         return any(chunk.job_id is not None for chunk in self.state.chunks)
-
-    def newest_jobs(
-        self, what: str, patience: float | None = None, *, since: dt.datetime | None = None
-    ) -> list[Job]:
-        """Return the newest of the account's jobs, asking until they are known; `what` says it in words.
-
-        Those up to the first that was known already, and to the first from before `since`, where that is given; all of
-        them where the list is in another order.
-        """
-        listing = self.client.listing()
-        known = set(self.chunk.known_jobs or ())
-
-        def is_last(job: Job) -> bool:
-            if since is None or job.job_id in known:
-                return True
-            moment = job.submitted_at or job.start_time
-            return not known and moment is not None and moment < since - CLOCKS_DIFFER
-
-        # Page by page: the more pages there are, the less likely all of them are to come at once.
-        jobs = self.persist(lambda: listing.read_to(is_last), what, patience)
-        self.learn(jobs)
-        return jobs
-
-    def looked_before(self, what: str) -> list[Job]:
-        """Return the newest jobs before a submit; none when the list cannot be read."""
-        if self.looked is None or self.crowded:
-            try:
-                self.looked = self.newest_jobs(what, PATIENCE_FOR_A_LIST)
-            except AuthenticationError:
-                raise
-            except AnalytexError as error:
-                logger.debug("push %s: the list cannot be read: %s", self.id, in_brief(error))
-        return self.looked or []
-
-    def job(self, job_id: str, what: str, patience: float | None = None) -> Job | None:
-        """Return a job, asking until there is an answer, None if there is none; `what` says it in words."""
-        try:
-            return self.persist(lambda: self.client.job(job_id), what, patience)
-        except AuthenticationError:  # without access nothing goes on
-            raise
-        except AnalytexError:
-            return None
-
-    def persist(self, call: Callable[[], T], what: str, patience: float | None = None) -> T:
-        """Ask, and ask again while what fails may heal; `call` may be repeated without harm."""
-        setback = Setback(self, what, patience)
-        while True:
-            try:
-                answer = call()
-            except AnalytexError as error:
-                setback.rest(error)
-            else:
-                self.trouble = None
-                return answer
-
-    def learn(self, jobs: list[Job]) -> None:
-        """Learn from a list how it shows the chunks of this push, and whether one of them became two jobs."""
-        ours = {chunk.job_id: chunk.number for chunk in self.state.chunks if chunk.job_id is not None}
-        self.listed |= {shown(job, self.name(ours[job.job_id])) for job in jobs if job.job_id in ours}
-        if not self.listed and self.document.options.transport == "file" and any(map(is_ours, jobs)):
-            self.listed.add("named")
-        for job in jobs:
-            number = chunk_of(job, self.id)
-            if number is not None and number <= len(self.state.chunks) and job.job_id not in ours:
-                self.note_twin(number, job)
-
-    def note_twin(self, number: int, job: Job) -> None:
-        """Write down that a chunk became another job, too; what is remembered of its cells is in doubt from now on."""
-        chunk = self.state.chunk(number)
-        twins = chunk.twins or ()
-        if chunk.job_id is None or job.job_id in twins or job.failed:
-            return
-        words = (
-            f"chunk {number:,} is at the service twice, as job {chunk.job_id} and, late, as job {job.job_id}: its rows "
-            "are applied again when that one runs. What is remembered of them counts as changed."
-        )
-        logger.warning("push %s: %s", self.id, words)
-        self.record(lambda it: memory.doubt(it, (self.id, number)), number=number, twins=(*twins, job.job_id))
-        self.say(words)
 
     # What to say of an error
 
@@ -391,59 +303,3 @@ class Drive:
         except AnalytexError as error:
             error.args = (f"{error} {consequence}",)
             raise
-
-
-class Setback:
-    """Failures in a row of one thing that is tried again; `what` says in words what it is."""
-
-    def __init__(self, drive: Drive, what: str, patience: float | None = None) -> None:
-        self.drive = drive
-        self.what = what
-        self.patience = patience
-        self.over()
-
-    def over(self) -> None:
-        self.failures = 0
-        self._since: float | None = None
-        self._refused_since: float | None = None
-        self._told = 0.0  # seconds that the service asked to wait: no reason to lose patience with it
-
-    def check(self, error: AnalytexError, delay: float = 0.0) -> None:
-        """Take an error down; raise it when it does not heal, or patience has run out before `delay` is over."""
-        drive, now = self.drive, self.drive.clock.monotonic()
-        drive.trouble = now if drive.trouble is None else drive.trouble
-        self._since = now if self._since is None else self._since
-        patience, since, told = self.patience, self._since, self._told
-        if not (heals(error) or is_redirect(error)):
-            if not (is_refusal(error) and drive.accepted):
-                raise error
-            since = self._refused_since = self._refused_since or now
-            patience, told = min(patience or PATIENCE, PATIENCE_WITH_REFUSALS), 0.0
-        elif not drive.accepted:
-            # Not each question by itself: where nothing ever answers well, it is the address.
-            since, patience = min(since, drive.trouble), min(patience or PATIENCE, PATIENCE_AT_FIRST)
-        else:
-            self._refused_since = None
-        patience = patience or (PATIENCE_WITH_A_JOB if drive.chunk.job_id is not None else PATIENCE)
-        waited = now - since + delay
-        if waited - told > patience or waited > max(patience, PATIENCE):
-            raise error
-
-    def rest(self, error: AnalytexError) -> None:
-        """Wait until the next try is due; raise `error` where ``check`` does."""
-        drive = self.drive
-        self.failures += 1
-        delay = backoff(self.failures, error, drive.chance)
-        self._told += told_to_wait(error) or 0.0
-        self.check(error, delay)
-        reason = in_brief(error)
-        when = f"in {delay:,.0f} s" if delay >= 1 else "in a moment"
-        drive.say(f"{self.what} again {when}: {reason}")
-        logger.info("push %s: %s again in %.1f s: %s", drive.id, self.what, delay, reason)
-        drive.rest(delay, in_trouble=True)
-
-
-def in_brief(error: AnalytexError) -> str:
-    if error.status_code is not None:
-        return f"HTTP {error.status_code}"
-    return "no answer" if isinstance(error, TransportError) else str(error).partition("\n")[0][:120]

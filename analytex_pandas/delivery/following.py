@@ -7,8 +7,9 @@ import functools
 import json
 from typing import TYPE_CHECKING, Final
 
-from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.drive import Setback, in_brief, logger
+from analytex_pandas.delivery import asking, memory
+from analytex_pandas.delivery.asking import Setback, in_brief
+from analytex_pandas.delivery.drive import logger
 from analytex_pandas.delivery.journal import add_answers
 from analytex_pandas.delivery.kept import kept_rows, to_blob
 from analytex_pandas.delivery.lookup import by_name, shown
@@ -115,7 +116,7 @@ def ask(drive: Drive) -> Job | None:
 def listed(drive: Drive) -> Job | None:
     """Return the chunk's job as the list shows it, None when it does not."""
     what = f"{drive.label}: its job does not answer, looking in the list"
-    jobs = drive.newest_jobs(what, since=drive.chunk.submitted_at)
+    jobs = asking.newest_jobs(drive, what, since=drive.chunk.submitted_at)
     job_id = drive.chunk.job_id
     same = next((job for job in jobs if job.job_id == job_id), None)
     if same is not None:
@@ -141,7 +142,7 @@ def look_ahead(drive: Drive) -> float:
         logger.debug("push %s: the look ahead failed: %s", drive.id, in_brief(error))
         return 0.0 if told_to_wait(error) is None else backoff(1, error, drive.chance)
     drive.ahead = None
-    drive.learn(drive.looked)
+    asking.learn(drive, drive.looked)
     with contextlib.suppress(AnalytexError):  # said when the chunk is to be sent
         drive.digests(drive.number + 1)
     return 0.0

@@ -17,9 +17,10 @@ import sqlite3
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from analytex_pandas.delivery.files import JOURNAL, ready, tighten
+from analytex_pandas.delivery.files import ID, JOURNAL, ready, tighten
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
 from analytex_pandas.errors import AnalytexError, NotFoundError, did_you_mean
+from analytex_pandas.frame.columns import is_unicode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,6 +44,7 @@ PUSH_COLUMNS: Final = (
 DECODED: Final[dict[str, Callable[[Any], Any]]] = {
     "counts": json.loads,
     "driver": json.loads,
+    "job_id": lambda text: text.decode("utf-8", "surrogatepass") if isinstance(text, bytes) else text,
     **dict.fromkeys(("known_jobs", "twins"), lambda ids: tuple(json.loads(ids))),
     **dict.fromkeys(
         ("started_at", "submitted_at", "ended_at"), lambda seconds: dt.datetime.fromtimestamp(seconds, dt.UTC)
@@ -146,6 +148,9 @@ class Journal:
         found = self._states("WHERE id = ?", push_id)
         if not found:
             hint = did_you_mean(push_id, [push.id for push in self.pushes()])
+            left = self.directory / "spool" / push_id if ID.fullmatch(push_id) else None
+            if left is not None and left.is_dir():
+                hint = f" Its unsent records are in {left}: put the journal that knew it back, or push those anew."
             raise NotFoundError(
                 f"There is no push {push_id!r} on this machine.{hint} apd.pushes() lists all."
             )
@@ -183,9 +188,8 @@ class Journal:
 
     def errors(self, push_id: str) -> list[dict[str, Any]]:
         """Return every row error of a push so far, by chunk, in the service's order, as columns of its table."""
-        return list(
-            map(dict, self.rows("SELECT * FROM error WHERE push = ? ORDER BY chunk, ordinal", push_id))
-        )
+        found = self.rows("SELECT * FROM error WHERE push = ? ORDER BY chunk, ordinal", push_id)
+        return list(map(decoded, found))
 
     def kept(self, push_id: str) -> list[bytes]:
         """Return the kept rows (see ``kept``) of every chunk that has some, by chunk."""
@@ -194,11 +198,12 @@ class Journal:
 
     def owners(self, job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
         """Return which of these jobs are chunks of pushes known here: job id to (push id, chunk number)."""
-        found = self.rows(
-            "SELECT job_id, push, number FROM chunk WHERE job_id IN (SELECT value FROM json_each(?))",
-            json.dumps(list(job_ids)),
-        )
-        return {job_id: (push, number) for job_id, push, number in found}
+        query = "SELECT job_id, push, number FROM chunk WHERE job_id IN (SELECT value FROM json_each(?))"
+        found = self.rows(query, json.dumps([job_id for job_id in job_ids if is_unicode(job_id)]))
+        for job_id in job_ids:
+            if not is_unicode(job_id):
+                found += self.rows("SELECT job_id, push, number FROM chunk WHERE job_id = ?", encoded(job_id))
+        return {row["job_id"]: (row["push"], row["number"]) for row in map(decoded, found)}
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         with self.reading() as connection:
@@ -305,7 +310,7 @@ def add_answers(
     connection.executemany(
         "INSERT INTO error (push, chunk, ordinal, position, id, property, code, message, job_id, raw) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((push_id, number, ordinal, *error) for ordinal, error in enumerate(errors)),
+        ((push_id, number, ordinal, *map(encoded, error)) for ordinal, error in enumerate(errors)),
     )
     if kept is not None:
         connection.execute("INSERT INTO kept VALUES (?, ?, ?)", [push_id, number, kept])
@@ -315,6 +320,8 @@ def encoded(value: object) -> object:
     """Return a value as SQLite holds it: times as seconds since 1970, what has parts as JSON."""
     if isinstance(value, dt.datetime):
         return value.timestamp()
+    if isinstance(value, str) and not is_unicode(value):
+        return value.encode("utf-8", "surrogatepass")  # an id of the service's may be any text of JSON
     return json.dumps(value) if isinstance(value, dict | tuple) else value
 
 

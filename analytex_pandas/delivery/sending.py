@@ -11,8 +11,8 @@ import datetime as dt
 import itertools
 from typing import TYPE_CHECKING, Final
 
-from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.drive import Setback, in_brief
+from analytex_pandas.delivery import asking, memory
+from analytex_pandas.delivery.asking import Setback, in_brief
 from analytex_pandas.delivery.lookup import by_name, candidates, forgets, in_the_way
 from analytex_pandas.delivery.pacing import (
     ABSENCE,
@@ -65,7 +65,7 @@ class Sending:
                 self.not_sent()
         while found is None:
             drive.hold()
-            found = self.recognised(drive.looked_before(f"{drive.label}: reading the list of jobs"))
+            found = self.recognised(asking.looked_before(drive, f"{drive.label}: reading the list of jobs"))
             other = in_the_way(drive.looked or [], drive.passable)
             if found is None and other is not None and drive.clock.monotonic() < self.turn:
                 self.wait_for(other)
@@ -97,7 +97,7 @@ class Sending:
             return None, bool(possible)
         # The answer about a job alone may say more than the list.
         asked = [
-            drive.job(job.job_id, f"asking whose job {job.job_id} is", PATIENCE_FOR_A_LIST) or job
+            asking.job(drive, job.job_id, f"asking whose job {job.job_id} is", PATIENCE_FOR_A_LIST) or job
             for job in possible
         ]
         mine = by_name(asked, name)
@@ -187,7 +187,7 @@ class Sending:
             drive.say(f"{what}; it goes again in {left:,.0f} s if it is not there" if left > 0 else what)
             drive.rest(min(seconds, max(left, LOOKS[0])), in_trouble=True)
             is_last = drive.clock.monotonic() - sent >= ABSENCE
-            jobs = drive.newest_jobs(what, since=chunk.submitted_at)
+            jobs = asking.newest_jobs(drive, what, since=chunk.submitted_at)
             job, is_unclear = self.examined(jobs)
             if job is not None:
                 return self.adopt(job)
@@ -206,7 +206,7 @@ class Sending:
         drive.harmless -= {job.job_id for job in looked}
         self.turn = drive.clock.monotonic() + TRY_AGAIN
         drive.show(phase="waiting")
-        jobs = drive.looked_before(f"{drive.label} waits for a job that runs; asking which")
+        jobs = asking.looked_before(drive, f"{drive.label} waits for a job that runs; asking which")
         if in_the_way(jobs, drive.passable) is None and by_name(jobs, drive.name(drive.number)) is None:
             # It ended between two questions, or is not listed: every try costs an upload, so they grow apart.
             drive.say(f"{drive.label}: waiting for a job that is not listed")
@@ -234,7 +234,7 @@ class Sending:
                 f"waiting for {named}: {progress(job, watch, drive.clock.now(), elapsed)}", phase="waiting"
             )
             drive.rest(min(pace.next_poll(watch, elapsed), left))
-            answer = drive.job(job_id, f"waiting for {named}; asking", PATIENCE_FOR_A_LIST)
+            answer = asking.job(drive, job_id, f"waiting for {named}; asking", PATIENCE_FOR_A_LIST)
             if answer is None:
                 drive.harmless.add(job_id)  # the submit itself will tell
                 return

@@ -8,11 +8,12 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from driving import begin, client_of, wait_until
+from driving import begin, client_of, refusing, resume, wait_until
 from other_service import serving
 
 import analytex_pandas as apd
@@ -161,3 +162,64 @@ def test_what_belongs_to_another_user_is_refused(state_directory: Path, what: st
         with pytest.raises(apd.AnalytexError, match=r"belongs to another user.*ANALYTEX_STATE_DIR"):
             apd.push_users(FRAME, client=client, progress=False)
         assert len(service.jobs) == 3
+
+
+WAITING = """
+import os, sys, pandas as pd, analytex_pandas as apd
+with apd.sandbox(rows_per_minute=120):
+    push = apd.push_users(pd.DataFrame({"user_id": ["a", "b"]}), wait=False, progress=False)
+    if os.fork() == 0:
+        try:
+            push.wait()
+        except apd.AnalytexError as error:
+            print("forked from" in str(error), flush=True)
+        os._exit(0)
+    os.wait()
+    print(push.wait().status)
+"""
+
+
+def test_a_forked_child_does_not_wait_for_ever() -> None:
+    """Its copy of a push is driven by nobody."""
+    done = subprocess.run(
+        [sys.executable, "-c", WAITING], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.split() == ["True", "completed"], done.stderr
+
+
+def test_a_push_that_no_thread_can_drive_is_resumed_later(
+    state_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system may refuse one; nobody waits for ever."""
+    with serving() as service:
+        with monkeypatch.context() as patch:
+
+            def refuse(_: threading.Thread) -> None:
+                raise RuntimeError("can't start new thread")
+
+            patch.setattr(threading.Thread, "start", refuse)
+            push = begin(state_directory, service)
+            with pytest.raises(apd.AnalytexError, match="cannot be driven: can't start new thread"):
+                push.wait(10)
+        assert push.status == "failed"
+        assert resume(push.id, client_of(service, state_directory)).wait(30).status == "completed"
+
+
+def test_an_id_of_a_job_may_be_any_text(state_directory: Path) -> None:
+    """Half a surrogate, too: it is kept, shown, and asked for as it came."""
+    with serving(odd_ids=False, report=refusing(1)) as service:
+        name = service._new_job  # noqa: SLF001  # what names jobs
+
+        def named(*arguments: Any, **options: Any) -> Any:
+            job = name(*arguments, **options)
+            job.job_id += "\ud800\x1b[31m"
+            return job
+
+        service._new_job = named  # type: ignore[method-assign]  # noqa: SLF001
+        push = begin(state_directory, service).wait(60)
+        assert push.counts["acknowledged"] == 5
+        assert push.jobs["job_id"].str.endswith("\ud800\x1b[31m").all()
+        assert push.errors["job_id"][0] == push.jobs["job_id"][0]
+        assert "\x1b" not in repr(push)
+        again = resume(push.id, client_of(service, state_directory))
+        assert again.jobs["job_id"].tolist() == push.jobs["job_id"].tolist()
