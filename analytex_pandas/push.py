@@ -87,7 +87,8 @@ class Push:
     def jobs(self) -> pd.DataFrame:
         """The chunks and their jobs, one row each.
 
-        chunk, job_id, status, rows, completed_rows, bytes, submitted_at, ended_at, attempts.
+        chunk, job_id, status, rows, completed_rows, bytes, submitted_at, ended_at, attempts. A chunk that the service
+        made a second job of, long after it had seemed not to arrive, has another row, of the status ``twice``.
         """
         return tables.jobs_table(self._drive.state.chunks)
 

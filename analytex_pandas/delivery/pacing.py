@@ -8,6 +8,7 @@ own progress.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -31,8 +32,11 @@ STRIDES: Final = 3
 """In how many strides a job is followed to where it is expected to end, for the eyes of who watches."""
 STEPS: Final = 5
 """In how many steps the time is searched in which it is expected to end."""
-ABSENCE: Final = 120.0
-"""Seconds after a send before it is believed that the chunk is not at the service: behind a slow one it comes late."""
+ABSENCE: Final = float(os.environ.get("ANALYTEX_TEST_ABSENCE", "120"))
+"""Seconds after a send before it is believed that the chunk is not at the service: behind a slow one it comes late.
+
+Tests shorten it, also in processes that they start; whoever else does risks that rows are applied twice.
+"""
 LOOKS: Final = (0.3, 0.9, 1.8, 3.0, 6.0, 10.0)
 """Seconds before each look for a chunk without an answer; the last for all that follow."""
 TRY_AGAIN: Final = 60.0
