@@ -41,7 +41,7 @@ LINES: Final = {
     "top": 2_255,  # of these 90 for safety: settings and errors that a hostile world asks for
     "frame": 5_865,
     "service": 1_795,  # 235 for safety: calls, trust, what bounds an answer
-    "delivery": 3_435,  # 470 for safety: files, checksums, patience, twins
+    "delivery": 3_450,  # 485 for safety: files, checksums, patience, twins
     "show": 2_090,
     "sandbox_server": 1_470,
     "demo": 245,

@@ -218,7 +218,7 @@ class Drive:
             self.show(activity=activity)
         logger.info("push %s: %s", self.id, activity)
         self.wake.set()
-        if cancelled:
+        if cancelled and self.thread is not None:
             hurry(self.thread)  # an answer that does not come is not waited for
         if not cancelled:  # which has to work on a full disk too
             self.journal.pause(self.id, "paused" if paused else "running")

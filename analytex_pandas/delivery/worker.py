@@ -14,6 +14,7 @@ from analytex_pandas.delivery.locks import drop, is_free, plan_lock
 from analytex_pandas.delivery.sending import NobodyKnowsError, Sending
 from analytex_pandas.delivery.state import FINISHED, at_the_service, still_running
 from analytex_pandas.errors import AnalytexError, PushError
+from analytex_pandas.service.calls import calm, hurry
 
 if TYPE_CHECKING:
     from analytex_pandas.delivery.drive import Drive
@@ -46,7 +47,12 @@ def start(drive: Drive) -> None:
 
 def run(drive: Drive) -> None:
     drive.thread = threading.get_ident()
-    end(drive, *outcome_of(drive))
+    if drive.cancelled:  # before there was a thread
+        hurry(drive.thread)
+    try:
+        end(drive, *outcome_of(drive))
+    finally:
+        calm(drive.thread)
 
 
 def end(drive: Drive, status: str, error: AnalytexError | None) -> None:

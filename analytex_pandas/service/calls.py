@@ -18,23 +18,25 @@ SECONDS: Final = 120.0
 """For how long a call may take, beside what its body takes."""
 BYTES_A_SECOND: Final = 50_000
 """The slowest upload that is waited for."""
-HURRY: Final = 2.0
-"""Seconds that a call is still given when somebody does not want its answer any more."""
+HURRY: Final = 5.0
+"""Seconds that a call is given when somebody does not want to wait for its answer any more."""
 
 UNDER_WAY: Final[dict[int, Call]] = {}
 """The calls of this process, by thread: each makes one at a time."""
+HURRIED: Final[set[int]] = set()
+"""Threads whose calls get no longer time."""
 
 
 class Call:
     """A call of this thread, from before it connects until its answer is read; a context manager."""
 
     def __init__(self, body_bytes: int = 0) -> None:
-        self.seconds = SECONDS + body_bytes / BYTES_A_SECOND
+        seconds = SECONDS + body_bytes / BYTES_A_SECOND
         self.is_over = False
         """Whether its time was over before its answer was there."""
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
-        self._timer = self._started(self.seconds)
+        self._timer = self._started(seconds)
 
     def _started(self, seconds: float) -> threading.Timer:
         timer = threading.Timer(seconds, self.end)
@@ -44,6 +46,8 @@ class Call:
 
     def __enter__(self) -> Self:
         UNDER_WAY[threading.get_ident()] = self
+        if threading.get_ident() in HURRIED:  # looked at last, so that neither side is missed
+            self.hurry()
         return self
 
     def __exit__(
@@ -78,10 +82,16 @@ class Call:
                     self._socket.shutdown(socket.SHUT_RDWR)
 
 
-def hurry(thread: int | None) -> None:
-    """Let the call of a thread end soon, if it makes one."""
-    if thread is not None and (call := UNDER_WAY.get(thread)) is not None:
+def hurry(thread: int) -> None:
+    """Let the call of a thread end soon, and those that it still makes."""
+    HURRIED.add(thread)
+    if (call := UNDER_WAY.get(thread)) is not None:
         call.hurry()
+
+
+def calm(thread: int) -> None:
+    """Let the calls of a thread, or of the next of its number, take their time again."""
+    HURRIED.discard(thread)
 
 
 class Held:
