@@ -52,8 +52,10 @@ class PushCompanies(PlanCompanies, total=False):
     progress: bool | None
 
 
-def connect(api_key: str | None = None, environment: str | None = None, **client_options: Any) -> Client:
-    """Set the client that everything uses from now on where no other is given. It makes no request.
+def connect(
+    api_key: str | None = None, environment: str | None = None, *, check: bool = True, **client_options: Any
+) -> Client:
+    """Set the client that everything uses from now on where no other is given.
 
     Parameters
     ----------
@@ -62,8 +64,11 @@ def connect(api_key: str | None = None, environment: str | None = None, **client
     environment : str, optional
         ``"analytex"``, ``"analytex-eu"`` (EU data residency) or a base URL, else ``ANALYTEX_ENVIRONMENT``, else
         ``"analytex"``.
+    check : bool, default True
+        Whether to ask the service for its jobs once, so that a wrong key or address is said now and not later. What may
+        heal (no network, HTTP 5xx or 429) is a warning.
     **client_options
-        ``timeout`` and ``paths`` of :class:`Client`.
+        ``timeout``, ``paths``, ``session`` and ``state_directory`` of :class:`Client`.
 
     Returns
     -------
@@ -73,9 +78,11 @@ def connect(api_key: str | None = None, environment: str | None = None, **client
     Raises
     ------
     AuthenticationError
-        If there is no key.
+        If there is no key, or the service does not take it.
     ValidationError
         If the environment is none.
+    AnalytexError
+        If what answers there is no Analytex: it has no such path, points elsewhere, or shows a web page.
 
     Examples
     --------
@@ -86,7 +93,7 @@ def connect(api_key: str | None = None, environment: str | None = None, **client
     []
     """
     try:
-        return connection.connect(api_key, environment, **client_options)
+        return connection.connect(api_key, environment, check=check, **client_options)
     finally:
         # A traceback that prints local variables would show a key that is in one of them.
         del api_key, environment

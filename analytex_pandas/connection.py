@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import getpass
 import sys
+import warnings
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from analytex_pandas import settings
-from analytex_pandas.errors import AuthenticationError, ValidationError, code
+from analytex_pandas.delivery.pacing import heals
+from analytex_pandas.errors import AnalytexError, AuthenticationError, ValidationError, code
 from analytex_pandas.service.client import Client
 
 if TYPE_CHECKING:
@@ -17,7 +20,7 @@ DEFAULT: list[Client] = []
 """The connected client, if there is one."""
 
 
-def connect(api_key: str | None, environment: str | None, **client_options: Any) -> Client:
+def connect(api_key: str | None, environment: str | None, *, check: bool, **client_options: Any) -> Client:
     """Make a client and use it from now on; see :func:`analytex_pandas.connect`."""
     try:
         client = Client(api_key, environment, **client_options)
@@ -29,6 +32,13 @@ def connect(api_key: str | None, environment: str | None, **client_options: Any)
     finally:
         # A traceback that prints local variables would show a key that is in one of them.
         del api_key, environment
+    if check:
+        try:
+            client.check()
+        except AnalytexError as error:
+            if not (heals(error) and error.status_code != HTTPStatus.OK):  # a page with 200 is no Analytex
+                raise
+            warnings.warn(f"Connected, but the service does not answer well now: {error}", stacklevel=3)
     DEFAULT[:] = [client]
     return client
 

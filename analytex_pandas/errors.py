@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import difflib
 import enum
+import logging
+import re
 import reprlib
 import unicodedata
 from contextlib import contextmanager
@@ -52,6 +54,36 @@ def empty_report() -> pd.DataFrame:
     return typed_table(INVALID_COLUMNS)
 
 
+UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+"""What a terminal or a log acts on, or nobody sees; not line ends, tabs, and what joins letters."""
+
+
+def harmless(text: str) -> str:
+    """Return text of the service's or of data as it may be shown anywhere: what is not to be seen as escapes."""
+    return UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+class Harmless(logging.Filter):
+    """Keeps a log to what may be shown."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Write the record as it may be shown, and let it pass."""
+        record.msg, record.args = harmless(record.getMessage()), None
+        return True
+
+
+def logger_of(name: str) -> logging.Logger:
+    """Return a logger whose records are harmless."""
+    found = logging.getLogger(name)
+    found.addFilter(HARMLESS)
+    return found
+
+
+HARMLESS = Harmless()
+
+
 class AnalytexError(Exception):
     """Base of all errors of analytex_pandas.
 
@@ -72,6 +104,9 @@ class AnalytexError(Exception):
         self.status_code = status_code
         self.retry_after = retry_after
         self.push: Any = None
+
+    def __str__(self) -> str:
+        return harmless(super().__str__())
 
 
 class ValidationError(AnalytexError, ValueError):
@@ -123,11 +158,14 @@ class TransportError(AnalytexError):
     ----------
     sent : bool
         False when the connection never stood, so that nothing can have arrived.
+    heals : bool
+        False where trying again is of no use: the certificate is not trusted.
     """
 
-    def __init__(self, message: str, *, sent: bool = True) -> None:
+    def __init__(self, message: str, *, sent: bool = True, heals: bool = True) -> None:
         super().__init__(message)
         self.sent = sent
+        self.heals = heals
 
 
 class PushError(AnalytexError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import weakref
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,12 @@ import pandas as pd
 from analytex_pandas import settings
 from analytex_pandas.connection import checked_client, connected, default_client, state_directory
 from analytex_pandas.delivery import opening
+from analytex_pandas.delivery.files import folder, new_id, private, usable
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, drop, plan_lock
 from analytex_pandas.delivery.memory import compared_lines, recall
 from analytex_pandas.delivery.opening import begin, pushed_already, sweep
-from analytex_pandas.delivery.spool import Spool, new_id, private, spool_of
+from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.errors import AnalytexError, ValidationError
 from analytex_pandas.frame.document import changes_table
 from analytex_pandas.frame.layout import said
@@ -342,14 +344,9 @@ def spooled(
 ) -> Plan:
     """Return a plan whose records `write` puts into a spool, in the client's state directory until it is dropped."""
     state = state_directory(client)
-    try:
-        settings.private_directory(state)
+    folder(state, "spool")
+    with usable():
         sweep(state)
-    except OSError as error:
-        raise AnalytexError(
-            f"The state directory {state} cannot be used: {error}. Set ANALYTEX_STATE_DIR, or state_directory=… of the "
-            "client, to a directory of your own."
-        ) from error
     plan_id = new_id()
     spool, owner = spool_of(state, plan_id), plan_lock(state, plan_id)
     acquired(owner)
@@ -359,12 +356,14 @@ def spooled(
         spool.delete()
         drop(owner)
         raise
-    made.let_go = weakref.finalize(made, drop_unpushed, spool, owner, made.taken)
+    made.let_go = weakref.finalize(made, drop_unpushed, spool, owner, made.taken, os.getpid())
     return made
 
 
-def drop_unpushed(spool: Spool, owner: FileLock, taken: list[str]) -> None:
+def drop_unpushed(spool: Spool, owner: FileLock, taken: list[str], maker: int) -> None:
     """Delete what a plan that nobody pushed has left on disk."""
+    if os.getpid() != maker:
+        return  # a forked child ends; the plan is its parent's
     if not taken:
         spool.delete()
     drop(owner)

@@ -87,7 +87,8 @@ class Push:
     def jobs(self) -> pd.DataFrame:
         """The chunks and their jobs, one row each.
 
-        chunk, job_id, status, rows, completed_rows, bytes, submitted_at, ended_at, attempts.
+        chunk, job_id, status, rows, completed_rows, bytes, submitted_at, ended_at, attempts. A chunk that the service
+        made a second job of, long after it had seemed not to arrive, has another row, of the status ``twice``.
         """
         return tables.jobs_table(self._drive.state.chunks)
 
@@ -211,9 +212,15 @@ class Push:
             if counts[name]
         ]
         if parts:
+            ways = [
+                "push.errors tells why, push.failed has the refused rows, and push.retry() sends them again."
+            ]
+            ways = ways if counts["refused"] else []
+            ways += (
+                ["push.retry(unknown=True) sends the unknown ones again, too."] if counts["unknown"] else []
+            )
             error = PushError(
-                f"Of the {counts['input']:,} rows of push {self.id}, {' and '.join(parts)}. push.errors "
-                "tells why, push.failed has the refused rows, and push.retry() sends them again."
+                f"Of the {counts['input']:,} rows of push {self.id}, {' and '.join(parts)}. {' '.join(ways)}"
             )
             error.push = self
             raise error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import os
 import shutil
 import tempfile
 from typing import Self
@@ -11,6 +12,12 @@ from typing import Self
 from analytex_pandas import connection
 from analytex_pandas.sandbox_server.sandbox import Sandbox as Service
 from analytex_pandas.service.client import Client
+
+
+def remove_own(directory: str, maker: int) -> None:
+    """Remove the state directory of a sandbox, unless it is a forked child that ends."""
+    if os.getpid() == maker:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 class Sandbox(Service):
@@ -26,7 +33,7 @@ class Sandbox(Service):
     def client(self) -> Client:
         """A client of this sandbox, whose state directory goes when the process ends."""
         directory = tempfile.mkdtemp(prefix="analytex-sandbox-")
-        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        atexit.register(remove_own, directory, os.getpid())
         return Client(self.api_key, self.url, state_directory=directory)
 
     def start(self) -> Self:

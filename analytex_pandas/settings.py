@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
-from analytex_pandas.errors import AuthenticationError, ValidationError
+from analytex_pandas.errors import AnalytexError, AuthenticationError, ValidationError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,9 +26,6 @@ ROWS_PER_MINUTE: Final = 1_200
 MAX_PROPERTIES: Final = 500
 MAX_PROPERTY_NAME_CHARACTERS: Final = 255
 MAX_STRING_CHARACTERS: Final = 65_535
-
-LONGEST_NAME: Final = 20
-"""Characters of a mistyped environment that are repeated; a key is longer."""
 
 Kind = Literal["users", "companies"]
 """What a record is about; also the path segment and the JSON envelope of its uploads."""
@@ -78,36 +76,52 @@ def api_key(argument: str | None = None) -> ApiKey:
 def base_url(environment: str | None = None) -> str:
     """Return the base URL of an environment: a name of ``ENVIRONMENTS`` or a URL, else ``ANALYTEX_ENVIRONMENT``.
 
-    Plain http to another machine is refused: the key would travel in the clear.
+    What is not clearly a base URL is refused, not mended: the key goes there.
     """
     name = environment or os.environ.get("ANALYTEX_ENVIRONMENT") or "analytex"
     if name in ENVIRONMENTS:
         return ENVIRONMENTS[name]
-    url = split_url(name)
-    known = ", ".join(repr(known) for known in ENVIRONMENTS)
-    if url.scheme not in ("http", "https") or not url.hostname:
+    if "://" not in name:
+        # Not repeated: somebody may have put the key there.
+        known = ", ".join(repr(known) for known in ENVIRONMENTS)
         raise ValidationError(
-            f"environment={showable(name)!r} is neither one of {known} nor a base URL like https://host.example."
+            f"The environment is neither one of {known} nor a base URL, which begins with https://, like https://host.example."
+            f"{did_you_mean(name, ENVIRONMENTS)}"
         )
-    if url.username or url.password or url.query or url.fragment:
-        raise ValidationError(
-            "A base URL holds a scheme, a host and perhaps a path, and nothing else: no user, password, "
-            "query or fragment."
-        )
-    if url.scheme == "http" and not is_loopback(url.hostname):
-        raise ValidationError(
-            f"environment={showable(name)!r}: plain http would send the API key in the clear. Use https; http is for "
-            "this machine only (127.0.0.1, localhost)."
-        )
+    if wrong := fault_of_url(name):
+        raise ValidationError(f"The environment is no base URL: {wrong}.")
     return name.rstrip("/")
 
 
-def showable(environment: str) -> str:
-    """Return what may be repeated of an environment that is none: somebody may have put the key there."""
-    if "@" in environment or "?" in environment:
-        return "…"
-    is_name_or_url = len(environment) <= LONGEST_NAME or "://" in environment
-    return environment if is_name_or_url else f"… ({len(environment)} characters)"
+def fault_of_url(text: str) -> str:
+    """Return what is wrong with a base URL, in words; empty where nothing is."""
+    url = split_url(text)
+    host = url.hostname or ""
+    if "@" in text or "?" in text or "#" in text:
+        return "it has a scheme, a host and perhaps a path, and nothing else: no user, password, query or fragment"
+    if (
+        url.scheme not in ("http", "https")
+        or not host
+        or not text.isprintable()
+        or " " in text
+        or "\\" in text
+    ):
+        return "it does not read like https://host.example"
+    if not host.isascii():
+        try:
+            plain = host.encode("idna").decode()
+        except UnicodeError:
+            plain = ""
+        hint = f"; if it is meant, write {plain}" if plain else ""
+        return f"its host has letters beyond ASCII, which may look like others{hint}"
+    if re.search(r"(^|/)v[0-9]+(/|$)", url.path):
+        return f"it goes on with the API's own path, {url.path}, which is added by itself; leave that out"
+    if url.scheme == "http" and not is_loopback(host):
+        return (
+            "plain http would send the API key in the clear. Use https; http is for this machine only (127.0.0.1, "
+            "localhost)"
+        )
+    return ""
 
 
 def split_url(text: str) -> SplitResult:
@@ -131,15 +145,24 @@ def is_loopback(host: str) -> bool:
 
 
 def state_directory() -> Path:
-    """Return the private directory of journals and spools: ``ANALYTEX_STATE_DIR``, else the user's state directory.
-
-    It and everything below is made with mode 0700, files with 0600; see ``private_directory``.
-    """
-    if configured := os.environ.get("ANALYTEX_STATE_DIR"):
-        return Path(configured).expanduser()
+    """Return the private directory of journals and spools: ``ANALYTEX_STATE_DIR``, else the user's state directory."""
     import platformdirs  # only pushes and plans need it
 
-    return platformdirs.user_state_path("analytex-pandas", appauthor=False)
+    configured = os.environ.get("ANALYTEX_STATE_DIR")
+    try:
+        path = (
+            Path(configured).expanduser()
+            if configured
+            else platformdirs.user_state_path("analytex-pandas", appauthor=False)
+        )
+    except RuntimeError:
+        path = None
+    if path is None or path.parts[:1] == ("~",):
+        raise AnalytexError(
+            "There is no home directory to keep the state of pushes in. Set ANALYTEX_STATE_DIR to a directory of your "
+            "own."
+        )
+    return path.absolute()
 
 
 def private_directory(path: Path) -> Path:

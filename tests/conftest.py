@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+
+os.environ["ANALYTEX_TEST_ABSENCE"] = "3"  # before the package is imported, and for every process of a test
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -95,7 +95,7 @@ def test_a_state_directory_that_is_none_is_said_before_anything_is_read(tmp_path
     (tmp_path / "file").touch()
     client = apd.Client("k-somebody", "http://127.0.0.1:9", state_directory=tmp_path / "file")
     for call in (apd.plan_users, apd.push_users):
-        with pytest.raises(apd.AnalytexError, match=r"state directory .* cannot be used|cannot be made"):
+        with pytest.raises(apd.AnalytexError, match=r"state directory cannot be used"):
             call(FRAME, client=client)
 
 

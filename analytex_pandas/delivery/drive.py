@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-import logging
+import os
 import random
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.lookup import is_ours, shown
-from analytex_pandas.delivery.pacing import Clock, Pace, backoff, heals, is_redirect, told_to_wait
+from analytex_pandas.delivery.pacing import Clock, Pace
 from analytex_pandas.delivery.spool import spool_of
 from analytex_pandas.delivery.state import ENDED, at_the_service, rows_left, with_chunk
-from analytex_pandas.errors import AnalytexError, AuthenticationError, TransportError
+from analytex_pandas.errors import AnalytexError, harmless, logger_of
+from analytex_pandas.service.calls import hurry
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,16 +31,11 @@ if TYPE_CHECKING:
     from analytex_pandas.service.listing import Listing
     from analytex_pandas.service.wire import Job
 
-logger = logging.getLogger("analytex_pandas")
+logger = logger_of("analytex_pandas")
 
 T = TypeVar("T")
 
-PATIENCE_AT_FIRST: Final = 120.0
-"""Seconds to try for while no chunk of the push was accepted yet: more likely a mistake than an outage."""
-PATIENCE: Final = 6 * 3600.0
-"""Seconds to try for afterwards: an outage in the night is no reason to stop."""
-PATIENCE_WITH_A_JOB: Final = 24 * 3600.0
-"""Seconds to ask for while a job may run: giving up would leave its rows without an answer."""
+LONGEST_ESTIMATE: Final = 10 * 365 * 86400.0
 INTERRUPTIBLE_WAIT: Final = 0.5
 """Seconds; on some systems an unbounded wait in the main thread cannot be interrupted by Ctrl-C."""
 
@@ -75,6 +70,7 @@ class Drive:
         self.lock = lock
         """Held while it is driven."""
 
+        self.process = os.getpid()
         self.wake = threading.Event()
         """Set when the worker has something new to do."""
         self.ended = threading.Event()
@@ -93,10 +89,18 @@ class Drive:
         self.chance = random.Random()  # noqa: S311  # spreads tries in time
         self.pace = Pace()
         self.looked: list[Job] | None = None
-        """The last list of the account's jobs, until the next submit makes it old."""
+        """The newest of the account's jobs, until the next submit makes them old."""
         self.ahead: Listing | None = None
         """The reading of the list for the next submit, as far as it has come."""
         self._digests: dict[int, tuple[bytes, str]] = {}
+        self.thread: int | None = None
+        """That of its worker."""
+        self.trouble: float | None = None
+        """Since when the service gives no good answer at all."""
+        self.harmless: set[str] = set()
+        """Jobs that ran while a chunk was accepted."""
+        self.crowded = False
+        """Whether others send to the account, too."""
         self.blind = 0
         """Waits in a row for a job that nobody can be asked about."""
         self.listed: set[str] = set()
@@ -126,15 +130,22 @@ class Drive:
             self._digests = {number: memory.digested(lines, self.document.kind, self.journal.salt())}
         return self._digests[number]
 
-    def record(self, also: Callable[[sqlite3.Connection], object] | None = None, /, **values: Any) -> None:
-        """Write down what became of the chunk, then show it; `also` writes in the same transaction."""
-        self.journal.update(self.id, self.number, also, **values)
-        self.show_chunk(**values)
+    def record(
+        self,
+        also: Callable[[sqlite3.Connection], object] | None = None,
+        /,
+        number: int | None = None,
+        **values: Any,
+    ) -> None:
+        """Write down what became of a chunk, the present one or another; `also` writes in the same transaction."""
+        self.journal.update(self.id, number or self.number, also, **values)
+        self.show_chunk(number, **values)
 
-    def show_chunk(self, **values: Any) -> None:
-        """Change the chunk, and the counts with it, in memory only: what a new process asks for again."""
+    def show_chunk(self, number: int | None = None, **values: Any) -> None:
+        """Change a chunk, and the counts with it, in memory only: what a new process asks for again."""
         with self._lock:
-            changed = with_chunk(self.state, dataclasses.replace(self.chunk, **values))
+            chunk = self.state.chunk(number or self.number)
+            changed = with_chunk(self.state, dataclasses.replace(chunk, **values))
             self.show(chunks=changed.chunks, counts=changed.counts)
 
     def show(self, *, phase: str | None = None, **values: Any) -> None:
@@ -155,7 +166,8 @@ class Drive:
         rate = self.pace.rate(watch, watch.last_running if watch else 0.0)
         end = None
         if rate and values.get("phase", self._phase) == "running" and not self.paused:
-            end = self.clock.now() + dt.timedelta(seconds=rows_left(self.state) / rate)
+            end = self.clock.now() + dt.timedelta(seconds=min(rows_left(self.state) / rate, LONGEST_ESTIMATE))
+        activity = harmless(activity)
         if activity != self.state.activity:
             logger.debug("push %s: %s", self.id, activity)
         self.show(activity=activity, current=self.number, rate=rate, estimated_end=end, **values)
@@ -206,11 +218,18 @@ class Drive:
             self.show(activity=activity)
         logger.info("push %s: %s", self.id, activity)
         self.wake.set()
+        if cancelled and self.thread is not None:
+            hurry(self.thread)  # an answer that does not come is not waited for
         if not cancelled:  # which has to work on a full disk too
             self.journal.pause(self.id, "paused" if paused else "running")
 
     def wait(self, timeout: float | None) -> bool:
         """Wait for the end, `timeout` seconds at most; return whether it came."""
+        if os.getpid() != self.process and not self.ended.is_set():
+            raise AnalytexError(
+                f"Push {self.id} is driven by process {self.process}, which this one was forked from. Wait for it "
+                f"there; when that process has ended, apd.resume({self.id!r}) goes on with it here."
+            )
         if timeout is not None:
             return self.ended.wait(timeout)
         while not self.ended.wait(INTERRUPTIBLE_WAIT):
@@ -221,11 +240,14 @@ class Drive:
         if self.cancelled:
             raise CancelledError
 
-    def rest(self, seconds: float) -> None:
-        """Wait, doing as the user asks meanwhile; a cancelled push ends here if nothing of it can be at the service."""
+    def rest(self, seconds: float, *, in_trouble: bool = False) -> None:
+        """Wait, doing as the user asks meanwhile.
+
+        A cancelled push ends here if nothing of it can be at the service, or nobody knows when that will be told.
+        """
         deadline = self.clock.monotonic() + seconds
         while True:
-            if not self.state.counts["in_flight"]:
+            if in_trouble or not self.state.counts["in_flight"]:
                 self.check_cancelled()
             left = deadline - self.clock.monotonic()
             if left <= 0:
@@ -244,120 +266,40 @@ class Drive:
             self.announce()
             self.check_cancelled()
 
-    # Calls that are tried again
+    # What the service was seen to do
 
-    def patience(self) -> float:
-        """Return for how many seconds what should heal is waited for."""
-        # A chunk that became a job under an earlier driver shows as well that the service takes this push.
-        accepted = any(chunk.job_id is not None for chunk in self.state.chunks)
-        return PATIENCE if accepted else PATIENCE_AT_FIRST
+    @property
+    def passable(self) -> set[str]:
+        """Jobs that do not stand in the way of a submit: our own, of which one at a time runs, and those found so."""
+        return self.harmless | {chunk.job_id for chunk in self.state.chunks if chunk.job_id is not None}
 
-    def list_jobs(self, what: str, patience: float = PATIENCE_WITH_A_JOB) -> list[Job] | None:
-        """Return the account's jobs, asking until they are known, None if they cannot be; `what` says it in words."""
-        listing = self.client.listing()
-
-        def read() -> list[Job]:
-            while not listing.whole:
-                # Page by page: the more pages there are, the less likely all of them are to come at once.
-                self.persist(listing.read_page, what, patience)
-            return listing.read()
-
-        jobs = self.told(read)
-        self.learn(jobs or [])
-        return jobs
-
-    def job(self, job_id: str, what: str, patience: float = PATIENCE_WITH_A_JOB) -> Job | None:
-        """Return a job, asking until there is an answer, None if there is none; `what` says it in words."""
-        return self.told(lambda: self.persist(lambda: self.client.job(job_id), what, patience))
-
-    def told(self, question: Callable[[], T]) -> T | None:
-        try:
-            return question()
-        except AuthenticationError as error:  # without access nothing goes on
-            self.locate(error)
-            raise
-        except AnalytexError:
-            return None
-
-    def persist(self, call: Callable[[], T], what: str, patience: float) -> T:
-        """Ask, and ask again while what fails may heal, for `patience` seconds after the first failure."""
-        setback = Setback(self, what, patience)
-        while True:
-            try:
-                return call()
-            except AnalytexError as error:
-                # A login page redirects until somebody logs in.
-                if not (heals(error) or is_redirect(error)):
-                    raise
-                setback.rest(error)
-
-    def learn(self, jobs: list[Job]) -> None:
-        """Learn from a list how it shows the chunks of this push."""
-        ours = {chunk.job_id: chunk.number for chunk in self.state.chunks if chunk.job_id is not None}
-        self.listed |= {shown(job, self.name(ours[job.job_id])) for job in jobs if job.job_id in ours}
-        if not self.listed and self.document.options.transport == "file" and any(map(is_ours, jobs)):
-            self.listed.add("named")
+    @property
+    def accepted(self) -> bool:
+        """Whether the service took a chunk of the push before, perhaps under an earlier driver."""
+        return any(chunk.job_id is not None for chunk in self.state.chunks)
 
     # What to say of an error
 
     def locate(self, error: AnalytexError) -> None:
         """Make an error also say which chunk it stopped and how to go on."""
         job_id = self.chunk.job_id
-        what = (
-            "was not sent"
-            if job_id is None
-            else f"is at the service as job {job_id} and runs on there, but it cannot be asked about"
-        )
+        if job_id is not None:
+            what = f"is at the service as job {job_id} and runs on there, but it cannot be asked about"
+        elif self.chunk.in_doubt:
+            what = "may be at the service or not, which is looked up before it is sent again"
+        else:
+            what = "was not sent"
         words = (
-            f"{self.label.capitalize()} of push {self.id} {what}: {error} Nothing is lost: "
+            f"{self.label.capitalize()} of push {self.id} {what}: {error} "
             f"apd.resume({self.id!r}) goes on with it once that is mended."
         )
         error.args = (words,)
 
     @contextlib.contextmanager
     def reading(self, consequence: str) -> Iterator[None]:
-        """Say of the chunk whose files cannot be read what that means."""
+        """Say of the chunk whose files are damaged what that means."""
         try:
             yield
-        except OSError as error:
-            raise AnalytexError(
-                f"{self.label.capitalize()} cannot be read from the spool: {error}. {consequence} Put the file "
-                f"back and call apd.resume({self.id!r})."
-            ) from error
-
-
-class Setback:
-    """Failures in a row of one thing that is tried again; `what` says in words what it is."""
-
-    def __init__(self, drive: Drive, what: str, patience: float = PATIENCE_WITH_A_JOB) -> None:
-        self.drive = drive
-        self.what = what
-        self.patience = patience
-        self.over()
-
-    def over(self) -> None:
-        self.failures = 0
-        self._since: float | None = None
-        self._told = 0.0  # seconds that the service asked to wait: no reason to lose patience with it
-
-    def rest(self, error: AnalytexError) -> None:
-        """Wait until the next try is due; raise `error` when patience has run out."""
-        drive, now = self.drive, self.drive.clock.monotonic()
-        self._since = now if self._since is None else self._since
-        self.failures += 1
-        delay = backoff(self.failures, error, drive.chance)
-        self._told += told_to_wait(error) or 0.0
-        waited = now - self._since + delay
-        if waited - self._told > self.patience or waited > max(self.patience, PATIENCE):
-            raise error
-        reason = in_brief(error)
-        when = f"in {delay:,.0f} s" if delay >= 1 else "in a moment"
-        drive.say(f"{self.what} again {when}: {reason}")
-        logger.info("push %s: %s again in %.1f s: %s", drive.id, self.what, delay, reason)
-        drive.rest(delay)
-
-
-def in_brief(error: AnalytexError) -> str:
-    if error.status_code is not None:
-        return f"HTTP {error.status_code}"
-    return "no answer" if isinstance(error, TransportError) else str(error).partition("\n")[0][:120]
+        except AnalytexError as error:
+            error.args = (f"{error} {consequence}",)
+            raise

@@ -7,15 +7,23 @@ import functools
 import json
 from typing import TYPE_CHECKING, Final
 
-from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.drive import Setback, in_brief, logger
+from analytex_pandas.delivery import asking, memory
+from analytex_pandas.delivery.asking import Setback, in_brief
+from analytex_pandas.delivery.drive import logger
 from analytex_pandas.delivery.journal import add_answers
 from analytex_pandas.delivery.kept import kept_rows, to_blob
 from analytex_pandas.delivery.lookup import by_name, shown
-from analytex_pandas.delivery.pacing import Watch, backoff, told_to_wait
+from analytex_pandas.delivery.pacing import (
+    ABSENCE,
+    LONG_QUEUED,
+    PATIENCE_WITH_REFUSALS,
+    Watch,
+    backoff,
+    told_to_wait,
+)
 from analytex_pandas.delivery.report import Verdict, judge
-from analytex_pandas.delivery.state import running_status
-from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError
+from analytex_pandas.delivery.state import RUNNING, running_status
+from analytex_pandas.errors import AnalytexError, NotFoundError
 from analytex_pandas.frame.labels import POSITION
 from analytex_pandas.settings import ID_NAMES
 
@@ -38,7 +46,7 @@ def follow(drive: Drive, job: Job | None) -> Job | None:
     submitted = chunk.submitted_at or drive.clock.now()
     before = 0.0 if job is not None else max((drive.clock.now() - submitted).total_seconds(), 0.0)
     begin = drive.clock.monotonic() - before
-    watch = Watch(chunk.rows)
+    watch, odd_since = Watch(chunk.rows), 0.0
     if job is None:
         drive.say(f"{drive.label}: asking how its job went on")
     else:
@@ -57,40 +65,50 @@ def follow(drive: Drive, job: Job | None) -> Job | None:
                 cycle = (drive.clock.now() - submitted).total_seconds()
                 drive.pace.record(watch, elapsed, max(cycle, elapsed))
             return now
+        if now.end_time is not None and now.status not in RUNNING:
+            odd_since = odd_since or elapsed
+            if elapsed - odd_since > PATIENCE_WITH_REFUSALS:
+                return None
         watch.note(elapsed, now.completed_rows)
-        show(drive, now, watch)
+        show(drive, now, watch, elapsed)
         told = look_ahead(drive)
         delay = max(told, drive.pace.next_poll(watch, drive.clock.monotonic() - begin))
 
 
-def show(drive: Drive, job: Job, watch: Watch) -> None:
+def show(drive: Drive, job: Job, watch: Watch, elapsed: float = 0.0) -> None:
     completed = job.completed_rows
     words = "done, reading the report" if job.ended else job.status.replace("_", " ")
     if completed is not None and not job.ended:
         words += f", {completed:,} of {drive.chunk.rows:,} rows"
+    if job.status == "queued" and elapsed > LONG_QUEUED:
+        words += f" for {elapsed / 60:,.0f} minutes; if it does not begin, ask the support of the service"
+    elif not job.ended and job.status not in RUNNING:
+        words += ", which is no status that is documented; its rows are unknown if the service says no more"
     drive.show_chunk(status=running_status(job.status), completed_rows=completed)
     drive.say(f"{drive.label}: {words}", watch=watch)
 
 
 def ask(drive: Drive) -> Job | None:
     """Return the chunk's job as it stands, asking until there is an answer; None if it is forgotten."""
-    what = f"{drive.label} runs; asking about it"
-    setback, misses = Setback(drive, what), 0
+    setback, misses, missed_since = Setback(drive, f"{drive.label} runs; asking about it"), 0, 0.0
     while True:
         try:
             job = drive.client.job(drive.chunk.job_id or "")
-        except AuthenticationError as error:
-            drive.locate(error)
-            raise
+        except NotFoundError as error:
+            # Not in the list and no list are two things: only the first says that the service has forgotten it.
+            found = listed(drive)
+            misses += 1
+            missed_since = missed_since or drive.clock.monotonic()
+            is_believed = misses >= MISSES and drive.clock.monotonic() - missed_since >= ABSENCE
+            if found is not None or is_believed:
+                return found
+            setback.rest(error)
         except AnalytexError as error:
-            if isinstance(error, NotFoundError):
-                found = listed(drive)
-                misses += 1
-                if found is not None or misses == MISSES:
-                    return found
+            misses, missed_since = 0, 0.0
             # Not only what heals by itself: a login page redirects, and the job runs on behind it.
             setback.rest(error)
         else:
+            drive.trouble = None
             drive.asked.add(shown(job, drive.name(drive.number)))
             return job
 
@@ -98,7 +116,7 @@ def ask(drive: Drive) -> Job | None:
 def listed(drive: Drive) -> Job | None:
     """Return the chunk's job as the list shows it, None when it does not."""
     what = f"{drive.label}: its job does not answer, looking in the list"
-    jobs = drive.list_jobs(what) or []
+    jobs = asking.newest_jobs(drive, what, since=drive.chunk.submitted_at)
     job_id = drive.chunk.job_id
     same = next((job for job in jobs if job.job_id == job_id), None)
     if same is not None:
@@ -119,13 +137,13 @@ def look_ahead(drive: Drive) -> float:
         return 0.0
     drive.ahead = drive.ahead or drive.client.listing()
     try:
-        drive.looked = drive.ahead.read()
+        drive.looked = drive.ahead.read_to(lambda _: True)
     except AnalytexError as error:
         logger.debug("push %s: the look ahead failed: %s", drive.id, in_brief(error))
         return 0.0 if told_to_wait(error) is None else backoff(1, error, drive.chance)
     drive.ahead = None
-    drive.learn(drive.looked)
-    with contextlib.suppress(OSError):  # said when the chunk is to be sent
+    asking.learn(drive, drive.looked)
+    with contextlib.suppress(AnalytexError):  # said when the chunk is to be sent
         drive.digests(drive.number + 1)
     return 0.0
 

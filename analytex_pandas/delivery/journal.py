@@ -17,19 +17,21 @@ import sqlite3
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
+from analytex_pandas.delivery.files import ID, JOURNAL, ready, tighten
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
 from analytex_pandas.errors import AnalytexError, NotFoundError, did_you_mean
-from analytex_pandas.settings import private_directory
+from analytex_pandas.frame.columns import is_unicode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-FILE_NAME: Final = "journal.sqlite3"
 SCHEMA: Final = files(__package__).joinpath("schema.sql").read_text("utf-8")
 APPLICATION_ID: Final = 0x41504450
 """Marks the file as one of ours; ASCII for APDP."""
-VERSION: Final = 2
+VERSION: Final = 3
+STEPS: Final = {2: ("ALTER TABLE chunk ADD COLUMN twins TEXT",)}
+"""What makes the next version of a journal of an older one."""
 BUSY_TIMEOUT: Final = 60.0
 """Seconds to wait for another process to finish its transaction."""
 SALT_BYTES: Final = 32
@@ -42,7 +44,8 @@ PUSH_COLUMNS: Final = (
 DECODED: Final[dict[str, Callable[[Any], Any]]] = {
     "counts": json.loads,
     "driver": json.loads,
-    "known_jobs": lambda ids: frozenset(json.loads(ids)),
+    "job_id": lambda text: text.decode("utf-8", "surrogatepass") if isinstance(text, bytes) else text,
+    **dict.fromkeys(("known_jobs", "twins"), lambda ids: tuple(json.loads(ids))),
     **dict.fromkeys(
         ("started_at", "submitted_at", "ended_at"), lambda seconds: dt.datetime.fromtimestamp(seconds, dt.UTC)
     ),
@@ -55,7 +58,7 @@ class Journal:
 
     def __init__(self, state_directory: Path) -> None:
         self.directory = state_directory
-        self.path = state_directory / FILE_NAME
+        self.path = state_directory / JOURNAL
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -145,6 +148,9 @@ class Journal:
         found = self._states("WHERE id = ?", push_id)
         if not found:
             hint = did_you_mean(push_id, [push.id for push in self.pushes()])
+            left = self.directory / "spool" / push_id if ID.fullmatch(push_id) else None
+            if left is not None and left.is_dir():
+                hint = f" Its unsent records are in {left}: put the journal that knew it back, or push those anew."
             raise NotFoundError(
                 f"There is no push {push_id!r} on this machine.{hint} apd.pushes() lists all."
             )
@@ -182,9 +188,8 @@ class Journal:
 
     def errors(self, push_id: str) -> list[dict[str, Any]]:
         """Return every row error of a push so far, by chunk, in the service's order, as columns of its table."""
-        return list(
-            map(dict, self.rows("SELECT * FROM error WHERE push = ? ORDER BY chunk, ordinal", push_id))
-        )
+        found = self.rows("SELECT * FROM error WHERE push = ? ORDER BY chunk, ordinal", push_id)
+        return list(map(decoded, found))
 
     def kept(self, push_id: str) -> list[bytes]:
         """Return the kept rows (see ``kept``) of every chunk that has some, by chunk."""
@@ -193,11 +198,12 @@ class Journal:
 
     def owners(self, job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
         """Return which of these jobs are chunks of pushes known here: job id to (push id, chunk number)."""
-        found = self.rows(
-            "SELECT job_id, push, number FROM chunk WHERE job_id IN (SELECT value FROM json_each(?))",
-            json.dumps(list(job_ids)),
-        )
-        return {job_id: (push, number) for job_id, push, number in found}
+        query = "SELECT job_id, push, number FROM chunk WHERE job_id IN (SELECT value FROM json_each(?))"
+        found = self.rows(query, json.dumps([job_id for job_id in job_ids if is_unicode(job_id)]))
+        for job_id in job_ids:
+            if not is_unicode(job_id):
+                found += self.rows("SELECT job_id, push, number FROM chunk WHERE job_id = ?", encoded(job_id))
+        return {row["job_id"]: (row["push"], row["number"]) for row in map(decoded, found)}
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         with self.reading() as connection:
@@ -206,10 +212,11 @@ class Journal:
     @contextlib.contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
-            private_directory(self.directory)
+            ready(self.directory)
             if not self.path.exists():
                 # For this user only; SQLite gives its helper files the mode of the file itself.
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            tighten(self.path, True)
         except OSError as error:
             raise AnalytexError(
                 f"The journal {self.path} cannot be made: {error}. Set ANALYTEX_STATE_DIR to a directory of "
@@ -223,7 +230,8 @@ class Journal:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
-            if version_of(connection) is None:
+            found = version_of(connection)
+            if found is None or found in STEPS:
                 make_tables(connection)
             found = version_of(connection)
             if found != VERSION:
@@ -232,15 +240,17 @@ class Journal:
 
 
 def make_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables of this version, or those of an older one into them."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")
     # Another process may have been here between the look and the lock.
-    if version_of(connection) is None:
+    found = version_of(connection)
+    if found is None or found in STEPS:
         # Not executescript: that would end the transaction, and a kill in between leave half a schema.
-        for statement in SCHEMA.split(";"):
+        for statement in SCHEMA.split(";") if found is None else STEPS[found]:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute(f"PRAGMA user_version = {VERSION if found is None else found + 1}")
     connection.execute("COMMIT")
 
 
@@ -300,7 +310,7 @@ def add_answers(
     connection.executemany(
         "INSERT INTO error (push, chunk, ordinal, position, id, property, code, message, job_id, raw) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((push_id, number, ordinal, *error) for ordinal, error in enumerate(errors)),
+        ((push_id, number, ordinal, *map(encoded, error)) for ordinal, error in enumerate(errors)),
     )
     if kept is not None:
         connection.execute("INSERT INTO kept VALUES (?, ?, ?)", [push_id, number, kept])
@@ -310,9 +320,9 @@ def encoded(value: object) -> object:
     """Return a value as SQLite holds it: times as seconds since 1970, what has parts as JSON."""
     if isinstance(value, dt.datetime):
         return value.timestamp()
-    if isinstance(value, frozenset):
-        return json.dumps(sorted(value))
-    return json.dumps(value) if isinstance(value, dict) else value
+    if isinstance(value, str) and not is_unicode(value):
+        return value.encode("utf-8", "surrogatepass")  # an id of the service's may be any text of JSON
+    return json.dumps(value) if isinstance(value, dict | tuple) else value
 
 
 def decoded(row: sqlite3.Row) -> dict[str, Any]:

@@ -7,16 +7,18 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from analytex_pandas.delivery.files import folder
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.settings import private_directory
 
 PATIENCE = 1.0
 """Seconds to try for: somebody who only asks whether a push is driven holds its lock for a moment."""
 
 
 def driver_lock(state_directory: Path, push_id: str) -> FileLock:
-    path = private_directory(state_directory / "locks") / f"{push_id}.lock"
-    return FileLock(path, mode=0o600, thread_local=False)
+    """Return the lock of who drives a push."""
+    path = folder(state_directory, "locks") / f"{push_id}.lock"
+    # A lock of the soft kind stays behind when its process dies.
+    return FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
 
 
 def plan_lock(state_directory: Path, plan_id: str) -> FileLock:
@@ -30,7 +32,7 @@ def acquired(lock: FileLock, patience: float = PATIENCE) -> bool:
         lock.acquire(timeout=patience, poll_interval=0.02)
     except Timeout:
         return False
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:
         raise AnalytexError(
             f"{lock.lock_file} cannot be locked: {error}. Set ANALYTEX_STATE_DIR to a directory of your own on a disk "
             "of this machine."

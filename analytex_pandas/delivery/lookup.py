@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from analytex_pandas.service.wire import Job
 
@@ -27,10 +27,34 @@ def is_ours(job: Job) -> bool:
     return job.filename is not None and OURS.search(plain(job.filename)) is not None
 
 
+def chunk_of(job: Job, push_id: str) -> int | None:
+    """Return the number of the chunk of a push that a job shows by its name; None if it shows none."""
+    found = None if job.filename is None else OURS.search(plain(job.filename))
+    if found is None or not found[0].startswith(push_id):
+        return None
+    return int(found[0].removeprefix(f"{push_id}-").removesuffix("-ndjson"))
+
+
+def in_the_way(jobs: Iterable[Job], harmless: Collection[str]) -> Job | None:
+    """Return the job that runs, if one does that a submit may have to wait for."""
+    return next(
+        (job for job in jobs if not job.ended and job.end_time is None and job.job_id not in harmless), None
+    )
+
+
 def by_name(jobs: Iterable[Job], name: str | None) -> Job | None:
     """Return the job of an uploaded file, one that has not failed first; None for a chunk that went without a name."""
     named = [job for job in jobs if is_name_of(job, name)]
     return min(named, key=lambda job: job.failed, default=None)
+
+
+def forgets(jobs: Sequence[Job], known: Sequence[str], *, newest_first: bool) -> bool:
+    """Tell whether a list leaves out jobs that were listed before: then that one is not there says nothing.
+
+    Of jobs in their order the newest that was known is enough: older ones may be kept for a time only.
+    """
+    listed = {job.job_id for job in jobs}
+    return not listed.issuperset(known[:1] if newest_first else known)
 
 
 def candidates(

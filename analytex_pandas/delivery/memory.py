@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from analytex_pandas.delivery import bases
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop
+from analytex_pandas.errors import logger_of
 from analytex_pandas.frame.fingerprints import COMPANY, ODD, Layer, add_tallies, of_lines
 from analytex_pandas.frame.memory import (
     ACKNOWLEDGED,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from analytex_pandas.service.client import Client
     from analytex_pandas.settings import Kind
 
-logger = logging.getLogger("analytex_pandas")
+logger = logger_of("analytex_pandas")
 
 LOCK: Final = "memory"
 MAX_CHUNKS: Final = 400
@@ -57,7 +57,7 @@ def recall(journal: Journal, account: str, kind: Kind, *, types_only: bool = Fal
     if not types_only:
         with contextlib.suppress(OSError):  # a full disk is no reason not to compare
             fold(journal, account, kind)
-    lost = None
+    missed = None
     while True:
         with journal.reading() as connection:
             revision, base, folded = state_of(connection, account, kind)
@@ -68,19 +68,15 @@ def recall(journal: Journal, account: str, kind: Kind, *, types_only: bool = Fal
             if types_only:
                 return Memory(account, revision, salt, types)
             chunks = sent_chunks(connection, account, kind)
-        try:
-            below = read_base(journal, base if base != lost else None)
-        except FileNotFoundError:
-            lost = base  # folded into another since the journal was read, or else taken away
+        below = Layer() if base is None else bases.read_base(journal, base)
+        if below is None and base != missed:
+            missed = base  # perhaps folded into another since the journal was read
             continue
-        if lost is not None and base == lost:
-            place = journal.directory / bases.FOLDER / lost
-            logger.warning("%s is gone: what it remembered counts as changed", place)
+        if below is None:
+            place = journal.directory / bases.FOLDER / str(base)
+            logger.warning("%s is gone or damaged: what it remembered counts as changed", place)
+            below = Layer()
         return Memory(account, revision, salt, types, [below, overlay(chunks, below, folded)])
-
-
-def read_base(journal: Journal, name: str | None) -> Layer:
-    return Layer() if name is None else bases.read_base(journal, name)
 
 
 def compared_lines(chunks: Iterable[bytes], known: Memory, kind: Kind) -> dict[str, Tally]:
@@ -145,6 +141,22 @@ def remember(
             if name in there and name != COMPANY
         ),
     )
+
+
+def doubt(connection: sqlite3.Connection, chunk: tuple[str, int]) -> None:
+    """Leave in doubt what a chunk has done: the service has it twice, and nobody knows when it applies the second."""
+    found = connection.execute(
+        "SELECT account, kind, digests, answered FROM sent WHERE push = ? AND chunk = ?", chunk
+    ).fetchall()
+    for account, kind, digests, answered in found:
+        fates, now = b"", None  # as of an answer that comes when nobody knows any more what others did
+        if answered is not None:
+            fates = np.full(len(from_bytes(digests).ids), UNKNOWN, np.uint8).tobytes()
+            now = moved(connection, account, kind)
+        connection.execute(
+            "UPDATE sent SET answered = ?, fates = ? WHERE account = ? AND push = ? AND chunk = ?",
+            [now, fates, account, *chunk],
+        )
 
 
 def give_up(connection: sqlite3.Connection, push_id: str) -> None:
@@ -258,7 +270,7 @@ def write_new_base(journal: Journal, account: str, kind: Kind) -> None:
         revision, base, folded = state_of(connection, account, kind)
         chunks = sent_chunks(connection, account, kind)
     # Only whoever holds the lock replaces a base, so one that is not there was taken away by hand.
-    below = read_base(journal, base if base and bases.has_base(journal, base) else None)
+    below = (None if base is None else bases.read_base(journal, base)) or Layer()
     top = overlay(chunks, below, folded, answered_only=True)
     written = bases.write_base(journal, [below, top])
     with journal.writing() as connection:

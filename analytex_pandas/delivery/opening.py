@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import os
 import platform
-import shutil
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.drive import Drive
+from analytex_pandas.delivery.drive import Drive, logger
+from analytex_pandas.delivery.files import ID, children, folder
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
-from analytex_pandas.delivery.spool import spool_of
+from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.delivery.state import FINISHED, PushState
 from analytex_pandas.delivery.tables import pushes_table
 from analytex_pandas.delivery.worker import LIVE, live_key, start
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from filelock import FileLock
 
-    from analytex_pandas.delivery.spool import Spool
     from analytex_pandas.service.client import Client
 
 
@@ -45,8 +45,11 @@ def begin(
 ) -> Drive:
     """Start the push of a plan: on disk first, then in a thread of its own; its spool moves to the client's."""
     journal, clock = Journal(client.state_directory), clock or Clock()
-    with moved(spool, journal, document.id), locked(journal, document.id) as lock:
-        spool.sync()
+    with (
+        moved(spool, journal, document.id),
+        locked(journal, document.id) as lock,
+        marked(spool, journal),
+    ):
         if not journal.open_push(
             document.id,
             [(size.number, size.rows, size.bytes) for size in document.chunks],
@@ -84,7 +87,9 @@ def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: 
             drop(lock)
             return drive
         if push.account != account:
-            if not rebind:
+            # A push that no account ever took a chunk of takes the new key by itself.
+            is_taken = any(chunk.job_id is not None or chunk.in_doubt for chunk in push.chunks)
+            if is_taken and not rebind:
                 raise AuthenticationError(
                     f"Push {push_id!r} was started with another API key or environment ({push.base_url}) "
                     f"than this client's ({client.base_url}). Connect to that one; or, if it is the same "
@@ -105,6 +110,7 @@ def moved(spool: Spool, journal: Journal, plan_id: str) -> Iterator[None]:
     if before == place:
         yield
         return
+    folder(journal.directory, "spool")
     owner = plan_lock(journal.directory, plan_id)
     with owner:  # until the journal has the push, a sweep would take them for somebody's who died
         spool.move(place)
@@ -115,6 +121,18 @@ def moved(spool: Spool, journal: Journal, plan_id: str) -> Iterator[None]:
                 spool.move(before)
             raise
     drop(owner)
+
+
+@contextlib.contextmanager
+def marked(spool: Spool, journal: Journal) -> Iterator[None]:
+    """Make a plan's records a push's, on the disk; not so if the journal does not get to have it."""
+    spool.pushed()
+    try:
+        yield
+    except BaseException:
+        if not journal.has(spool.directory.name):
+            spool.not_pushed()
+        raise
 
 
 @contextlib.contextmanager
@@ -225,11 +243,26 @@ def moment(before: Any) -> dt.datetime | None:
 
 def sweep(state_directory: Path) -> None:
     """Delete the spools of plans whose process died before it could; pushes keep theirs."""
-    directories = list((state_directory / "spool").glob("*"))
-    orphans = [path for path in directories if is_free(plan_lock(state_directory, path.name))]
+    found = children(state_directory / "spool", ID)
+    orphans = [path for path in found if is_free(plan_lock(state_directory, path.name))]
     if not orphans:
         return
     pushed = {push.id for push in Journal(state_directory).pushes()}
     for path in [path for path in orphans if path.name not in pushed]:
-        shutil.rmtree(path, ignore_errors=True)
-        drop(plan_lock(state_directory, path.name))
+        spool = Spool(path)
+        if spool.is_pushed:
+            unknown_records(path)
+        else:
+            spool.delete()
+            drop(plan_lock(state_directory, path.name))
+
+
+@functools.cache
+def unknown_records(path: Path) -> None:
+    """Say, once a process, that the journal does not know the push that some records are of."""
+    logger.warning(
+        "%s has records of a push that journal.sqlite3 beside it does not know. Nothing of them is sent or deleted. "
+        "Put the journal back from a backup to go on with the push; or read what is there with pd.read_json(path, "
+        "lines=True), push it with only_changed=True, and delete the folder.",
+        path,
+    )

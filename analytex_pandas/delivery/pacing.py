@@ -8,6 +8,7 @@ own progress.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -31,12 +32,36 @@ STRIDES: Final = 3
 """In how many strides a job is followed to where it is expected to end, for the eyes of who watches."""
 STEPS: Final = 5
 """In how many steps the time is searched in which it is expected to end."""
+ABSENCE: Final = float(os.environ.get("ANALYTEX_TEST_ABSENCE", "120"))
+"""Seconds after a send before it is believed that the chunk is not at the service: behind a slow one it comes late.
+
+Tests shorten it, also in processes that they start; whoever else does risks that rows are applied twice.
+"""
+LOOKS: Final = (0.3, 0.9, 1.8, 3.0, 6.0, 10.0)
+"""Seconds before each look for a chunk without an answer; the last for all that follow."""
+TRY_AGAIN: Final = 60.0
+"""Seconds for which a job in the way is waited for before a submit is tried all the same."""
+PATIENCE_AT_FIRST: Final = 120.0
+"""Seconds to try for while no chunk of the push was accepted yet: more likely a mistake than an outage."""
+PATIENCE: Final = 6 * 3600.0
+"""Seconds to try for afterwards: an outage in the night is no reason to stop."""
+PATIENCE_WITH_A_JOB: Final = 24 * 3600.0
+"""Seconds to ask for while a job may run: giving up would leave its rows without an answer."""
+PATIENCE_WITH_REFUSALS: Final = 180.0
+"""Seconds for which a service that took this push may answer as if it knew neither key, path nor job: an ingress does
+so while what is behind it is replaced."""
+PATIENCE_FOR_A_LIST: Final = 20.0
+"""Seconds to try for the look before a submit, which can go without it."""
+LONG_QUEUED: Final = 600.0
+"""Seconds after which a job that has not begun is worth a word."""
 LONGEST_RETRY_AFTER: Final = 3600.0
 """Seconds that a Retry-After is kept at most."""
 LONGEST_BACKOFF: Final = 60.0
 LONGEST_WHEN_TOLD: Final = 2.0
 """Seconds to wait at most beyond what the service said."""
 FIRST_BACKOFF: Final = 0.5
+REFUSALS: Final = frozenset({400, 401, 403, 404, 405, 410})
+"""Statuses that a service which took this push before gives for good, or while it is being replaced."""
 HEALING_STATUSES: Final = frozenset({408, 425})
 """Client errors that the next try may not meet; 429 and 5xx have classes of their own."""
 SEE_OTHER: Final = frozenset({301, 302, 303})
@@ -169,7 +194,9 @@ def precision(duration: float) -> float:
 
 def heals(error: Exception) -> bool:
     """Tell whether the next try may well succeed where this one failed."""
-    if isinstance(error, TransportError | RateLimitError | ServerError):
+    if isinstance(error, TransportError):
+        return error.heals
+    if isinstance(error, RateLimitError | ServerError):
         return True
     return getattr(error, "status_code", None) in HEALING_STATUSES
 
@@ -180,6 +207,11 @@ def may_have_arrived(error: Exception) -> bool:
         return error.sent
     status = getattr(error, "status_code", None)
     return isinstance(error, ServerError) or status in HEALING_STATUSES or status in SEE_OTHER
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether an answer denies what worked before in the same push."""
+    return getattr(error, "status_code", None) in REFUSALS
 
 
 def is_redirect(error: Exception) -> bool:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from analytex_pandas.service.row_errors import RowError
     from analytex_pandas.service.wire import Job
 
+LONGEST_REASON: Final = 1_000
+"""Characters of what a failed job says that are repeated on each of its rows."""
 JOB_FAILED: Final = "job_failed"
 """Code of a row that is refused because its whole job failed."""
 
@@ -109,6 +111,15 @@ def whole_failure(said: Sequence[RowError], found: Sequence[LineError], ids: Seq
     message = " ".join(dict.fromkeys(error.message for error in general if error.message)) or wordless
     code = next((error.code for error in general if error.code), JOB_FAILED)
     raws = f"[{', '.join(error.raw for error in general)}]" if general else ""
+    # It stands on each row, so what is long stands once more, on none.
+    is_long = len(message) + len(raws) > LONGEST_REASON
+    whole = (LineError(None, None, None, code, message, raws),) if is_long else ()
+    if is_long:
+        message, raws = (
+            f"{message[:LONGEST_REASON]}… (the whole of it, {len(general):,} messages, is without a row)",
+            "",
+        )
+        alone = None
     rest = tuple(
         LineError(line, name, alone.property if alone else None, code, message, alone.raw if alone else raws)
         for line, name in enumerate(ids)
@@ -116,7 +127,7 @@ def whole_failure(said: Sequence[RowError], found: Sequence[LineError], ids: Seq
     )
     # A general reason stands on each row that has none of its own; where all have, it stands alone.
     own = tuple(error for error, one in zip(found, said, strict=True) if names_a_row(one) or not rest)
-    return Verdict(own + rest, tuple(range(len(ids))))
+    return Verdict(own + rest + whole, tuple(range(len(ids))))
 
 
 def names_a_row(error: RowError) -> bool:

@@ -29,7 +29,8 @@ CREATE TABLE chunk (
     completed_rows INTEGER,
     refused INTEGER NOT NULL DEFAULT 0,
     unknown INTEGER NOT NULL DEFAULT 0,
-    known_jobs TEXT,                   -- ids of all jobs listed before its submit, JSON, while in doubt
+    known_jobs TEXT,                   -- ids of the jobs listed before its submit, JSON, while in doubt
+    twins TEXT,                        -- ids of other jobs that the service made of it, JSON
     submitted_at REAL,
     ended_at REAL,
     PRIMARY KEY (push, number)

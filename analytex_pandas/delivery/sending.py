@@ -7,14 +7,26 @@ can know.
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
 from typing import TYPE_CHECKING, Final
 
-from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.drive import Setback
-from analytex_pandas.delivery.lookup import by_name, candidates
-from analytex_pandas.delivery.pacing import Pace, Watch, backoff, heals, may_have_arrived
+from analytex_pandas.delivery import asking, memory
+from analytex_pandas.delivery.asking import Setback, in_brief
+from analytex_pandas.delivery.lookup import by_name, candidates, forgets, in_the_way
+from analytex_pandas.delivery.pacing import (
+    ABSENCE,
+    LOOKS,
+    PATIENCE_FOR_A_LIST,
+    TRY_AGAIN,
+    Pace,
+    Watch,
+    backoff,
+    may_have_arrived,
+)
 from analytex_pandas.delivery.state import running_status
 from analytex_pandas.errors import AnalytexError, ConflictError
+from analytex_pandas.service.listing import newest_first
 
 if TYPE_CHECKING:
     from analytex_pandas.delivery.drive import Drive
@@ -22,10 +34,8 @@ if TYPE_CHECKING:
 
 MOST_ASKED: Final = 20
 """Jobs that are asked about one by one, to find out whether one of them is a chunk."""
-SETTLING: Final = (0.3, 0.9, 1.8)
-"""Seconds before each look for a chunk without an answer: a job may be listed a moment after it was taken."""
-PATIENCE_FOR_A_LIST: Final = 20.0
-"""Seconds to try for the look before a submit, which can go without it."""
+LONGEST_TOLD: Final = 86_400.0
+"""Seconds; an end beyond is no help."""
 NOT_SENT: Final = "It was not sent, and its rows can also be pushed anew."
 
 
@@ -38,39 +48,30 @@ class Sending:
 
     def __init__(self, drive: Drive) -> None:
         self.drive = drive
+        self.setback = Setback(drive, f"sending {drive.label}")
         self.is_doubted = False
         """Whether it was sent before without a clear answer."""
-        self.known_then: frozenset[str] | None = None
+        self.known_then: tuple[str, ...] | None = None
         """The jobs that were listed before it was first sent so."""
+        self.turn = drive.clock.monotonic() + TRY_AGAIN
+        """Until when it is waited for a job that is listed as running."""
 
     def deliver(self) -> Job:
         """Return the job that the chunk became; raise NobodyKnowsError when nobody can tell whether it arrived."""
-        drive = self.drive
+        drive, found = self.drive, None
         if drive.chunk.in_doubt:
-            found = self.look_for("its sender did not live to see the answer")
-            if found is not None:
-                return found
-            self.not_sent()
-        setback = Setback(drive, f"sending {drive.label}", drive.patience())
-        while True:
+            found = self.look_for("its sender did not live to see the answer", self.seconds_since_intent())
+            if found is None:
+                self.not_sent()
+        while found is None:
             drive.hold()
-            match self.recognised(self.look_before()) or self.send():
-                case ConflictError():
-                    mine = self.queue()
-                    if mine is not None:
-                        return mine
-                    setback.over()
-                case AnalytexError() as reason:
-                    self.rest_after(reason, setback)
-                case job:
-                    return job
-
-    def look_before(self) -> list[Job]:
-        """Return the jobs that are there before a submit; none when the list cannot be read."""
-        drive, what = self.drive, f"{self.drive.label}: reading the list of jobs"
-        if drive.looked is None:
-            drive.looked = drive.list_jobs(what, PATIENCE_FOR_A_LIST)
-        return drive.looked or []
+            found = self.recognised(asking.looked_before(drive, f"{drive.label}: reading the list of jobs"))
+            other = in_the_way(drive.looked or [], drive.passable)
+            if found is None and other is not None and drive.clock.monotonic() < self.turn:
+                self.wait_for(other)
+            elif found is None:
+                found = self.send()
+        return found
 
     def recognised(self, jobs: list[Job]) -> Job | None:
         """Take the job of a list that is the chunk for its own; raise NobodyKnowsError if one is there that may be."""
@@ -88,54 +89,63 @@ class Sending:
         mine = by_name(jobs, name)
         if mine is not None or not self.is_doubted:
             return mine, False
+        if forgets(jobs, self.known_then or (), newest_first=newest_first(jobs)):
+            return None, True
         others = drive.journal.owners([job.job_id for job in jobs])
         possible = candidates(jobs, rows, known=self.known_then, others=others, seen=drive.listed)
         if not possible or name is None or len(possible) > MOST_ASKED:
             return None, bool(possible)
         # The answer about a job alone may say more than the list.
         asked = [
-            drive.job(job.job_id, f"asking whose job {job.job_id} is", PATIENCE_FOR_A_LIST) or job
+            asking.job(drive, job.job_id, f"asking whose job {job.job_id} is", PATIENCE_FOR_A_LIST) or job
             for job in possible
         ]
         mine = by_name(asked, name)
         unclear = mine is None and candidates(asked, rows, known=None, others=(), seen=drive.asked)
         return mine, bool(unclear)
 
-    def send(self) -> Job | AnalytexError:
-        """Send the chunk once; return its job, or why it surely is not there."""
+    def send(self) -> Job | None:
+        """Send the chunk once; return its job, or None when it may be sent again, having waited for that."""
         drive, number, kind = self.drive, self.drive.number, self.drive.document.kind
-        chunk = drive.chunk
-        known = None if drive.looked is None else frozenset(job.job_id for job in drive.looked)
+        chunk, looked = drive.chunk, drive.looked
         drive.looked = None
         with drive.reading(NOT_SENT):
-            digests = drive.digests(number)
+            records, digests = drive.spool.read_chunk(number), drive.digests(number)
         drive.record(
             lambda it: memory.forget_cells(it, drive.state.account, kind, (drive.id, number), digests),
             status="submitting",
             attempts=chunk.attempts + 1,
-            known_jobs=known,
+            known_jobs=None if looked is None else tuple(job.job_id for job in looked),
             submitted_at=drive.clock.now(),
         )
         drive.say(f"{drive.label}: sending {chunk.rows:,} rows", phase="running")
         try:
-            job = self.upload()
-        except ConflictError as error:
+            job = self.upload(records)
+        except ConflictError:
             # A place in the queue, not a failed attempt.
             self.not_sent(attempts=chunk.attempts, status="waiting")
-            return error
+            self.queue(looked or [])
         except AnalytexError as error:
-            found = self.look_for("the answer was lost") if may_have_arrived(error) else None
+            if not may_have_arrived(error):
+                self.not_sent()
+                self.setback.rest(error)
+                return None
+            self.setback.check(error)  # where that raises, the chunk stays in doubt
+            found = self.look_for(f"the answer was lost ({in_brief(error)})", 0.0)
             if found is None:
                 self.not_sent()
-            return found or error
-        return self.accept(job)
+            return found
+        else:
+            drive.trouble = None
+            drive.harmless |= {job.job_id for job in looked or []}
+            return self.accept(job)
+        return None
 
-    def upload(self) -> Job:
-        drive, number, kind = self.drive, self.drive.number, self.drive.document.kind
-        with drive.reading(NOT_SENT):
-            if drive.document.options.transport == "json":
-                return drive.client.submit_lines(drive.spool.read_chunk(number), kind)
-            return drive.client.submit_file(drive.spool.chunk_path(number), kind, filename=drive.name(number))
+    def upload(self, records: bytes) -> Job:
+        client, document = self.drive.client, self.drive.document
+        if document.options.transport == "json":
+            return client.submit_lines(records, document.kind)
+        return client.submit_file(records, document.kind, filename=self.drive.name(self.drive.number))
 
     def accept(self, job: Job) -> Job:
         # An end that the submit's answer or the list shows is not settled yet: the job is asked for its errors.
@@ -156,78 +166,88 @@ class Sending:
             **values,
         )
 
-    def rest_after(self, reason: AnalytexError, setback: Setback) -> None:
-        """Wait until the chunk may be sent again; raise what stands in the way for good."""
-        try:
-            if not heals(reason):
-                raise reason
-            setback.patience = self.drive.patience()
-            setback.rest(reason)
-        except AnalytexError as error:
-            self.drive.locate(error)
-            raise
-        if self.is_doubted:
-            # One last look before it goes out again: some services list a job late.
-            self.drive.looked = None
+    def seconds_since_intent(self) -> float:
+        """Return for how long the chunk is in doubt; a clock that was set back says nothing."""
+        intent, now = self.drive.chunk.submitted_at, self.drive.clock.now()
+        return 0.0 if intent is None else max((now - intent).total_seconds(), 0.0)
 
-    def look_for(self, why: str) -> Job | None:
-        """Look a few times, over some seconds, for the chunk, which may have arrived; adopt its job if it has."""
-        drive, what = self.drive, f"{self.drive.label}: {why}, looking for it among the jobs"
+    def look_for(self, why: str, passed: float) -> Job | None:
+        """Look for the chunk, which may have arrived, until its absence can be believed; adopt its job if it has.
+
+        `passed` are the seconds since it was sent. A slow service makes a job of it long after its proxy gave up.
+        """
+        drive, chunk = self.drive, self.drive.chunk
         drive.record(status="looking")
         if not self.is_doubted:
-            self.is_doubted, self.known_then = True, drive.chunk.known_jobs
-        is_unclear = True
-        for seconds in SETTLING:
-            drive.say(what)
-            drive.rest(seconds)
-            jobs = drive.list_jobs(what)
-            if jobs is None:
-                raise NobodyKnowsError
+            self.is_doubted, self.known_then = True, chunk.known_jobs
+        sent = drive.clock.monotonic() - passed
+        for seconds in itertools.chain(LOOKS, itertools.repeat(LOOKS[-1])):
+            left = ABSENCE - (drive.clock.monotonic() - sent)
+            what = f"{drive.label}: {why}, looking for it among the jobs"
+            drive.say(f"{what}; it goes again in {left:,.0f} s if it is not there" if left > 0 else what)
+            drive.rest(min(seconds, max(left, LOOKS[0])), in_trouble=True)
+            is_last = drive.clock.monotonic() - sent >= ABSENCE
+            jobs = asking.newest_jobs(drive, what, since=chunk.submitted_at)
             job, is_unclear = self.examined(jobs)
             if job is not None:
                 return self.adopt(job)
             drive.looked = jobs
-        if is_unclear:
-            raise NobodyKnowsError
+            if is_last:
+                if is_unclear:
+                    raise NobodyKnowsError
+                break
         return None
 
-    def queue(self) -> Job | None:
-        """Wait for the job in the way to end; return it at once if it is the chunk's own."""
-        drive, what = self.drive, f"{self.drive.label} waits for a job that runs; asking which"
+    def queue(self, looked: list[Job]) -> None:
+        """Prepare to wait after a submit that a job stood in the way of, also of one that is not listed."""
+        drive = self.drive
+        drive.crowded, drive.trouble = True, None
+        self.setback.over()
+        drive.harmless -= {job.job_id for job in looked}
+        self.turn = drive.clock.monotonic() + TRY_AGAIN
         drive.show(phase="waiting")
-        jobs = drive.list_jobs(what) or []
-        mine = self.recognised(jobs)
-        if mine is not None:
-            return mine
-        other = next((job for job in jobs if not job.ended), None)
-        if other is None or not self.wait_for(other):
+        jobs = asking.looked_before(drive, f"{drive.label} waits for a job that runs; asking which")
+        if in_the_way(jobs, drive.passable) is None and by_name(jobs, drive.name(drive.number)) is None:
             # It ended between two questions, or is not listed: every try costs an upload, so they grow apart.
             drive.say(f"{drive.label}: waiting for a job that is not listed")
             drive.blind += 1
-            drive.rest(backoff(drive.blind, None, drive.chance))
-        return None
+            drive.rest(min(backoff(drive.blind, None, drive.chance), TRY_AGAIN))
+            drive.looked = None
 
-    def wait_for(self, job: Job) -> bool:
-        """Watch somebody else's job until it ends; False when it cannot be asked about."""
+    def wait_for(self, job: Job) -> None:
+        """Watch a job in the way until it ends, or it is time to try all the same."""
         drive, job_id = self.drive, job.job_id
+        drive.looked, drive.crowded = None, True
+        if drive.chunk.status != "waiting":
+            drive.record(status="waiting")
         whose = drive.journal.owners([job_id]).get(job_id)
-        who = "a job someone else started" if whose is None else f"chunk {whose[1]:,} of push {whose[0]}"
+        who = "of somebody else" if whose is None else f"of chunk {whose[1]:,} of push {whose[0]}"
+        named = " ".join(
+            filter(None, ("a job", who, f"({', '.join(filter(None, (job.filename, job.type)))})"))
+        )
         watch, pace = Watch(job.total_rows or 0), Pace()
         begin = drive.clock.monotonic()
-        while not job.ended:
+        while not job.ended and (left := self.turn - drive.clock.monotonic()) > 0:
             elapsed = drive.clock.monotonic() - begin
             watch.note(elapsed, job.completed_rows)
-            drive.say(f"waiting for {who}: {progress(job)}")
-            drive.rest(pace.next_poll(watch, elapsed))
-            answer = drive.job(job_id, f"waiting for {who}; asking")
+            drive.say(
+                f"waiting for {named}: {progress(job, watch, drive.clock.now(), elapsed)}", phase="waiting"
+            )
+            drive.rest(min(pace.next_poll(watch, elapsed), left))
+            answer = asking.job(drive, job_id, f"waiting for {named}; asking", PATIENCE_FOR_A_LIST)
             if answer is None:
-                return False
+                drive.harmless.add(job_id)  # the submit itself will tell
+                return
             job = answer
         drive.blind = 0
-        return True
 
 
-def progress(job: Job) -> str:
+def progress(job: Job, watch: Watch, now: dt.datetime, elapsed: float) -> str:
+    """Return how far a job is, and when it will end if it goes on so."""
     if job.completed_rows is None:
         return job.status
-    return f"{job.completed_rows:,} " + (f"of {job.total_rows:,}" if job.total_rows else "rows")
+    words = f"{job.completed_rows:,} " + (f"of {job.total_rows:,}" if job.total_rows else "rows")
+    end = watch.end_by_progress() if job.total_rows else None
+    if end is None or not 0 < end - elapsed < LONGEST_TOLD:
+        return words
+    return f"{words}, likely until {now + dt.timedelta(seconds=end - elapsed):%H:%M:%S} UTC"

@@ -1,22 +1,23 @@
 """Chunk files of one push on disk: written by its plan, sent by its push, deleted when answered for.
 
 A chunk is a file ``00001.ndjson``, the records as they go over the wire. Where its lines came from (see
-``frame.labels``) stands in ``runs``, a few bytes a chunk, as long as no row between was left out and the labels follow
-from the positions, else in ``00001.rows.arrow``. They are personal data: private to the user and short-lived.
+``frame.labels``) stands in ``chunks``, a few bytes a chunk, as long as no row between was left out and the labels
+follow from the positions, else in ``00001.rows.arrow``. ``chunks`` also has a checksum of every file, compared before
+each use. They are personal data: private to the user and short-lived.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import errno
-import os
-import secrets
+import io
+import re
 import shutil
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
+from xxhash import xxh3_64, xxh3_64_intdigest
 
+from analytex_pandas.delivery.files import checked_id, private, remove, sync
 from analytex_pandas.errors import AnalytexError
 from analytex_pandas.frame.columns import RangeLabels
 from analytex_pandas.frame.labels import Run, run_of
@@ -28,10 +29,25 @@ if TYPE_CHECKING:
 
 ROOM_TO_SPARE = 64 * 1024 * 1024
 """Bytes that a spool leaves free on its disk, for the journal and everybody else."""
-
-
-RUN = np.dtype([(name, "<i8") for name in ("chunk", "first", "count", "start", "step")])
-"""An entry of the file of runs."""
+CHUNKS: Final = "chunks"
+SPILLED: Final = "tables.scratch"
+PUSHED: Final = "pushed.txt"
+PUSHED_TEXT: Final = (
+    "Records of a push of analytex_pandas that are not answered for yet. They go when the push has ended, or when "
+    "it is removed with apd.clean(). Which of them were sent is written in journal.sqlite3, two folders up.\n"
+)
+OURS: Final = re.compile(
+    rf"[0-9]{{5,}}\.(ndjson|rows\.arrow)|{CHUNKS}|{re.escape(SPILLED)}|{re.escape(PUSHED)}"
+)
+ENTRY: Final = np.dtype(
+    [
+        ("number", "<i8"),
+        ("lines", "<u8"),  # the checksum of the records
+        ("rows", "<u8"),  # that of the file of rows; 0 where a run says it all
+        *((name, "<i8") for name in ("first", "count", "start", "step")),
+    ]
+)
+"""A chunk in the file of chunks."""
 
 
 class Spool:
@@ -40,7 +56,7 @@ class Spool:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._spilled: BinaryIO | None = None
-        self._runs: dict[int, Run] = {}  # written by sync(): before that nobody else reads them
+        self._entries: dict[int, tuple[int, ...]] | None = None
 
     def __repr__(self) -> str:
         return f"Spool({str(self.directory)!r})"
@@ -53,48 +69,53 @@ class Spool:
         return self.directory / f"{number:05d}.rows.arrow"
 
     @property
-    def runs_path(self) -> Path:
-        return self.directory / "runs"
+    def entries(self) -> dict[int, tuple[int, ...]]:
+        """The file of chunks, by number; written by ``sync``, before which nobody else reads it."""
+        if self._entries is None:
+            path = self.directory / CHUNKS
+            content = path.read_bytes() if path.exists() else b""
+            checksum, table = content[:8], content[8:]
+            if content and (len(table) % ENTRY.itemsize or xxh3_64(table).digest() != checksum):
+                raise damaged(path, "is not as it was written")
+            self._entries = {entry[0]: entry for entry in np.frombuffer(table, ENTRY).tolist()}
+        return self._entries
 
     def write_chunk(self, number: int, lines: Iterable[pa.Buffer | bytes], rows: pa.Table) -> None:
         """Write one chunk; `rows` has one row a line."""
         private_directory(self.directory)
+        found, checksum, rows_checksum = run_of(rows), xxh3_64(), 0
+        run = found or Run(0, len(rows), RangeLabels())
         try:
             with open(self.chunk_path(number), "wb", opener=private) as file:  # needs an opener
-                file.writelines(lines)
-            self.write_rows(number, rows)
+                for part in lines:
+                    checksum.update(part)
+                    file.write(part)
+            if found is None:
+                content = ipc_file(rows)
+                with open(self.rows_path(number), "wb", opener=private) as file:  # needs an opener
+                    file.write(content)
+                rows_checksum = xxh3_64_intdigest(content)
         except OSError as error:
             raise unwritable(f"Chunk {number}", self.directory, error) from error
-
-    def write_rows(self, number: int, rows: pa.Table) -> None:
-        run = run_of(rows)
-        if run is not None:
-            self._runs[number] = run
-            return
-        self._runs.pop(number, None)
-        with (
-            open(self.rows_path(number), "wb", opener=private) as table,  # needs an opener
-            pa.ipc.new_file(table, rows.schema) as writer,
-        ):
-            writer.write_table(rows)
+        place = (run.first, run.count, run.labels.start, run.labels.step)
+        self.entries[number] = (number, checksum.intdigest(), rows_checksum, *place)
 
     def rows(self, number: int) -> pa.Table:
         """Return one row a line of the chunk: its position in the input and its index label."""
-        if number in self._runs:
-            return self._runs[number].table()
-        path = self.rows_path(number)
-        if path.exists():
-            with pa.OSFile(str(path)) as file:
-                return pa.ipc.open_file(file).read_all()
-        runs = np.fromfile(self.runs_path, RUN)
-        entries = runs[runs["chunk"] == number].tolist()
-        if not entries:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-        ((_, first, count, start, step),) = entries
-        return Run(first, count, RangeLabels(start, step)).table()
+        _, _, checksum, first, count, start, step = self.entry(number)
+        if not checksum:
+            return Run(first, count, RangeLabels(start, step)).table()
+        with pa.ipc.open_file(checked(self.rows_path(number), checksum)) as reader:
+            return reader.read_all()
 
     def read_chunk(self, number: int) -> bytes:
-        return self.chunk_path(number).read_bytes()
+        _, checksum, *_ = self.entry(number)
+        return checked(self.chunk_path(number), checksum)
+
+    def entry(self, number: int) -> tuple[int, ...]:
+        if number not in self.entries:
+            raise damaged(self.directory / CHUNKS, f"does not have chunk {number}")
+        return self.entries[number]
 
     def lines(self, number: int) -> list[bytes]:
         """Return the lines of a chunk, without their line ends."""
@@ -110,29 +131,36 @@ class Spool:
                 "are free there. Make room, or set ANALYTEX_STATE_DIR to a directory with more. Nothing was sent."
             )
 
-    def sync(self) -> None:
-        """Wait until every file is on the disk, so that neither a crash nor a power cut takes it."""
+    def pushed(self) -> None:
+        """Wait until every file is on the disk, so that neither a crash nor a power cut takes it.
+
+        From then on whoever finds them knows that they are a push's.
+        """
         if not self.directory.is_dir():
             return
-        entries = [
-            (at, run.first, run.count, run.labels.start, run.labels.step) for at, run in self._runs.items()
-        ]
+        table = np.array(list(self.entries.values()), ENTRY).tobytes()
         try:
-            if entries:  # else another has written them
-                with open(self.runs_path, "wb", opener=private) as file:  # needs an opener
-                    file.write(np.array(entries, RUN).tobytes())
-            for number in self._runs:
-                self.rows_path(number).unlink(missing_ok=True)
-            for path in (*self.directory.iterdir(), self.directory):
+            for name, content in ((CHUNKS, xxh3_64(table).digest() + table), (PUSHED, PUSHED_TEXT.encode())):
+                with open(self.directory / name, "wb", opener=private) as file:  # needs an opener
+                    file.write(content)
+            for path in (*self.directory.iterdir(), self.directory, self.directory.parent):
                 sync(path)
         except OSError as error:
             raise unwritable("The records", self.directory, error) from error
+
+    @property
+    def is_pushed(self) -> bool:
+        return (self.directory / PUSHED).exists()
+
+    def not_pushed(self) -> None:
+        """Take back that the files are a push's."""
+        (self.directory / PUSHED).unlink(missing_ok=True)
 
     def spill(self, tables: Sequence[pa.Table]) -> None:
         """Keep tables that are too much to remember while a source is read, behind those that are there."""
         if self._spilled is None:
             private_directory(self.directory)
-            self._spilled = open(self.directory / "tables.scratch", "w+b", opener=private)  # noqa: SIM115  # see drop_spilled
+            self._spilled = open(self.directory / SPILLED, "w+b", opener=private)  # noqa: SIM115  # see drop_spilled
         for table in tables:
             with pa.ipc.new_stream(self._spilled, table.schema) as writer:
                 writer.write_table(table)
@@ -149,7 +177,7 @@ class Spool:
     def drop_spilled(self) -> None:
         if self._spilled is not None:
             self._spilled.close()
-            (self.directory / "tables.scratch").unlink(missing_ok=True)
+            (self.directory / SPILLED).unlink(missing_ok=True)
             self._spilled = None
 
     def move(self, directory: Path) -> None:
@@ -166,14 +194,12 @@ class Spool:
         self.directory = directory
 
     def delete_chunk(self, number: int) -> None:
-        self._runs.pop(number, None)
         self.chunk_path(number).unlink(missing_ok=True)
         self.rows_path(number).unlink(missing_ok=True)
 
     def delete(self) -> None:
         self.drop_spilled()
-        if self.directory.is_dir():
-            shutil.rmtree(self.directory)
+        remove(self.directory, OURS)
 
 
 def unwritable(what: str, directory: Path, error: OSError) -> AnalytexError:
@@ -183,31 +209,30 @@ def unwritable(what: str, directory: Path, error: OSError) -> AnalytexError:
     )
 
 
-def sync(path: Path) -> None:
-    """Wait until a file, or the names in a directory, are on the disk."""
-    is_directory = path.is_dir()
+def checked(path: Path, checksum: int) -> bytes:
+    """Return the content of a file that has a checksum."""
     try:
-        # Windows syncs no file that is only read.
-        descriptor = os.open(path, os.O_RDONLY if is_directory else os.O_RDWR)
-    except PermissionError:
-        if is_directory:
-            return  # Windows opens none
-        raise
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        content = path.read_bytes()
+    except OSError as error:
+        raise damaged(path, f"cannot be read: {error}") from error
+    if xxh3_64_intdigest(content) != checksum:
+        raise damaged(path, "is not as it was written")
+    return content
 
 
-def private(path: str, flags: int) -> int:
-    """Open a file for this user only; an opener for ``open``."""
-    return os.open(path, flags, 0o600)
+def damaged(path: Path, why: str) -> AnalytexError:
+    return AnalytexError(
+        f"{path} {why}. Put it back from a backup; else plan those rows again: with only_changed=True what was "
+        "acknowledged is left out."
+    )
 
 
-def new_id() -> str:
-    """Return an id for a plan and its push: sorts by time, says when it began (UTC), is never given twice."""
-    return f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+def ipc_file(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
 
 
 def spool_of(state_directory: Path, push_id: str) -> Spool:
-    return Spool(state_directory / "spool" / push_id)
+    return Spool(state_directory / "spool" / checked_id(push_id))

@@ -55,8 +55,10 @@ class ChunkState:
     unknown: int = 0
     submitted_at: dt.datetime | None = None
     ended_at: dt.datetime | None = None
-    known_jobs: frozenset[str] | None = None
-    """Ids of the jobs listed before it was sent, while it is in doubt; None when nobody had looked."""
+    known_jobs: tuple[str, ...] | None = None
+    """Ids of the jobs listed before it was sent, in that order, while it is in doubt; None when nobody had looked."""
+    twins: tuple[str, ...] | None = None
+    """Ids of other jobs that the service made of it: they came late, and were not seen before it was sent again."""
 
     @property
     def settled(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from analytex_pandas.delivery.state import COUNTS
@@ -47,11 +48,16 @@ PUSH_COLUMNS: Final = {
 
 
 def jobs_table(chunks: Iterable[ChunkState]) -> pd.DataFrame:
-    attributes = {name: "number" if name == "chunk" else name for name in JOB_COLUMNS}
-    return typed_table(
-        JOB_COLUMNS,
-        [{name: getattr(chunk, key) for name, key in attributes.items()} for chunk in chunks],
-    )
+    rows = []
+    for chunk in chunks:
+        row = asdict(chunk) | {"chunk": chunk.number}
+        # Of a job that came late, and was not asked for, nothing is known but that it is there.
+        unasked = dict.fromkeys(("completed_rows", "submitted_at", "ended_at"))
+        rows += [
+            row,
+            *(row | unasked | {"job_id": job_id, "status": "twice"} for job_id in chunk.twins or ()),
+        ]
+    return typed_table(JOB_COLUMNS, rows)
 
 
 def errors_table(errors: Sequence[Mapping[str, Any]], kept: Iterable[pa.Table]) -> pd.DataFrame:

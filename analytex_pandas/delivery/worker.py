@@ -14,6 +14,7 @@ from analytex_pandas.delivery.locks import drop, is_free, plan_lock
 from analytex_pandas.delivery.sending import NobodyKnowsError, Sending
 from analytex_pandas.delivery.state import FINISHED, at_the_service, still_running
 from analytex_pandas.errors import AnalytexError, PushError
+from analytex_pandas.service.calls import calm, hurry
 
 if TYPE_CHECKING:
     from analytex_pandas.delivery.drive import Drive
@@ -31,12 +32,31 @@ def live_key(journal: Journal, push_id: str) -> tuple[int, str]:
 def start(drive: Drive) -> None:
     """Drive a push in a thread of its own; its lock is held, and given back at the end."""
     LIVE[live_key(drive.journal, drive.id)] = drive
-    threading.Thread(target=run, args=(drive,), name=f"analytex-push-{drive.id}", daemon=True).start()
+    try:
+        threading.Thread(target=run, args=(drive,), name=f"analytex-push-{drive.id}", daemon=True).start()
+    except RuntimeError as error:
+        end(
+            drive,
+            "failed",
+            AnalytexError(
+                f"Push {drive.id} cannot be driven: {error}. Nothing of it was sent. Free some threads or memory, then "
+                f"apd.resume({drive.id!r})."
+            ),
+        )
 
 
 def run(drive: Drive) -> None:
-    """Drive a push to its end, and write that down."""
-    status, error = outcome_of(drive)
+    drive.thread = threading.get_ident()
+    if drive.cancelled:  # before there was a thread
+        hurry(drive.thread)
+    try:
+        end(drive, *outcome_of(drive))
+    finally:
+        calm(drive.thread)
+
+
+def end(drive: Drive, status: str, error: AnalytexError | None) -> None:
+    """Write down how a push ended, and tell everybody."""
     if error is not None:
         tell_the_way_back(error, drive.state)
     now, words = drive.clock.now(), None if error is None else str(error)
@@ -120,14 +140,17 @@ def carry(drive: Drive) -> None:
     """Bring one chunk to the service and its answers back."""
     try:
         job = Sending(drive).deliver() if drive.chunk.job_id is None else None
+        try:
+            memory.fold(drive.journal, drive.state.account, drive.document.kind)  # while the chunk's job runs
+        except OSError as unwritten:
+            logger.warning("what was acknowledged could not be folded: %s", unwritten)
+        job = follow(drive, job)
     except NobodyKnowsError:
-        settle(drive, None)
-        return
-    try:
-        memory.fold(drive.journal, drive.state.account, drive.document.kind)  # while the chunk's job runs
-    except OSError as unwritten:
-        logger.warning("what was acknowledged could not be folded: %s", unwritten)
-    settle(drive, follow(drive, job))
+        job = None
+    except AnalytexError as error:
+        drive.locate(error)
+        raise
+    settle(drive, job)
 
 
 def check_terms(drive: Drive) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 from typing import TYPE_CHECKING, Any, Self
@@ -103,6 +104,7 @@ class Sandbox(Terms):
             except OSError as error:
                 error.add_note(f"The sandbox cannot listen on port {self.port}; port=0 takes a free one.")
                 raise
+            self._opened_by = os.getpid()
             self._service.closing.clear()
             poll_seconds = 0.02  # how soon it sees that it is to end
             threading.Thread(
@@ -114,8 +116,9 @@ class Sandbox(Terms):
         """Close the port and every connection; what the account holds can still be read."""
         if self._server is not None:
             server, self._server = self._server, None
-            self._service.closing.set()
-            server.close()
+            if os.getpid() == self._opened_by:  # a forked child has the socket, but not the thread
+                self._service.closing.set()
+                server.close()
 
     @property
     def url(self) -> str:

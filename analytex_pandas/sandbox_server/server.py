@@ -24,6 +24,8 @@ logger = logging.getLogger("analytex_pandas.sandbox")
 
 Headers = tuple[tuple[str, str], ...]
 LINE_BYTES: Final = 1 << 16
+MOST_DIGITS: Final = 4_000
+"""Digits of a number that Python reads at most; a length of as many is too large, whatever follows them."""
 CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n]*)?\r?\n")
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 1 << 28
@@ -80,7 +82,7 @@ class IncomingBody:
         if not self._chunked:
             if not (self._length.isascii() and self._length.isdigit()):
                 raise RefusedError(400, "invalid_length", "Content-Length is not a number.", self._length)
-            check_size(int(self._length), limit)
+            check_size(int(self._length[:MOST_DIGITS]), limit)
         try:
             if self._expected:
                 self._go_on()

@@ -30,6 +30,9 @@ logger = logging.getLogger("analytex_pandas.sandbox")
 # An id is matched before it is decoded: a slash inside of it comes as %2F.
 PATHS: Final = re.compile(rf"/v1/(?P<kind>users|companies)/bulk_identify|{JOBS_PATH}(?:/(?P<job_id>[^/]+))?")
 RATE_WINDOW_SECONDS: Final = 60.0
+MAX_DIGITS: Final = 9
+MAX_STRANGERS: Final = 1_000
+"""Requests without the key that are written down."""
 
 
 @dataclass(slots=True)
@@ -81,6 +84,7 @@ class Service:
         self.requests: deque[Request] = deque(maxlen=100_000)
         self.closing = threading.Event()
         self._terms = terms
+        self._strangers = 0
         self._recent: deque[float] = deque()
         self._rate_lock = threading.Lock()
 
@@ -98,7 +102,11 @@ class Service:
             logger.exception("The sandbox failed at %s %s", method, target)
             answer = error_answer(500, "internal_error", "The sandbox failed; its log says why.")
         request.status = None if answer.delivery == "none" else answer.status
-        self.requests.append(request)
+        self._strangers += not request.authorized
+        if (
+            request.authorized or self._strangers <= MAX_STRANGERS
+        ):  # a flood of others must not fill the memory
+            self.requests.append(request)
         return answer
 
     def _answer(self, request: Request, headers: Mapping[str, str], body: IncomingBody) -> Answer:
@@ -116,15 +124,15 @@ class Service:
         if request.method != allowed:
             message = f"{path} takes {allowed}."
             raise RefusedError(405, "method_not_allowed", message, "", (("Allow", allowed),))
-        struck = self._struck("request", request, headers, None)
-        if struck is not None:
-            return struck
         if not request.authorized:
             message, details = (
                 "The API key is missing or wrong.",
                 "Send the header 'Authorization: Token {API_KEY}'.",
             )
             raise RefusedError(401, "unauthorized", message, details, (("WWW-Authenticate", "Token"),))
+        struck = self._struck("request", request, headers, None)
+        if struck is not None:
+            return struck
         self._check_rate()
         content_type = headers.get("content-type", "")
         if kind:
@@ -199,7 +207,7 @@ def list_document(jobs: Sequence[dict[str, Any]], query: Mapping[str, str], term
         start = after.index(cursor)
     else:
         page = query.get("page", "1")
-        if not page.isascii() or not page.isdigit() or int(page) < 1:
+        if not (page.isascii() and page.isdigit() and len(page) <= MAX_DIGITS and int(page)):
             raise RefusedError(400, "invalid_page", "A page is a number from 1.", page)
         start = (int(page) - 1) * terms.page_size
     stop = start + terms.page_size

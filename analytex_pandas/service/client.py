@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
 
+    import requests
+
     from analytex_pandas.service.bodies import Body
 
 SCRYPT_COST: Final = 2**14
@@ -32,6 +34,7 @@ PATHS: Final[Mapping[str, str]] = {
     "jobs": "/v1/background_jobs",
 }
 """Path of each call; those of the file uploads are not printed in every copy of the documentation."""
+CHECK_SECONDS: Final = 15.0
 JOB_PLACE: Final = "{job_id}"
 
 
@@ -53,6 +56,9 @@ class Client:
     paths : Mapping, optional
         Paths other than the documented ones, by call: ``users``, ``companies``, ``users_file``,
         ``companies_file``, ``jobs``, ``job`` (with ``{job_id}`` in it).
+    session : requests.Session, optional
+        One of your own, for proxies and certificates; it decides what is trusted. Else each call has its own, which
+        trusts what the operating system trusts, and ``REQUESTS_CA_BUNDLE``.
     state_directory : path, optional
         Where pushes to this account are written down, for this user only. Else the environment variable
         ``ANALYTEX_STATE_DIR``, else the user's state directory.
@@ -79,6 +85,7 @@ class Client:
         *,
         timeout: float | tuple[float, float] = (10.0, 120.0),
         paths: Mapping[str, str] | None = None,
+        session: requests.Session | None = None,
         state_directory: str | os.PathLike[str] | None = None,
     ) -> None:
         failure: BaseException | None = None
@@ -93,7 +100,7 @@ class Client:
             raise failure
         self.timeout = checked_timeout(timeout)
         self.paths = merge_paths(paths)
-        self.transport = Transport(self.key, self.base_url, self.timeout)
+        self.transport = Transport(self.key, self.base_url, self.timeout, session)
         self._state_directory = None if state_directory is None else Path(state_directory).expanduser()
         self._digests: dict[bytes, str] = {}
 
@@ -244,6 +251,18 @@ class Client:
         """
         return self.listing().read()
 
+    def check(self) -> None:
+        """Ask for the newest jobs once, and not for long.
+
+        Raises
+        ------
+        AnalytexError
+            As :meth:`jobs` does.
+        """
+        seconds = (min(self.timeout[0], CHECK_SECONDS), min(self.timeout[1], CHECK_SECONDS))
+        transport = Transport(self.key, self.base_url, seconds, self.transport.session)
+        Listing(transport, self.base_url + self.paths["jobs"]).read_page()
+
     def listing(self) -> Listing:
         """Return a reading of the account's jobs that can go on where it failed."""
         return Listing(self.transport, self.base_url + self.paths["jobs"])
@@ -269,15 +288,17 @@ def merge_paths(overrides: Mapping[str, str] | None) -> dict[str, str]:
 
 def quote_segment(text: str) -> str:
     """Percent-encode an opaque text so that it is exactly one segment of a path."""
-    segment = quote(text, safe="", errors="replace")
+    segment = quote(text, safe="", errors="surrogatepass")
     # A segment of dots alone means "here" or "one up" to everyone who tidies a path.
     return segment.replace(".", "%2E") if segment in (".", "..") else segment
 
 
-def check_kind(kind: str) -> None:
+def check_kind(kind: object) -> None:
     """Refuse a kind that there is not."""
     if kind not in get_args(Kind):
-        raise ValidationError(f"kind is {kind!r}, but has to be 'users' or 'companies'.")
+        # Not repeated where it may be the records themselves.
+        given = repr(kind) if isinstance(kind, str) else f"a {type(kind).__name__}"
+        raise ValidationError(f"kind is {given}, but has to be 'users' or 'companies'.")
 
 
 def checked_timeout(timeout: object) -> tuple[float, float]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html.parser import HTMLParser
 from http import HTTPStatus
 from http.client import responses
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_TEXT_CHARACTERS: Final = 600
-READ_BYTES: Final = 100_000
-"""How much of an unreadable answer is looked at for words."""
+READ_BYTES: Final = 4_000
+"""How much of an unreadable answer is looked at for words: the library that reads pages takes the square of it."""
 MAX_DIGITS: Final = 1_000
+MAX_VALUES: Final = 3_000_000
+"""A job of 10,000 rows with ten errors each has 1,000,000; each takes some 100 bytes of memory."""
 
 SERVER_WAY_OUT: Final = (
     "This usually heals: try again. After a submit, look at the jobs first, it may have arrived."
@@ -101,6 +104,7 @@ def parsed(answer: Answer, parse: Callable[[object], T]) -> T:
     """Read the document of a good answer, raise the one error for all that it may be instead."""
     try:
         # Python converts no integer of thousands of digits; an answer with one is still an answer.
+        check_values(answer.body)
         value = json.loads(answer.body, parse_int=lambda text: int(text) if len(text) < MAX_DIGITS else text)
         return parse(value)
     except errors.ServerError as error:
@@ -114,6 +118,14 @@ def parsed(answer: Answer, parse: Callable[[object], T]) -> T:
     raise errors.ServerError(
         f"{message} {SERVER_WAY_OUT}", retry_after=retry_after(answer), status_code=answer.status
     )
+
+
+def check_values(body: bytes) -> None:
+    """Raise for an answer that would fill the memory; empty lists and objects take a thousand times their bytes."""
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise errors.ServerError(
+            f"The answer has more than {MAX_VALUES:,} values, and none of the service has as many"
+        )
 
 
 def elsewhere(who: object, target: str, status_code: int | None = None) -> errors.AnalytexError:
@@ -148,6 +160,14 @@ def from_exception(error: BaseException, call: str, host: str, body: Body | None
         outcome = f"the connection to {host} broke before the answer was complete"
     elif isinstance(error, requests.exceptions.ProxyError):
         outcome = f"the proxy before {host} could not be used"
+    elif any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes(error)):
+        return errors.TransportError(
+            f"{call}: the certificate of {host} is not trusted ({reason}). Nothing was sent. If your company looks "
+            "into its traffic, have its authority installed in the system's store, or name its file in the environment "
+            "variable REQUESTS_CA_BUNDLE; or pass session=… a requests.Session of your own.",
+            sent=False,
+            heals=False,
+        )
     elif isinstance(error, requests.exceptions.SSLError):
         outcome = f"no secure connection to {host} was possible"
     else:
@@ -224,10 +244,30 @@ def page_text(text: str) -> str:
     """Return the title of a page, else its text without markup."""
     if "<" not in text:
         return text
-    if title := re.search(r"<title[^>]*>(.*?)</title", text, re.IGNORECASE | re.DOTALL):
-        return html.unescape(title[1])
-    text = re.sub(r"<(script|style)\b.*?</\1\s*>", " ", text, flags=re.IGNORECASE | re.DOTALL)
-    return html.unescape(re.sub(r"<[^>]*>", " ", text))
+    reader = PageReader()
+    reader.feed(text)
+    reader.close()
+    return " ".join(reader.title or reader.text)
+
+
+class PageReader(HTMLParser):
+    """Gathers the title and the text of a page; scripts and styles are neither."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title: list[str] = []
+        self.text: list[str] = []
+        self._inside = ""
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002  # signature of the base
+        self._inside = tag
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002  # signature of the base
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside not in ("script", "style"):
+            (self.title if self._inside == "title" else self.text).append(data)
 
 
 def in_brief(text: str) -> str:

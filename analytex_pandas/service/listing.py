@@ -5,6 +5,7 @@ A page says where the list goes on by a URL, a page number or a cursor, wherever
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ from analytex_pandas.service.values import to_count, to_text
 from analytex_pandas.service.wire import SHOWN_CHARACTERS, Job, parse_job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from analytex_pandas.service.transport import Transport
 
@@ -45,6 +46,12 @@ class Listing:
         self._asked: set[str] = set()
         self._stale = 0
         self.whole = False
+
+    def read_to(self, last: Callable[[Job], bool]) -> list[Job]:
+        """Return the newest jobs, up to the first that is `last`; all of them where the newest are not listed first."""
+        while not (self.whole or (newest_first(self._jobs.values()) and any(map(last, self._jobs.values())))):
+            self.read_page()
+        return list(self._jobs.values())
 
     def read(self) -> list[Job]:
         """Return every job, in the order of the service; called again after an error, it reads on."""
@@ -76,6 +83,13 @@ class Listing:
             # Whoever tries again begins again.
             self._begin()
             raise failure
+
+
+def newest_first(jobs: Iterable[Job]) -> bool:
+    """Tell whether the times of listed jobs say that the newest come first."""
+    times = [job.submitted_at or job.start_time for job in jobs]
+    moments = [time for time in times if time is not None]
+    return len(moments) == len(times) and all(map(operator.ge, moments, moments[1:]))
 
 
 def parse_page(document: object, first: str) -> tuple[list[Job], str | None]:

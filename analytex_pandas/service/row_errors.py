@@ -59,6 +59,12 @@ ID_TEXT: Final = re.compile(
       | [(\[]\s* (?:user|company)_id \s*[:=]?\s* (?P<bracketed>[^\s()\[\]]+) \s*[)\]]  # "(user_id abc)" """,
     re.IGNORECASE | re.VERBOSE,
 )
+MAX_READ_CHARACTERS: Final = 2_000
+"""Characters of an error's own words in which a row or an id is looked for."""
+MAX_ERRORS: Final = 100_000
+"""Errors of one job that are read apart; ten for each of its rows."""
+MAX_CHARACTERS: Final = 20_000_000
+"""Characters of one job's errors that are kept whole."""
 PIECES: Final = re.compile(r"[\r\n;]+")
 
 
@@ -103,7 +109,16 @@ def parse_errors(value: object) -> tuple[RowError, ...]:
     if not value:
         return ()
     try:
-        return tuple(read(value, Above()))
+        errors = read(value, Above())
+        found, room = list(islice(errors, MAX_ERRORS)), MAX_CHARACTERS
+        more = sum(1 for _ in errors)
+        for place, error in enumerate(found):
+            room -= len(error.message) + len(error.raw)
+            if room < 0:
+                found[place] = error._replace(message=error.message[:MAX_AROUND_CHARACTERS], raw="")
+        if more:
+            found.append(RowError(message=f"{more:,} more errors were reported, which are not kept."))
+        return tuple(found)
     except RecursionError:
         return (Above().error(value),)
 
@@ -221,8 +236,8 @@ def in_words(error: RowError) -> Iterator[RowError]:
     if error.names_a_row():
         yield error
         return
-    pieces = [piece.strip() for piece in PIECES.split(error.message) if piece.strip()]
-    if len(pieces) < 2 or not all(map(PLACE_FIRST.match, pieces)):  # noqa: PLR2004  # one piece is the whole
+    pieces = [" ".join(piece.split()) for piece in PIECES.split(error.message) if piece.strip()]
+    if len(pieces) < 2 or not all(PLACE_FIRST.match(piece[:MAX_READ_CHARACTERS]) for piece in pieces):  # noqa: PLR2004  # one piece is the whole
         yield find_in_text(error)
         return
     for number, piece in enumerate(pieces):
@@ -232,9 +247,12 @@ def in_words(error: RowError) -> Iterator[RowError]:
 
 def find_in_text(error: RowError) -> RowError:
     """Return the error with the row and the id that its own words plainly name."""
-    first = PLACE_FIRST.match(error.message)
-    found = [first] if first else PLACE_LATER.finditer(error.message)
+    words = " ".join(
+        error.message[:MAX_READ_CHARACTERS].split()
+    )  # runs of blanks cost the patterns their time squared
+    first = PLACE_FIRST.match(words)
+    found = [first] if first else PLACE_LATER.finditer(words)
     places = {(int(match["number"]), PLACE_KEYS[match["kind"].casefold()]) for match in found}
-    ids = {match[match.lastgroup or 0] for match in ID_TEXT.finditer(error.message)}
+    ids = {match[match.lastgroup or 0] for match in ID_TEXT.finditer(words)}
     place, place_kind = places.pop() if len(places) == 1 else (None, None)
     return error._replace(place=place, place_kind=place_kind, id=ids.pop() if len(ids) == 1 else None)

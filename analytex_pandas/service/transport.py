@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
+import re
+import ssl
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
@@ -11,17 +13,18 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 import requests
 
 from analytex_pandas import settings
-from analytex_pandas.errors import ServerError
+from analytex_pandas.errors import AnalytexError, ServerError, TransportError, logger_of
 from analytex_pandas.service import failures
+from analytex_pandas.service.calls import Call, Held
 from analytex_pandas.service.failures import Answer
 
 if TYPE_CHECKING:
-    from requests import Response
+    from requests import PreparedRequest, Response
 
     from analytex_pandas.service.bodies import Body
     from analytex_pandas.settings import ApiKey
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 MAX_REDIRECTS: Final = 5
@@ -47,8 +50,26 @@ class Session(requests.Session):
         return None
 
 
+@cache
+def trust() -> ssl.SSLContext:
+    """Return what the operating system trusts, a company's own authority included."""
+    import truststore  # only https needs it
+
+    context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return context
+
+
 class Adapter(requests.adapters.HTTPAdapter):
-    """Makes connections that print nothing: at the debug level of ``http.client`` they would print the key."""
+    """Makes connections that end with their call, and print nothing: a debugged ``http.client`` prints the key."""
+
+    def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
+        """Send a request, by the system's trust where it is to be secure."""
+        if (request.url or "").startswith("https"):
+            self.poolmanager.connection_pool_kw["ssl_context"] = trust()
+        return super().send(request, *arguments, **options)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        return super().proxy_manager_for(proxy, **{"ssl_context": trust(), **options})
 
     def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
         return silenced(super().get_connection_with_tls_context(*arguments, **options))
@@ -59,7 +80,7 @@ class Adapter(requests.adapters.HTTPAdapter):
 
 
 def silenced(pool: Any) -> Any:
-    pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"debuglevel": 0})
+    pool.ConnectionCls = type("Connection", (Held, pool.ConnectionCls), {"debuglevel": 0})
     return pool
 
 
@@ -71,10 +92,18 @@ class Transport:
     timeout, while a new one costs a handshake. It also lets any number of threads share a client.
     """
 
-    def __init__(self, key: ApiKey, base_url: str, timeout: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        key: ApiKey,
+        base_url: str,
+        timeout: tuple[float, float],
+        session: requests.Session | None = None,
+    ) -> None:
         self.key = key
         self.origin = origin_of(base_url)
         self.timeout = timeout
+        self.session = session
+        self._echo = echo_of(key.reveal())
 
     def get(self, url: str, call: str) -> Answer:
         """Get a URL, following redirects within the origin; `call` says in errors what it was for."""
@@ -105,19 +134,24 @@ class Transport:
             return False
 
     def exchange(self, method: str, url: str, call: str, body: Body | None = None) -> Answer:
-        failure: BaseException
-        with Session() as session:
+        failure: BaseException | None = None
+        mine = contextlib.nullcontext(self.session) if self.session is not None else Session()
+        with mine as session, Call(len(body) if body is not None else 0) as under_way:
             try:
                 answer = self.read(self.send(session, method, url, body), url, call)
             except BaseException as error:  # noqa: BLE001  # also an interrupt carries frames that hold the key
                 failure = failures.from_exception(error, call, self.origin, body)
-            else:
+            # What was cut off may look like a whole answer, or like any failure.
+            if under_way.is_over and (failure is None or isinstance(failure, AnalytexError)):
+                sent = body is None or body.started
+                failure = TransportError(f"{call}: {self.origin} did not come to an end in time.", sent=sent)
+            if failure is None:
                 logger.debug("%s %s: HTTP %d, %d bytes", method, url, answer.status, len(answer.body))
                 return answer
         # Outside of `except`, so that what is raised has no context: that one holds the request's headers.
         raise failure
 
-    def send(self, session: Session, method: str, url: str, body: Body | None) -> Response:
+    def send(self, session: requests.Session, method: str, url: str, body: Body | None) -> Response:
         """Send one request; return its answer before the body is read."""
         headers = {
             **requests.utils.default_headers(),
@@ -164,8 +198,18 @@ class Transport:
 
     def masked(self, content: bytes) -> bytes:
         """Return content from outside without the key, should it echo it."""
-        secret = self.key.reveal().encode()
-        return content.replace(secret, b"***") if len(secret) >= MIN_MASKED_CHARACTERS else content
+        return self._echo.sub(b"***", content) if self._echo is not None else content
+
+
+def echo_of(secret: str) -> re.Pattern[bytes] | None:
+    """Return the pattern of a key in an answer: as it is, or with escapes of JSON, of a URL or of HTML in it."""
+    if len(secret) < MIN_MASKED_CHARACTERS:
+        return None
+    letters = (
+        rf"(?:\\?{re.escape(letter)}|(?i:\\u00{ord(letter):02x}|%{ord(letter):02x}|&\#x?0*(?:{ord(letter)}|{ord(letter):x});))"
+        for letter in secret
+    )
+    return re.compile("".join(letters).encode())
 
 
 def origin_of(url: str) -> str:

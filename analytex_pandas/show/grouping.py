@@ -46,7 +46,9 @@ def group_errors(errors: pd.DataFrame) -> list[ErrorGroup]:
     said = errors[["property", "code", "message"]].astype(object)
     said = said.where(said.notna(), "").astype(str).reset_index(drop=True)
     kinds = {text: VALUES.sub("…", text) for text in set(said["message"])}
-    said["kind"] = [kinds[text] for text in said["message"]]  # older pandas maps no text with a zero byte in it
+    said["kind"] = [
+        kinds[text] for text in said["message"]
+    ]  # older pandas maps no text with a zero byte in it
     groups = []
     for _, members in said.groupby(["property", "code", "kind"], sort=False):
         first = members.iloc[0]

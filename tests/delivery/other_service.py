@@ -271,7 +271,7 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/v1/background_jobs":
             self.answer("list", lambda: self.service.listing(query))
         else:
-            job_id = urllib.parse.unquote(path.removeprefix("/v1/background_jobs/"))
+            job_id = urllib.parse.unquote(path.removeprefix("/v1/background_jobs/"), errors="surrogatepass")
             self.answer("poll", lambda: self.service.poll(job_id))
 
     def answer(self, call: str, act: Callable[[], tuple[int, object]]) -> None:

@@ -53,7 +53,7 @@ def make_plan(
             labels = index_arrays(index[positions])
         spool.write_chunk(number, lines, rows_table(positions, labels))
         chunks.append(ChunkSize(number, end - begin, sum(map(len, lines))))
-    spool.sync()
+    spool.pushed()  # so that another process finds them, too
     document = PlanDocument(
         id=push_id,
         kind=kind,  # type: ignore[arg-type]

@@ -60,7 +60,7 @@ def test_files_and_directories_are_for_this_user_only(tmp_path: Path) -> None:
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     """The life of a chunk in the journal: intent, doubt, job, answer."""
     journal = opened(tmp_path)
-    known = frozenset({"j0", "ü"})
+    known = ("ü", "j0")
     intent = {"status": "submitting", "attempts": 1, "known_jobs": known, "submitted_at": NOW}
     journal.update("p1", 1, **intent)
     first = ChunkState(1, 3, 30, "submitting", attempts=1, submitted_at=NOW, known_jobs=known)
@@ -139,7 +139,7 @@ def test_a_journal_cut_short_is_named_and_kept(tmp_path: Path) -> None:
     assert path.read_bytes() == half
 
 
-@pytest.mark.parametrize(("version", "says"), [(VERSION + 1, "newer"), (VERSION - 1, "older")])
+@pytest.mark.parametrize(("version", "says"), [(VERSION + 1, "newer"), (1, "older")])
 def test_another_version_is_refused_and_kept(tmp_path: Path, version: int, says: str) -> None:
     """A journal of another version is neither misread nor migrated in silence."""
     opened(tmp_path)

@@ -151,7 +151,7 @@ def test_the_key_stands_nowhere(
 ) -> None:
     """Not in a repr, a log at DEBUG, a traceback, a pickle or a state file."""
     caplog.set_level(logging.DEBUG)
-    service.faults = lambda call, number: "400" if (call, number) == ("submit", 2) else None
+    service.faults = lambda call, number: "400" if (call, number) == ("submit", 1) else None
     push = begin(tmp_path, service)
     with pytest.raises(AnalytexError) as caught:
         push.wait()

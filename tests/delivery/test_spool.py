@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import analytex_pandas as apd
 from analytex_pandas.delivery.spool import Spool
 from analytex_pandas.frame.columns import RangeLabels
 from analytex_pandas.frame.labels import index_arrays, labels, rows_table
@@ -55,7 +56,7 @@ def test_the_last_rows_written_count(tmp_path: Path) -> None:
         ([8], RangeLabels(), [8]),
     ):
         spool.write_chunk(1, [b"{}\n"] * len(positions), rows_of(positions, index))
-        spool.sync()
+        spool.pushed()
         for known in (spool, Spool(tmp_path)):
             assert known.rows(1)["position"].to_pylist() == positions
             assert labels(known.rows(1)) == wanted
@@ -65,12 +66,15 @@ def test_the_last_rows_written_count(tmp_path: Path) -> None:
 def test_rows_that_are_gone_are_missed_by_name(tmp_path: Path) -> None:
     """Whoever needs them says which file it is."""
     spool = Spool(tmp_path)
-    with pytest.raises(OSError, match="runs"):
+    with pytest.raises(apd.AnalytexError, match="chunks does not have chunk 1"):
         spool.rows(1)
     spool.write_chunk(2, [b"{}\n"], rows_of([0], RangeLabels()))
-    spool.sync()
-    with pytest.raises(OSError, match="00001"):
+    spool.pushed()
+    with pytest.raises(apd.AnalytexError, match="chunks does not have chunk 1"):
         spool.rows(1)
+    spool.chunk_path(2).unlink()
+    with pytest.raises(apd.AnalytexError, match=r"00002\.ndjson cannot be read"):
+        spool.read_chunk(2)
 
 
 def test_every_file_is_for_this_user_only(tmp_path: Path) -> None:
@@ -78,6 +82,8 @@ def test_every_file_is_for_this_user_only(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
     spool.write_chunk(1, [b"{}\n"], rows_of([0], RangeLabels()))
     spool.write_chunk(2, [b"{}\n"], rows_of([4], index_arrays(pd.Index(["p"]))))
-    spool.sync()
+    spool.pushed()
     modes = {path.name: path.stat().st_mode & 0o777 for path in spool.directory.iterdir()}
-    assert modes == dict.fromkeys(["00001.ndjson", "00002.ndjson", "00002.rows.arrow", "runs"], 0o600)
+    assert modes == dict.fromkeys(
+        ["00001.ndjson", "00002.ndjson", "00002.rows.arrow", "chunks", "pushed.txt"], 0o600
+    )

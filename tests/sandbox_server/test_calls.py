@@ -349,3 +349,25 @@ def test_a_compressed_body_is_not_guessed_at(caller: Caller) -> None:
     body = gzip.compress(b'{"users": [{"user_id": "a"}]}')
     answer = caller.call("POST", USERS, data=body, headers=JSON | {"Content-Encoding": "gzip"})
     assert answer.status_code == 400
+
+
+def test_a_length_of_thousands_of_digits_is_too_large(caller: Caller) -> None:
+    """Python reads no number of as many; no traceback for it, and the sandbox lives on."""
+    host, port = caller.sandbox.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 10) as connection:
+        connection.sendall(
+            f"POST {USERS} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Token {caller.sandbox.api_key}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {'9' * 5_000}\r\n\r\n".encode()
+        )
+        assert connection.recv(100).startswith(b"HTTP/1.1 413")
+    assert caller.jobs() == []
+
+
+def test_strangers_use_up_neither_memory_nor_faults(caller: Caller) -> None:
+    """Somebody without the key may knock as often as he likes."""
+    caller.sandbox.fault("http_500", on="list")
+    for _ in range(1_100):
+        assert caller.call("GET", "/v1/background_jobs", headers={"Authorization": "no"}).status_code == 401
+    assert len(caller.sandbox.requests) == 1_000
+    assert caller.call("GET", "/v1/background_jobs").status_code == 500
+    assert caller.sandbox.requests[-1].authorized
