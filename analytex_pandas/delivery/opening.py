@@ -23,7 +23,14 @@ from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.delivery.state import FINISHED, PushState
 from analytex_pandas.delivery.tables import pushes_table
 from analytex_pandas.delivery.worker import LIVE, live_key, start
-from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError, PushError
+from analytex_pandas.errors import (
+    AnalytexError,
+    AuthenticationError,
+    NotFoundError,
+    PushError,
+    ValidationError,
+    code,
+)
 from analytex_pandas.frame.document import PlanDocument
 
 if TYPE_CHECKING:
@@ -71,6 +78,7 @@ def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: 
 
     What this process drives already is returned as it is, and so is what has finished.
     """
+    check_id(push_id)
     journal = Journal(client.state_directory)
     account = client.account_digest(journal.salt())
     push_id = newest_unfinished(journal, account) if push_id is None else push_id
@@ -101,6 +109,13 @@ def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: 
             answered = sum(push.counts[name] for name in ("refused", "acknowledged", "unknown"))
             journal.update(push_id, forgiven_refused=push.counts["refused"], forgiven_answered=answered)
         return driven(journal, document, client, clock or Clock(), lock)
+
+
+def check_id(push_id: object) -> None:
+    if not isinstance(push_id, str | None):
+        raise ValidationError(
+            f"push_id={code(push_id)}: the id of a push is text, as apd.pushes() lists it; None means the newest."
+        )
 
 
 @contextlib.contextmanager
@@ -210,6 +225,7 @@ def present_status(journal: Journal, push: PushState) -> str:
 
 def clean(push_id: str | None, before: Any, state_directory: Path) -> list[str]:
     """Forget pushes: their history, their errors, and the rows that were kept; see :func:`analytex_pandas.clean`."""
+    check_id(push_id)
     journal, end = Journal(state_directory), moment(before)
     if not journal.exists():
         return []
