@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from analytex_pandas import connection, plan, settings
 from analytex_pandas.delivery import memory, opening
 from analytex_pandas.errors import ValidationError
-from analytex_pandas.frame.options import CompanyOptions, UserOptions
+from analytex_pandas.frame.options import CompanyOptions, UserOptions, checked
 from analytex_pandas.push import presented
 from analytex_pandas.settings import Kind
 
@@ -314,6 +314,7 @@ def resume(
     *,
     client: Client | None = None,
     rebind: bool = False,
+    chunk_bytes: int | None = None,
     wait: bool | None = None,
     progress: bool | None = None,
 ) -> Push:
@@ -330,6 +331,9 @@ def resume(
     rebind : bool, default False
         Whether to go on under another key or environment than it was started with. What its plan left out as
         unchanged (``only_changed``) was compared with the first.
+    chunk_bytes : int, optional
+        Bytes of a request at most from now on: what is not sent yet is cut anew. For a proxy on the way that takes less
+        than the service (HTTP 413).
     wait, progress : bool, optional
         As in :func:`push_users`.
 
@@ -342,9 +346,10 @@ def resume(
     AnalytexError
         If another process drives it; the message says which.
     """
-    found = plan.resume(
-        push_id, connection.checked_client(client) or connection.default_client(), rebind=rebind
-    )
+    client = connection.checked_client(client) or connection.default_client()
+    if chunk_bytes is not None:
+        chunk_bytes = checked("chunk_bytes", chunk_bytes)
+    found = plan.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes)
     return found if found.done else presented(found, wait, progress)
 
 

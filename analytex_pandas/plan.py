@@ -300,9 +300,9 @@ def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, 
     return paths
 
 
-def resume(push_id: str | None, client: Client, *, rebind: bool) -> Push:
+def resume(push_id: str | None, client: Client, *, rebind: bool, chunk_bytes: int | None) -> Push:
     """Carry on with a push of the client's journal, or return it as it is, driven here or ended."""
-    drive = opening.resume(push_id, client, rebind=rebind)
+    drive = opening.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes)
     if drive in PUSHES:
         return PUSHES[drive]
     carried_out = Plan(drive.document, drive.spool, drive.client)

@@ -298,8 +298,8 @@ class Drive:
         )
         if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             words += (
-                f" Else push the data anew in smaller chunks, with chunk_bytes={max(self.chunk.bytes // 2, 1):_} and "
-                "only_changed=True, which leaves out what was acknowledged."
+                f" apd.resume({self.id!r}, chunk_bytes={self.chunk.bytes // 2:_}) cuts what is not sent yet into "
+                "smaller chunks, and goes on with them."
             )
         error.args = (words,)
 
