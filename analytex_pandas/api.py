@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from analytex_pandas import connection, plan, settings
 from analytex_pandas.delivery import memory, opening
 from analytex_pandas.errors import ValidationError
-from analytex_pandas.frame.options import CompanyOptions, UserOptions
+from analytex_pandas.frame.options import CompanyOptions, UserOptions, checked
 from analytex_pandas.push import presented
 from analytex_pandas.settings import Kind
 
@@ -253,7 +253,7 @@ def jobs(*, client: Client | None = None) -> pd.DataFrame:
     """
     from analytex_pandas.account import jobs_frame  # light until used
 
-    return jobs_frame(client or connection.default_client())
+    return jobs_frame(connection.checked_client(client) or connection.default_client())
 
 
 def job(job_id: str, *, client: Client | None = None) -> Job:
@@ -271,7 +271,7 @@ def job(job_id: str, *, client: Client | None = None) -> Job:
     """
     from analytex_pandas.account import Job  # light until used
 
-    return Job(client or connection.default_client(), job_id)
+    return Job(connection.checked_client(client) or connection.default_client(), job_id)
 
 
 def monitor(*, client: Client | None = None) -> Monitor:
@@ -287,7 +287,7 @@ def monitor(*, client: Client | None = None) -> Monitor:
     from analytex_pandas.account import own_pushes  # light until used
     from analytex_pandas.show.display import monitor as watch  # loads ipywidgets
 
-    client = client or connection.default_client()
+    client = connection.checked_client(client) or connection.default_client()
     return watch(client.jobs, functools.partial(own_pushes, client))
 
 
@@ -314,6 +314,7 @@ def resume(
     *,
     client: Client | None = None,
     rebind: bool = False,
+    chunk_bytes: int | None = None,
     wait: bool | None = None,
     progress: bool | None = None,
 ) -> Push:
@@ -330,6 +331,9 @@ def resume(
     rebind : bool, default False
         Whether to go on under another key or environment than it was started with. What its plan left out as
         unchanged (``only_changed``) was compared with the first.
+    chunk_bytes : int, optional
+        Bytes of a request at most from now on: what is not sent yet is cut anew. For a proxy on the way that takes less
+        than the service (HTTP 413).
     wait, progress : bool, optional
         As in :func:`push_users`.
 
@@ -342,7 +346,10 @@ def resume(
     AnalytexError
         If another process drives it; the message says which.
     """
-    found = plan.resume(push_id, client or connection.default_client(), rebind=rebind)
+    client = connection.checked_client(client) or connection.default_client()
+    if chunk_bytes is not None:
+        chunk_bytes = checked("chunk_bytes", chunk_bytes)
+    found = plan.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes)
     return found if found.done else presented(found, wait, progress)
 
 
@@ -372,7 +379,7 @@ def forget(kind: Kind | None = None, *, client: Client | None = None) -> None:
     """
     if kind is not None and kind not in get_args(Kind):
         raise ValidationError(f"kind={kind!r}: 'users' or 'companies' is needed, or None for both.")
-    client = client or connection.default_client()
+    client = connection.checked_client(client) or connection.default_client()
     memory.forget(client, get_args(Kind) if kind is None else [kind])
 
 

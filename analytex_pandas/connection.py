@@ -61,7 +61,7 @@ def connected() -> Client | None:
 
 def state_directory(client: Client | None) -> Path:
     """Return where pushes of a client are kept; of the connected one, or else of the user, where none is given."""
-    client = client or connected()
+    client = checked_client(client) or connected()
     return settings.state_directory() if client is None else client.state_directory
 
 

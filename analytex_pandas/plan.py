@@ -19,7 +19,7 @@ from analytex_pandas.delivery.locks import acquired, drop, plan_lock
 from analytex_pandas.delivery.memory import compared_lines, recall
 from analytex_pandas.delivery.opening import begin, pushed_already, sweep
 from analytex_pandas.delivery.spool import Spool, spool_of
-from analytex_pandas.errors import AnalytexError, ValidationError
+from analytex_pandas.errors import AnalytexError, ValidationError, harmless
 from analytex_pandas.frame.document import changes_table
 from analytex_pandas.frame.layout import said
 from analytex_pandas.frame.ndjson import lines_of, records
@@ -261,7 +261,7 @@ class Plan:
     def __repr__(self) -> str:
         from analytex_pandas.show.plan_page import plan_text  # light until used
 
-        return plan_text(self.document, pushed=bool(self.taken))
+        return harmless(plan_text(self.document, pushed=bool(self.taken)))
 
     def _repr_html_(self) -> str:
         from analytex_pandas.show.plan_page import plan_html  # light until used
@@ -300,9 +300,9 @@ def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, 
     return paths
 
 
-def resume(push_id: str | None, client: Client, *, rebind: bool) -> Push:
+def resume(push_id: str | None, client: Client, *, rebind: bool, chunk_bytes: int | None) -> Push:
     """Carry on with a push of the client's journal, or return it as it is, driven here or ended."""
-    drive = opening.resume(push_id, client, rebind=rebind)
+    drive = opening.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes)
     if drive in PUSHES:
         return PUSHES[drive]
     carried_out = Plan(drive.document, drive.spool, drive.client)

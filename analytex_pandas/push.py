@@ -106,7 +106,10 @@ class Push:
 
     @property
     def failed(self) -> pd.DataFrame:
-        """The rows of the input that the service refused, under their own column names and index."""
+        """The rows of the input that the service refused, under their own column names and index.
+
+        Without those that a retry has brought in since.
+        """
         return self._drive.document.restore(*kept.kept_of(self._drive.journal, self.id))
 
     def state(self) -> PushState:

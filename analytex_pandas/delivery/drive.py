@@ -8,6 +8,7 @@ import datetime as dt
 import os
 import random
 import threading
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analytex_pandas.delivery import memory
@@ -289,10 +290,17 @@ class Drive:
             what = "may be at the service or not, which is looked up before it is sent again"
         else:
             what = "was not sent"
+        if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            what += f" with its {self.chunk.bytes:,} bytes; something on the way takes less than the service"
         words = (
             f"{self.label.capitalize()} of push {self.id} {what}: {error} "
             f"apd.resume({self.id!r}) goes on with it once that is mended."
         )
+        if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            words += (
+                f" apd.resume({self.id!r}, chunk_bytes={self.chunk.bytes // 2:_}) cuts what is not sent yet into "
+                "smaller chunks, and goes on with them."
+            )
         error.args = (words,)
 
     @contextlib.contextmanager

@@ -11,7 +11,7 @@ from analytex_pandas.delivery import asking, memory
 from analytex_pandas.delivery.asking import Setback, in_brief
 from analytex_pandas.delivery.drive import logger
 from analytex_pandas.delivery.journal import add_answers
-from analytex_pandas.delivery.kept import kept_rows, to_blob
+from analytex_pandas.delivery.kept import kept_rows, mend, to_blob
 from analytex_pandas.delivery.lookup import by_name, shown
 from analytex_pandas.delivery.pacing import (
     ABSENCE,
@@ -157,8 +157,13 @@ def settle(drive: Drive, job: Job | None) -> None:
     lines = functools.cache(lambda: drive.spool.lines(number))
     kept, positions = None, []
     # Where all is well nothing is read.
+    names = functools.cache(lambda: [json.loads(line).get(ID_NAMES[kind]) for line in lines()])
+    mended: set[str] = set()
     with drive.reading("Its files are needed until its rows are answered for."):
-        verdict = judge(job, chunk.rows, lambda: [json.loads(line).get(ID_NAMES[kind]) for line in lines()])
+        verdict = judge(job, chunk.rows, names)
+        if drive.state.parent is not None:
+            others = {*verdict.refused, *verdict.doubtful}
+            mended = {name for place, name in enumerate(names()) if place not in others}
         if verdict.refused or verdict.doubtful:
             rows = drive.spool.rows(number)
             positions = rows[POSITION].to_pylist()
@@ -174,6 +179,8 @@ def settle(drive: Drive, job: Job | None) -> None:
     def also(connection: sqlite3.Connection) -> None:
         add_answers(connection, drive.id, number, errors, kept)
         memory.remember(connection, drive.state.account, kind, (drive.id, number), verdict)
+        if mended:
+            mend(connection, drive.id, kind, mended)
 
     drive.record(
         also,

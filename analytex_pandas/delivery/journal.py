@@ -137,6 +137,21 @@ class Journal:
             if also is not None:
                 also(connection)
 
+    def recut(
+        self, push_id: str, unsent: Iterable[int], chunks: Iterable[tuple[int, int, int]], document: bytes
+    ) -> None:
+        """Put chunks, with (number, rows, bytes) of each, in the place of some that are left without a row."""
+        with self.writing() as connection:
+            connection.executemany(
+                "UPDATE chunk SET rows = 0, bytes = 0, status = 'completed' WHERE push = ? AND number = ?",
+                ((push_id, number) for number in unsent),
+            )
+            connection.executemany(
+                "INSERT INTO chunk (push, number, rows, bytes) VALUES (?, ?, ?, ?)",
+                ((push_id, *chunk) for chunk in chunks),
+            )
+            connection.execute("UPDATE push SET document = ? WHERE id = ?", [document, push_id])
+
     def pause(self, push_id: str, status: str) -> None:
         """Write down what a push is doing, unless it has just ended."""
         with self.writing() as connection:

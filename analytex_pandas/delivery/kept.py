@@ -9,6 +9,7 @@ line as it was sent, and its fate.
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -18,19 +19,24 @@ from analytex_pandas.errors import empty_report
 from analytex_pandas.frame.document import no_changes
 from analytex_pandas.frame.labels import POSITION
 from analytex_pandas.frame.ndjson import ChunkSize
+from analytex_pandas.settings import ID_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import sqlite3
+    from collections.abc import Collection, Iterator, Sequence
 
     from analytex_pandas.delivery.journal import Journal
     from analytex_pandas.delivery.report import Verdict
     from analytex_pandas.delivery.spool import Spool
     from analytex_pandas.frame.document import PlanDocument
+    from analytex_pandas.settings import Kind
 
 LINE: Final = "line"
 FATE: Final = "fate"
 REFUSED: Final = 1
 DOUBTFUL: Final = 2
+MENDED: Final = 3
+"""The fate of a row that a later push, of a retry, has brought in after all."""
 
 
 def kept_rows(rows: pa.Table, lines: Sequence[bytes], verdict: Verdict) -> pa.Table:
@@ -39,6 +45,34 @@ def kept_rows(rows: pa.Table, lines: Sequence[bytes], verdict: Verdict) -> pa.Ta
     kept = rows.take(pa.array(places, pa.int64()))
     kept = kept.append_column(LINE, pa.array([lines[place] for place in places], pa.large_binary()))
     return kept.append_column(FATE, pa.array([fates[place] for place in places], pa.int8()))
+
+
+RELATED: Final = """
+WITH RECURSIVE
+    above (id, parent) AS (
+        SELECT id, parent FROM push WHERE id = :push
+        UNION SELECT push.id, push.parent FROM push JOIN above ON push.id = above.parent
+    ),
+    family (id) AS (
+        SELECT id FROM above WHERE parent IS NULL OR parent NOT IN (SELECT id FROM push)
+        UNION SELECT push.id FROM push JOIN family ON push.parent = family.id
+    )
+SELECT push, chunk, rows FROM kept WHERE push IN (SELECT id FROM family) AND push <> :push
+"""
+"""What pushes have kept of whose rows one is a retry, or a retry of a retry."""
+
+
+def mend(connection: sqlite3.Connection, push_id: str, kind: Kind, ids: Collection[str]) -> None:
+    """Write down that rows were acknowledged in a retry, in whatever pushes of the same rows have kept of them."""
+    for push, chunk, blob in connection.execute(RELATED, {"push": push_id}).fetchall():
+        rows = from_blob(blob)
+        names = [json.loads(line).get(ID_NAMES[kind]) for line in rows[LINE].to_pylist()]
+        known = zip(names, rows[FATE].to_pylist(), strict=True)
+        fates = pa.array([MENDED if name in ids else fate for name, fate in known], pa.int8())
+        changed = rows.set_column(rows.schema.get_field_index(FATE), FATE, fates)
+        connection.execute(
+            "UPDATE kept SET rows = ? WHERE push = ? AND chunk = ?", [to_blob(changed), push, chunk]
+        )
 
 
 def to_blob(rows: pa.Table) -> bytes:

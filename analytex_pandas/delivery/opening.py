@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.drive import Drive, logger
@@ -20,16 +21,25 @@ from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
 from analytex_pandas.delivery.spool import Spool, spool_of
-from analytex_pandas.delivery.state import FINISHED, PushState
+from analytex_pandas.delivery.state import FINISHED, UNSENT, PushState
 from analytex_pandas.delivery.tables import pushes_table
 from analytex_pandas.delivery.worker import LIVE, live_key, start
-from analytex_pandas.errors import AnalytexError, AuthenticationError, NotFoundError, PushError
+from analytex_pandas.errors import (
+    AnalytexError,
+    AuthenticationError,
+    NotFoundError,
+    PushError,
+    ValidationError,
+    code,
+)
 from analytex_pandas.frame.document import PlanDocument
+from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import pyarrow as pa
     from filelock import FileLock
 
     from analytex_pandas.service.client import Client
@@ -66,11 +76,19 @@ def begin(
         return driven(journal, document, client, clock, lock)
 
 
-def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: Clock | None = None) -> Drive:
+def resume(
+    push_id: str | None,
+    client: Client,
+    *,
+    rebind: bool = False,
+    chunk_bytes: int | None = None,
+    clock: Clock | None = None,
+) -> Drive:
     """Carry on with a push of the client's journal; see :func:`analytex_pandas.resume`.
 
     What this process drives already is returned as it is, and so is what has finished.
     """
+    check_id(push_id)
     journal = Journal(client.state_directory)
     account = client.account_digest(journal.salt())
     push_id = newest_unfinished(journal, account) if push_id is None else push_id
@@ -100,7 +118,50 @@ def resume(push_id: str | None, client: Client, *, rebind: bool = False, clock: 
         if push.status == "failed" and push.error_class == PushError.__name__:
             answered = sum(push.counts[name] for name in ("refused", "acknowledged", "unknown"))
             journal.update(push_id, forgiven_refused=push.counts["refused"], forgiven_answered=answered)
+        if chunk_bytes is not None:
+            document = recut(journal, push, document, chunk_bytes)
         return driven(journal, document, client, clock or Clock(), lock)
+
+
+def recut(journal: Journal, push: PushState, document: PlanDocument, chunk_bytes: int) -> PlanDocument:
+    """Cut what is not sent yet into smaller chunks, behind those that there are; return the plan with them.
+
+    The old ones are left without a row. A kill in between leaves one or the other: the new files count only when the
+    journal has them.
+    """
+    spool, last = spool_of(journal.directory, push.id), len(push.chunks)
+    unsent = [chunk.number for chunk in push.chunks if chunk.status in UNSENT and chunk.job_id is None]
+    options = replace(document.options, chunk_bytes=chunk_bytes)
+
+    def write(number: int, lines: Sequence[pa.Buffer], rows: pa.Table) -> None:
+        spool.write_chunk(last + number, lines, rows)
+
+    chunker = Chunker(options.chunk_rows, options.file_bytes, write)
+    for number in unsent:
+        lines = lines_of(spool.read_chunk(number))
+        longest = int(pc.max(pc.binary_length(lines)).as_py())
+        if longest > options.file_bytes:
+            raise ValidationError(
+                f"A record of chunk {number:,} alone has {longest:,} bytes, and chunk_bytes={chunk_bytes:,}. "
+                "Nothing was changed."
+            )
+        chunker.add(lines, spool.rows(number))
+    chunker.close()
+    spool.pushed()
+    new = [ChunkSize(last + size.number, size.rows, size.bytes) for size in chunker.sizes]
+    old = [ChunkSize(size.number, 0, 0) if size.number in unsent else size for size in document.chunks]
+    document = replace(document, options=options, chunks=(*old, *new))
+    journal.recut(
+        push.id, unsent, [(size.number, size.rows, size.bytes) for size in new], document.to_bytes()
+    )
+    return document
+
+
+def check_id(push_id: object) -> None:
+    if not isinstance(push_id, str | None):
+        raise ValidationError(
+            f"push_id={code(push_id)}: the id of a push is text, as apd.pushes() lists it; None means the newest."
+        )
 
 
 @contextlib.contextmanager
@@ -210,6 +271,7 @@ def present_status(journal: Journal, push: PushState) -> str:
 
 def clean(push_id: str | None, before: Any, state_directory: Path) -> list[str]:
     """Forget pushes: their history, their errors, and the rows that were kept; see :func:`analytex_pandas.clean`."""
+    check_id(push_id)
     journal, end = Journal(state_directory), moment(before)
     if not journal.exists():
         return []

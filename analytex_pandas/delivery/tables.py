@@ -49,7 +49,7 @@ PUSH_COLUMNS: Final = {
 
 def jobs_table(chunks: Iterable[ChunkState]) -> pd.DataFrame:
     rows = []
-    for chunk in chunks:
+    for chunk in (chunk for chunk in chunks if chunk.rows):  # cut anew, a chunk is left without any
         row = asdict(chunk) | {"chunk": chunk.number}
         # Of a job that came late, and was not asked for, nothing is known but that it is there.
         unasked = dict.fromkeys(("completed_rows", "submitted_at", "ended_at"))

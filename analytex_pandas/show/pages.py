@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
+from analytex_pandas.errors import harmless
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import ErrorGroup, group_errors, groups_table
 from analytex_pandas.show.markup import Markup, join, printable, standing_alone, tag, tag_if_any
@@ -34,7 +35,10 @@ def push_bundle(push: ShownPush) -> dict[str, str]:
     snapshot = Snapshot(push.state(), words.present())
     groups = group_errors(push.errors) if snapshot.refused else []
     # Plain strings: marimo's encoder refuses what only inherits from them.
-    return {"text/plain": snapshot_text(snapshot, groups), "text/html": str(snapshot_html(snapshot, groups))}
+    return {
+        "text/plain": harmless(snapshot_text(snapshot, groups)),
+        "text/html": str(snapshot_html(snapshot, groups)),
+    }
 
 
 def snapshot_html(snapshot: Snapshot, groups: list[ErrorGroup]) -> Markup:

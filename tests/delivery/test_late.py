@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from driving import begin, client_of, start, wait_until
+from driving import begin, client_of, refusing, start, wait_until
 from hasty import HastyClock
 from other_service import OtherService, serving
 from plans import make_plan
@@ -192,3 +192,43 @@ def test_the_age_of_an_account_costs_nothing(tmp_path: Path) -> None:
             IDS, 1
         )
         assert service.calls["list"] < 40
+
+
+class LeanProxy(OtherService):
+    """Takes requests of some bytes at most."""
+
+    most = 1_000
+
+    def submit(self, path: str, headers: Any, body: bytes) -> tuple[int, object]:
+        if len(body) > self.most:
+            return 413, {"errors": [{"message": "too large"}]}
+        return super().submit(path, headers, body)
+
+
+def test_what_is_not_sent_is_cut_anew_where_a_proxy_takes_less(state_directory: Path) -> None:
+    """The error names the call; rows keep their positions and labels, each goes once, and counts add up."""
+    frame = pd.DataFrame(
+        {"user_id": [f"u{n}" for n in range(60)], "n": range(60)}, index=[f"row {n}" for n in range(60)]
+    )
+    with LeanProxy(seconds_a_job=0.0, report=refusing(7, 41)) as service:
+        client = client_of(service, state_directory)
+
+        def faults(_call: str, _count: int) -> None:
+            service.most = 800 if service.jobs else 10**6
+
+        service.faults = faults
+        with pytest.raises(apd.PayloadTooLargeError, match=r"chunk_bytes=[0-9_]+\)") as caught:
+            apd.push_users(frame, client=client, chunk_rows=20, progress=False)
+        push = caught.value.push
+        assert push.counts["pending"] == 40
+        with pytest.raises(apd.ValidationError, match="chunk_bytes"):
+            apd.resume(push.id, client=client, chunk_bytes=10, wait=True, progress=False)
+        again = apd.resume(push.id, client=client, chunk_bytes=800, wait=True, progress=False)
+    assert again.status == "completed_with_errors"
+    assert service.applied() == {f"u{n}": 1 for n in range(60)}
+    assert again.counts["acknowledged"] == 58
+    assert again.counts["input"] == 60
+    assert again.errors["index"].tolist() == ["row 7", "row 41"]
+    assert again.failed.index.tolist() == ["row 7", "row 41"]
+    assert again.jobs["rows"].sum() == 60
+    assert not list((state_directory / "spool").iterdir())

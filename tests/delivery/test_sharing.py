@@ -61,3 +61,22 @@ def test_the_lock_of_a_plan_whose_process_was_killed_goes_with_its_push(service:
     (locks / f"{push.id}.plan.lock").touch()
     push.wait()
     wait_until(lambda: not list(locks.iterdir()))
+
+
+def test_what_a_retry_has_brought_in_is_not_failed_any_more(service: OtherService) -> None:
+    """Neither of its push, nor of those before it: it is not shown, and not sent again."""
+    service.seconds_a_job = 0.0
+    client = client_of(service, Path(os.environ["ANALYTEX_STATE_DIR"]))
+    frame = pd.DataFrame({"user_id": [f"u{n}" for n in range(8)], "n": range(8)})
+    service.report = refusing(1, 2, 3, 5)
+    first = apd.push_users(frame, client=client, progress=False, wait=True, chunk_rows=4)
+    service.report = refusing(2, 5)
+    second = first.retry(wait=True, progress=False)
+    assert first.failed["n"].tolist() == second.failed["n"].tolist() == [2, 5]
+    service.report = refusing(5)
+    third = second.retry(wait=True, progress=False)
+    assert [push.failed["n"].tolist() for push in (first, second, third)] == [[5]] * 3
+    assert first.errors["id"].tolist() == ["u1", "u2", "u3", "u5"], "what was said is history, and stays"
+    service.report = refusing()
+    assert first.retry(wait=True, progress=False).counts["input"] == 1
+    assert [len(push.failed) for push in (first, second, third)] == [0, 0, 0]
