@@ -195,7 +195,7 @@ def tell_the_way_back(error: AnalytexError, state: PushState) -> None:
     if not any(chunk.job_id and chunk.job_id in text for chunk in state.chunks):
         text += at_the_service(state)
     if state.id not in text:
-        text += f" Nothing is lost: apd.resume({state.id!r}) goes on once that is mended."
+        text += f" apd.resume({state.id!r}) goes on once that is mended."
     error.args = (text,)
 
 
