@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from analytex_pandas.delivery.drive import Drive
     from analytex_pandas.service.wire import Job
 
+OVER: Final = frozenset({"cancelled", "canceled", "aborted", "stopped", "killed", "expired", "deleted"})
+"""Words for an end that is not documented: what became of the rows is not told."""
 MISSES: Final = 5
 """Answers that a job is not there, neither by itself nor in the list, until that is believed."""
 
@@ -65,7 +67,7 @@ def follow(drive: Drive, job: Job | None) -> Job | None:
                 cycle = (drive.clock.now() - submitted).total_seconds()
                 drive.pace.record(watch, elapsed, max(cycle, elapsed))
             return now
-        if now.end_time is not None and now.status not in RUNNING:
+        if now.status not in RUNNING and (now.end_time is not None or now.status.casefold() in OVER):
             odd_since = odd_since or elapsed
             if elapsed - odd_since > PATIENCE_WITH_REFUSALS:
                 return None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 from typing import TYPE_CHECKING
 
-from analytex_pandas.delivery import memory
+from analytex_pandas.delivery import asking, memory
 from analytex_pandas.delivery.drive import CancelledError, logger
 from analytex_pandas.delivery.following import follow, settle
 from analytex_pandas.delivery.locks import drop, is_free, plan_lock
@@ -129,6 +130,10 @@ def travel(drive: Drive) -> str:
         drive.number = chunk.number
         carry(drive)
         drive.say(f"{drive.label}: {outcome(drive.chunk)}", phase="running")
+    if any(chunk.attempts > 1 for chunk in drive.state.chunks):
+        # What was sent again may have come late all the same; later nobody looks.
+        with contextlib.suppress(AnalytexError):
+            asking.learn(drive, drive.client.listing().read_to(lambda _: True))
     # Before the end is written down: a push that has ended is not resumed, and nobody would delete them.
     drive.spool.delete()
     drive.check_cancelled()

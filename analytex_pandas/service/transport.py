@@ -80,8 +80,19 @@ class Adapter(requests.adapters.HTTPAdapter):
 
 
 def silenced(pool: Any) -> Any:
-    pool.ConnectionCls = type("Connection", (Held, pool.ConnectionCls), {"debuglevel": 0})
+    if not issubclass(pool.ConnectionCls, Held):
+        pool.ConnectionCls = type("Connection", (Held, pool.ConnectionCls), {"debuglevel": 0})
     return pool
+
+
+def hold(adapter: Any) -> None:
+    """Have an adapter of the user's make connections that end with their call, too."""
+    for name in ("get_connection_with_tls_context", "get_connection"):
+        get = getattr(adapter, name, None)
+        if get is not None and not isinstance(adapter, Adapter):
+            setattr(
+                adapter, name, lambda *arguments, get=get, **options: silenced(get(*arguments, **options))
+            )
 
 
 class Transport:
@@ -103,6 +114,8 @@ class Transport:
         self.origin = origin_of(base_url)
         self.timeout = timeout
         self.session = session
+        for adapter in () if session is None else session.adapters.values():
+            hold(adapter)
         self._echo = echo_of(key.reveal())
 
     def get(self, url: str, call: str) -> Answer:
