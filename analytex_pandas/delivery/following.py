@@ -56,8 +56,9 @@ def follow(drive: Drive, job: Job | None) -> Job | None:
     drive.ahead = None
     # An end that the answer to something else shows may lack the errors: the job itself is asked anyway.
     delay = drive.pace.next_poll(watch, 0.0) if job is not None and not job.ended else 0.0
+    told = 0.0
     while True:
-        drive.rest(delay)
+        drive.rest(delay, in_trouble=told > 0)
         now = ask(drive)
         if now is None:
             return None
@@ -102,7 +103,8 @@ def ask(drive: Drive) -> Job | None:
             misses += 1
             missed_since = missed_since or drive.clock.monotonic()
             is_believed = misses >= MISSES and drive.clock.monotonic() - missed_since >= ABSENCE
-            if found is not None or is_believed:
+            # An end that the list shows lacks the errors.
+            if is_believed or (found is not None and not found.ended):
                 return found
             setback.rest(error)
         except AnalytexError as error:

@@ -166,7 +166,8 @@ def check_terms(drive: Drive) -> None:
     state, options = drive.state, drive.document.options
     if not state.counts["pending"]:
         return
-    first, limit = state.chunks[0], options.max_errors
+    first = next(chunk for chunk in state.chunks if chunk.rows)  # cut anew, a chunk is left without any
+    limit = options.max_errors
     refused = state.counts["refused"] - state.forgiven_refused
     answered = sum(chunk.rows for chunk in state.chunks if chunk.settled) - state.forgiven_answered
     if options.canary and first.settled and not state.forgiven_answered and first.status != "completed":

@@ -28,7 +28,7 @@ logger = logger_of(__name__)
 
 REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 MAX_REDIRECTS: Final = 5
-MAX_ANSWER_BYTES: Final = 256_000_000
+MAX_ANSWER_BYTES: Final = 64_000_000
 """A list of jobs with thousands of row errors each stays far below."""
 READ_BYTES: Final = 64 * 1024
 MIN_MASKED_CHARACTERS: Final = 8
@@ -154,6 +154,8 @@ class Transport:
                 answer = self.read(self.send(session, method, url, body), url, call)
             except BaseException as error:  # noqa: BLE001  # also an interrupt carries frames that hold the key
                 failure = failures.from_exception(error, call, self.origin, body)
+                if isinstance(failure, AnalytexError):
+                    failure.args = (self.masked(str(failure).encode()).decode(),)
             # What was cut off may look like a whole answer, or like any failure.
             if under_way.is_over and (failure is None or isinstance(failure, AnalytexError)):
                 sent = body is None or body.started
