@@ -55,7 +55,7 @@ def empty_report() -> pd.DataFrame:
 
 
 UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 """What a terminal or a log acts on, or nobody sees; not line ends, tabs, and what joins letters."""
 
@@ -70,7 +70,7 @@ class Harmless(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Write the record as it may be shown, and let it pass."""
-        record.msg, record.args = harmless(record.getMessage()), None
+        record.msg, record.args = harmless(record.getMessage()).replace("\n", "\\n"), None
         return True
 
 

@@ -176,6 +176,7 @@ class Push:
         return self._awaited().__await__()
 
     async def _awaited(self) -> Push:
+        self._drive.check_process()
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
 

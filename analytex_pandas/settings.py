@@ -27,6 +27,7 @@ MAX_PROPERTIES: Final = 500
 MAX_PROPERTY_NAME_CHARACTERS: Final = 255
 MAX_STRING_CHARACTERS: Final = 65_535
 
+HOST: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 Kind = Literal["users", "companies"]
 """What a record is about; also the path segment and the JSON envelope of its uploads."""
 
@@ -114,7 +115,9 @@ def fault_of_url(text: str) -> str:
             plain = ""
         hint = f"; if it is meant, write {plain}" if plain else ""
         return f"its host has letters beyond ASCII, which may look like others{hint}"
-    if re.search(r"(^|/)v[0-9]+(/|$)", url.path):
+    if url.port == 0 or not (":" in host or HOST.fullmatch(host)) or re.search(r"%|\.\.|[{}]", url.path):
+        return "it does not read like https://host.example"
+    if re.search(r"(?i)/(v[0-9]|(users|companies)/|background_jobs)", url.path):
         return f"it goes on with the API's own path, {url.path}, which is added by itself; leave that out"
     if url.scheme == "http" and not is_loopback(host):
         return (

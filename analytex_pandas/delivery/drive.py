@@ -168,7 +168,7 @@ class Drive:
         end = None
         if rate and values.get("phase", self._phase) == "running" and not self.paused:
             end = self.clock.now() + dt.timedelta(seconds=min(rows_left(self.state) / rate, LONGEST_ESTIMATE))
-        activity = harmless(activity)
+        activity = " ".join(harmless(activity).split())
         if activity != self.state.activity:
             logger.debug("push %s: %s", self.id, activity)
         self.show(activity=activity, current=self.number, rate=rate, estimated_end=end, **values)
@@ -226,16 +226,20 @@ class Drive:
 
     def wait(self, timeout: float | None) -> bool:
         """Wait for the end, `timeout` seconds at most; return whether it came."""
-        if os.getpid() != self.process and not self.ended.is_set():
-            raise AnalytexError(
-                f"Push {self.id} is driven by process {self.process}, which this one was forked from. Wait for it "
-                f"there; when that process has ended, apd.resume({self.id!r}) goes on with it here."
-            )
+        self.check_process()
         if timeout is not None:
             return self.ended.wait(timeout)
         while not self.ended.wait(INTERRUPTIBLE_WAIT):
             pass
         return True
+
+    def check_process(self) -> None:
+        """Raise AnalytexError in a forked child, whose copy of the push is driven by nobody."""
+        if os.getpid() != self.process and not self.ended.is_set():
+            raise AnalytexError(
+                f"Push {self.id} is driven by process {self.process}, which this one was forked from. Wait for it "
+                f"there; when that process has ended, apd.resume({self.id!r}) goes on with it here."
+            )
 
     def check_cancelled(self) -> None:
         if self.cancelled:

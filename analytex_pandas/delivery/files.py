@@ -103,13 +103,14 @@ def is_ours(place: Path) -> bool:
 
 def children(place: Path, form: re.Pattern[str]) -> list[Path]:
     """Return the folders in a folder of a state directory that we have put there."""
-    if not is_ours(place) or not place.is_dir():
-        return []
-    return [
-        path
-        for path in place.iterdir()
-        if form.fullmatch(path.name) and path.is_dir() and not path.is_symlink()
-    ]
+    with usable():
+        if not is_ours(place) or not place.is_dir():
+            return []
+        return [
+            path
+            for path in place.iterdir()
+            if form.fullmatch(path.name) and path.is_dir() and not path.is_symlink()
+        ]
 
 
 def remove(place: Path, form: re.Pattern[str]) -> None:
@@ -117,7 +118,7 @@ def remove(place: Path, form: re.Pattern[str]) -> None:
     if place.is_symlink() or not place.is_dir():
         return
     for path in place.iterdir():
-        if form.fullmatch(path.name):
+        if form.fullmatch(path.name) and (path.is_symlink() or not path.is_dir()):
             path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # somebody has put something of their own there
         place.rmdir()

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from analytex_pandas.delivery.drive import Drive
     from analytex_pandas.service.wire import Job
 
+OVER: Final = frozenset({"cancelled", "canceled", "aborted", "stopped", "killed", "expired", "deleted"})
+"""Words for an end that is not documented: what became of the rows is not told."""
 MISSES: Final = 5
 """Answers that a job is not there, neither by itself nor in the list, until that is believed."""
 
@@ -54,8 +56,9 @@ def follow(drive: Drive, job: Job | None) -> Job | None:
     drive.ahead = None
     # An end that the answer to something else shows may lack the errors: the job itself is asked anyway.
     delay = drive.pace.next_poll(watch, 0.0) if job is not None and not job.ended else 0.0
+    told = 0.0
     while True:
-        drive.rest(delay)
+        drive.rest(delay, in_trouble=told > 0)
         now = ask(drive)
         if now is None:
             return None
@@ -65,7 +68,7 @@ def follow(drive: Drive, job: Job | None) -> Job | None:
                 cycle = (drive.clock.now() - submitted).total_seconds()
                 drive.pace.record(watch, elapsed, max(cycle, elapsed))
             return now
-        if now.end_time is not None and now.status not in RUNNING:
+        if now.status not in RUNNING and (now.end_time is not None or now.status.casefold() in OVER):
             odd_since = odd_since or elapsed
             if elapsed - odd_since > PATIENCE_WITH_REFUSALS:
                 return None
@@ -100,7 +103,8 @@ def ask(drive: Drive) -> Job | None:
             misses += 1
             missed_since = missed_since or drive.clock.monotonic()
             is_believed = misses >= MISSES and drive.clock.monotonic() - missed_since >= ABSENCE
-            if found is not None or is_believed:
+            # An end that the list shows lacks the errors.
+            if is_believed or (found is not None and not found.ended):
                 return found
             setback.rest(error)
         except AnalytexError as error:

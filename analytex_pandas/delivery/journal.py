@@ -17,7 +17,7 @@ import sqlite3
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from analytex_pandas.delivery.files import ID, JOURNAL, ready, tighten
+from analytex_pandas.delivery.files import ID, JOURNAL, ready, tighten, usable
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
 from analytex_pandas.errors import AnalytexError, NotFoundError, did_you_mean
 from analytex_pandas.frame.columns import is_unicode
@@ -61,7 +61,8 @@ class Journal:
         self.path = state_directory / JOURNAL
 
     def exists(self) -> bool:
-        return self.path.exists()
+        with usable():
+            return self.path.exists()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -315,8 +315,11 @@ def sweep(state_directory: Path) -> None:
         if spool.is_pushed:
             unknown_records(path)
         else:
-            spool.delete()
-            drop(plan_lock(state_directory, path.name))
+            try:
+                spool.delete()
+                drop(plan_lock(state_directory, path.name))
+            except OSError as error:
+                logger.warning("%s, left behind by a plan, cannot be deleted: %s", path, error)
 
 
 @functools.cache

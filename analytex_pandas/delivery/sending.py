@@ -26,6 +26,7 @@ from analytex_pandas.delivery.pacing import (
 )
 from analytex_pandas.delivery.state import running_status
 from analytex_pandas.errors import AnalytexError, ConflictError
+from analytex_pandas.service.calls import BYTES_A_SECOND
 from analytex_pandas.service.listing import newest_first
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 MOST_ASKED: Final = 20
 """Jobs that are asked about one by one, to find out whether one of them is a chunk."""
+LISTED_LATE: Final = 5.0
+"""Seconds by which a list may be behind."""
 LONGEST_TOLD: Final = 86_400.0
 """Seconds; an end beyond is no help."""
 NOT_SENT: Final = "It was not sent, and its rows can also be pushed anew."
@@ -78,7 +81,7 @@ class Sending:
         job, is_unclear = self.examined(jobs)
         if is_unclear:
             raise NobodyKnowsError
-        return None if job is None else self.adopt(job)
+        return None if job is None else self.adopt(job, jobs)
 
     def examined(self, jobs: list[Job]) -> tuple[Job | None, bool]:
         """Return the chunk's job in a list; if there is none, whether one may be it all the same.
@@ -153,9 +156,11 @@ class Sending:
         self.drive.show(phase="running")
         return job
 
-    def adopt(self, job: Job) -> Job:
+    def adopt(self, job: Job, jobs: list[Job]) -> Job:
         self.drive.say(f"{self.drive.label}: found its job, it had arrived")
-        return self.accept(job)
+        accepted = self.accept(job)
+        asking.learn(self.drive, jobs)  # it may be there twice
+        return accepted
 
     def not_sent(self, *, status: str = "pending", **values: int) -> None:
         self.drive.record(
@@ -167,9 +172,11 @@ class Sending:
         )
 
     def seconds_since_intent(self) -> float:
-        """Return for how long the chunk is in doubt; a clock that was set back says nothing."""
-        intent, now = self.drive.chunk.submitted_at, self.drive.clock.now()
-        return 0.0 if intent is None else max((now - intent).total_seconds(), 0.0)
+        """Return for how long the chunk is in doubt, its upload counted off; a clock that was set back says nothing."""
+        chunk, now = self.drive.chunk, self.drive.clock.now()
+        if chunk.submitted_at is None:
+            return 0.0
+        return max((now - chunk.submitted_at).total_seconds() - chunk.bytes / BYTES_A_SECOND, 0.0)
 
     def look_for(self, why: str, passed: float) -> Job | None:
         """Look for the chunk, which may have arrived, until its absence can be believed; adopt its job if it has.
@@ -180,7 +187,7 @@ class Sending:
         drive.record(status="looking")
         if not self.is_doubted:
             self.is_doubted, self.known_then = True, chunk.known_jobs
-        sent = drive.clock.monotonic() - passed
+        sent, unclear_since = drive.clock.monotonic() - passed, 0.0
         for seconds in itertools.chain(LOOKS, itertools.repeat(LOOKS[-1])):
             left = ABSENCE - (drive.clock.monotonic() - sent)
             what = f"{drive.label}: {why}, looking for it among the jobs"
@@ -190,12 +197,16 @@ class Sending:
             jobs = asking.newest_jobs(drive, what, since=chunk.submitted_at)
             job, is_unclear = self.examined(jobs)
             if job is not None:
-                return self.adopt(job)
+                return self.adopt(job, jobs)
             drive.looked = jobs
-            if is_last:
-                if is_unclear:
+            if is_unclear:
+                unclear_since = unclear_since or drive.clock.monotonic()
+                if drive.clock.monotonic() - unclear_since >= ABSENCE:
                     raise NobodyKnowsError
+            elif is_last:
                 break
+            else:
+                unclear_since = 0.0
         return None
 
     def queue(self, looked: list[Job]) -> None:
@@ -211,7 +222,8 @@ class Sending:
             # It ended between two questions, or is not listed: every try costs an upload, so they grow apart.
             drive.say(f"{drive.label}: waiting for a job that is not listed")
             drive.blind += 1
-            drive.rest(min(backoff(drive.blind, None, drive.chance), TRY_AGAIN))
+            # It may also be the chunk's own, by a repeated request, and be listed late.
+            drive.rest(min(max(backoff(drive.blind, None, drive.chance), LISTED_LATE), TRY_AGAIN))
             drive.looked = None
 
     def wait_for(self, job: Job) -> None:
@@ -240,6 +252,8 @@ class Sending:
                 return
             job = answer
         drive.blind = 0
+        if job.ended:
+            drive.harmless.add(job_id)  # a list that is behind shows it as running for a while
 
 
 def progress(job: Job, watch: Watch, now: dt.datetime, elapsed: float) -> str:

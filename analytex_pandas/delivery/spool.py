@@ -73,9 +73,9 @@ class Spool:
         """The file of chunks, by number; written by ``sync``, before which nobody else reads it."""
         if self._entries is None:
             path = self.directory / CHUNKS
-            content = path.read_bytes() if path.exists() else b""
+            content = read(path) if path.exists() else b""
             checksum, table = content[:8], content[8:]
-            if content and (len(table) % ENTRY.itemsize or xxh3_64(table).digest() != checksum):
+            if content and (len(table) % ENTRY.itemsize or self._checksum(table) != checksum):
                 raise damaged(path, "is not as it was written")
             self._entries = {entry[0]: entry for entry in np.frombuffer(table, ENTRY).tolist()}
         return self._entries
@@ -112,6 +112,10 @@ class Spool:
         _, checksum, *_ = self.entry(number)
         return checked(self.chunk_path(number), checksum)
 
+    def _checksum(self, table: bytes) -> bytes:
+        """Return the checksum of the file of chunks, which also tells one push's from another's."""
+        return xxh3_64(self.directory.name.encode() + table).digest()
+
     def entry(self, number: int) -> tuple[int, ...]:
         if number not in self.entries:
             raise damaged(self.directory / CHUNKS, f"does not have chunk {number}")
@@ -140,7 +144,7 @@ class Spool:
             return
         table = np.array(list(self.entries.values()), ENTRY).tobytes()
         try:
-            for name, content in ((CHUNKS, xxh3_64(table).digest() + table), (PUSHED, PUSHED_TEXT.encode())):
+            for name, content in ((CHUNKS, self._checksum(table) + table), (PUSHED, PUSHED_TEXT.encode())):
                 with open(self.directory / name, "wb", opener=private) as file:  # needs an opener
                     file.write(content)
             for path in (*self.directory.iterdir(), self.directory, self.directory.parent):
@@ -211,13 +215,20 @@ def unwritable(what: str, directory: Path, error: OSError) -> AnalytexError:
 
 def checked(path: Path, checksum: int) -> bytes:
     """Return the content of a file that has a checksum."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise damaged(path, f"cannot be read: {error}") from error
+    content = read(path)
     if xxh3_64_intdigest(content) != checksum:
         raise damaged(path, "is not as it was written")
     return content
+
+
+def read(path: Path) -> bytes:
+    """Return the content of a file, which is none of those that never end, nor anybody else's."""
+    if path.exists() and (path.is_symlink() or not path.is_file()):
+        raise damaged(path, "is no file of ours")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise damaged(path, f"cannot be read: {error}") from error
 
 
 def damaged(path: Path, why: str) -> AnalytexError:

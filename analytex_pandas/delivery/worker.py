@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 from typing import TYPE_CHECKING
 
-from analytex_pandas.delivery import memory
+from analytex_pandas.delivery import asking, memory
 from analytex_pandas.delivery.drive import CancelledError, logger
 from analytex_pandas.delivery.following import follow, settle
 from analytex_pandas.delivery.locks import drop, is_free, plan_lock
@@ -129,6 +130,10 @@ def travel(drive: Drive) -> str:
         drive.number = chunk.number
         carry(drive)
         drive.say(f"{drive.label}: {outcome(drive.chunk)}", phase="running")
+    if any(chunk.attempts > 1 for chunk in drive.state.chunks):
+        # What was sent again may have come late all the same; later nobody looks.
+        with contextlib.suppress(AnalytexError):
+            asking.learn(drive, drive.client.listing().read_to(lambda _: True))
     # Before the end is written down: a push that has ended is not resumed, and nobody would delete them.
     drive.spool.delete()
     drive.check_cancelled()
@@ -161,7 +166,8 @@ def check_terms(drive: Drive) -> None:
     state, options = drive.state, drive.document.options
     if not state.counts["pending"]:
         return
-    first, limit = state.chunks[0], options.max_errors
+    first = next(chunk for chunk in state.chunks if chunk.rows)  # cut anew, a chunk is left without any
+    limit = options.max_errors
     refused = state.counts["refused"] - state.forgiven_refused
     answered = sum(chunk.rows for chunk in state.chunks if chunk.settled) - state.forgiven_answered
     if options.canary and first.settled and not state.forgiven_answered and first.status != "completed":
@@ -195,7 +201,7 @@ def tell_the_way_back(error: AnalytexError, state: PushState) -> None:
     if not any(chunk.job_id and chunk.job_id in text for chunk in state.chunks):
         text += at_the_service(state)
     if state.id not in text:
-        text += f" Nothing is lost: apd.resume({state.id!r}) goes on once that is mended."
+        text += f" apd.resume({state.id!r}) goes on once that is mended."
     error.args = (text,)
 
 

@@ -30,7 +30,15 @@ JobKey = Literal[
 ]  # fmt: skip
 
 Refusing = Literal[
-    "drop_request", "http_429", "http_500", "http_502_html", "http_503", "html_200", "redirect"
+    "drop_request",
+    "http_401",
+    "http_404",
+    "http_429",
+    "http_500",
+    "http_502_html",
+    "http_503",
+    "html_200",
+    "redirect",
 ]
 WithTheJob = Literal["fail_job", "lose_rows"]
 AfterAccepting = Literal["drop_answer", "cut_answer", "slow", "accepted_500", "empty_body"]
@@ -101,7 +109,7 @@ class Fault:
         ``drop_answer``: the call is accepted, then the connection is closed without an answer.
         ``cut_answer``: accepted, and closed in the middle of the answer.
         ``slow``: accepted, and answered after `seconds`.
-        ``http_429``, ``http_500``, ``http_503``: refused with that status.
+        ``http_401``, ``http_404``, ``http_429``, ``http_500``, ``http_503``: refused with that status.
         ``http_502_html``: refused with a proxy's page.
         ``accepted_500``: accepted, then answered with 500.
         ``empty_body``: accepted, and answered with nothing.
@@ -193,6 +201,8 @@ def page(status: int, text: str) -> Answer:
 
 
 ANSWERS: Final = {
+    "http_401": error_answer(401, "unauthorized", "The API key is wrong."),
+    "http_404": error_answer(404, "not_found", "There is nothing."),
     "http_429": error_answer(429, "rate_limited", "Too many requests."),
     "http_500": error_answer(500, "internal_error", "Something went wrong."),
     "http_502_html": page(502, "502 Bad Gateway"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn, get_args
 from urllib.parse import quote, urlsplit
 
 from analytex_pandas import settings
-from analytex_pandas.errors import AnalytexError, ValidationError, did_you_mean
+from analytex_pandas.errors import AnalytexError, ValidationError, code, did_you_mean
 from analytex_pandas.service import bodies, failures
 from analytex_pandas.service.listing import Listing
 from analytex_pandas.service.transport import Transport
@@ -101,7 +101,7 @@ class Client:
         self.timeout = checked_timeout(timeout)
         self.paths = merge_paths(paths)
         self.transport = Transport(self.key, self.base_url, self.timeout, session)
-        self._state_directory = None if state_directory is None else Path(state_directory).expanduser()
+        self._state_directory = None if state_directory is None else checked_directory(state_directory)
         self._digests: dict[bytes, str] = {}
 
     def __repr__(self) -> str:
@@ -266,6 +266,16 @@ class Client:
     def listing(self) -> Listing:
         """Return a reading of the account's jobs that can go on where it failed."""
         return Listing(self.transport, self.base_url + self.paths["jobs"])
+
+
+def checked_directory(directory: object) -> Path:
+    """Return a state directory as it is from wherever the process may go."""
+    try:
+        if directory:
+            return Path(directory).expanduser().absolute()  # type: ignore[arg-type]  # tried
+    except (RuntimeError, ValueError, TypeError):
+        pass  # said below
+    raise ValidationError(f"state_directory={code(directory)} names no directory.")
 
 
 def merge_paths(overrides: Mapping[str, str] | None) -> dict[str, str]:

@@ -144,7 +144,8 @@ def from_exception(error: BaseException, call: str, host: str, body: Body | None
     The frames and causes of the exception hold the request's headers, the API key among them, so nothing of
     it goes on but its words. What is none of the HTTP library's exceptions is returned without its traceback.
     """
-    foreign = requests.RequestException | urllib3.exceptions.HTTPError | OSError | UnicodeError
+    # requests raises the last two at a proxy's URL that is none.
+    foreign = requests.RequestException | urllib3.exceptions.HTTPError | OSError | ValueError | TypeError
     if isinstance(error, errors.AnalytexError) or not isinstance(error, foreign):
         return bare(error)
     reason = in_brief(reason_of(error))
@@ -216,8 +217,9 @@ def reason_of(error: BaseException) -> str:
 def words_of(answer: Answer) -> str:
     """Return what the service said in an answer, after a colon: its errors joined, or the text of a page, in brief."""
     try:
+        check_values(answer.body)
         document = json.loads(answer.body)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, errors.ServerError):
         text = page_text(answer.body[:READ_BYTES].decode("utf-8", "replace"))
     else:
         said = document

@@ -86,10 +86,11 @@ class Listing:
 
 
 def newest_first(jobs: Iterable[Job]) -> bool:
-    """Tell whether the times of listed jobs say that the newest come first."""
+    """Tell whether the times of listed jobs say that the newest come first; those of one moment say nothing."""
     times = [job.submitted_at or job.start_time for job in jobs]
     moments = [time for time in times if time is not None]
-    return len(moments) == len(times) and all(map(operator.ge, moments, moments[1:]))
+    descends = all(map(operator.ge, moments, moments[1:])) and any(map(operator.gt, moments, moments[1:]))
+    return len(moments) == len(times) and descends
 
 
 def parse_page(document: object, first: str) -> tuple[list[Job], str | None]:

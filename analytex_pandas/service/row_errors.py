@@ -236,7 +236,7 @@ def in_words(error: RowError) -> Iterator[RowError]:
     if error.names_a_row():
         yield error
         return
-    pieces = [" ".join(piece.split()) for piece in PIECES.split(error.message) if piece.strip()]
+    pieces = [" ".join(piece.split()) for piece in PIECES.split(error.message, MAX_ERRORS) if piece.strip()]
     if len(pieces) < 2 or not all(PLACE_FIRST.match(piece[:MAX_READ_CHARACTERS]) for piece in pieces):  # noqa: PLR2004  # one piece is the whole
         yield find_in_text(error)
         return

@@ -28,7 +28,7 @@ logger = logger_of(__name__)
 
 REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 MAX_REDIRECTS: Final = 5
-MAX_ANSWER_BYTES: Final = 256_000_000
+MAX_ANSWER_BYTES: Final = 64_000_000
 """A list of jobs with thousands of row errors each stays far below."""
 READ_BYTES: Final = 64 * 1024
 MIN_MASKED_CHARACTERS: Final = 8
@@ -80,8 +80,19 @@ class Adapter(requests.adapters.HTTPAdapter):
 
 
 def silenced(pool: Any) -> Any:
-    pool.ConnectionCls = type("Connection", (Held, pool.ConnectionCls), {"debuglevel": 0})
+    if not issubclass(pool.ConnectionCls, Held):
+        pool.ConnectionCls = type("Connection", (Held, pool.ConnectionCls), {"debuglevel": 0})
     return pool
+
+
+def hold(adapter: Any) -> None:
+    """Have an adapter of the user's make connections that end with their call, too."""
+    for name in ("get_connection_with_tls_context", "get_connection"):
+        get = getattr(adapter, name, None)
+        if get is not None and not isinstance(adapter, Adapter):
+            setattr(
+                adapter, name, lambda *arguments, get=get, **options: silenced(get(*arguments, **options))
+            )
 
 
 class Transport:
@@ -103,6 +114,8 @@ class Transport:
         self.origin = origin_of(base_url)
         self.timeout = timeout
         self.session = session
+        for adapter in () if session is None else session.adapters.values():
+            hold(adapter)
         self._echo = echo_of(key.reveal())
 
     def get(self, url: str, call: str) -> Answer:
@@ -141,6 +154,8 @@ class Transport:
                 answer = self.read(self.send(session, method, url, body), url, call)
             except BaseException as error:  # noqa: BLE001  # also an interrupt carries frames that hold the key
                 failure = failures.from_exception(error, call, self.origin, body)
+                if isinstance(failure, AnalytexError):
+                    failure.args = (self.masked(str(failure).encode()).decode(),)
             # What was cut off may look like a whole answer, or like any failure.
             if under_way.is_over and (failure is None or isinstance(failure, AnalytexError)):
                 sent = body is None or body.started

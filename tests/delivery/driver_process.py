@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driving import resume, start
-from hasty import HastyClock
 
 from analytex_pandas.delivery.spool import Spool
 from analytex_pandas.errors import AnalytexError, NotFoundError
@@ -37,10 +36,10 @@ def main(state: Path, url: str, key: str, push_id: str) -> None:
 def begun(state: Path, client: Client, push_id: str) -> Push:
     """Return the push, driven."""
     try:
-        return resume(push_id, client, clock=HastyClock())
+        return resume(push_id, client)
     except NotFoundError:
         document = PlanDocument.from_bytes((state / "plan").read_bytes())
-        return start(document, Spool(state / "spool" / push_id), client, clock=HastyClock())
+        return start(document, Spool(state / "spool" / push_id), client)
 
 
 def seen(push: Push) -> dict[str, object]:

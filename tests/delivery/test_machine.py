@@ -46,8 +46,8 @@ REFUSED = (
     "u12",
 )  # none is the last of a chunk, which a job that loses rows leaves unreported
 FAULTS = [
-    "drop_request", "drop_answer", "cut_answer", "slow", "http_429", "http_500", "http_502_html", "http_503",
-    "accepted_500", "empty_body", "html_200", "redirect",
+    "drop_request", "drop_answer", "cut_answer", "slow", "http_401", "http_404", "http_429", "http_500",
+    "http_502_html", "http_503", "accepted_500", "empty_body", "html_200", "redirect",
 ]  # fmt: skip
 LABELS = pd.MultiIndex.from_tuples([(place // 4, f"k{place}") for place in range(SKIPPED + ROWS)])
 

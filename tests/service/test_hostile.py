@@ -79,6 +79,18 @@ def test_a_call_has_an_end_of_its_own(
     assert caught.value.sent
 
 
+def test_a_call_of_a_session_of_the_user_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its adapters are the user's, its end is ours."""
+    monkeypatch.setattr(calls, "SECONDS", 0.4)
+    with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections, and says nothing
+        client = apd.Client(
+            "k-12345678", f"http://127.0.0.1:{server.getsockname()[1]}", session=requests.Session()
+        )
+        for _ in range(2):
+            with pytest.raises(apd.TransportError, match="did not come to an end in time"):
+                client.jobs()
+
+
 @pytest.mark.parametrize("endless", ENDLESS, indirect=True)
 def test_a_cancelled_push_waits_for_no_answer_without_an_end(endless: str) -> None:
     """Its call is closed, whatever it waits for."""
