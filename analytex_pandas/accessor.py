@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-import analytex_pandas as apd  # loads the functions when they are first used
-
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Unpack
@@ -37,22 +35,32 @@ class AnalytexAccessor:
 
     def plan_users(self, **options: Unpack[PlanUsers]) -> Plan:
         """Return what a push of users would do; see :func:`analytex_pandas.plan_users`."""
-        return apd.plan_users(self._frame, **options)
+        from analytex_pandas import api  # loaded when it is first used
+
+        return api.plan_users(self._frame, **options)
 
     def plan_companies(self, **options: Unpack[PlanCompanies]) -> Plan:
         """Return what a push of companies would do; see :func:`analytex_pandas.plan_companies`."""
-        return apd.plan_companies(self._frame, **options)
+        from analytex_pandas import api  # loaded when it is first used
+
+        return api.plan_companies(self._frame, **options)
 
     def push_users(self, **options: Unpack[PushUsers]) -> Push:
         """Send the rows as users; see :func:`analytex_pandas.push_users`."""
-        return apd.push_users(self._frame, **options)
+        from analytex_pandas import api  # loaded when it is first used
+
+        return api.push_users(self._frame, **options)
 
     def push_companies(self, **options: Unpack[PushCompanies]) -> Push:
         """Send the rows as companies; see :func:`analytex_pandas.push_companies`."""
-        return apd.push_companies(self._frame, **options)
+        from analytex_pandas import api  # loaded when it is first used
+
+        return api.push_companies(self._frame, **options)
 
     def to_ndjson(
         self, directory: str | Path, kind: Kind = "users", **options: Unpack[PlanUsers]
     ) -> list[Path]:
         """Write the records as NDJSON files; see :func:`analytex_pandas.to_ndjson`."""
-        return apd.to_ndjson(self._frame, directory, kind, **options)
+        from analytex_pandas import api  # loaded when it is first used
+
+        return api.to_ndjson(self._frame, directory, kind, **options)

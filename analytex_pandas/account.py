@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.delivery.journal import Journal
-from analytex_pandas.errors import AnalytexError, ServerError, TransportError, harmless, typed_table
+from analytex_pandas.errors import AnalytexError, ServerError, TransportError, harmless_line, typed_table
 from analytex_pandas.show.jobs import errors_frame
 
 if TYPE_CHECKING:
@@ -127,6 +127,4 @@ class Job:
         seen, rows = self._seen, ""
         if seen.total_rows is not None:
             rows = f", {seen.completed_rows or 0:,} of {seen.total_rows:,} rows"
-        return " ".join(
-            harmless(f"<Job {self.job_id}: {seen.status}{rows}, {len(seen.errors):,} errors>").split()
-        )
+        return harmless_line(f"<Job {self.job_id}: {seen.status}{rows}, {len(seen.errors):,} errors>")

@@ -253,7 +253,7 @@ def jobs(*, client: Client | None = None) -> pd.DataFrame:
     """
     from analytex_pandas.account import jobs_frame  # light until used
 
-    return jobs_frame(connection.checked_client(client) or connection.default_client())
+    return jobs_frame(connection.default_client(client))
 
 
 def job(job_id: str, *, client: Client | None = None) -> Job:
@@ -271,7 +271,7 @@ def job(job_id: str, *, client: Client | None = None) -> Job:
     """
     from analytex_pandas.account import Job  # light until used
 
-    return Job(connection.checked_client(client) or connection.default_client(), job_id)
+    return Job(connection.default_client(client), job_id)
 
 
 def monitor(*, client: Client | None = None) -> Monitor:
@@ -287,7 +287,7 @@ def monitor(*, client: Client | None = None) -> Monitor:
     from analytex_pandas.account import own_pushes  # light until used
     from analytex_pandas.show.display import monitor as watch  # loads ipywidgets
 
-    client = connection.checked_client(client) or connection.default_client()
+    client = connection.default_client(client)
     return watch(client.jobs, functools.partial(own_pushes, client))
 
 
@@ -346,7 +346,7 @@ def resume(
     AnalytexError
         If another process drives it; the message says which.
     """
-    client = connection.checked_client(client) or connection.default_client()
+    client = connection.default_client(client)
     if chunk_bytes is not None:
         chunk_bytes = checked("chunk_bytes", chunk_bytes)
     found = plan.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes)
@@ -379,7 +379,7 @@ def forget(kind: Kind | None = None, *, client: Client | None = None) -> None:
     """
     if kind is not None and kind not in get_args(Kind):
         raise ValidationError(f"kind={kind!r}: 'users' or 'companies' is needed, or None for both.")
-    client = connection.checked_client(client) or connection.default_client()
+    client = connection.default_client(client)
     memory.forget(client, get_args(Kind) if kind is None else [kind])
 
 

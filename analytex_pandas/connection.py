@@ -43,8 +43,10 @@ def connect(api_key: str | None, environment: str | None, *, check: bool, **clie
     return client
 
 
-def default_client() -> Client:
-    """Return the connected client; without one, connect by the environment variables."""
+def default_client(given: Any = None) -> Client:
+    """Return the client that is given, else the connected one; without one, connect by the environment variables."""
+    if (client := checked_client(given)) is not None:
+        return client
     if not DEFAULT:
         try:
             DEFAULT[:] = [Client()]

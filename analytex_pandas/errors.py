@@ -65,6 +65,11 @@ def harmless(text: str) -> str:
     return UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
+def harmless_line(text: str) -> str:
+    """Return such text on one line."""
+    return " ".join(harmless(text).split())
+
+
 class Harmless(logging.Filter):
     """Keeps a log to what may be shown."""
 

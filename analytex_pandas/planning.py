@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from analytex_pandas import settings
+from analytex_pandas.delivery.kept import ids_of
 from analytex_pandas.errors import ValidationError, empty_report, translated
 from analytex_pandas.frame.document import document_of
 from analytex_pandas.frame.draft import draft
@@ -77,7 +77,7 @@ def replanned(
     `rows` and `lines` say where they came from, and what was sent of them; `spool` bears the id of the plan.
     """
     id_name = settings.ID_NAMES[parent.kind]
-    places = {json.loads(line)[id_name]: place for place, line in enumerate(lines)}
+    places = {name: place for place, name in enumerate(ids_of(lines, parent.kind))}
     options = dataclasses.replace(parent.options, canary=0, invalid="raise", only_changed=False, strict=False)
     document = planned(fixed, parent.kind, options, spool, called="What is in fixed")
     unsendable = document.invalid[document.invalid["id"].isin(places)]
@@ -101,7 +101,7 @@ def replanned(
 
 
 def only_ids(
-    spool: Spool, document: PlanDocument, places: Mapping[str, int], rows: pa.Table, id_name: str
+    spool: Spool, document: PlanDocument, places: Mapping[str | None, int], rows: pa.Table, id_name: str
 ) -> list[ChunkSize]:
     """Keep the records of some ids in a spool, with where their rows came from first; return its chunks."""
     chunker = Chunker(document.options.chunk_rows, document.options.file_bytes, spool.write_chunk)

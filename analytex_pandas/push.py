@@ -210,22 +210,11 @@ class Push:
         """
         self._raise_what_stopped_it()
         counts = self._drive.state.counts
-        parts = [
-            f"{counts[name]:,} {words[0 if counts[name] == 1 else 1]}"
-            for name, words in BAD_ENDS.items()
-            if counts[name]
-        ]
-        if parts:
-            ways = [
-                "push.errors tells why, push.failed has the refused rows, and push.retry() sends them again."
-            ]
-            ways = ways if counts["refused"] else []
-            ways += (
-                ["push.retry(unknown=True) sends the unknown ones again, too."] if counts["unknown"] else []
-            )
-            error = PushError(
-                f"Of the {counts['input']:,} rows of push {self.id}, {' and '.join(parts)}. {' '.join(ways)}"
-            )
+        bad = [(counts[name], *words) for name, words in BAD_ENDS.items() if counts[name]]
+        if bad:
+            parts = " and ".join(f"{count:,} {one if count == 1 else many}" for count, one, many, _ in bad)
+            ways = " ".join(way for *_, way in bad)
+            error = PushError(f"Of the {counts['input']:,} rows of push {self.id}, {parts}. {ways}")
             error.push = self
             raise error
         return self
@@ -319,10 +308,15 @@ PUSHES: WeakValueDictionary[Drive, Push] = WeakValueDictionary()
 """The push that a user holds of what is driven, so that there is only one."""
 
 BAD_ENDS = {
-    "refused": ("was refused", "were refused"),
+    "refused": (
+        "was refused",
+        "were refused",
+        "push.errors tells why, push.failed has the refused rows, and push.retry() sends them again.",
+    ),
     "unknown": (
         "is unknown (nobody can tell whether it arrived)",
         "are unknown (nobody can tell whether they arrived)",
+        "push.retry(unknown=True) sends the unknown ones again, too.",
     ),
 }
-"""What to say of one row, and of several."""
+"""What to say of one row, of several, and of the way out."""

@@ -52,7 +52,7 @@ def newest_jobs(
         return not known and moment is not None and moment < since - CLOCKS_DIFFER
 
     # Page by page: the more pages there are, the less likely all of them are to come at once.
-    jobs = persist(drive, lambda: listing.read_to(is_last), what, patience)
+    jobs = persist(drive, lambda: listing.newest(is_last), what, patience)
     learn(drive, jobs)
     return jobs
 
@@ -60,22 +60,24 @@ def newest_jobs(
 def looked_before(drive: Drive, what: str) -> list[Job]:
     """Return the newest jobs before a submit; none when the list cannot be read."""
     if drive.looked is None or drive.crowded:
-        try:
-            drive.looked = newest_jobs(drive, what, PATIENCE_FOR_A_LIST)
-        except AuthenticationError:
-            raise
-        except AnalytexError as error:
-            logger.debug("push %s: the list cannot be read: %s", drive.id, in_brief(error))
+        found = if_told(drive, lambda: newest_jobs(drive, what, PATIENCE_FOR_A_LIST))
+        drive.looked = drive.looked if found is None else found
     return drive.looked or []
 
 
 def job(drive: Drive, job_id: str, what: str, patience: float | None = None) -> Job | None:
     """Return a job, asking until there is an answer, None if there is none; `what` says it in words."""
+    return if_told(drive, lambda: persist(drive, lambda: drive.client.job(job_id), what, patience))
+
+
+def if_told(drive: Drive, question: Callable[[], T]) -> T | None:
+    """Return the answer to a question that can go without one; without access nothing goes on."""
     try:
-        return persist(drive, lambda: drive.client.job(job_id), what, patience)
-    except AuthenticationError:  # without access nothing goes on
+        return question()
+    except AuthenticationError:
         raise
-    except AnalytexError:
+    except AnalytexError as error:
+        logger.debug("push %s: no answer: %s", drive.id, in_brief(error))
         return None
 
 

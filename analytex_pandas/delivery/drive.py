@@ -15,7 +15,7 @@ from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.pacing import Clock, Pace
 from analytex_pandas.delivery.spool import spool_of
 from analytex_pandas.delivery.state import ENDED, at_the_service, rows_left, with_chunk
-from analytex_pandas.errors import AnalytexError, harmless, logger_of
+from analytex_pandas.errors import AnalytexError, harmless_line, logger_of
 from analytex_pandas.service.calls import hurry
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Drive:
         end = None
         if rate and values.get("phase", self._phase) == "running" and not self.paused:
             end = self.clock.now() + dt.timedelta(seconds=min(rows_left(self.state) / rate, LONGEST_ESTIMATE))
-        activity = " ".join(harmless(activity).split())
+        activity = harmless_line(activity)
         if activity != self.state.activity:
             logger.debug("push %s: %s", self.id, activity)
         self.show(activity=activity, current=self.number, rate=rate, estimated_end=end, **values)

@@ -41,8 +41,8 @@ def checked_id(push_id: str) -> str:
     return push_id
 
 
-def ready(state_directory: Path) -> Path:
-    """Return a state directory, made for this user only where it is missing.
+def ready(state_directory: Path) -> set[str]:
+    """Make a state directory, for this user only, where it is missing; return the names of what is in it.
 
     One that is there is tightened where it holds nothing but what is ours; a user's own folder keeps its mode.
 
@@ -53,8 +53,9 @@ def ready(state_directory: Path) -> Path:
     """
     with usable():
         private_directory(state_directory)
-        tighten(state_directory, {path.name for path in state_directory.iterdir()} <= ENTRIES)
-    return state_directory
+        names = {path.name for path in state_directory.iterdir()}
+        tighten(state_directory, names <= ENTRIES)
+    return names
 
 
 def folder(state_directory: Path, name: str) -> Path:
@@ -62,9 +63,8 @@ def folder(state_directory: Path, name: str) -> Path:
 
     The state directory is marked as ours, but not where something else may stand in the place of our folders.
     """
-    place = ready(state_directory) / name
+    names, place = ready(state_directory), state_directory / name
     with usable():
-        names = {path.name for path in state_directory.iterdir()}
         if MARK not in names and (JOURNAL in names or not names & ENTRIES):
             with open(
                 state_directory / MARK, "w", opener=private, encoding="utf-8"

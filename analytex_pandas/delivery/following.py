@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.delivery import asking, memory
 from analytex_pandas.delivery.asking import Setback, in_brief
 from analytex_pandas.delivery.drive import logger
 from analytex_pandas.delivery.journal import add_answers
-from analytex_pandas.delivery.kept import kept_rows, mend, to_blob
+from analytex_pandas.delivery.kept import ids_of, kept_rows, mend, to_blob
 from analytex_pandas.delivery.lookup import by_name, shown
 from analytex_pandas.delivery.pacing import (
     ABSENCE,
@@ -25,7 +24,6 @@ from analytex_pandas.delivery.report import Verdict, judge
 from analytex_pandas.delivery.state import RUNNING, running_status
 from analytex_pandas.errors import AnalytexError, NotFoundError
 from analytex_pandas.frame.labels import POSITION
-from analytex_pandas.settings import ID_NAMES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -141,7 +139,7 @@ def look_ahead(drive: Drive) -> float:
         return 0.0
     drive.ahead = drive.ahead or drive.client.listing()
     try:
-        drive.looked = drive.ahead.read_to(lambda _: True)
+        drive.looked = drive.ahead.newest()
     except AnalytexError as error:
         logger.debug("push %s: the look ahead failed: %s", drive.id, in_brief(error))
         return 0.0 if told_to_wait(error) is None else backoff(1, error, drive.chance)
@@ -159,10 +157,9 @@ def settle(drive: Drive, job: Job | None) -> None:
     """
     chunk, kind, number = drive.chunk, drive.document.kind, drive.number
     lines = functools.cache(lambda: drive.spool.lines(number))
-    kept, positions = None, []
-    # Where all is well nothing is read.
-    names = functools.cache(lambda: [json.loads(line).get(ID_NAMES[kind]) for line in lines()])
-    mended: set[str] = set()
+    names = functools.cache(lambda: ids_of(lines(), kind))
+    kept, positions, mended = None, [], set[str | None]()
+    # Where all is well nothing is read, but of a retry.
     with drive.reading("Its files are needed until its rows are answered for."):
         verdict = judge(job, chunk.rows, names)
         if drive.state.parent is not None:

@@ -103,10 +103,7 @@ class Journal:
                 [push_id, *map(encoded, values.values())],
             )
             if opened.rowcount:
-                connection.executemany(
-                    "INSERT INTO chunk (push, number, rows, bytes) VALUES (?, ?, ?, ?)",
-                    ((push_id, *chunk) for chunk in chunks),
-                )
+                add_chunks(connection, push_id, chunks)
             return opened.rowcount > 0
 
     def update(
@@ -147,10 +144,7 @@ class Journal:
                 "UPDATE chunk SET rows = 0, bytes = 0, status = 'completed' WHERE push = ? AND number = ?",
                 ((push_id, number) for number in unsent),
             )
-            connection.executemany(
-                "INSERT INTO chunk (push, number, rows, bytes) VALUES (?, ?, ?, ?)",
-                ((push_id, *chunk) for chunk in chunks),
-            )
+            add_chunks(connection, push_id, chunks)
             connection.execute("UPDATE push SET document = ? WHERE id = ?", [document, push_id])
 
     def pause(self, push_id: str, status: str) -> None:
@@ -313,6 +307,14 @@ def translated(path: Path) -> Iterator[None]:
             "move it away, with the files beside it of the same name, to start anew; what earlier pushes did "
             "is then not known here."
         ) from error
+
+
+def add_chunks(connection: sqlite3.Connection, push_id: str, chunks: Iterable[tuple[int, int, int]]) -> None:
+    """Write down chunks that are not sent yet, with (number, rows, bytes) of each."""
+    connection.executemany(
+        "INSERT INTO chunk (push, number, rows, bytes) VALUES (?, ?, ?, ?)",
+        ((push_id, *chunk) for chunk in chunks),
+    )
 
 
 def add_answers(

@@ -23,7 +23,7 @@ from analytex_pandas.settings import ID_NAMES
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from analytex_pandas.delivery.journal import Journal
     from analytex_pandas.delivery.report import Verdict
@@ -47,6 +47,10 @@ def kept_rows(rows: pa.Table, lines: Sequence[bytes], verdict: Verdict) -> pa.Ta
     return kept.append_column(FATE, pa.array([fates[place] for place in places], pa.int8()))
 
 
+def ids_of(lines: Iterable[bytes], kind: Kind) -> list[str | None]:
+    return [json.loads(line).get(ID_NAMES[kind]) for line in lines]
+
+
 RELATED: Final = """
 WITH RECURSIVE
     above (id, parent) AS (
@@ -62,12 +66,11 @@ SELECT push, chunk, rows FROM kept WHERE push IN (SELECT id FROM family) AND pus
 """What pushes have kept of whose rows one is a retry, or a retry of a retry."""
 
 
-def mend(connection: sqlite3.Connection, push_id: str, kind: Kind, ids: Collection[str]) -> None:
+def mend(connection: sqlite3.Connection, push_id: str, kind: Kind, ids: Collection[str | None]) -> None:
     """Write down that rows were acknowledged in a retry, in whatever pushes of the same rows have kept of them."""
     for push, chunk, blob in connection.execute(RELATED, {"push": push_id}).fetchall():
         rows = from_blob(blob)
-        names = [json.loads(line).get(ID_NAMES[kind]) for line in rows[LINE].to_pylist()]
-        known = zip(names, rows[FATE].to_pylist(), strict=True)
+        known = zip(ids_of(rows[LINE].to_pylist(), kind), rows[FATE].to_pylist(), strict=True)
         fates = pa.array([MENDED if name in ids else fate for name, fate in known], pa.int8())
         changed = rows.set_column(rows.schema.get_field_index(FATE), FATE, fates)
         connection.execute(

@@ -133,7 +133,7 @@ def travel(drive: Drive) -> str:
     if any(chunk.attempts > 1 for chunk in drive.state.chunks):
         # What was sent again may have come late all the same; later nobody looks.
         with contextlib.suppress(AnalytexError):
-            asking.learn(drive, drive.client.listing().read_to(lambda _: True))
+            asking.learn(drive, drive.client.listing().newest())
     # Before the end is written down: a push that has ended is not resumed, and nobody would delete them.
     drive.spool.delete()
     drive.check_cancelled()

@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from analytex_pandas.settings import Kind
 
 Result = TypeVar("Result")
-ID = "user_id"
 COMPANY = "company_id"
 JsonTypes = Mapping[str, "JsonKind"]
 """Property name → the one JSON type of its column."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 from pathlib import Path
@@ -259,8 +260,8 @@ class Client:
         AnalytexError
             As :meth:`jobs` does.
         """
-        seconds = (min(self.timeout[0], CHECK_SECONDS), min(self.timeout[1], CHECK_SECONDS))
-        transport = Transport(self.key, self.base_url, seconds, self.transport.session)
+        transport = copy.copy(self.transport)
+        transport.timeout = (min(self.timeout[0], CHECK_SECONDS), min(self.timeout[1], CHECK_SECONDS))
         Listing(transport, self.base_url + self.paths["jobs"]).read_page()
 
     def listing(self) -> Listing:

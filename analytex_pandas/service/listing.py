@@ -5,7 +5,7 @@ A page says where the list goes on by a URL, a page number or a cursor, wherever
 
 from __future__ import annotations
 
-import operator
+import itertools
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -47,8 +47,8 @@ class Listing:
         self._stale = 0
         self.whole = False
 
-    def read_to(self, last: Callable[[Job], bool]) -> list[Job]:
-        """Return the newest jobs, up to the first that is `last`; all of them where the newest are not listed first."""
+    def newest(self, last: Callable[[Job], bool] = lambda _: True) -> list[Job]:
+        """Return the newest jobs, to the page of the first that is `last`; all where they are not listed first."""
         while not (self.whole or (newest_first(self._jobs.values()) and any(map(last, self._jobs.values())))):
             self.read_page()
         return list(self._jobs.values())
@@ -87,10 +87,12 @@ class Listing:
 
 def newest_first(jobs: Iterable[Job]) -> bool:
     """Tell whether the times of listed jobs say that the newest come first; those of one moment say nothing."""
-    times = [job.submitted_at or job.start_time for job in jobs]
-    moments = [time for time in times if time is not None]
-    descends = all(map(operator.ge, moments, moments[1:])) and any(map(operator.gt, moments, moments[1:]))
-    return len(moments) == len(times) and descends
+    descends = False
+    for later, earlier in itertools.pairwise(job.submitted_at or job.start_time for job in jobs):
+        if later is None or earlier is None or later < earlier:
+            return False
+        descends = descends or later > earlier
+    return descends
 
 
 def parse_page(document: object, first: str) -> tuple[list[Job], str | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import ssl
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
@@ -19,6 +19,8 @@ from analytex_pandas.service.calls import Call, Held
 from analytex_pandas.service.failures import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from requests import PreparedRequest, Response
 
     from analytex_pandas.service.bodies import Body
@@ -44,7 +46,9 @@ class Session(requests.Session):
     def __init__(self) -> None:
         super().__init__()
         for scheme in ("https://", "http://"):
-            self.mount(scheme, Adapter())
+            adapter = Adapter()
+            hold(adapter)
+            self.mount(scheme, adapter)
 
     def get_redirect_target(self, resp: Response) -> str | None:  # noqa: ARG002  # the name is the library's
         return None
@@ -60,7 +64,7 @@ def trust() -> ssl.SSLContext:
 
 
 class Adapter(requests.adapters.HTTPAdapter):
-    """Makes connections that end with their call, and print nothing: a debugged ``http.client`` prints the key."""
+    """Makes connections that trust what the operating system trusts."""
 
     def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
         """Send a request, by the system's trust where it is to be secure."""
@@ -71,13 +75,6 @@ class Adapter(requests.adapters.HTTPAdapter):
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         return super().proxy_manager_for(proxy, **{"ssl_context": trust(), **options})
 
-    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
-        return silenced(super().get_connection_with_tls_context(*arguments, **options))
-
-    def get_connection(self, *arguments: Any, **options: Any) -> Any:
-        """Return a pool of such connections, for requests before 2.32."""
-        return silenced(super().get_connection(*arguments, **options))
-
 
 def silenced(pool: Any) -> Any:
     if not issubclass(pool.ConnectionCls, Held):
@@ -86,13 +83,16 @@ def silenced(pool: Any) -> Any:
 
 
 def hold(adapter: Any) -> None:
-    """Have an adapter of the user's make connections that end with their call, too."""
-    for name in ("get_connection_with_tls_context", "get_connection"):
+    """Have an adapter make connections that end with their call, and print nothing: a debugged one prints the key."""
+    for name in ("get_connection_with_tls_context", "get_connection"):  # the second before requests 2.32
         get = getattr(adapter, name, None)
-        if get is not None and not isinstance(adapter, Adapter):
-            setattr(
-                adapter, name, lambda *arguments, get=get, **options: silenced(get(*arguments, **options))
-            )
+        is_held = isinstance(get, partial) and get.func is connected  # by another client of the same session
+        if get is not None and not is_held:
+            setattr(adapter, name, partial(connected, get))
+
+
+def connected(get: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    return silenced(get(*arguments, **options))
 
 
 class Transport:
