@@ -182,6 +182,8 @@ class Journey(RuleBasedStateMachine):
     def somebody_resumes_what_is_driven(self) -> None:
         if self.is_alive() and not self.push.done:
             again = resume(PUSH_ID, self.new_client(), **self.surroundings())
+            if again is not self.push:  # it was ending, and says so a moment after it gives its lock back
+                until(lambda: self.push.done)
             assert again is self.push or self.push.done
 
     @rule()
