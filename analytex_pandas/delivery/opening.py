@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.files import ID, children, folder
-from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.delivery.journal import Journal, sealed
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
 from analytex_pandas.delivery.spool import Spool, spool_of
@@ -32,7 +32,6 @@ from analytex_pandas.errors import (
     ValidationError,
     code,
 )
-from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from filelock import FileLock
 
+    from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.service.client import Client
 
 
@@ -69,7 +69,7 @@ def begin(
             status="running",
             parent=parent,
             counts={name: int(count) for name, count in document.counts.items()},
-            document=document.to_bytes(),
+            document=sealed(document.to_bytes()),
             created_at=clock.now(),
         ):
             raise AnalytexError(pushed_already(document.id))
@@ -98,7 +98,7 @@ def resume(
         return live
     with locked(journal, push_id) as lock:
         push = journal.push(push_id)
-        document = PlanDocument.from_bytes(journal.document(push_id))
+        document = journal.document(push_id)
         if push.status in FINISHED:
             drive = Drive(document, push, journal, client)
             drive.ended.set()
@@ -106,8 +106,7 @@ def resume(
             return drive
         if push.account != account:
             # A push that no account ever took a chunk of takes the new key by itself.
-            is_taken = any(chunk.job_id is not None or chunk.in_doubt for chunk in push.chunks)
-            if is_taken and not rebind:
+            if is_taken(push) and not rebind:
                 raise AuthenticationError(
                     f"Push {push_id!r} was started with another API key or environment ({push.base_url}) "
                     f"than this client's ({client.base_url}). Connect to that one; or, if it is the same "
@@ -121,6 +120,11 @@ def resume(
         if chunk_bytes is not None:
             document = recut(journal, push, document, chunk_bytes)
         return driven(journal, document, client, clock or Clock(), lock)
+
+
+def is_taken(push: PushState) -> bool:
+    """Tell whether an account may have taken a chunk of a push."""
+    return any(chunk.job_id is not None or chunk.in_doubt for chunk in push.chunks)
 
 
 def recut(journal: Journal, push: PushState, document: PlanDocument, chunk_bytes: int) -> PlanDocument:
@@ -151,9 +155,7 @@ def recut(journal: Journal, push: PushState, document: PlanDocument, chunk_bytes
     new = [ChunkSize(last + size.number, size.rows, size.bytes) for size in chunker.sizes]
     old = [ChunkSize(size.number, 0, 0) if size.number in unsent else size for size in document.chunks]
     document = replace(document, options=options, chunks=(*old, *new))
-    journal.recut(
-        push.id, unsent, [(size.number, size.rows, size.bytes) for size in new], document.to_bytes()
-    )
+    journal.recut(push.id, unsent, [(size.number, size.rows, size.bytes) for size in new], document)
     return document
 
 
@@ -233,15 +235,18 @@ def driven(journal: Journal, document: PlanDocument, client: Client, clock: Cloc
 
 def newest_unfinished(journal: Journal, account: str) -> str:
     """Return the id of the push that ``resume()`` without one means."""
-    found = [push for push in journal.pushes() if push.account == account and push.status not in FINISHED]
+    left = [push for push in journal.pushes() if push.status not in FINISHED]
+    found = [push for push in left if push.account == account]
     unfinished = next((push.id for push in found if push.status != "cancelled"), None)
     if unfinished is not None:
         return unfinished
-    hint = (
-        f" The newest cancelled one is {found[0].id!r}: apd.resume({found[0].id!r}) continues it."
-        if found
-        else ""
-    )
+    # Another key may mean another account, so it is for the user to say which push goes to this one.
+    other = next((push.id for push in left if push.status != "cancelled" and not is_taken(push)), None)
+    hint = ""
+    if other is not None:
+        hint = f" Nothing of push {other!r} was ever taken: apd.resume({other!r}) sends it with this key and address."
+    elif found:
+        hint = f" The newest cancelled one is {found[0].id!r}: apd.resume({found[0].id!r}) continues it."
     raise NotFoundError(
         f"There is no unfinished push of this account in {journal.directory}.{hint} apd.pushes() lists all."
     )
