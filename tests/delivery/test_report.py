@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytex_pandas.delivery.report import JOB_FAILED, Verdict, judge
+from analytex_pandas.delivery.report import JOB_FAILED, Lines, Verdict, judge
 from analytex_pandas.service.wire import parse_job
 
 IDS = ["ann", "bob", "cy", "dee", "eve"]
@@ -18,7 +18,8 @@ def verdict(errors: Any, *, ids: list[str] | None = None, status: str = "complet
     """Return the verdict on a job with these errors, as the service would send it."""
     ids = IDS if ids is None else ids
     parsed = parse_job({"job_id": "j", "status": status, "errors": errors, **job})
-    return judge(parsed, len(ids), lambda: ids)
+    lines = Lines([{"user_id": name, "metadata": {"n": place}} for place, name in enumerate(ids)], "users")
+    return judge(parsed, len(ids), lambda: lines)
 
 
 def lines(errors: Any, **how: Any) -> list[int | None]:
