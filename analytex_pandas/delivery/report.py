@@ -1,21 +1,22 @@
 """What the answers about a job say about each row of its chunk: pure, from the answers and the chunk's records.
 
-Lines are counted from 0 within the chunk. A report names rows by id, by number, by a company, by values that it repeats,
-or not at all; an id that stands once in the chunk is believed before a number. Where numbers begin is learnt from what
-stands beside them, and from the reports before. What cannot be decided keeps its ``raw`` and no line: it is not guessed,
-and rows that it may be about are unknown.
+Lines are counted from 0 within the chunk. A report names rows by id, by number, by a company, by values that it
+repeats, or not at all; an id that stands once in the chunk is believed before a number. Where numbers begin is learnt
+from what stands beside them, and from the reports before. What cannot be decided keeps its ``raw`` and no line: it is
+not guessed, and rows that it may be about are unknown.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from analytex_pandas.service.row_errors import RowError, Sent
+from analytex_pandas.service.naming import RowError, Sent
 from analytex_pandas.service.values import to_text
 from analytex_pandas.settings import ID_NAMES
 
@@ -30,7 +31,7 @@ LONGEST_REASON: Final = 1_000
 JOB_FAILED: Final = "job_failed"
 """Code of a row that is refused because its whole job failed."""
 FIRST: Final[Mapping[str, tuple[int, ...]]] = {
-    "row": (1, 0, 2), "line": (1, 0, 2), "index": (0, 1), "key": (1, 0, 2), "list": (0, 1, 2), "path": (0,), "result": (0,),
+    "row": (1, 0, 2), "line": (1, 0, 2), "key": (1, 0, 2), "index": (0, 1), "list": (0, 1, 2), "path": (0,), "result": (0,)
 }  # fmt: skip
 """What numbers of a kind may call the first row, the usual one first; 2 where the line of a header is counted."""
 IDS: Final = -1
@@ -42,8 +43,13 @@ ABSENT: Final = re.compile(
 """Words of an error on a property that the row does not have."""
 MORE: Final = "more"
 """Code of a remark on rows beside those named, \"and 98 more\"."""
-MAX_WITNESSES: Final = 2_000
+ABSENT_KEY: Final = re.compile(r'"[^"]{0,40}(?:missing|required|absent)[^"]{0,40}":', re.IGNORECASE)
+MOST_READ: Final = 2_000
+"""Characters of an error that are looked through for such a key."""
+MOST_HEARD: Final = 100
 """Errors of a kind that are looked at for where its numbers begin."""
+BY_CHANCE: Final = 0.34
+"""What is as likely or less is proof."""
 MOST_ALIKE: Final = 20
 """Rows that a repeated value is compared with."""
 
@@ -101,7 +107,7 @@ class Lines:
 
     def sent(self) -> Sent:
         properties = {name for record in self.records for name in record.get("metadata", ())}
-        return Sent(len(self.records), self.kind, set(self.names), self.of_company, properties)
+        return Sent(len(self.records), self.kind, set(self.line_of), self.of_company, properties)
 
     def value(self, line: int, name: str) -> str:
         """Return the value of a property of a record as text, empty if it has none."""
@@ -122,20 +128,29 @@ class Lines:
         ]
         return found[0] if len(found) == 1 and len(fewest) <= MOST_ALIKE else None
 
-    def fits(self, error: RowError, line: int) -> bool | None:
-        """Tell whether an error can be about a line, by the values it repeats and its property; None: it does not say."""
+    def witness(self, error: RowError) -> frozenset[int] | None:
+        """Return the lines that an error can be about, by values it repeats or its property; None if by neither."""
         pairs = [(name, text) for name, text in error.echo if name in self.values]
         if error.company is not None:
             pairs.append(("company_id", error.company))
         if pairs:
-            return all(self.value(line, name) == text for name, text in pairs)
-        name = error.property
-        holders = sum(map(len, self.values.get(name, {}).values())) if name else 0
-        if name is None or not 0 < holders < len(self.records):
+            return frozenset.intersection(
+                *(frozenset(self.values[name].get(text, ())) for name, text in pairs)
+            )
+        holders = self.holders.get(error.property or "")
+        if not holders or len(holders) == len(self.records):
             return None
-        return bool(self.value(line, name)) != bool(
-            ABSENT.search(f"{error.code} {error.message}".replace("_", " "))
-        )
+        words = f"{error.code} {error.message}".replace("_", " ")
+        is_absent = ABSENT.search(words) or ABSENT_KEY.search(error.raw[:MOST_READ])
+        return frozenset(range(len(self.records))) - holders if is_absent else holders
+
+    @cached_property
+    def holders(self) -> dict[str, frozenset[int]]:
+        """The lines that have a property, and not empty."""
+        return {
+            name: frozenset(line for text, lines in found.items() if text for line in lines)
+            for name, found in self.values.items()
+        }
 
 
 def judge(
@@ -332,18 +347,18 @@ def first_row(
     possible = [first for first in known if first <= min(numbers) and max(numbers) < first + rows]
     if len(known) == 1 or not possible:
         return (known[0] if possible else None), False
-    says = [
-        {first: chunk.fits(error, (error.place or 0) - first) for first in possible}
-        for error in errors[:MAX_WITNESSES]
+    if len(possible) == 1:
+        return possible[0], True
+    usual = taught if taught in possible else known[0]
+    witnesses = [(error, seen) for error in errors[:MOST_HEARD] if (seen := chunk.witness(error)) is not None]
+    fitting = [
+        first for first in possible if all((error.place or 0) - first in seen for error, seen in witnesses)
     ]
-    fitting = [first for first in possible if all(answer[first] is not False for answer in says)]
-    is_proven = len(fitting) == 1 and len(known) > 1
-    if not fitting:
-        return None, False
-    if len(fitting) > 1 and taught in fitting:
-        return taught, False
-    if is_proven or known[0] in fitting:
-        return fitting[0], is_proven
+    # How likely it is that they all fit by chance: that many rows have such a property proves nothing.
+    chance = math.prod(len(seen) / rows for _, seen in witnesses)
+    is_proven = len(fitting) == 1 and chance <= BY_CHANCE
+    if usual in fitting or is_proven:
+        return (usual if usual in fitting else fitting[0]), is_proven
     return None, False
 
 
@@ -370,8 +385,9 @@ def spread(
     errors: list[RowError] = []
     lines: list[int | None] = []
     for error, line in zip(said, places, strict=True):
-        is_company = line is None and error.company is not None and error.place is None and error.id is None
-        for one in (is_company and chunk.of_company.get(error.company or "")) or [line]:
+        is_company = line is None and error.place is None and error.id is None
+        rows: list[int | None] = [*chunk.of_company.get(error.company or "", ())] if is_company else []
+        for one in rows or [line]:
             errors.append(error)
             lines.append(one)
     return errors, lines

@@ -14,9 +14,9 @@ MAX_COUNT: Final = 10**18
 COUNT: Final = re.compile(r"[0-9]{1,18}")
 NUMBER: Final = r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,5}(?![0-9])|[0-9]{1,18})"
 """A whole number; commas may group its digits by three."""
-SPAN: Final = rf"{NUMBER}(?:(?:-|–|\.\.|\ (?:to|through|-|–)\ ){NUMBER})?"
+SPAN: Final = rf"{NUMBER}(?:(?:[-\u2013]|\.\.|\ (?:to|through|-)\ ){NUMBER})?"
 COUNTS: Final = re.compile(rf"\#?{SPAN}(?:(?:\ ?,\ ?(?:and\ )?|\ (?:and|&)\ )\#?{SPAN})*")
-SPANS: Final = re.compile(rf"({NUMBER})(?:(?:-|–|\.\.|\ (?:to|through|-|–)\ )({NUMBER}))?")
+SPANS: Final = re.compile(rf"({NUMBER})(?:(?:[-\u2013]|\.\.|\ (?:to|through|-)\ )({NUMBER}))?")
 MAX_LISTED: Final = 10_000
 """Characters of a list of numbers, and numbers in a span, that are read."""
 EPOCH_UNITS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
@@ -70,7 +70,7 @@ def to_count(value: object) -> int | None:
 
 
 def to_counts(value: object) -> list[int]:
-    """Return the whole numbers that a value is, ``3``, ``"1,203"``, ``"2-4"`` or ``"2, 3 and 5"``; none if it is more."""
+    """Return the whole numbers that a value is, ``3``, ``"1,203"``, ``"2-4"``, ``"2, 3 and 5"``; none if it is more."""
     if not isinstance(value, str):
         count = to_count(value)
         return [] if count is None else [count]

@@ -130,10 +130,12 @@ def test_a_shortfall_is_unknown(completed: int | None, refused: int, unknown: in
     assert found.doubtful == (tuple(range(refused, 5)) if unknown else ())
 
 
-def test_errors_without_a_row_count_only_by_the_shortfall() -> None:
-    """A remark is no refusal; but where rows are missing, they are unknown."""
-    assert verdict("two rows were bad", completed_rows=5).unknown == 0
+def test_errors_without_a_row_leave_at_least_one_row_unknown_each() -> None:
+    """One of the rows was refused, and nobody can tell which; unless the numbers say that none of the others was."""
+    assert verdict("it was bad", completed_rows=5).unknown == 1
     assert verdict("two rows were bad", completed_rows=3).unknown == 2
+    assert verdict(["bad", "worse"]).unknown == 2
+    assert verdict([{"line": 1, "message": "bad"}, "a remark"], completed_rows=4).unknown == 0
 
 
 @pytest.mark.parametrize(
