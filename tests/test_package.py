@@ -40,8 +40,10 @@ ROOMS: Final = {
 LINES: Final = {
     "top": 2_275,  # of these 100 for safety: settings and errors that a hostile world asks for
     "frame": 5_865,
-    "service": 1_835,  # 245 for safety: calls, trust, what bounds an answer
-    "delivery": 3_710,  # 695 for safety: files, checksums (of the journal's values too), patience, twins, recut chunks
+    # 245 for safety: calls, trust, what bounds an answer; 1,060 to read reports of any shape: rules, not patterns
+    "service": 2_655,
+    # 220 to judge reports: where numbers begin, and from what that was learnt
+    "delivery": 3_960,  # 695 for safety: files, checksums (of the journal's values too), patience, twins, recut chunks
     "show": 2_095,
     "sandbox_server": 1_485,
     "demo": 245,

@@ -31,7 +31,8 @@ LONGEST_REASON: Final = 1_000
 JOB_FAILED: Final = "job_failed"
 """Code of a row that is refused because its whole job failed."""
 FIRST: Final[Mapping[str, tuple[int, ...]]] = {
-    "row": (1, 0, 2), "line": (1, 0, 2), "key": (1, 0, 2), "index": (0, 1), "list": (0, 1, 2), "path": (0,), "result": (0,)
+    **dict.fromkeys(("row", "line", "key"), (1, 0, 2)),
+    "list": (0, 1, 2), "index": (0, 1), "path": (0,), "result": (0,),
 }  # fmt: skip
 """What numbers of a kind may call the first row, the usual one first; 2 where the line of a header is counted."""
 IDS: Final = -1
@@ -87,12 +88,12 @@ class Lines:
     def __init__(self, records: Sequence[Mapping[str, Any]], kind: Kind) -> None:
         self.kind: Kind = kind
         self.records = records
-        self.names = [record.get(ID_NAMES[kind]) for record in records]
+        self.names = [hashable(record.get(ID_NAMES[kind])) for record in records]
         counts = Counter(self.names)
         self.line_of = {name: line for line, name in enumerate(self.names) if name and counts[name] == 1}
         self.of_company: dict[str, list[int]] = defaultdict(list)
         for line, record in enumerate(records if kind == "users" else ()):
-            self.of_company[record.get("company_id", "")].append(line)
+            self.of_company[hashable(record.get("company_id")) or ""].append(line)
         self.of_company.pop("", None)
 
     @cached_property
@@ -100,20 +101,18 @@ class Lines:
         """The lines by property and by value, as text."""
         found: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for line, record in enumerate(self.records):
-            for name, value in {**record, **record.get("metadata", {})}.items():
-                if name != "metadata":
-                    found[name][to_text(value)].append(line)
+            for name, value in {**record, **metadata_of(record)}.items():
+                found[name][to_text(value)].append(line)
         return found
 
     def sent(self) -> Sent:
-        properties = {name for record in self.records for name in record.get("metadata", ())}
+        properties = {name for record in self.records for name in metadata_of(record)}
         return Sent(len(self.records), self.kind, set(self.line_of), self.of_company, properties)
 
     def value(self, line: int, name: str) -> str:
         """Return the value of a property of a record as text, empty if it has none."""
         record = self.records[line]
-        value = record.get("metadata", {}).get(name, record.get(name))
-        return to_text(value)
+        return to_text(metadata_of(record).get(name, record.get(name)))
 
     def alike(self, pairs: Sequence[tuple[str, str]]) -> int | None:
         """Return the one line that has all these values, None if there is none, or several."""
@@ -151,6 +150,16 @@ class Lines:
             name: frozenset(line for text, lines in found.items() if text for line in lines)
             for name, found in self.values.items()
         }
+
+
+def metadata_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the properties of a record; a file from elsewhere may hold anything in their place."""
+    metadata = record.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def hashable(name: Any) -> Any:
+    return name if isinstance(name, str | int) else None
 
 
 def judge(

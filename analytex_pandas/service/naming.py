@@ -53,11 +53,11 @@ class RowError(NamedTuple):
 
     ``place`` is the number that it gave for the row, ``place_kind`` what it called that number: ``key`` for the key of
     an object, ``list`` for a bare number in a list, ``path`` for one in a path, ``result`` for the place of a result
-    among as many as there are rows, from 0. ``id`` is its ``user_id`` or ``company_id``: where ``place`` and ``id`` are the same
-    digits, either may be what was meant. ``company`` is one that a job of users names: it stands for its rows. ``echo``
-    are values of the row that were repeated, by property. ``total`` counts the rows that a remark on many speaks of,
-    ``more`` those beside the ones named; ``is_count`` is a number under a key, ``"failed_rows": 12``. ``message`` is
-    ``""`` if it had no words. ``raw`` is the error as JSON, with the key it stood under.
+    among as many as there are rows, from 0. ``id`` is its ``user_id`` or ``company_id``: where ``place`` and ``id`` are
+    the same digits, either may be what was meant. ``company`` is one that a job of users names: it stands for its rows.
+    ``echo`` are values of the row that were repeated, by property. ``total`` counts the rows that a remark on many
+    speaks of, ``more`` those beside the ones named; ``is_count`` is a number under a key, ``"failed_rows": 12``.
+    ``message`` is ``""`` if it had no words. ``raw`` is the error as JSON, with the key it stood under.
     """
 
     place: int | None = None
@@ -76,17 +76,14 @@ class RowError(NamedTuple):
     def names_rows(self) -> bool:
         return self.place is not None or self.id is not None or self.company is not None
 
+    def on(self, row: RowError) -> RowError:
+        """Return the error on the row that another names."""
+        return self._replace(place=row.place, place_kind=row.place_kind, id=row.id, company=row.company)
+
     def of(self, found: RowError) -> RowError:
         """Return the error as one of the rows that another names, and of its property, if it has one."""
-        return self._replace(
-            place=found.place,
-            place_kind=found.place_kind,
-            id=found.id,
-            company=found.company,
-            total=found.total,
-            more=found.more,
-            property=found.property or self.property,
-        )
+        name = found.property or self.property
+        return self.on(found)._replace(total=found.total, more=found.more, property=name)
 
 
 class Sent(NamedTuple):

@@ -11,28 +11,23 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from analytex_pandas.service.facts import Facts, lists_rows, says
 from analytex_pandas.service.keys import (
     ALARM,
-    CODES,
-    COLUMNS,
     VAGUE,
-    VALUES,
-    WORDS,
     Key,
     has_text,
     is_count,
-    is_empty,
     is_fine,
     is_number,
     is_refusal,
     mark_of,
     meaning,
     opened,
-    plain,
     texts_of,
 )
 from analytex_pandas.service.naming import MAX_READ_CHARACTERS, Names, RowError, Sent, pieces_of
-from analytex_pandas.service.values import to_count, to_counts, to_json, to_text
+from analytex_pandas.service.values import to_count, to_json, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -40,15 +35,11 @@ if TYPE_CHECKING:
     from analytex_pandas.service.keys import PlaceKind
 
 NOTHING: Final = Sent()
-TRUSTED: Final[tuple[PlaceKind, ...]] = ("line", "index", "row")
-"""Words for the place of a row, in order of trust."""
 NO_REASONS: Final = frozenset({"errors", "links", "status", "type"})
 """Keys of a job beside which there is nothing to read, or which are read by themselves."""
 MAX_AROUND_CHARACTERS: Final = 1_000
 MAX_DEPTH: Final = 20
 """Levels that are read apart; anything deeper is kept whole in the ``raw`` of one error."""
-MAX_HELD: Final = 3
-"""Levels below an error in which its own details are looked for."""
 MAX_ERRORS: Final = 100_000
 """Errors of one job that are read apart; ten for each of its rows."""
 MAX_CHARACTERS: Final = 20_000_000
@@ -80,45 +71,6 @@ class Above(NamedTuple):
 
     def error(self, value: object, **said: Any) -> RowError:
         return self.said._replace(raw=to_json(self.around(value)), **said)
-
-
-class Facts:
-    """What an object, with the objects in it that only hold more of it, says of the error that it is."""
-
-    def __init__(self) -> None:
-        self.places: dict[PlaceKind, list[int]] = {}
-        self.own_ids: list[str] = []
-        self.ids: list[str] = []
-        self.strangers: list[str] = []
-        self.companies: list[str] = []
-        self.records: list[RowError] = []
-        self.paths: list[RowError] = []
-        self.words: dict[str, str] = {}
-        self.codes: dict[str, str] = {}
-        self.values: list[str] = []
-        self.rest: list[tuple[str, Any]] = []
-        """What stands under no word of a vocabulary."""
-        self.below: list[tuple[str, Any]] = []
-        """What has errors of its own."""
-        self.totals: list[tuple[str, Any]] = []
-
-    def name_rows(self) -> bool:
-        return bool(
-            self.places or self.own_ids or self.ids or self.strangers or self.companies or self.records
-        )
-
-    def are_none(self) -> bool:
-        return not (self.name_rows() or self.paths or self.words or self.codes)
-
-    def words_first(self) -> str:
-        return next(filter(None, (self.words.get(word) for word in (*WORDS, *self.words))), "")
-
-    def code_first(self) -> str | None:
-        """Return the code, perhaps a word such as ``reason`` or ``error`` where there is a better message."""
-        message = self.words_first()
-        spare = {word: text for word, text in self.words.items() if text != message and " " not in text}
-        found = ((word, self.codes.get(word) or spare.get(word, "")) for word in (*CODES, *self.codes))
-        return next((code for word, code in found if code and not is_vague(word, code)), None)
 
 
 def parse_errors(value: object, sent: Sent = NOTHING) -> tuple[RowError, ...]:
@@ -270,14 +222,13 @@ class Reader:
         """Yield the errors of an object; an item of a list is one, with all its keys, unless these name rows."""
         if mark_of(value) is True:
             return
-        facts = Facts()
-        self.gather(value, facts, is_map=is_alone and not self.says(value))
+        is_map = (is_alone or lists_rows(value, self.names)) and not says(value, self.names)
+        facts = Facts(self.names)
+        facts.gather(value, is_map=is_map)
         parts = [
             (key, item) for key, item in facts.rest if is_alone and facts.are_none() and not is_number(item)
         ]
-        errors = (
-            [above.said] if parts or (is_alone and facts.are_none()) else self.described(facts, above.said)
-        )
+        errors = [above.said] if parts or (is_alone and facts.are_none()) else facts.described(above.said)
         below = [*facts.below, *parts]
         keys, found = {key for key, _ in below}, False
         beside = {key: item for key, item in value.items() if str(key) not in keys} if below else {}
@@ -300,158 +251,6 @@ class Reader:
             for one in errors:
                 yield from self.in_words(above._replace(said=one).error(value))
 
-    def says(self, value: dict[Any, Any]) -> bool:
-        """Tell whether an object itself describes an error, rather than have errors under its keys."""
-        if any(self.names.row_of_key(str(key)) for key in value):
-            return False
-        facts = Facts()
-        for name, item in value.items():
-            key = meaning(str(name))
-            if not isinstance(item, dict | bool) and not is_empty(item) and not is_count(key, item):
-                if isinstance(item, list) and not (key.property and not key.is_plural):
-                    continue
-                self.take(key, str(name), item, facts)
-        return not facts.are_none()
-
-    def gather(self, value: dict[Any, Any], facts: Facts, *, is_map: bool = False, level: int = 0) -> None:
-        """Take what an object says, and what the objects in it do that only hold more of it."""
-        is_parser = any(
-            meaning(str(name)).name in COLUMNS and is_number(item) for name, item in value.items()
-        )
-        for name, given in value.items():
-            key, item = meaning(str(name)), opened(given)
-            if is_empty(item) or key.is_good or key.is_elsewhere or str(name).startswith("@"):
-                continue
-            if level == 0 and self.names.row_of_key(str(name)):
-                facts.below.append((str(name), item))
-            elif is_count(key, item):
-                facts.totals.append((str(name), item))
-            elif isinstance(item, dict):
-                self.gather_inside(key, str(name), item, facts, is_map=is_map, level=level)
-            elif isinstance(item, list) and (is_map or self.has_errors(key, item)):
-                facts.below.append((str(name), item))
-            elif not (is_parser and key.place == "line"):
-                self.take(key, str(name), item, facts)
-
-    def gather_inside(
-        self, key: Key, name: str, item: dict[Any, Any], facts: Facts, *, is_map: bool, level: int
-    ) -> None:
-        if key.is_echo and self.names.is_record(item):
-            facts.records.append(self.names.of_record(key, item))
-        elif is_map or level == MAX_HELD or (key.is_wrong and not self.says(item)):
-            facts.below.append((name, item))
-        else:
-            self.gather(item, facts, level=level + 1)
-            if name in self.names.properties:
-                facts.paths.append(RowError(property=name))
-
-    def has_errors(self, key: Key, items: list[Any]) -> bool:
-        """Tell whether the items of a list are errors of their own rather than one more detail."""
-        if any(isinstance(item, dict | list) for item in items):
-            return key.is_wrong or any(isinstance(item, dict) and self.says(item) for item in items)
-        if not key.is_wrong or key.property or key.place or self.names.ids_in(key, texts_of(items)):
-            return False
-        return key.words in ("", "detail") or (key.is_plural and key.words in ("error", ""))
-
-    def take(self, key: Key, name: str, item: Any, facts: Facts) -> None:
-        """Take what a single value, or a list of such, says."""
-        texts, names = texts_of(item), self.names
-        if not texts or self.take_row(key, item, texts, facts):
-            return
-        if found := names.property_in(key, item):
-            facts.paths.append(found)
-        elif key.full in VALUES:
-            facts.values.append(texts[0])
-        elif key.words and not is_number(item) and name not in names.properties:
-            facts.words.setdefault(key.words, "; ".join(texts))
-        elif key.code and not isinstance(item, list) and " " not in texts[0]:
-            facts.codes.setdefault(key.code, texts[0])
-        elif not key.is_id or isinstance(item, list):
-            facts.rest.append((name, item))
-
-    def take_row(self, key: Key, item: Any, texts: list[str], facts: Facts) -> bool:
-        """Take the places, ids or companies that a value names; tell whether it names any."""
-        counts = [to_counts(one) for one in (item if isinstance(item, list) else [item])] if key.place else []
-        if counts and all(counts):
-            facts.places.setdefault(key.place or "row", [place for some in counts for place in some])
-        elif ids := self.names.ids_in(key, texts):
-            (facts.own_ids if self.names.is_owner(key) else facts.ids).extend(ids)
-        elif companies := self.names.companies_in(key, texts):
-            facts.companies += companies
-        elif strangers := self.names.strangers_in(key, item):
-            facts.strangers += strangers
-        else:
-            return False
-        return True
-
-    def described(self, facts: Facts, said: RowError) -> list[RowError]:
-        """Return what the facts say of an error, once for each row that they name."""
-        rest = [(key, "; ".join(texts_of(item)), item) for key, item in facts.rest if not only_numbers(item)]
-        code, message = facts.code_first(), facts.words_first()
-        name = next((path.property for path in facts.paths if path.property), None)
-        if not message:
-            is_map = facts.are_none() or not (facts.codes or facts.paths or facts.name_rows())
-            own = [
-                (key, text)
-                for key, text, item in rest
-                if is_map or isinstance(item, list) or key in self.names.properties
-            ]
-            if own:
-                message = own[0][1] if len(own) == 1 else "; ".join(f"{key}: {text}" for key, text in own)
-                name = name or ", ".join(self.names.property_of(key) for key, _ in own)
-            elif not code:
-                message = next(
-                    (text for _, text, _ in rest if " " in text), "; ".join(text for _, text, _ in rest)
-                )
-        else:
-            lists = [key for key, _, item in rest if isinstance(item, list) and key in self.names.properties]
-            name = name or (", ".join(lists) if lists else None)
-        name = name or said.property
-        echo = [(name or "", text) for text in facts.values]
-        if facts.words:
-            echo += [
-                (key, text)
-                for key, text, item in rest
-                if key in self.names.properties and not isinstance(item, list)
-            ]
-        echo += [pair for record in facts.records for pair in record.echo]
-        echo += [("company_id", company) for company in facts.companies]
-        said = said._replace(
-            property=name,
-            code=code or said.code,
-            message=message or said.message or code or "",
-            echo=tuple(pair for pair in echo if pair[0]) or said.echo,
-        )
-        rows = list(dict.fromkeys(self.rows_said(facts)))
-        return [
-            said._replace(place=row.place, place_kind=row.place_kind, id=row.id, company=row.company)
-            for row in rows
-        ] or [said]
-
-    def rows_said(self, facts: Facts) -> list[RowError]:
-        """Return the rows that the facts name: by number, with an id if there is but one, else by id, or by company."""
-        path = next((path for path in facts.paths if path.place is not None or path.id), RowError())
-        kind = next((kind for kind in TRUSTED if kind in facts.places), path.place_kind)
-        places = (
-            facts.places.get(kind, [])
-            if kind in facts.places
-            else [path.place]
-            if path.place is not None
-            else []
-        )
-        ids = facts.own_ids or [record.id for record in facts.records if record.id]
-        if not ids and not (
-            places and all(map(str.isdecimal, facts.ids))
-        ):  # such as the number of the error itself
-            ids = facts.ids or ([path.id] if path.id else [])
-        if places:
-            alone = ids[0] if len(set(ids)) == len(places) == 1 else None
-            return [RowError(place, kind, alone) for place in places]
-        if ids or facts.strangers:
-            return [RowError(id=identity) for identity in ids or facts.strangers]
-        companies = facts.companies + [record.company for record in facts.records if record.company]
-        return [RowError(company=company) for company in companies]
-
     def read_below(self, name: str, item: Any, above: Above) -> Iterator[RowError]:
         """Yield the errors under a key: of a row, of rows by place or id, of a property, or of a kind."""
         said, key = above.said, meaning(name)
@@ -462,18 +261,19 @@ class Reader:
             return
         items, is_property = item if isinstance(item, list) else [item], name in self.names.properties
         texts = texts_of(items)
-        if len(texts) == len(items) and not is_property and not said.names_rows():
-            facts = Facts()
-            self.take(key, name, item, facts)
-            if rows := self.rows_said(facts):
+        is_flat_list = len(texts) == len(items)
+        if is_flat_list and not is_property and not (said.names_rows() and not self.names.is_owner(key)):
+            facts = Facts(self.names)
+            facts.take_rows(key, item)
+            if rows := facts.rows():
                 for number, one in enumerate(rows):
                     part = item if number == 0 else one.id or one.company or one.place
                     yield above.error(part, message=said.message or name).of(one)
                 return
-        is_listed = bool(texts) and all(is_number(one) or one in self.names.ids for one in items)
+        is_listed = is_flat_list and all(is_number(one) or one in self.names.ids for one in items)
         if is_listed and not (key.words or key.is_list or VAGUE.fullmatch(key.name)):
             said = said._replace(message=said.message or name)  # the kind of error that these rows have
-        is_name = said.names_rows() or len(texts) == len(items)
+        is_name = said.names_rows() or is_flat_list
         if is_property or (is_name and not (key.words or key.is_wrong or key.is_list)):
             said = said._replace(property=self.names.property_of(name))
         yield from self.read(item, above._replace(said=said), key)
@@ -496,15 +296,4 @@ def is_flat(value: dict[Any, Any]) -> bool:
     return not any(
         isinstance(item, dict | list) or (meaning(str(key)).is_wrong and not item)
         for key, item in value.items()
-    )
-
-
-def only_numbers(item: object) -> bool:
-    return all(map(is_number, item if isinstance(item, list) else [item]))
-
-
-def is_vague(word: str, code: str) -> bool:
-    """Tell whether a code is none: the address of a page, or a status that says but that there is an error."""
-    return "://" in code or (
-        word in ("status", "kind", "type", "reason", "error") and VAGUE.fullmatch(plain(code)) is not None
     )

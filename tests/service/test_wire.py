@@ -100,7 +100,8 @@ def test_every_documented_shape_of_errors_is_read(report: object, expected: tupl
 
 
 @pytest.mark.parametrize("report", [None, [], {}, "", {"errors": []}, {"errors": [], "count": 0}, 0, False,
-                                    [None], [{}], {"7": None, "u1": [], "u2": False}, "No errors", [{"status": "Updated"}]])  # fmt: skip
+                                    [None], [{}], {"7": None, "u1": [], "u2": False}, "No errors",
+                                    [{"status": "Updated"}]])  # fmt: skip
 def test_no_errors_are_no_errors(report: object) -> None:
     """A job without errors must not look like one that has some."""
     assert parse_errors(report) == ()
