@@ -27,7 +27,7 @@ from analytex_pandas.frame.columns import is_unicode
 from analytex_pandas.frame.document import PlanDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 SCHEMA: Final = files(__package__).joinpath("schema.sql").read_text("utf-8")
@@ -221,12 +221,6 @@ class Journal:
         with self.legible():
             return [from_blob(blob) for (blob,) in found]
 
-    def taught(self, account: str, kind: str) -> dict[str, int]:
-        """Return what an account's reports have shown of where their numbers begin, see ``report``."""
-        found = self.rows("SELECT value FROM setting WHERE name = ?", f"first rows of {account} {kind}")
-        with self.legible():
-            return {str(name): int(first) for (told,) in found for name, first in json.loads(told).items()}
-
     def owners(self, job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
         """Return which of these jobs are chunks of pushes known here: job id to (push id, chunk number)."""
         query = "SELECT job_id, push, number FROM chunk WHERE job_id IN (SELECT value FROM json_each(?))"
@@ -385,14 +379,6 @@ def add_answers(
     )
     if kept is not None:
         connection.execute("INSERT INTO kept VALUES (?, ?, ?)", [push_id, number, kept])
-
-
-def teach(connection: sqlite3.Connection, account: str, kind: str, taught: Mapping[str, int]) -> None:
-    """Remember what an account's reports have shown of where their numbers begin."""
-    connection.execute(
-        "INSERT INTO setting VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-        [f"first rows of {account} {kind}", json.dumps(dict(taught))],
-    )
 
 
 def encoded(value: object) -> object:
