@@ -57,6 +57,8 @@ def connect(
 ) -> Client:
     """Set the client that everything uses from now on where no other is given.
 
+    Without it, the environment variables are read at each call: whoever changes them sends to another account.
+
     Parameters
     ----------
     api_key : str, optional
@@ -406,8 +408,10 @@ def clean(push_id: str | None = None, *, before: Any = None, client: Client | No
 def sandbox(rows_per_minute: float = settings.ROWS_PER_MINUTE, port: int = 0, **terms: Any) -> Sandbox:
     """Return a stand-in for the service on this machine: real HTTP, real limits, jobs that take their time.
 
-    A context manager with ``client``, ``url``, ``api_key``, and DataFrames ``users`` and ``companies``. While it is
-    open its client is the connected one; what that pushes is kept in a temporary directory.
+    A context manager with ``client``, ``url``, ``api_key``, and DataFrames ``users`` and ``companies``. Within its block
+    its client is the connected one, in all threads of this process, whatever the environment variables say; afterwards
+    who was connected before is so again. Of several that are open the last opened is used, unless ``client=`` says which.
+    What is pushed to it is kept in a temporary directory. Other processes connect with its ``api_key`` and ``url``.
 
     Parameters
     ----------
