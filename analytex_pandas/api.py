@@ -57,7 +57,7 @@ def connect(
 ) -> Client:
     """Set the client that everything uses from now on where no other is given.
 
-    Without it, the environment variables are read at each call: whoever changes them sends to another account.
+    Without it, the environment variables are read at each call, so that changing them changes the account.
 
     Parameters
     ----------
@@ -138,7 +138,9 @@ def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
     canary : int, default 0
         Rows that are sent first, as a job of their own; the push goes on only if none is refused.
     max_errors : int or float, optional
-        Stop submitting once more rows (an int), or a larger share of those answered (a float), are refused.
+        Stop submitting once more rows (an int), or a larger share of those answered (a float), are refused. It also
+        bounds what ``invalid="skip"`` leaves out: where that is more rows, or a larger share of the input, nothing is
+        sent at all; rows that were left out count with those refused.
     transport : {"file", "json"}, default "file"
         NDJSON uploads, or JSON bodies.
     chunk_rows : int, default 10_000
@@ -408,10 +410,11 @@ def clean(push_id: str | None = None, *, before: Any = None, client: Client | No
 def sandbox(rows_per_minute: float = settings.ROWS_PER_MINUTE, port: int = 0, **terms: Any) -> Sandbox:
     """Return a stand-in for the service on this machine: real HTTP, real limits, jobs that take their time.
 
-    A context manager with ``client``, ``url``, ``api_key``, and DataFrames ``users`` and ``companies``. Within its block
-    its client is the connected one, in all threads of this process, whatever the environment variables say; afterwards
-    who was connected before is so again. Of several that are open the last opened is used, unless ``client=`` says which.
-    What is pushed to it is kept in a temporary directory. Other processes connect with its ``api_key`` and ``url``.
+    A context manager with ``client``, ``url``, ``api_key``, and DataFrames ``users`` and ``companies``. Within its
+    block its client is the connected one, in all threads of this process, whatever the environment variables say;
+    afterwards who was connected before is so again. Of several that are open the last opened is used, unless
+    ``client=`` says which. What is pushed to it is kept in a temporary directory. Other processes connect with its
+    ``api_key`` and ``url``.
 
     Parameters
     ----------

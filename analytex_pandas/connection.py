@@ -67,7 +67,7 @@ def give_back(client: Client) -> None:
 
 
 def default_client(given: Any = None) -> Client:
-    """Return the client that is given, else the connected one, else that of the environment variables as they are now."""
+    """Return the client that is given, else the connected one, else that of the environment variables."""
     if (client := checked_client(given) or pinned()) is not None:
         return client
     try:
@@ -93,7 +93,7 @@ def from_environment() -> Client:
     """Return the client of the environment variables: the one they gave before, as long as they say the same."""
     client = Client()
     for before in FROM_ENVIRONMENT:
-        if (before.base_url, before.key.reveal()) == (client.base_url, client.key.reveal()):
+        if before.is_of_account(client):
             return before
     FROM_ENVIRONMENT[:] = [client]
     return client

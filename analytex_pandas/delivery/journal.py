@@ -35,6 +35,8 @@ STEPS: Final = {2: ("ALTER TABLE chunk ADD COLUMN twins TEXT",)}
 BUSY_TIMEOUT: Final = 60.0
 """Seconds to wait for another process to finish its transaction."""
 SALT_BYTES: Final = 32
+NEAR: Final = 0.9
+"""How like one another ids of pushes are of which one is the other mistyped; those of one day are alike anyway."""
 
 CHUNK_COLUMNS: Final = ", ".join(field.name for field in dataclasses.fields(ChunkState))
 PUSH_COLUMNS: Final = (
@@ -94,8 +96,18 @@ class Journal:
             (salt,) = connection.execute("SELECT value FROM setting WHERE name = 'salt'").fetchone()
         return bytes(salt)
 
-    def open_push(self, push_id: str, chunks: Iterable[tuple[int, int, int]], **values: object) -> bool:
-        """Write a new push down, with (number, rows, bytes) of its chunks; False when it is there already."""
+    def open_push(
+        self,
+        push_id: str,
+        chunks: Iterable[tuple[int, int, int]],
+        also: Callable[[sqlite3.Connection], object],
+        /,
+        **values: object,
+    ) -> bool:
+        """Write a new push down, with (number, rows, bytes) of its chunks; False when it is there already.
+
+        `also` looks in the same transaction, and an error of it undoes the whole.
+        """
         names = ", ".join(values)
         with self.writing() as connection:
             opened = connection.execute(
@@ -103,6 +115,7 @@ class Journal:
                 [push_id, *map(encoded, values.values())],
             )
             if opened.rowcount:
+                also(connection)
                 add_chunks(connection, push_id, chunks)
             return opened.rowcount > 0
 
@@ -157,7 +170,7 @@ class Journal:
     def push(self, push_id: str) -> PushState:
         found = self._states("WHERE id = ?", push_id)
         if not found:
-            hint = did_you_mean(push_id, [push.id for push in self.pushes()])
+            hint = did_you_mean(push_id, [push.id for push in self.pushes()], likeness=NEAR)
             left = self.directory / "spool" / push_id if ID.fullmatch(push_id) else None
             if left is not None and left.is_dir():
                 hint = f" Its unsent records are in {left}: put the journal that knew it back, or push those anew."

@@ -121,6 +121,14 @@ def property_note(name: str, json_type: str, traits: Traits, origin: Field) -> s
     return "; ".join(filled(note, origin) for note in notes)
 
 
+def erasing(values: int) -> str:
+    """Return what ``nulls="send"`` does, of a property or a plan; empty where nothing is erased."""
+    if not values:
+        return ""
+    have = "profile has" if values == 1 else "profiles have"
+    return f"{counted(values, 'value')} sent as null, which erases what the {have} there"
+
+
 def name_notes(name: str) -> list[str]:
     notes = []
     bare = AROUND.sub("", name)
