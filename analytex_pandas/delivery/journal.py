@@ -100,7 +100,7 @@ class Journal:
         self,
         push_id: str,
         chunks: Iterable[tuple[int, int, int]],
-        also: Callable[[sqlite3.Connection], object],
+        also: Callable[[sqlite3.Connection], object] | None = None,
         /,
         **values: object,
     ) -> bool:
@@ -115,8 +115,9 @@ class Journal:
                 [push_id, *map(encoded, values.values())],
             )
             if opened.rowcount:
-                also(connection)
                 add_chunks(connection, push_id, chunks)
+                if also is not None:
+                    also(connection)
             return opened.rowcount > 0
 
     def update(

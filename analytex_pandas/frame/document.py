@@ -26,7 +26,7 @@ from analytex_pandas.frame.labels import (
 )
 from analytex_pandas.frame.layout import invalid_table
 from analytex_pandas.frame.ndjson import ChunkSize
-from analytex_pandas.frame.notes import erasing, id_note, property_note
+from analytex_pandas.frame.notes import erasing, id_note, property_note, twins
 from analytex_pandas.frame.options import Options
 
 if TYPE_CHECKING:
@@ -212,12 +212,13 @@ def columns_table(draft: Draft, id_name: str) -> pd.DataFrame:
         rows.append(id_row(found.id, id_name, draft.id_traits, draft.memory_note))
     if found is not None and found.company is not None and draft.company_traits is not None:
         rows.append(id_row(found.company, "company_id", draft.company_traits))
+    alike = twins(draft.fields)
     for name, traits in draft.traits.items():
         kinds, origin, example = draft.kinds[name], draft.fields[name], traits.example
         json_type = json_type_of(kinds) if kinds else "null"
         if example is not None and json_type != "string":
             example = json.loads(example)
-        said = property_note(name, json_type, traits, origin)
+        said = property_note(name, json_type, traits, origin, kind=draft.kind, twin=alike.get(name))
         note = "; ".join(filter(None, [said, erasing(draft.erased[name]), draft.change_notes.get(name)]))
         rows.append((origin.label, name, origin.dtype, json_type, traits.missing, example, note))
     shown = [dict(zip(COLUMN_DTYPES, map(printable, row), strict=True)) for row in rows]
