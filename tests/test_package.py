@@ -41,7 +41,7 @@ LINES: Final = {
     "top": 2_275,  # of these 100 for safety: settings and errors that a hostile world asks for
     "frame": 5_865,
     "service": 1_835,  # 245 for safety: calls, trust, what bounds an answer
-    "delivery": 3_710,  # 695 for safety: files, checksums (of the journal's values too), patience, twins, recut chunks
+    "delivery": 3_715,  # 695 for safety: files, checksums (of the journal's values too), patience, twins, recut chunks
     "show": 2_095,
     "sandbox_server": 1_485,
     "demo": 245,
