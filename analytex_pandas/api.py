@@ -55,9 +55,7 @@ class PushCompanies(PlanCompanies, total=False):
 def connect(
     api_key: str | None = None, environment: str | None = None, *, check: bool = True, **client_options: Any
 ) -> Client:
-    """Set the client that everything uses from now on where no other is given.
-
-    Without it, the environment variables are read at each call, so that changing them changes the account.
+    """Set the client that everything uses from now on; without it, the environment variables are read at each call.
 
     Parameters
     ----------
@@ -120,7 +118,7 @@ def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
         What columns are to become; ``"string"`` alone sends all properties as text. A cell that has no such meaning
         makes its row invalid. Ids are always text.
     nulls : {"omit", "send"}, default "omit"
-        ``"omit"`` leaves a missing value out, so that nothing in the profile is overwritten; ``"send"`` sends null.
+        ``"omit"`` leaves a missing value out, so that nothing in the profile is overwritten; ``"send"`` erases by null.
     nested : {"raise", "json", "flatten"}, default "raise"
         Lists, dicts, structs and maps: refused, sent as JSON text, or all but lists as ``a.b`` properties.
     invalid : {"raise", "skip"}, default "raise"
@@ -138,9 +136,8 @@ def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
     canary : int, default 0
         Rows that are sent first, as a job of their own; the push goes on only if none is refused.
     max_errors : int or float, optional
-        Stop submitting once more rows (an int), or a larger share of those answered (a float), are refused. It also
-        bounds what ``invalid="skip"`` leaves out: where that is more rows, or a larger share of the input, nothing is
-        sent at all; rows that were left out count with those refused.
+        Stop submitting once more rows (an int), or a larger share of those answered (a float), are refused. Where
+        ``invalid="skip"`` leaves out more of the input, nothing is sent; an int counts these with those refused.
     transport : {"file", "json"}, default "file"
         NDJSON uploads, or JSON bodies.
     chunk_rows : int, default 10_000
@@ -307,8 +304,7 @@ def pushes(*, client: Client | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         id, kind, status, environment, the counts of :attr:`Push.counts`, created_at, ended_at, parent (the push that
-        it retries), error (what stopped it). A push whose process died is ``interrupted``: ``apd.resume(id)`` carries
-        on.
+        it retries), error (what stopped it). ``apd.resume(id)`` carries on with one ``interrupted``.
     """
     return opening.pushes(connection.state_directory(client))
 
@@ -336,8 +332,7 @@ def resume(
         Whether to go on under another key or environment than it was started with. What its plan left out as
         unchanged (``only_changed``) was compared with the first.
     chunk_bytes : int, optional
-        Bytes of a request at most from now on: what is not sent yet is cut anew. For a proxy on the way that takes less
-        than the service (HTTP 413).
+        Bytes of a request at most, to which what is not sent yet is cut anew: for a proxy that takes less (HTTP 413).
     wait, progress : bool, optional
         As in :func:`push_users`.
 
@@ -348,7 +343,7 @@ def resume(
     AuthenticationError
         If it belongs to another account and `rebind` is not set.
     AnalytexError
-        If another process drives it; the message says which.
+        If another process drives it.
     """
     client = connection.default_client(client)
     if chunk_bytes is not None:
@@ -411,10 +406,8 @@ def sandbox(rows_per_minute: float = settings.ROWS_PER_MINUTE, port: int = 0, **
     """Return a stand-in for the service on this machine: real HTTP, real limits, jobs that take their time.
 
     A context manager with ``client``, ``url``, ``api_key``, and DataFrames ``users`` and ``companies``. Within its
-    block its client is the connected one, in all threads of this process, whatever the environment variables say;
-    afterwards who was connected before is so again. Of several that are open the last opened is used, unless
-    ``client=`` says which. What is pushed to it is kept in a temporary directory. Other processes connect with its
-    ``api_key`` and ``url``.
+    block its client is the connected one, in all threads of this process (of several the last opened), and then who
+    was so before. What is pushed to it is kept in a temporary directory.
 
     Parameters
     ----------

@@ -102,9 +102,7 @@ class Push:
         error that names one, whatever the frame's index.
         """
         drive = self._drive
-        return tables.errors_table(
-            drive.journal.errors(drive.id), map(kept.from_blob, drive.journal.kept(drive.id))
-        )
+        return tables.errors_table(drive.journal.errors(drive.id), drive.journal.kept(drive.id))
 
     @property
     def failed(self) -> pd.DataFrame:

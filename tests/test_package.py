@@ -38,10 +38,10 @@ ROOMS: Final = {
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    "top": 2_395,  # 125 for everyday use: cells run twice, variables read anew, whom a warning is for; of these 100 for safety: settings and errors that a hostile world asks for
+    "top": 2_395,  # 100 for safety: settings and errors; 120 for everyday use: cells run twice, variables, warnings
     "frame": 6_075,  # 205 for everyday use: what is erased, odd times, reserved and look-alike names
     "service": 1_840,  # 245 for safety: calls, trust, what bounds an answer
-    "delivery": 3_715,  # 610 for safety: files, checksums, patience, twins, chunks cut anew; 90: the same records twice
+    "delivery": 3_805,  # 695 for safety: files, checksums, patience, twins, recut chunks; 90: the same records twice
     "show": 2_100,
     "sandbox_server": 1_485,
     "demo": 245,

@@ -261,15 +261,19 @@ class Drive:
                 self.wake.clear()
                 self.announce()
 
-    def hold(self) -> None:
-        """Return when the push may send; raise CancelledError when it may not any more."""
+    def hold(self) -> bool:
+        """Return when the push may send, and whether it was paused; raise CancelledError when it may not any more."""
         self.check_cancelled()
+        was_paused = self.paused
         while self.paused:
             self.say("paused; nothing of it runs at the service")
             self.clock.wait(self.wake, 60.0)
             self.wake.clear()
             self.announce()
             self.check_cancelled()
+        if was_paused:
+            self.trouble = None
+        return was_paused
 
     # What the service was seen to do
 

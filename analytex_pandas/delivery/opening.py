@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.files import ID, children, folder
-from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.delivery.journal import Journal, sealed
 from analytex_pandas.delivery.locks import PATIENCE, acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
 from analytex_pandas.delivery.spool import Spool, spool_of
@@ -34,7 +34,6 @@ from analytex_pandas.errors import (
     code,
     warn,
 )
-from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of
 
 if TYPE_CHECKING:
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from filelock import FileLock
 
+    from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.service.client import Client
 
 BEGINNING: dict[int, threading.Lock] = {}
@@ -94,7 +94,8 @@ def begun(
             status="running",
             parent=parent,
             counts={name: int(count) for name, count in document.counts.items()},
-            document=document.to_bytes(),
+            document=sealed(document.to_bytes()),
+            digest=document.digest if document.counts["to_send"] else None,
             created_at=clock.now(),
         ):
             raise AnalytexError(pushed_already(document.id))
@@ -117,12 +118,11 @@ def look_elsewhere(
 ) -> None:
     """Raise AnalytexError where another process drives a push of the same records; warn of one that nobody does."""
     found = connection.execute(
-        "SELECT id FROM push WHERE account = ? AND kind = ? AND ended_at IS NULL AND id <> ? "
-        "AND json_extract(CAST(document AS TEXT), '$.digest') = ?",
-        [account, document.kind, document.id, document.digest or None],
+        "SELECT id FROM push WHERE account = ? AND kind = ? AND ended_at IS NULL AND id <> ? AND digest = ?",
+        [account, document.kind, document.id, document.digest if document.counts["to_send"] else None],
     ).fetchall()
     what = f"The same {document.counts['to_send']:,} {document.kind}"
-    for (push_id,) in found if document.counts["to_send"] else ():
+    for (push_id,) in found:
         if live_key(journal, push_id) in LIVE:
             continue  # it is to be cancelled
         if not is_free(driver_lock(journal.directory, push_id), PATIENCE):
@@ -159,7 +159,7 @@ def resume(
         return live
     with locked(journal, push_id) as lock:
         push = journal.push(push_id)
-        document = PlanDocument.from_bytes(journal.document(push_id))
+        document = journal.document(push_id)
         if push.status in FINISHED:
             drive = Drive(document, push, journal, client)
             drive.ended.set()
@@ -167,8 +167,7 @@ def resume(
             return drive
         if push.account != account:
             # A push that no account ever took a chunk of takes the new key by itself.
-            is_taken = any(chunk.job_id is not None or chunk.in_doubt for chunk in push.chunks)
-            if is_taken and not rebind:
+            if is_taken(push) and not rebind:
                 raise AuthenticationError(
                     f"Push {push_id!r} was started with another API key or environment ({push.base_url}) "
                     f"than this client's ({client.base_url}). Connect to that one; or, if it is the same "
@@ -182,6 +181,11 @@ def resume(
         if chunk_bytes is not None:
             document = recut(journal, push, document, chunk_bytes)
         return driven(journal, document, client, clock or Clock(), lock)
+
+
+def is_taken(push: PushState) -> bool:
+    """Tell whether an account may have taken a chunk of a push."""
+    return any(chunk.job_id is not None or chunk.in_doubt for chunk in push.chunks)
 
 
 def recut(journal: Journal, push: PushState, document: PlanDocument, chunk_bytes: int) -> PlanDocument:
@@ -212,9 +216,7 @@ def recut(journal: Journal, push: PushState, document: PlanDocument, chunk_bytes
     new = [ChunkSize(last + size.number, size.rows, size.bytes) for size in chunker.sizes]
     old = [ChunkSize(size.number, 0, 0) if size.number in unsent else size for size in document.chunks]
     document = replace(document, options=options, chunks=(*old, *new))
-    journal.recut(
-        push.id, unsent, [(size.number, size.rows, size.bytes) for size in new], document.to_bytes()
-    )
+    journal.recut(push.id, unsent, [(size.number, size.rows, size.bytes) for size in new], document)
     return document
 
 
@@ -298,15 +300,18 @@ def driven(journal: Journal, document: PlanDocument, client: Client, clock: Cloc
 
 def newest_unfinished(journal: Journal, account: str) -> str:
     """Return the id of the push that ``resume()`` without one means."""
-    found = [push for push in journal.pushes() if push.account == account and push.status not in FINISHED]
+    left = [push for push in journal.pushes() if push.status not in FINISHED]
+    found = [push for push in left if push.account == account]
     unfinished = next((push.id for push in found if push.status != "cancelled"), None)
     if unfinished is not None:
         return unfinished
-    hint = (
-        f" The newest cancelled one is {found[0].id!r}: apd.resume({found[0].id!r}) continues it."
-        if found
-        else ""
-    )
+    # Another key may mean another account, so it is for the user to say which push goes to this one.
+    other = next((push.id for push in left if push.status != "cancelled" and not is_taken(push)), None)
+    hint = ""
+    if other is not None:
+        hint = f" Nothing of push {other!r} was ever taken: apd.resume({other!r}) sends it with this key and address."
+    elif found:
+        hint = f" The newest cancelled one is {found[0].id!r}: apd.resume({found[0].id!r}) continues it."
     raise NotFoundError(
         f"There is no unfinished push of this account in {journal.directory}.{hint} apd.pushes() lists all."
     )
