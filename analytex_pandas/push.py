@@ -291,15 +291,16 @@ class Push:
 
 def presented(push: Push, wait: bool | None, progress: bool | None) -> Push:
     """Show a push as the surroundings suggest, and wait for it where nobody could come back to it."""
-    from analytex_pandas.show.display import in_notebook, show_push  # light until used
+    from analytex_pandas.show.display import show_push  # light until used
+    from analytex_pandas.show.surroundings import in_notebook  # light until used
 
-    display = show_push(push, progress)
+    displays = show_push(push, progress)
     if not (not in_notebook() if wait is None else wait):
         return push
     try:
         push.wait()
     finally:
-        if display is not None:
+        for display in displays:
             display.finish()
     return push
 
