@@ -11,7 +11,7 @@ import pandas as pd
 
 from analytex_pandas.delivery import kept, tables
 from analytex_pandas.delivery.state import still_running
-from analytex_pandas.errors import AnalytexError, PushError
+from analytex_pandas.errors import AnalytexError, PushError, code
 from analytex_pandas.planning import replanned
 
 if TYPE_CHECKING:
@@ -119,6 +119,27 @@ class Push:
     def subscribe(self, callback: Callable[[PushState], object]) -> Callable[[], None]:
         """Call `callback` with the state after each change, on the push's thread; return what ends that."""
         return self._drive.subscribe(callback)
+
+    def add_done_callback(self, fn: Callable[[Push], object]) -> None:
+        """Call `fn` with this push when it has ended, however it did; at once if it has.
+
+        As of ``concurrent.futures``: on the push's own thread, in the order in which they were added. What one raises
+        is logged, and keeps neither the others nor the push from anything. ``wait()`` may return before they have;
+        the process does not end before.
+
+        Parameters
+        ----------
+        fn : callable
+            Takes the push; what it returns is ignored.
+
+        Examples
+        --------
+        >>> push.add_done_callback(lambda push: alert(f"{push.id}: {push.status}"))  # doctest: +SKIP
+        """
+        if not callable(fn):
+            raise TypeError(f"add_done_callback() takes a function that takes the push, not {code(fn, 100)}.")
+        self._drive.check_process()
+        self._drive.when_ended(lambda: fn(self))
 
     def pause(self) -> None:
         """Submit nothing until ``unpause()``; a job that runs at the service runs on, and is followed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 import time
@@ -100,12 +101,22 @@ def display_push(push: ShownPush) -> None:
         Output().show({"text/plain": push_bundle(push)["text/plain"]})
     elif SHOWN.get(push) != execution():
         if widgets_work():
-            panel(push)._ipython_display_()  # IPython's name for it
+            shown = panel(push)
+            shown._ipython_display_()  # IPython's name for it
+            title_at_the_end(shown, push)
         else:
             output = Output()
             live = follow(push, lambda _: output.show(push_bundle(push)), shortest=RENEWAL_INTERVAL).begin()
             # Whoever executes the notebook may end with the cell that waits: the last picture comes before.
             push.subscribe(lambda state: state.done and live.finish())
+
+
+def title_at_the_end(shown: ipywidgets.Box, push: ShownPush) -> None:
+    """Have the browser's tab say when a push has ended for which nobody would sit and wait."""
+    if not push.state().done:
+        from analytex_pandas.show.notice import say_in_title  # loads ipywidgets
+
+        push.subscribe(functools.partial(say_in_title, shown))
 
 
 def panel(push: ShownPush) -> ipywidgets.Widget:
