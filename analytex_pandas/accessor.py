@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Unpack
 
-    from analytex_pandas.api import PlanCompanies, PlanUsers, PushCompanies, PushUsers
+    from analytex_pandas.keywords import PlanCompanies, PlanUsers, PushCompanies, PushUsers
     from analytex_pandas.plan import Plan
     from analytex_pandas.push import Push
     from analytex_pandas.settings import Kind
@@ -59,7 +59,7 @@ class AnalytexAccessor:
 
     def to_ndjson(
         self, directory: str | Path, kind: Kind = "users", **options: Unpack[PlanUsers]
-    ) -> list[Path]:
+    ) -> list[Path | Any]:
         """Write the records as NDJSON files; see :func:`analytex_pandas.to_ndjson`."""
         from analytex_pandas import api  # loaded when it is first used
 

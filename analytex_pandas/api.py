@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from analytex_pandas import connection, plan, settings
 from analytex_pandas.delivery import memory, opening
 from analytex_pandas.errors import ValidationError
-from analytex_pandas.frame.options import CompanyOptions, UserOptions, checked
+from analytex_pandas.frame.options import checked
 from analytex_pandas.push import presented
 from analytex_pandas.settings import Kind
 
@@ -19,37 +19,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analytex_pandas.account import Job
+    from analytex_pandas.keywords import PlanCompanies, PlanUsers, PushCompanies, PushUsers
     from analytex_pandas.plan import Plan
     from analytex_pandas.push import Push
     from analytex_pandas.sandboxed import Sandbox
     from analytex_pandas.service.client import Client
     from analytex_pandas.show.monitor import Monitor
-
-
-class PlanUsers(UserOptions, total=False):
-    """Keyword arguments of ``plan_users``."""
-
-    client: Client | None
-
-
-class PlanCompanies(CompanyOptions, total=False):
-    """Keyword arguments of ``plan_companies``."""
-
-    client: Client | None
-
-
-class PushUsers(PlanUsers, total=False):
-    """Keyword arguments of ``push_users``."""
-
-    wait: bool | None
-    progress: bool | None
-
-
-class PushCompanies(PlanCompanies, total=False):
-    """Keyword arguments of ``push_companies``."""
-
-    wait: bool | None
-    progress: bool | None
 
 
 def connect(
@@ -104,10 +79,11 @@ def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
 
     Parameters
     ----------
-    data : pandas.DataFrame, Arrow stream, iterable of those, or path of Parquet files
-        The rows. Anything with ``__arrow_c_stream__`` is read as an Arrow stream: pyarrow, polars, DuckDB. A source is
-        read once. A path is that of a Parquet file, a pattern such as ``data/*.parquet``, or a directory, whose
-        ``country=de`` are columns; it is never loaded whole.
+    data : pandas.DataFrame, Arrow stream, iterable of those, path or URL of Parquet files, or frame of an engine
+        The rows, read once. What has ``__arrow_c_stream__`` is an Arrow stream: pyarrow, polars, DuckDB. A path or URL
+        (``s3://…``, by fsspec) is that of a Parquet file, a pattern such as ``data/*.parquet``, or a directory, whose
+        ``country=de`` are columns; it is never loaded whole. Nor are frames of Dask, Spark, pandas-on-Spark, Ray, Daft,
+        Modin or narwhals, or a LazyFrame. Where rows of an engine have no label, their index is (partition, row).
     user_id : label, default "user_id"
         Column or index level that holds the id.
     company_id : label or None, default "company_id"
@@ -220,7 +196,7 @@ def push_companies(data: Any, **options: Unpack[PushCompanies]) -> Push:
 
 def to_ndjson(
     data: Any, directory: str | Path, kind: Kind = "users", **options: Unpack[PlanUsers]
-) -> list[Path]:
+) -> list[Path | Any]:
     """Write the records of `data` as NDJSON files that the service takes as they are, and return their paths.
 
     Parameters
@@ -228,7 +204,7 @@ def to_ndjson(
     data
         As in :func:`plan_users`.
     directory : str or pathlib.Path
-        Where to; made if it does not exist. A file that is there already is not overwritten.
+        Where to, made if it does not exist; or a URL: then URLs are returned. No file that is there is overwritten.
     kind : {"users", "companies"}, default "users"
         What a record is.
     **options
