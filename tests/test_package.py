@@ -42,7 +42,7 @@ LINES: Final = {
     "frame": 5_865,
     "service": 1_835,  # 245 for safety: calls, trust, what bounds an answer
     "delivery": 3_660,  # 610 for safety: files, checksums, patience, twins, chunks cut anew; 35 for callbacks
-    "show": 2_300,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title
+    "show": 2_370,  # of these 205 for front ends: marimo, unattended notebooks, logs, titles; 70 for plans, folded
     "sandbox_server": 1_485,
     "demo": 245,
 }
