@@ -42,7 +42,7 @@ LINES: Final = {
     "frame": 6_230,  # 205 for everyday use: what is erased, odd times, reserved and look-alike names; 145 for URLs
     "service": 1_840,  # 245 for safety: calls, trust, what bounds an answer
     "delivery": 3_840,  # 695 for safety; 90: the same records twice; 35 for callbacks
-    "show": 2_305,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title
+    "show": 2_400,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title
     "sandbox_server": 1_485,
     "demo": 245,
 }
