@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
-    from analytex_pandas.delivery.journal import Journal
     from analytex_pandas.delivery.report import Verdict
     from analytex_pandas.frame.fingerprints import Tally
     from analytex_pandas.service.client import Client

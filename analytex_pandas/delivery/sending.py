@@ -24,6 +24,7 @@ from analytex_pandas.delivery.pacing import (
     backoff,
     may_have_arrived,
 )
+from analytex_pandas.delivery.recutting import note_declined
 from analytex_pandas.delivery.state import running_status
 from analytex_pandas.errors import AnalytexError, ConflictError
 from analytex_pandas.service.calls import BYTES_A_SECOND, SECONDS
@@ -94,7 +95,11 @@ class Sending:
         mine = by_name(jobs, name)
         if mine is not None or not self.is_doubted:
             return mine, False
-        if forgets(jobs, self.known_then or (), newest_first=newest_first(jobs)):
+        # Our own last job was there before, whatever the list has shown: one of running jobs only says nothing.
+        known = (
+            self.known_then or [chunk.job_id for chunk in drive.state.chunks if chunk.job_id is not None][-1:]
+        )
+        if forgets(jobs, known, newest_first=newest_first(jobs)):
             return None, True
         others = drive.journal.owners([job.job_id for job in jobs])
         possible = [
@@ -137,6 +142,8 @@ class Sending:
         except AnalytexError as error:
             if not may_have_arrived(error):
                 self.not_sent()
+                if note_declined(drive, error):
+                    raise
                 self.setback.rest(error)
                 return None
             self.setback.check(error)  # where that raises, the chunk stays in doubt

@@ -69,6 +69,12 @@ def shortened(value: object, limit: int = 120) -> str:
     return printable(one_line(lambda: str(value), limit))
 
 
+def prose(text: str) -> Markup:
+    """Return a sentence as HTML, what stands in backticks as code."""
+    parts = text.split("`")
+    return join(tag("code", part) if place % 2 else part for place, part in enumerate(parts))
+
+
 def table(
     headers: Sequence[str], lines: Iterable[Sequence[str]], *, caption: str, numeric: Collection[str] = ()
 ) -> Markup:
@@ -96,11 +102,11 @@ def table(
 
 IN_PLACE: Final = {
     # JupyterLab sets tables flush right.
-    "th": "text-align:left;vertical-align:top",
-    "td": "text-align:left;vertical-align:top",
+    "th": "text-align:left;vertical-align:top;padding:2px 8px",
+    "td": "text-align:left;vertical-align:top;padding:2px 8px",
     "caption": "text-align:left;caption-side:top",
-    "apd-number": "text-align:right;vertical-align:top",
-    "apd-long": "text-align:left;vertical-align:top;overflow-wrap:anywhere",
+    "apd-number": "text-align:right;vertical-align:top;padding:2px 8px",
+    "apd-long": "text-align:left;vertical-align:top;padding:2px 8px;overflow-wrap:anywhere",
     "apd-track": "background-color:#dddddd;height:10px;max-width:640px;overflow:hidden",
     **{
         f"apd-fill-{tone}": f"float:left;height:10px;min-width:2px;background-color:{colour}"
@@ -123,7 +129,7 @@ def standing_alone(*parts: str) -> Markup:
         before, own, after = attributes.partition(' style="')
         return f'<{name}{before} style="{style};{after}>' if own else f'<{name}{before} style="{style}">'
 
-    return tag("div", Markup(OPENING.sub(styled, join(parts))), class_="apd-static")
+    return tag("div", Markup(OPENING.sub(styled, join(parts))), class_="apd-static tex2jax_ignore")
 
 
 def text_table(
