@@ -238,7 +238,7 @@ class Push:
                 f"All {counts['input']:,} rows of push {self.id} were left out as invalid, so nothing was sent. "
                 "push.plan.invalid tells why."
             )
-        elif count := self._drive.journal.error_count(self.id):
+        elif count := len(self._drive.journal.errors(self.id)):
             error = PushError(
                 f"The service reported {count:,} error{'s' * (count != 1)} on push {self.id}, which lead to no row; "
                 "push.errors lists them."

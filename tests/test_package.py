@@ -43,7 +43,7 @@ LINES: Final = {
     # 245 for safety: calls, trust, what bounds an answer; 820 more to read reports of any shape: rules, not patterns
     "service": 2_670,
     # 250 to judge reports: where numbers begin, what taught that; 130 for requests declined for the sake of rows
-    "delivery": 4_220,  # 695 for safety; 90: the same records twice; 35 for callbacks
+    "delivery": 4_265,  # 695 for safety; 90: the same records twice; 35 for callbacks
     "show": 2_400,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title
     "sandbox_server": 1_485,
     "demo": 245,

@@ -226,10 +226,6 @@ class Journal:
         found = self.rows("SELECT * FROM error WHERE push = ? ORDER BY chunk, ordinal", push_id)
         return self._decoded(found)
 
-    def error_count(self, push_id: str) -> int:
-        ((count,),) = self.rows("SELECT count(*) FROM error WHERE push = ?", push_id)
-        return int(count)
-
     def kept(self, push_id: str) -> list[pa.Table]:
         """Return the kept rows (see ``kept``) of every chunk that has some, by chunk."""
         found = self.rows("SELECT rows FROM kept WHERE push = ? ORDER BY chunk", push_id)
@@ -384,10 +380,7 @@ def add_answers(
     errors: Iterable[Sequence[object]],
     kept: bytes | None,
 ) -> None:
-    """Write down the row errors of a chunk (position, id, property, code, message, job_id, raw), and its kept rows.
-
-    They take the place of what was written down when the service declined it.
-    """
+    """Write down the row errors of a chunk (position, id, property, code, message, job_id, raw), and kept rows."""
     for table in ("error", "kept"):
         connection.execute(f"DELETE FROM {table} WHERE push = ? AND chunk = ?", [push_id, number])  # noqa: S608  # constants
     connection.executemany(

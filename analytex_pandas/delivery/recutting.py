@@ -36,7 +36,7 @@ MOST_SHOWN: Final = 20
 
 
 def note_declined(drive: Drive, error: AnalytexError) -> bool:
-    """Write down which rows the service named when it declined a chunk, and say both ways on; False if it named none."""
+    """Write down which rows the service named when it declined a chunk, and say both ways on; False if none."""
     number, document = drive.number, drive.document
     if not isinstance(error, ValidationError) or error.document is None:
         return False
