@@ -41,7 +41,7 @@ LINES: Final = {
     "top": 2_540,  # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs
     "frame": 6_230,  # 205 for everyday use: what is erased, odd times, reserved and look-alike names; 145 for URLs
     # 245 for safety: calls, trust, what bounds an answer; 820 more to read reports of any shape: rules, not patterns
-    "service": 2_670,
+    "service": 2_715,
     # 250 to judge reports: where numbers begin, what taught that; 130 for requests declined for the sake of rows
     "delivery": 4_265,  # 695 for safety; 90: the same records twice; 35 for callbacks
     "show": 2_400,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title

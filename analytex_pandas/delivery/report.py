@@ -129,9 +129,10 @@ class Lines:
 
     def witness(self, error: RowError) -> frozenset[int] | None:
         """Return the lines that an error can be about, by values it repeats or its property; None if by neither."""
-        pairs = [(name, text) for name, text in error.echo if name in self.values]
-        if error.company is not None:
-            pairs.append(("company_id", error.company))
+        echo = error.echo if error.company is None else (*error.echo, ("company_id", error.company))
+        pairs = [
+            (name, text) for name, text in echo if text in self.values.get(name, ())
+        ]  # else it is not as it was sent
         if pairs:
             return frozenset.intersection(
                 *(frozenset(self.values[name].get(text, ())) for name, text in pairs)
