@@ -40,8 +40,10 @@ ROOMS: Final = {
 LINES: Final = {
     "top": 2_540,  # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs
     "frame": 6_230,  # 205 for everyday use: what is erased, odd times, reserved and look-alike names; 145 for URLs
-    "service": 1_840,  # 245 for safety: calls, trust, what bounds an answer
-    "delivery": 3_840,  # 695 for safety; 90: the same records twice; 35 for callbacks
+    # 245 for safety: calls, trust, what bounds an answer; 1,060 to read reports of any shape: rules, not patterns
+    "service": 2_660,
+    # 695 for safety; 90: the same records twice; 35 for callbacks; 250 to judge reports: where numbers begin
+    "delivery": 4_110,
     "show": 2_400,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title
     "sandbox_server": 1_485,
     "demo": 245,
