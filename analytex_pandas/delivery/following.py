@@ -10,7 +10,7 @@ from analytex_pandas.delivery import asking, memory
 from analytex_pandas.delivery.asking import Setback, in_brief
 from analytex_pandas.delivery.drive import logger
 from analytex_pandas.delivery.journal import add_answers
-from analytex_pandas.delivery.kept import ids_of, kept_rows, mend, to_blob
+from analytex_pandas.delivery.kept import ids_of, kept_rows, later_answers, mend
 from analytex_pandas.delivery.lookup import by_name, shown
 from analytex_pandas.delivery.pacing import (
     ABSENCE,
@@ -23,6 +23,7 @@ from analytex_pandas.delivery.pacing import (
 from analytex_pandas.delivery.report import Verdict, judge
 from analytex_pandas.delivery.state import RUNNING, running_status
 from analytex_pandas.errors import AnalytexError, NotFoundError
+from analytex_pandas.frame.arrow_types import to_blob
 from analytex_pandas.frame.labels import POSITION
 
 if TYPE_CHECKING:
@@ -158,13 +159,12 @@ def settle(drive: Drive, job: Job | None) -> None:
     chunk, kind, number = drive.chunk, drive.document.kind, drive.number
     lines = functools.cache(lambda: drive.spool.lines(number))
     names = functools.cache(lambda: ids_of(lines(), kind))
-    kept, positions, mended = None, [], set[str | None]()
+    kept, positions, answers = None, [], dict[str | None, tuple[int, str]]()
     # Where all is well nothing is read, but of a retry.
     with drive.reading("Its files are needed until its rows are answered for."):
         verdict = judge(job, chunk.rows, names)
         if drive.state.parent is not None:
-            others = {*verdict.refused, *verdict.doubtful}
-            mended = {name for place, name in enumerate(names()) if place not in others}
+            answers = later_answers(drive.id, number, chunk.job_id, names(), verdict)
         if verdict.refused or verdict.doubtful:
             rows = drive.spool.rows(number)
             positions = rows[POSITION].to_pylist()
@@ -180,8 +180,8 @@ def settle(drive: Drive, job: Job | None) -> None:
     def also(connection: sqlite3.Connection) -> None:
         add_answers(connection, drive.id, number, errors, kept)
         memory.remember(connection, drive.state.account, kind, (drive.id, number), verdict)
-        if mended:
-            mend(connection, drive.id, kind, mended)
+        if answers:
+            mend(connection, drive.id, kind, answers)
 
     drive.record(
         also,

@@ -22,6 +22,7 @@ from analytex_pandas.frame.columns import (
     RawBatch,
     RawColumn,
     UnsendableError,
+    as_text,
     is_unicode,
     text_buffers,
     without,
@@ -39,7 +40,7 @@ from analytex_pandas.frame.notes import traits_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from analytex_pandas.frame.columns import Cells, Field, JsonKind, Rows
+    from analytex_pandas.frame.columns import Cells, Field, JsonKind, Mask, Rows
     from analytex_pandas.frame.fingerprints import Comparison
     from analytex_pandas.frame.layout import Layout
     from analytex_pandas.frame.memory import Memory
@@ -71,16 +72,18 @@ class Prepared:
 class Encoded:
     """A batch as lines: those of its valid rows, where they came from, a hash of each one's id; and what is invalid.
 
-    `reports` has one (row, property, problem) an invalid cell, rows counted within `all_rows`; `comparison` tells what
-    of the lines has changed, where that was asked for.
+    `reports` has one (row, property, problem) an invalid cell; `comparison` tells what of the lines has changed, where
+    that was asked for. `input_rows`, `input_ids` and `valid` have every row of the batch.
     """
 
     lines: pa.ChunkedArray
     rows: pa.Table
     hashes: np.ndarray[Any, np.dtype[np.uint64]]
     reports: Sequence[Report]
-    total: int
-    comparison: Comparison | None = None
+    comparison: Comparison | None
+    input_rows: pa.Table
+    input_ids: pa.Array
+    valid: Mask
 
     def parts(self) -> Iterator[tuple[pa.Array, pa.Table]]:
         """Yield the lines as they lie in memory, with their rows."""
@@ -214,17 +217,19 @@ def encode_prepared(
     valid_ids = batch.id.text
     rows = batch.rows
     mask = None
+    valid = np.ones(len(lines), bool)
     if problems:
-        keep = np.ones(len(lines), bool)
         for _, problem in problems:
-            keep[problem.rows] = False
-        mask = pa.array(keep)
+            valid[problem.rows] = False
+        mask = pa.array(valid)
         lines, rows, valid_ids = lines.filter(mask), rows.filter(mask), valid_ids.filter(mask)
     comparison = None
     if memory is not None and options.only_changed:
         sent = sent_columns(batch, types, options.nulls == "send", mask)
         comparison = memory.compare(of_columns(valid_ids, sent, memory.salt))
-    return Encoded(lines, rows, hashes(valid_ids), reports, len(batch.rows), comparison)
+    return Encoded(
+        lines, rows, hashes(valid_ids), reports, comparison, batch.rows, as_text(batch.id.text), valid
+    )
 
 
 def sent_columns(
