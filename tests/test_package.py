@@ -38,7 +38,7 @@ ROOMS: Final = {
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    "top": 2_610,  # of these 100 for safety: settings and errors that a hostile world asks for; 260 for doctor
+    "top": 3_300,  # of these 100 for safety: settings and errors that a hostile world asks for; 260 for doctor, 690 for the command line
     "frame": 5_945,  # 80 for outcomes: marks, labels as columns
     "service": 1_835,  # 245 for safety: calls, trust, what bounds an answer
     "delivery": 4_000,  # 610 for safety: files, checksums, patience, twins, chunks cut anew; 375 for outcomes
