@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import os
 import weakref
@@ -13,6 +14,7 @@ import pandas as pd
 from analytex_pandas import settings
 from analytex_pandas.connection import checked_client, connected, default_client, state_directory
 from analytex_pandas.delivery import opening
+from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.files import folder, new_id, private, usable
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, drop, plan_lock
@@ -20,7 +22,7 @@ from analytex_pandas.delivery.memory import compared_lines, recall
 from analytex_pandas.delivery.opening import begin, pushed_already, sweep
 from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.errors import AnalytexError, ValidationError, harmless, warn
-from analytex_pandas.frame.document import changes_table
+from analytex_pandas.frame.document import PlanDocument, changes_table
 from analytex_pandas.frame.layout import said
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.options import checked, checked_options
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
 
     from filelock import FileLock
 
-    from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.frame.memory import Memory
     from analytex_pandas.frame.options import Options
     from analytex_pandas.service.client import Client
@@ -337,11 +337,10 @@ def resume(push_id: str | None, client: Client, *, rebind: bool, chunk_bytes: in
 
 def given_back(drive: Drive, wait: bool | None, progress: bool | None) -> Push:
     """Return the push that is under way already, with a warning that says so."""
-    counts = drive.state.counts
     warn(
         f"The same {drive.document.counts['to_send']:,} {drive.document.kind} are on their way to the account already, "
-        f"as push {drive.id!r} ({drive.state.status}, {counts['acknowledged']:,} acknowledged so far). That push is "
-        "given back, with its own options, and nothing is sent twice. To send them once more, wait for its end."
+        f"as push {drive.id!r} ({drive.state.status}). That push is given back, with its own options, and nothing is sent "
+        "twice. To send them once more, wait for its end."
     )
     return presented(held(drive), wait, progress)
 
@@ -350,9 +349,20 @@ def held(drive: Drive) -> Push:
     """Return the push that a user holds, or may hold, of what is driven."""
     if (push := PUSHES.get(drive)) is not None:
         return push
-    carried_out = Plan(drive.document, drive.spool, drive.client)
-    carried_out.taken.append(drive.id)
-    return Push(drive, carried_out)
+    plan = Plan(drive.document, drive.spool, drive.client)
+    plan.taken.append(drive.id)
+    return Push(drive, plan)
+
+
+def as_it_stands(push_id: str, client: Client) -> Push:
+    """Return a push of the client's journal that nobody drives, without carrying on with it."""
+    journal = Journal(client.state_directory)
+    push = journal.push(push_id)
+    state = dataclasses.replace(push, status=opening.present_status(journal, push))
+    drive = Drive(journal.document(push_id), state, journal, client)
+    if state.done:
+        drive.ended.set()
+    return held(drive)
 
 
 def prepared(

@@ -38,12 +38,14 @@ ROOMS: Final = {
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    "top": 2_540,  # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs
-    "frame": 6_230,  # 205 for everyday use: what is erased, odd times, reserved and look-alike names; 145 for URLs
+    # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs; 950 for commands
+    # and doctor
+    "top": 3_560,
+    "frame": 6_320,  # 205 for everyday use: what is erased, odd times, reserved names; 145 for URLs; 80 for outcomes
     # 245 for safety: calls, trust, what bounds an answer; 1,060 to read reports of any shape: rules, not patterns
     "service": 2_660,
-    # 695 for safety; 90: the same records twice; 35 for callbacks; 250 to judge reports: where numbers begin
-    "delivery": 4_110,
+    # 695 for safety; 90: the same records twice; 35 for callbacks; 250 to judge reports; 375 for outcomes
+    "delivery": 4_490,
     "show": 2_400,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title
     "sandbox_server": 1_485,
     "demo": 245,

@@ -19,6 +19,7 @@ from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.blobs import sealed
 from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.files import ID, children, folder
+from analytex_pandas.delivery.input_file import kept_path
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import PATIENCE, acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
@@ -359,6 +360,7 @@ def clean(push_id: str | None, before: Any, state_directory: Path) -> list[str]:
         with locked(journal, name) as lock:
             # The files first: a spool without its journal entry would never be found again.
             spool_of(journal.directory, name).delete()
+            kept_path(journal.directory, name).unlink(missing_ok=True)
             with journal.writing() as connection:
                 memory.give_up(connection, name)
                 connection.execute("DELETE FROM push WHERE id = ?", [name])
