@@ -119,6 +119,6 @@ def checked_client(client: Any) -> Client | None:
 
 
 def can_ask() -> bool:
-    from analytex_pandas.show.display import in_notebook  # light until used
+    from analytex_pandas.show.surroundings import in_notebook  # light until used
 
     return in_notebook() or (sys.stdin is not None and sys.stdin.isatty())

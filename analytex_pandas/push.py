@@ -12,7 +12,7 @@ import pandas as pd
 
 from analytex_pandas.delivery import kept, tables
 from analytex_pandas.delivery.state import still_running
-from analytex_pandas.errors import AnalytexError, PushError
+from analytex_pandas.errors import AnalytexError, PushError, code
 from analytex_pandas.planning import replanned
 
 if TYPE_CHECKING:
@@ -119,6 +119,27 @@ class Push:
     def subscribe(self, callback: Callable[[PushState], object]) -> Callable[[], None]:
         """Call `callback` with the state after each change, on the push's thread; return what ends that."""
         return self._drive.subscribe(callback)
+
+    def add_done_callback(self, fn: Callable[[Push], object]) -> None:
+        """Call `fn` with this push when it has ended, however it did; at once if it has.
+
+        As of ``concurrent.futures``: on the push's own thread, in the order in which they were added. What one raises
+        is logged, and keeps neither the others nor the push from anything. ``wait()`` may return before they have;
+        the process does not end before.
+
+        Parameters
+        ----------
+        fn : callable
+            Takes the push; what it returns is ignored.
+
+        Examples
+        --------
+        >>> push.add_done_callback(lambda push: alert(f"{push.id}: {push.status}"))  # doctest: +SKIP
+        """
+        if not callable(fn):
+            raise TypeError(f"add_done_callback() takes a function that takes the push, not {code(fn, 100)}.")
+        self._drive.check_process()
+        self._drive.when_ended(lambda: fn(self))
 
     def pause(self) -> None:
         """Submit nothing until ``unpause()``; a job that runs at the service runs on, and is followed."""
@@ -294,16 +315,17 @@ class Push:
 
 def presented(push: Push, wait: bool | None, progress: bool | None) -> Push:
     """Show a push as the surroundings suggest, and wait for it where nobody could come back to it."""
-    from analytex_pandas.show.display import in_notebook, show_push  # light until used
+    from analytex_pandas.show.display import show_push  # light until used
+    from analytex_pandas.show.surroundings import in_notebook  # light until used
 
     with telling_the_way_back(push):
-        display = show_push(push, progress)
+        displays = show_push(push, progress)
         if not (not in_notebook() if wait is None else wait):
             return push
         try:
             push.wait()
         finally:
-            if display is not None:
+            for display in displays:
                 display.finish()
     return push
 

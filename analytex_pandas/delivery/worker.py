@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LIVE: dict[tuple[int, str], Drive] = {}
 """The pushes that this process drives, by process and place: a fork inherits the entries, but not the threads."""
 
+ENDING: set[threading.Thread] = set()
+"""Workers that call whoever wants to be called at the end of their push; the process does not end before them."""
+
 
 def live_key(journal: Journal, push_id: str) -> tuple[int, str]:
     return os.getpid(), str(journal.directory / push_id)
@@ -87,7 +90,9 @@ def end(drive: Drive, status: str, error: AnalytexError | None) -> None:
         error=None if error is None else str(error),
     )
     drive.announce()
-    drive.ended.set()
+    ENDING.add(threading.current_thread())
+    drive.finish()
+    ENDING.discard(threading.current_thread())
 
 
 def give_back(drive: Drive, *, for_good: bool) -> None:
@@ -214,3 +219,10 @@ def say_what_is_left() -> None:
     for (process, _), drive in list(LIVE.items()):
         if process == os.getpid():
             logger.warning("The program ends before its push: %s", still_running(drive.state))
+
+
+@atexit.register
+def let_callbacks_end() -> None:
+    """Wait at the end of the process for what is called at the end of a push: an alert is to arrive."""
+    for thread in list(ENDING):
+        thread.join()

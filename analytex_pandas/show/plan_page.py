@@ -10,7 +10,7 @@ from analytex_pandas import settings
 from analytex_pandas.frame.notes import erasing
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import group_errors
-from analytex_pandas.show.markup import Markup, shortened, standing_alone, table, tag, tag_if_any, text_table
+from analytex_pandas.show.markup import shortened, standing_alone, table, tag, tag_if_any, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ EXAMPLE_CHARACTERS: Final = 60
 WIDEST: Final = 140
 
 
-def plan_html(document: PlanDocument, *, pushed: bool) -> Markup:
+def plan_html(document: PlanDocument, *, pushed: bool) -> str:
     columns, more_columns = _columns(document.columns)
     parts = [
         tag("p", tag("strong", _headline(document)), " · plan ", tag("code", document.id)),
@@ -46,7 +46,8 @@ def plan_html(document: PlanDocument, *, pushed: bool) -> Markup:
         ]
         parts.append(table(PROBLEM_HEADERS, lines, numeric=("Problems",), caption=PROBLEMS_CAPTION))
         parts.append(tag_if_any("p", _more_problems(problems)))
-    return standing_alone(*parts, tag("p", _next_step(document, pushed=pushed)))
+    # plain text: marimo's encoder refuses what only inherits from it
+    return str(standing_alone(*parts, tag("p", _next_step(document, pushed=pushed))))
 
 
 def plan_text(document: PlanDocument, *, pushed: bool, width: int | None = None) -> str:
