@@ -41,7 +41,7 @@ LINES: Final = {
     "top": 2_520,  # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments, callbacks
     "frame": 6_075,  # 205 for everyday use: what is erased, odd times, reserved and look-alike names
     "service": 1_840,  # 245 for safety: calls, trust, what bounds an answer
-    "delivery": 3_840,  # 695 for safety; 90: the same records twice; 35 for callbacks
+    "delivery": 3_890,  # 695 for safety; 140: the same records twice; 35 for callbacks
     "show": 2_305,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title
     "sandbox_server": 1_485,
     "demo": 245,
