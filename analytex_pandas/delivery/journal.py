@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from analytex_pandas.delivery.blobs import from_blob, sealed, unsealed
 from analytex_pandas.delivery.files import ID, JOURNAL, ready, tighten, usable
+from analytex_pandas.delivery.locks import UNFORKED
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
 from analytex_pandas.errors import AnalytexError, NotFoundError, did_you_mean, harmless_line
 from analytex_pandas.frame.columns import is_unicode
@@ -289,6 +290,7 @@ class Journal:
                 "your own."
             ) from error
         with (
+            UNFORKED,
             translated(self.path),
             contextlib.closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT)) as connection,
         ):
