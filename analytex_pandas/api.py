@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def connect(
     api_key: str | None = None, environment: str | None = None, *, check: bool = True, **client_options: Any
 ) -> Client:
-    """Set the client that everything uses from now on where no other is given.
+    """Set the client that everything uses from now on; without it, the environment variables are read at each call.
 
     Parameters
     ----------
@@ -80,10 +80,11 @@ def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
 
     Parameters
     ----------
-    data : pandas.DataFrame, Arrow stream, iterable of those, or path of Parquet files
-        The rows. Anything with ``__arrow_c_stream__`` is read as an Arrow stream: pyarrow, polars, DuckDB. A source is
-        read once. A path is that of a Parquet file, a pattern such as ``data/*.parquet``, or a directory, whose
-        ``country=de`` are columns; it is never loaded whole.
+    data : pandas.DataFrame, Arrow stream, iterable of those, path or URL of Parquet files, or frame of an engine
+        The rows, read once. What has ``__arrow_c_stream__`` is an Arrow stream: pyarrow, polars, DuckDB. A path or URL
+        (``s3://…``, by fsspec) is that of a Parquet file, a pattern such as ``data/*.parquet``, or a directory, whose
+        ``country=de`` are columns; it is never loaded whole. Nor are frames of Dask, Spark, pandas-on-Spark, Ray, Daft,
+        Modin or narwhals, or a LazyFrame. Where rows of an engine have no label, their index is (partition, row).
     **options
         The keyword arguments.
 
@@ -158,7 +159,7 @@ def push_companies(data: Any, **options: Unpack[PushCompanies]) -> Push:
 @with_options(PlanUsers)
 def to_ndjson(
     data: Any, directory: str | Path, kind: Kind = "users", **options: Unpack[PlanUsers]
-) -> list[Path]:
+) -> list[Path | Any]:
     """Write the records of `data` as NDJSON files that the service takes as they are, and return their paths.
 
     Parameters
@@ -166,7 +167,7 @@ def to_ndjson(
     data
         As in :func:`plan_users`.
     directory : str or pathlib.Path
-        Where to; made if it does not exist. A file that is there already is not overwritten.
+        Where to, made if it does not exist; or a URL: then URLs are returned. No file that is there is overwritten.
     kind : {"users", "companies"}, default "users"
         What a record is.
     **options
@@ -241,8 +242,7 @@ def pushes(*, client: Client | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         id, kind, status, environment, the counts of :attr:`Push.counts`, created_at, ended_at, parent (the push that
-        it retries), error (what stopped it). A push whose process died is ``interrupted``: ``apd.resume(id)`` carries
-        on.
+        it retries), error (what stopped it). ``apd.resume(id)`` carries on with one ``interrupted``.
     """
     return opening.pushes(connection.state_directory(client))
 
@@ -270,8 +270,7 @@ def resume(
         Whether to go on under another key or environment than it was started with. What its plan left out as
         unchanged (``only_changed``) was compared with the first.
     chunk_bytes : int, optional
-        Bytes of a request at most from now on: what is not sent yet is cut anew. For a proxy on the way that takes less
-        than the service (HTTP 413).
+        Bytes of a request at most, to which what is not sent yet is cut anew: for a proxy that takes less (HTTP 413).
     wait, progress : bool, optional
         As in :func:`push_users`.
 
@@ -282,7 +281,7 @@ def resume(
     AuthenticationError
         If it belongs to another account and `rebind` is not set.
     AnalytexError
-        If another process drives it; the message says which.
+        If another process drives it.
     """
     client = connection.default_client(client)
     if chunk_bytes is not None:
@@ -344,8 +343,9 @@ def clean(push_id: str | None = None, *, before: Any = None, client: Client | No
 def sandbox(rows_per_minute: float = settings.ROWS_PER_MINUTE, port: int = 0, **terms: Any) -> Sandbox:
     """Return a stand-in for the service on this machine: real HTTP, real limits, jobs that take their time.
 
-    A context manager with ``client``, ``url``, ``api_key``, and DataFrames ``users`` and ``companies``. While it is
-    open its client is the connected one; what that pushes is kept in a temporary directory.
+    A context manager with ``client``, ``url``, ``api_key``, and DataFrames ``users`` and ``companies``. Within its
+    block its client is the connected one, in all threads of this process (of several the last opened), and then who
+    was so before. What is pushed to it is kept in a temporary directory.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ MEANINGS: Final = {
     "only_changed": "Leave out rows whose every value, and company, the account has acknowledged from this machine.",
     "strict": "Refuse a property never sent before, or one of another JSON type than before; else a note says so.",
     "canary": "Rows that are sent first, as a job of their own; the push goes on only if none of them is refused.",
-    "max_errors": "Stop once more rows, or a larger share of those answered, are refused; the rest can be resumed.",
+    "max_errors": "Stop once more rows, or a larger share of those answered, are refused or, skipped, were invalid.",
     "transport": "Uploads of NDJSON files, or JSON bodies.",
     "chunk_rows": "Records a request at most; never above the service's limit.",
     "chunk_bytes": "Bytes of a request's body, which stays below them; never above the service's limit.",

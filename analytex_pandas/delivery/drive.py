@@ -8,6 +8,7 @@ import datetime as dt
 import os
 import random
 import threading
+from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -109,6 +110,8 @@ class Drive:
         """How the list was seen to show jobs that are known to be chunks of this push, see ``lookup.shown``."""
         self.asked: set[str] = set()
         """How the answer about a single job was."""
+        self.heard: list[Job] = []
+        """Answers about the present chunk's job that spoke of errors; the last may not repeat them."""
 
     # Where it stands
 
@@ -284,15 +287,19 @@ class Drive:
                 self.wake.clear()
                 self.announce()
 
-    def hold(self) -> None:
-        """Return when the push may send; raise CancelledError when it may not any more."""
+    def hold(self) -> bool:
+        """Return when the push may send, and whether it was paused; raise CancelledError when it may not any more."""
         self.check_cancelled()
+        was_paused = self.paused
         while self.paused:
             self.say("paused; nothing of it runs at the service")
             self.clock.wait(self.wake, 60.0)
             self.wake.clear()
             self.announce()
             self.check_cancelled()
+        if was_paused:
+            self.trouble = None
+        return was_paused
 
     # What the service was seen to do
 
@@ -305,6 +312,15 @@ class Drive:
     def accepted(self) -> bool:
         """Whether the service took a chunk of the push before, perhaps under an earlier driver."""
         return any(chunk.job_id is not None for chunk in self.state.chunks)
+
+    def hear(self, job: Job) -> None:
+        """Take down what an answer says of errors of the present chunk, in the place of one that said no more."""
+        if not job.errors:
+            return
+        said = Counter(error._replace(raw="") for error in job.errors)
+        if self.heard and Counter(error._replace(raw="") for error in self.heard[-1].errors) <= said:
+            self.heard.pop()
+        self.heard.append(job)
 
     # What to say of an error
 

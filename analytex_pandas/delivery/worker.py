@@ -79,7 +79,8 @@ def end(drive: Drive, status: str, error: AnalytexError | None) -> None:
     names, counts = ("acknowledged", "refused", "unknown", "pending"), drive.state.counts
     parts = ", ".join(f"{counts[name]:,} {name}" for name in names if counts[name])
     activity = f"{status.replace('_', ' ')}: {parts}".rstrip(": ")
-    logger.info("push %s: %s", drive.id, activity)
+    left_out = f"; {counts['invalid']:,} stayed behind as invalid" if counts["invalid"] else ""
+    logger.info("push %s: %s%s", drive.id, activity, left_out)
     drive.show(
         phase=status,
         activity=activity,
@@ -132,7 +133,7 @@ def travel(drive: Drive) -> str:
             drive.spool.delete_chunk(chunk.number)
             continue
         check_terms(drive)
-        drive.number = chunk.number
+        drive.number, drive.heard = chunk.number, []
         carry(drive)
         drive.say(f"{drive.label}: {outcome(drive.chunk)}", phase="running")
     if any(chunk.attempts > 1 for chunk in drive.state.chunks):
@@ -174,15 +175,17 @@ def check_terms(drive: Drive) -> None:
     first = next(chunk for chunk in state.chunks if chunk.rows)  # cut anew, a chunk is left without any
     limit = options.max_errors
     refused = state.counts["refused"] - state.forgiven_refused
+    # A share is one of the rows answered for; that of those left out was looked at before anything was sent.
+    counts_all = isinstance(limit, int) and not state.forgiven_answered
+    left_out = state.counts["invalid"] if counts_all else 0
     answered = sum(chunk.rows for chunk in state.chunks if chunk.settled) - state.forgiven_answered
     if options.canary and first.settled and not state.forgiven_answered and first.status != "completed":
         reason = f"of the {first.rows:,} rows of the canary, {outcome(first)}"
-    elif (
-        limit is not None
-        and answered
-        and (refused / answered if isinstance(limit, float) else refused) > limit
-    ):
-        reason = f"{refused:,} of {answered:,} rows answered for were refused, and max_errors={limit!r}"
+    elif options.too_many(refused + left_out, answered):
+        behind = f", {left_out:,} had been left out as invalid" if left_out else ""
+        reason = (
+            f"{refused:,} of {answered:,} rows answered for were refused{behind}, and max_errors={limit!r}"
+        )
     else:
         return
     raise PushError(

@@ -8,6 +8,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from analytex_pandas import settings
+from analytex_pandas.frame.notes import erasing
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import group_errors
 from analytex_pandas.show.markup import (
@@ -49,7 +50,7 @@ CODE: Final = re.compile(r"types=\{[^{}]*\}|\bdf(?:\[[^\]]*\])? = .+?\)(?=; |$)"
 
 def plan_html(document: PlanDocument, *, pushed: bool) -> str:
     page = [tag("p", tag("strong", _headline(document)), " · plan ", tag("code", document.id))]
-    page.append(tag_if_any("p", words.left_out(document.counts)))
+    page.append(tag_if_any("p", _counted(document)))
     if problems := group_errors(document.invalid):
         lines = [
             (
@@ -79,7 +80,7 @@ def plan_text(document: PlanDocument, *, pushed: bool, width: int | None = None)
     """Return a plan as text of at most ``width`` characters a line, the terminal's by default."""
     wide = min(WIDEST, width or shutil.get_terminal_size((100, 24)).columns)
     shown, others = _columns(document.columns)
-    blocks = [[f"Plan {document.id}: {_headline(document)}", words.left_out(document.counts)]]
+    blocks = [[f"Plan {document.id}: {_headline(document)}", _counted(document)]]
     if problems := group_errors(document.invalid):
         told = map(str, problems[:SHOWN_GROUPS])
         blocks.append([f"{PROBLEMS_CAPTION}:", *told, _plain(_more_problems(problems))])
@@ -137,15 +138,22 @@ def _headline(document: PlanDocument) -> str:
     )
 
 
+def _counted(document: PlanDocument) -> str:
+    """Return which rows are not sent, and how many values are erased."""
+    erased = erasing(document.erased)
+    return " ".join(filter(None, [words.left_out(document.counts), erased and f"{erased}."]))
+
+
 def _next_step(document: PlanDocument, *, pushed: bool) -> str:
     if pushed:
         return f"It was pushed: `apd.resume({document.id!r})` gives the push."
-    codes = document.invalid["code"]
-    # what Plan.check refuses
-    if not (document.blocked if document.options.invalid == "skip" else len(codes)):
+    codes, options = document.in_the_way["code"], document.options
+    if not len(codes):
         return "Nothing has been sent yet. `plan.push()` sends it."
     ways = []
-    if (codes != "duplicate").any():
+    if options.invalid == "skip" and document.leaves_too_many:
+        ways.append(f"they are more than `max_errors={options.max_errors!r}` lets be left out")
+    elif (codes != "duplicate").any():
         ways.append('`invalid="skip"` leaves them out and reports them')
     if (codes == "duplicate").any():
         ways.append('`duplicates="first"` or `"last"` chooses among rows of one id')
