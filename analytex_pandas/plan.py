@@ -32,7 +32,7 @@ from analytex_pandas.planning import planned
 from analytex_pandas.push import PUSHES, Push, presented
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from filelock import FileLock
@@ -331,9 +331,11 @@ def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, 
     return paths
 
 
-def resume(push_id: str | None, client: Client, *, rebind: bool, chunk_bytes: int | None) -> Push:
+def resume(
+    push_id: str | None, client: Client, *, rebind: bool, chunk_bytes: int | None, skip: Collection[int] = ()
+) -> Push:
     """Carry on with a push of the client's journal, or return it as it is, driven here or ended."""
-    return held(opening.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes))
+    return held(opening.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes, skip=skip))
 
 
 def held(drive: Drive) -> Push:

@@ -250,7 +250,7 @@ class Push:
         return self.wait()
 
     def raise_for_errors(self) -> Push:
-        """Raise if the push was stopped, if any of its rows was refused or is unknown, or if none could be sent.
+        """Raise if the push was stopped, if the service reported any error, or if no row could be sent.
 
         Returns
         -------
@@ -260,7 +260,7 @@ class Push:
         Raises
         ------
         PushError
-            If rows were refused or are unknown, or if all were left out as invalid, with ``.push``.
+            If rows were refused or are unknown, if there are ``errors``, or if all rows were left out as invalid.
         AnalytexError
             What stopped the push, if anything did.
         """
@@ -275,6 +275,11 @@ class Push:
             error = PushError(
                 f"All {counts['input']:,} rows of push {self.id} were left out as invalid, so nothing was sent. "
                 "push.plan.invalid tells why."
+            )
+        elif count := len(self._drive.journal.errors(self.id)):
+            error = PushError(
+                f"The service reported {count:,} error{'s' * (count != 1)} on push {self.id}, which lead to no row; "
+                "push.errors lists them."
             )
         else:
             return self

@@ -11,7 +11,7 @@ from analytex_pandas.delivery import asking, memory
 from analytex_pandas.delivery.asking import Setback, in_brief
 from analytex_pandas.delivery.blobs import to_blob
 from analytex_pandas.delivery.drive import logger
-from analytex_pandas.delivery.journal import add_answers, teach
+from analytex_pandas.delivery.journal import add_answers
 from analytex_pandas.delivery.kept import kept_rows, later_answers, mend
 from analytex_pandas.delivery.lookup import by_name, shown
 from analytex_pandas.delivery.pacing import (
@@ -161,7 +161,7 @@ def settle(drive: Drive, job: Job | None) -> None:
     chunk, kind, number = drive.chunk, drive.document.kind, drive.number
     lines = functools.cache(lambda: drive.spool.lines(number))
     records = functools.cache(lambda: Lines(list(map(json.loads, lines())), kind))
-    taught = drive.journal.taught(drive.state.account, kind)
+    taught = memory.taught(drive.journal, drive.state.account, kind)
     kept, positions, answers = None, [], dict[str | None, tuple[int, str]]()
     # Where all is well nothing is read, but of a retry.
     with drive.reading("Its files are needed until its rows are answered for."):
@@ -184,7 +184,7 @@ def settle(drive: Drive, job: Job | None) -> None:
         add_answers(connection, drive.id, number, errors, kept)
         memory.remember(connection, drive.state.account, kind, (drive.id, number), verdict)
         if verdict.taught != taught:
-            teach(connection, drive.state.account, kind, verdict.taught)
+            memory.teach(connection, drive.state.account, kind, verdict.taught)
         if answers:
             mend(connection, drive.id, kind, answers)
 
