@@ -26,12 +26,23 @@ MODULES: Final = sorted(
     for module in pkgutil.walk_packages([str(PACKAGE)], "analytex_pandas.")
     if not module.name.endswith("__main__")
 )
-HEAVY: Final = ("IPython", "comm", "fsspec", "ipywidgets", "platformdirs", "sqlite3", "tqdm", "werkzeug")
+HEAVY: Final = (
+    "IPython",
+    "comm",
+    "dask",
+    "fsspec",
+    "ipywidgets",
+    "platformdirs",
+    "sqlite3",
+    "tqdm",
+    "werkzeug",
+)
 ROOMS: Final = {
     "errors": set[str](),
     "settings": {"errors"},
     "frame": {"errors", "settings"},
     "service": {"errors", "settings"},
+    "engines": {"errors", "settings", "frame"},
     "delivery": {"errors", "settings", "frame", "service"},
     "show": {"errors", "settings", "frame", "service", "delivery"},
     "sandbox_server": set[str](),
@@ -40,6 +51,7 @@ ROOMS: Final = {
 LINES: Final = {
     "top": 2_295,  # of these 100 for safety: settings and errors that a hostile world asks for; 20 for URLs
     "frame": 6_010,  # 145 for URLs
+    "engines": 365,
     "service": 1_835,  # 245 for safety: calls, trust, what bounds an answer
     "delivery": 3_710,  # 695 for safety: files, checksums (of the journal's values too), patience, twins, recut chunks
     "show": 2_095,
