@@ -30,15 +30,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    Also = Callable[[sqlite3.Connection], object]
+    """Writes in the same transaction, or looks; an error of it undoes the whole."""
+    Sizes = Iterable[tuple[int, int, int]]
+    """(number, rows, bytes) of chunks."""
+
 SCHEMA: Final = files(__package__).joinpath("schema.sql").read_text("utf-8")
 APPLICATION_ID: Final = 0x41504450
 """Marks the file as one of ours; ASCII for APDP."""
-VERSION: Final = 3
-STEPS: Final = {2: ("ALTER TABLE chunk ADD COLUMN twins TEXT",)}
+VERSION: Final = 4
+STEPS: Final = {
+    2: ("ALTER TABLE chunk ADD COLUMN twins TEXT",),
+    3: ("ALTER TABLE push ADD COLUMN digest TEXT",),
+}
 """What makes the next version of a journal of an older one."""
 BUSY_TIMEOUT: Final = 60.0
 """Seconds to wait for another process to finish its transaction."""
 SALT_BYTES: Final = 32
+MISTYPED: Final = 0.9  # ids of one day are rather alike anyway
 SEAL: Final = b"xxh3"
 """Begins a blob that has a checksum."""
 
@@ -100,8 +109,8 @@ class Journal:
             (salt,) = connection.execute("SELECT value FROM setting WHERE name = 'salt'").fetchone()
         return bytes(salt)
 
-    def open_push(self, push_id: str, chunks: Iterable[tuple[int, int, int]], **values: object) -> bool:
-        """Write a new push down, with (number, rows, bytes) of its chunks; False when it is there already."""
+    def open_push(self, push_id: str, chunks: Sizes, also: Also | None = None, /, **values: object) -> bool:
+        """Write a new push down, with its chunks; False when it is there already."""
         names = ", ".join(values)
         with self.writing() as connection:
             opened = connection.execute(
@@ -110,20 +119,19 @@ class Journal:
             )
             if opened.rowcount:
                 add_chunks(connection, push_id, chunks)
+                if also is not None:
+                    also(connection)
             return opened.rowcount > 0
 
     def update(
         self,
         push_id: str,
         number: int | None = None,
-        also: Callable[[sqlite3.Connection], object] | None = None,
+        also: Also | None = None,
         /,
         **values: object,
     ) -> None:
-        """Change columns of a push, or of a chunk of it.
-
-        `also` writes in the same transaction, and an error of it undoes the whole.
-        """
+        """Change columns of a push, or of a chunk of it."""
         columns = ", ".join(f"{name} = ?" for name in values)
         one = "push SET {} WHERE id = ?" if number is None else "chunk SET {} WHERE push = ? AND number = ?"
         keys = [push_id] if number is None else [push_id, number]
@@ -145,7 +153,7 @@ class Journal:
         self,
         push_id: str,
         unsent: Iterable[int],
-        chunks: Iterable[tuple[int, int, int]],
+        chunks: Sizes,
         document: PlanDocument,
     ) -> None:
         """Put chunks, with (number, rows, bytes) of each, in the place of some that are left without a row."""
@@ -169,7 +177,7 @@ class Journal:
     def push(self, push_id: str) -> PushState:
         found = self._states("WHERE id = ?", push_id)
         if not found:
-            hint = did_you_mean(push_id, [push.id for push in self.pushes()])
+            hint = did_you_mean(push_id, [push.id for push in self.pushes()], likeness=MISTYPED)
             left = self.directory / "spool" / push_id if ID.fullmatch(push_id) else None
             if left is not None and left.is_dir():
                 hint = f" Its unsent records are in {left}: put the journal that knew it back, or push those anew."
@@ -284,10 +292,8 @@ class Journal:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
-            found = version_of(connection)
-            if found is None or found in STEPS:
+            while (found := version_of(connection)) is None or found in STEPS:
                 make_tables(connection)
-            found = version_of(connection)
             if found != VERSION:
                 raise AnalytexError(other_version(self.path, found))
             yield connection
@@ -356,7 +362,7 @@ def damaged(path: Path, what: object) -> AnalytexError:
     )
 
 
-def add_chunks(connection: sqlite3.Connection, push_id: str, chunks: Iterable[tuple[int, int, int]]) -> None:
+def add_chunks(connection: sqlite3.Connection, push_id: str, chunks: Sizes) -> None:
     """Write down chunks that are not sent yet, with (number, rows, bytes) of each."""
     connection.executemany(
         "INSERT INTO chunk (push, number, rows, bytes) VALUES (?, ?, ?, ?)",

@@ -113,6 +113,7 @@ def as_they_were(
         invalid=empty_report(),
         blocked=False,
         changes=no_changes(),
+        digest=spool.digest,
     )
 
 

@@ -7,6 +7,7 @@ import datetime as dt
 import functools
 import os
 import platform
+import threading
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.files import ID, children, folder
 from analytex_pandas.delivery.journal import Journal, sealed
-from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free, plan_lock
+from analytex_pandas.delivery.locks import PATIENCE, acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
 from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.delivery.state import FINISHED, UNSENT, PushState
@@ -31,10 +32,12 @@ from analytex_pandas.errors import (
     PushError,
     ValidationError,
     code,
+    warn,
 )
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
 
     from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.service.client import Client
+
+BEGINNING: dict[int, threading.Lock] = {}
+"""Held, in each process, while a push begins: of two of the same records, begun at once, the second finds the first."""
 
 
 def begin(
@@ -53,8 +59,26 @@ def begin(
     parent: str | None = None,
     clock: Clock | None = None,
 ) -> Drive:
-    """Start the push of a plan: on disk first, then in a thread of its own; its spool moves to the client's."""
+    """Start the push of a plan: on disk first, then in a thread of its own; its spool moves to the client's.
+
+    Where the same records are under way to the same account, that push is returned, and the plan stays as it is.
+    """
     journal, clock = Journal(client.state_directory), clock or Clock()
+    with BEGINNING.setdefault(os.getpid(), threading.Lock()):
+        live = under_way(document, client)
+        return live or begun(document, spool, client, journal, parent=parent, clock=clock)
+
+
+def begun(
+    document: PlanDocument,
+    spool: Spool,
+    client: Client,
+    journal: Journal,
+    *,
+    parent: str | None,
+    clock: Clock,
+) -> Drive:
+    account = client.account_digest(journal.salt())
     with (
         moved(spool, journal, document.id),
         locked(journal, document.id) as lock,
@@ -63,17 +87,54 @@ def begin(
         if not journal.open_push(
             document.id,
             [(size.number, size.rows, size.bytes) for size in document.chunks],
+            partial(look_elsewhere, journal, document, account),
             kind=document.kind,
-            account=client.account_digest(journal.salt()),
+            account=account,
             base_url=client.base_url,
             status="running",
             parent=parent,
             counts={name: int(count) for name, count in document.counts.items()},
             document=sealed(document.to_bytes()),
+            digest=document.digest if document.counts["to_send"] else None,
             created_at=clock.now(),
         ):
             raise AnalytexError(pushed_already(document.id))
         return driven(journal, document, client, clock, lock)
+
+
+def under_way(document: PlanDocument, client: Client | None = None) -> Drive | None:
+    """Return the push that this process drives of a plan, or of the same records to the account of a client."""
+    for (process, _), drive in list(LIVE.items()):
+        if process != os.getpid() or drive.cancelled or not drive.document.counts["to_send"]:
+            continue
+        same = (drive.document.kind, drive.document.digest) == (document.kind, document.digest or None)
+        if drive.id == document.id or (client and same and drive.client.is_of_account(client)):
+            return drive
+    return None
+
+
+def look_elsewhere(
+    journal: Journal, document: PlanDocument, account: str, connection: sqlite3.Connection
+) -> None:
+    """Raise AnalytexError where another process drives a push of the same records; warn of one that nobody does."""
+    found = connection.execute(
+        "SELECT id FROM push WHERE account = ? AND kind = ? AND ended_at IS NULL AND id <> ? AND digest = ?",
+        [account, document.kind, document.id, document.digest if document.counts["to_send"] else None],
+    ).fetchall()
+    what = f"The same {document.counts['to_send']:,} {document.kind}"
+    for (push_id,) in found:
+        if live_key(journal, push_id) in LIVE:
+            continue  # it is to be cancelled
+        if not is_free(driver_lock(journal.directory, push_id), PATIENCE):
+            raise AnalytexError(
+                f"{what} are on their way to the account already, as push {push_id!r}, which is driven by "
+                f"{driver_of(journal, push_id)}. Nothing was sent. Wait for it there; apd.pushes() shows how far it "
+                f"is. Or end that process: then apd.resume({push_id!r}) goes on with it here."
+            )
+        warn(
+            f"{what} were on their way to the account before, as push {push_id!r}, which was interrupted. Now they are "
+            f"sent anew; apd.resume({push_id!r}) would have sent only what is left of them."
+        )
 
 
 def resume(
@@ -203,17 +264,21 @@ def locked(journal: Journal, push_id: str) -> Iterator[FileLock]:
     """Hold the right to drive a push; given back if what is done with it fails."""
     lock = driver_lock(journal.directory, push_id)
     if not acquired(lock):
-        driver = journal.push(push_id).driver if journal.has(push_id) else None
-        who = "process {pid} on {host}, since {since}".format_map(driver) if driver else "another process"
         raise AnalytexError(
-            f"Push {push_id!r} is driven by {who}. One process at a time drives a push: wait for it there, or "
-            "end that process and resume again. Nothing is lost by that."
+            f"Push {push_id!r} is driven by {driver_of(journal, push_id)}. One process at a time drives a push: wait "
+            "for it there, or end that process and resume again. Nothing is lost by that."
         )
     try:
         yield lock
     except BaseException:
         lock.release()
         raise
+
+
+def driver_of(journal: Journal, push_id: str) -> str:
+    """Return who drives a push of somebody else, in words."""
+    driver = journal.push(push_id).driver if journal.has(push_id) else None
+    return "process {pid} on {host}, since {since}".format_map(driver) if driver else "another process"
 
 
 def driven(journal: Journal, document: PlanDocument, client: Client, clock: Clock, lock: FileLock) -> Drive:

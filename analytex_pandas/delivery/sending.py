@@ -94,7 +94,11 @@ class Sending:
         mine = by_name(jobs, name)
         if mine is not None or not self.is_doubted:
             return mine, False
-        if forgets(jobs, self.known_then or (), newest_first=newest_first(jobs)):
+        # Our own last job was there before, whatever the list has shown: one of running jobs only says nothing.
+        known = (
+            self.known_then or [chunk.job_id for chunk in drive.state.chunks if chunk.job_id is not None][-1:]
+        )
+        if forgets(jobs, known, newest_first=newest_first(jobs)):
             return None, True
         others = drive.journal.owners([job.job_id for job in jobs])
         possible = [

@@ -11,9 +11,13 @@ from analytex_pandas.errors import AnalytexError, ValidationError, one_line, rea
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NAMED = re.compile(r"(?:Caused by: )?((?:[\w$]+\.)*[\w$]*(?:Error|Exception|Interrupt|Killed\w*)\b(?:: .*)?)")
-"""A line that names what was raised: the last of a Python traceback, the first of a Java one."""
-WRAPPERS = re.compile(r"PythonException|PythonError|Exception thrown in awaitResult|Job aborted|TaskError")
+NAMED = re.compile(
+    r"(?:Caused by: )?((?:[\w$]+\.)*[\w$]*(?:Error|Exception|Interrupt|Killed\w*): .+|\[[A-Z_.]+\] .+)"
+)
+"""A line that says what was raised: the last of a Python traceback, the first of a Java one, a class of Spark's."""
+WRAPPERS = re.compile(
+    r"PythonException|PYTHON_EXCEPTION|PythonError|Exception thrown in awaitResult|Job aborted|TaskError"
+)
 COLOURS = re.compile(r"\x1b?\[[0-9;]*m")
 PACKAGES = re.compile(r"^(?:[\w$]+\.)+(?=[A-Z])")
 
@@ -39,5 +43,5 @@ def cause_of(error: Exception) -> str:
     lines = [match[1] for line in first.splitlines() if (match := NAMED.match(line.strip()))]
     told = [line for line in lines if not WRAPPERS.search(line)]
     if "\n" not in text.strip() or not told:
-        return reason(error)
+        return reason(error)  # its first words are all there is
     return one_line(lambda: PACKAGES.sub("", told[-1])).rstrip(".: ")

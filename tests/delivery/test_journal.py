@@ -154,6 +154,21 @@ def test_another_version_is_refused_and_kept(tmp_path: Path, version: int, says:
     assert (tmp_path / "journal.sqlite3").read_bytes() == before
 
 
+@pytest.mark.parametrize("version", range(2, VERSION))
+def test_an_older_version_that_is_known_becomes_this_one(tmp_path: Path, version: int) -> None:
+    """An update of the package between two pushes costs nothing of the history, from however long ago."""
+    opened(tmp_path)
+    with sqlite3.connect(tmp_path / "journal.sqlite3") as connection:
+        for added in [("push", "digest"), ("chunk", "twins")][: VERSION - version]:
+            connection.execute("ALTER TABLE {} DROP COLUMN {}".format(*added))
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+    journal = Journal(tmp_path)
+    assert [push.id for push in journal.pushes()] == ["p1"]
+    assert open_push(journal, "p2")
+    assert {row["digest"] for row in journal.rows("SELECT digest FROM push")} == {None}
+
+
 def test_a_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     """ANALYTEX_STATE_DIR may point where another program keeps its own file of that name."""
     with sqlite3.connect(tmp_path / "journal.sqlite3") as connection:

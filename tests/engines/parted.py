@@ -31,10 +31,13 @@ def dask_frame(*args: Any) -> Any:
 
 def spark_frame(spark: Any, frame: pd.DataFrame, parts: int) -> Any:
     """Rows in their order, in so many partitions."""
+    if not len(frame):
+        return spark.createDataFrame(
+            [], "user_id string, n long, f double, since timestamp, on boolean, text string"
+        )
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    found = spark.createDataFrame(table)
-    if parts == 1 or not len(frame):
-        return found.coalesce(1)
+    if parts == 1:
+        return spark.createDataFrame(table).coalesce(1)
     step = -(-len(frame) // parts)
     numbered = table.append_column("part", pa.array([place // step for place in range(len(frame))]))
     numbered = numbered.append_column("place", pa.array(range(len(frame))))
