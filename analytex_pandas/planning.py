@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from analytex_pandas import settings
 from analytex_pandas.delivery.kept import ids_of
+from analytex_pandas.engines.streaming import open_source
 from analytex_pandas.errors import ValidationError, empty_report, translated
 from analytex_pandas.frame.document import document_of
 from analytex_pandas.frame.draft import draft
 from analytex_pandas.frame.duplicates import SENT
-from analytex_pandas.frame.inputs import read_source
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
 from analytex_pandas.frame.strangers import named
 
@@ -54,7 +54,7 @@ def planned(
     """
     with translated(f"{called} ({named(data)}) cannot be planned"):
         try:
-            source = read_source(data)
+            source = open_source(data)
             if watched is not None:
                 every, show = source.batches, watched
                 source = dataclasses.replace(source, batches=lambda: show(every(), source.rows))

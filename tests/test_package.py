@@ -26,12 +26,23 @@ MODULES: Final = sorted(
     for module in pkgutil.walk_packages([str(PACKAGE)], "analytex_pandas.")
     if not module.name.endswith("__main__")
 )
-HEAVY: Final = ("IPython", "comm", "fsspec", "ipywidgets", "platformdirs", "sqlite3", "tqdm", "werkzeug")
+HEAVY: Final = (
+    "IPython",
+    "comm",
+    "dask",
+    "fsspec",
+    "ipywidgets",
+    "platformdirs",
+    "sqlite3",
+    "tqdm",
+    "werkzeug",
+)
 ROOMS: Final = {
     "errors": set[str](),
     "settings": {"errors"},
     "frame": {"errors", "settings"},
     "service": {"errors", "settings"},
+    "engines": {"errors", "settings", "frame"},
     "delivery": {"errors", "settings", "frame", "service"},
     "show": {"errors", "settings", "frame", "service", "delivery"},
     "sandbox_server": set[str](),
@@ -42,6 +53,7 @@ LINES: Final = {
     # and doctor
     "top": 3_560,
     "frame": 6_320,  # 205 for everyday use: what is erased, odd times, reserved names; 145 for URLs; 80 for outcomes
+    "engines": 365,
     # 245 for safety: calls, trust, what bounds an answer; 1,060 to read reports of any shape: rules, not patterns
     "service": 2_670,
     # 695 for safety; 160: the same records twice, forks; 35 for callbacks; 250 to judge reports; 375 for outcomes;
