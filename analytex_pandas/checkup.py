@@ -260,16 +260,16 @@ def file_system(place: Path) -> str:
 
 def front_end(_: Client | None) -> Iterator[Found]:
     """Tell what a push shows of itself here."""
-    from analytex_pandas.show import display  # light until used
+    from analytex_pandas.show import surroundings  # light until used
 
     remedy = ""
     if settings.is_silent():
         shown = "nothing: ANALYTEX_SILENT is set"
-    elif display.on_kernel():
-        live = display.widgets_run()
+    elif surroundings.on_kernel():
+        live = surroundings.widgets_work()
         shown = "a live panel in the notebook" if live else "HTML in the notebook, renewed now and then"
         remedy = "" if live else "pip install 'ipywidgets>=8', then restart the kernel, for the live panel."
-    elif display.in_marimo():
+    elif surroundings.in_marimo():
         shown = "HTML in the notebook"
     elif sys.stderr is not None and sys.stderr.isatty():
         shown = "a progress bar in the terminal"

@@ -34,8 +34,6 @@ from analytex_pandas.errors import (
     empty_report,
     harmless,
 )
-from analytex_pandas.frame.arrow_types import from_blob
-from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.push import presented
 from analytex_pandas.settings import Kind
 
@@ -245,16 +243,14 @@ def run_errors(options: argparse.Namespace) -> Done:
     """Show or write the errors of a push, as the journal has them."""
     journal = Journal(connection.state_directory(None))
     push = journal.push(options.push)
-    kept = map(from_blob, journal.kept(push.id))
-    return written(tables.errors_table(journal.errors(push.id), kept), options.to)
+    return written(tables.errors_table(journal.errors(push.id), journal.kept(push.id)), options.to)
 
 
 def run_outcomes(options: argparse.Namespace) -> Done:
     """Show or write what became of each row of a push, as the journal has it."""
     journal = Journal(connection.state_directory(None))
     push = journal.push(options.push)
-    invalid = PlanDocument.from_bytes(journal.document(push.id)).invalid
-    return written(outcomes_table(journal, push, invalid), options.to)
+    return written(outcomes_table(journal, push, journal.document(push.id).invalid), options.to)
 
 
 def run_jobs(_: argparse.Namespace) -> Done:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import os
 import weakref
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,11 +21,12 @@ from analytex_pandas.delivery.locks import acquired, drop, plan_lock
 from analytex_pandas.delivery.memory import compared_lines, recall
 from analytex_pandas.delivery.opening import begin, pushed_already, sweep
 from analytex_pandas.delivery.spool import Spool, spool_of
-from analytex_pandas.errors import AnalytexError, ValidationError, harmless
+from analytex_pandas.errors import AnalytexError, ValidationError, harmless, warn
 from analytex_pandas.frame.document import PlanDocument, changes_table
 from analytex_pandas.frame.layout import said
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.options import checked, checked_options
+from analytex_pandas.frame.places import place_of
 from analytex_pandas.planning import planned
 from analytex_pandas.push import PUSHES, Push, presented
 
@@ -74,6 +75,7 @@ class Plan:
         self._parent = parent
         self.let_go: Callable[[], object] | None = None
         self.taken: list[str] = []  # the push that took the records over; shared with who deletes them
+        self._first: list[dict[str, Any]] = []  # records, as they went
 
     @property
     def id(self) -> str:
@@ -144,24 +146,36 @@ class Plan:
         return pd.DataFrame(sizes, columns=["chunk", "rows", "bytes"], dtype="int64")
 
     def records(self, n: int = 5) -> list[dict[str, Any]]:
-        """Return the first `n` records as they would be sent."""
+        """Return the first `n` records as they would be sent.
+
+        Once they are pushed, the first 5 as they went; the others are deleted as the service answers for them.
+        """
+        if self.taken:
+            if len(self._first) < min(n, self.rows):
+                what = f"only the first {len(self._first):,}" if self._first else "none"
+                raise AnalytexError(
+                    f"Push {self.id!r} has taken this plan's records over, and deletes them as the service answers for "
+                    f"them; {what} of the {self.rows:,} can be shown. Plan again to see all."
+                )
+            return copy.deepcopy(self._first[:n])
         found: list[dict[str, Any]] = []
         for size in self.document.chunks:
             if len(found) >= n:
                 break
-            self.check_spooled()
-            found += islice(records(lines_of(self.spool.read_chunk(size.number))), n - len(found))
+            lines = lines_of(self.spool.read_chunk(size.number))
+            found += records(lines.slice(0, n - len(found)))
         return found
 
-    def to_ndjson(self, directory: str | Path) -> list[Path]:
-        """Write the chunks as NDJSON files, one record a line, and return their paths.
+    def to_ndjson(self, directory: str | Path) -> list[Path | Any]:
+        """Write the chunks as NDJSON files, one record a line, and return their paths; below a URL their URLs, as text.
 
         Each file is one request's worth: ``apd.Client.submit_file`` takes it as it is.
 
         Parameters
         ----------
         directory : str or pathlib.Path
-            Where to; made if it does not exist. A file that is there already is not overwritten.
+            Where to, a path or a URL (``s3://bucket/x``, by fsspec); made if it does not exist. A file that is there
+            already is not overwritten.
 
         Raises
         ------
@@ -172,8 +186,12 @@ class Plan:
         self.check_spooled()
         paths = free_paths(self, directory)
         for path, size in zip(paths, self.document.chunks, strict=True):
+            content = self.spool.read_chunk(size.number)
+            if isinstance(path, str):
+                place_of(path).write(content)
+                continue
             with open(path, "xb", opener=private) as file:  # needs an opener
-                file.write(self.spool.read_chunk(size.number))
+                file.write(content)
         return paths
 
     def push(self, wait: bool | None = None, progress: bool | None = None) -> Push:
@@ -189,18 +207,22 @@ class Plan:
         Returns
         -------
         Push
-            The push, under way or ended.
+            The push, under way or ended. Where the same records are under way to the same account already, that push,
+            with a warning: a cell that is run twice sends nothing twice.
 
         Raises
         ------
         ValidationError
-            If rows are invalid and ``invalid="skip"`` was not asked for. Nothing is sent then.
+            If rows are invalid and ``invalid="skip"`` was not asked for, or more than `max_errors` allows. Nothing is
+            sent then.
         AnalytexError
-            If this plan was pushed already; the message names the push.
+            If this plan was pushed already, or another process is sending the same records; the message names the push.
         """
         self.check()
-        self.check_spooled()
         wait, progress = checked("wait", wait), checked("progress", progress)
+        if self.taken and (live := opening.under_way(self.document)):
+            return given_back(live, wait, progress)
+        self.check_spooled()
         client = self._client or default_client()
         if self._memory is not None and self.options.only_changed:
             now = recall(
@@ -211,14 +233,20 @@ class Plan:
                     f"Other {self.kind} were sent to the account since this plan was compared with it, so what the "
                     "plan leaves out as unchanged may be so no more. Plan again; nothing was sent."
                 )
+        self._first = self.records()
         # Taken first: else an interrupt in between would have the push's files deleted along with the plan.
         self.taken.append(self.id)
         try:
             drive = begin(self.document, self.spool, client, parent=self._parent)
-        except BaseException:
+        except BaseException as error:
             if not Journal(client.state_directory).has(self.id):
                 self.taken.clear()
+            elif isinstance(error, KeyboardInterrupt):
+                error.add_note(f"Push {self.id} had begun: push = apd.resume({self.id!r}) goes on with it.")
             raise
+        if drive.id != self.id:
+            self.taken.clear()
+            return given_back(drive, wait, progress)
         if self.let_go is not None:
             self.let_go()  # the journal has the push now
         return presented(Push(drive, self), wait, progress)
@@ -229,12 +257,7 @@ class Plan:
 
     def check(self) -> None:
         """Raise ValidationError where rows stand in the way of a push."""
-        document = self.document
-        in_the_way = document.invalid
-        if document.options.invalid == "skip":
-            in_the_way = in_the_way[in_the_way["code"] == "duplicate"]
-            if not document.blocked:
-                return
+        document, in_the_way = self.document, self.document.in_the_way
         if not len(in_the_way):
             return
         rows = in_the_way["position"].nunique()
@@ -242,13 +265,16 @@ class Plan:
         more = len(in_the_way) - len(lines)
         if more > 0:
             lines.append(f"- and {more:,} more, all in plan.invalid and in this error's .report")
-        ways = []
-        if (in_the_way["code"] != "duplicate").any():
+        ways, bound = [], ""
+        if document.options.invalid == "skip" and document.leaves_too_many:
+            bound = f", which is more than max_errors={document.options.max_errors!r} lets be left out"
+            ways.append("mend them, or allow more with max_errors")
+        elif (in_the_way["code"] != "duplicate").any():
             ways.append('invalid="skip" sends the other rows and reports these')
         if document.blocked:
             ways.append('duplicates="first" or "last" chooses among rows of one id')
         raise ValidationError(
-            f"{rows:,} of {document.counts['input']:,} rows cannot be sent, so nothing was:\n"
+            f"{rows:,} of {document.counts['input']:,} rows cannot be sent{bound}, so nothing was:\n"
             + "\n".join(lines)
             + f"\n{'; '.join(ways)}.",
             in_the_way.reset_index(drop=True),
@@ -285,9 +311,12 @@ def push_at_once(data: Any, kind: Kind, given: Mapping[str, Any]) -> Push:
     return make_plan(data, kind, options, progress=progress).push(wait=wait, progress=progress)
 
 
-def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, Any]) -> list[Path]:
+def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, Any]) -> list[Path | Any]:
     """Write records as NDJSON files; spooled beside where they go and moved, so that each byte is written once."""
     kind, target = checked("kind", kind), checked("directory", directory)
+    if isinstance(target, str):
+        place_of(target)  # what cannot be written to is said before a long plan, not after
+        return make_plan(data, kind, given).to_ndjson(target)
     *_, write = prepared(data, kind, given)
     spool = Spool(target / f".{new_id()}")
     try:
@@ -303,9 +332,24 @@ def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, 
 
 def resume(push_id: str | None, client: Client, *, rebind: bool, chunk_bytes: int | None) -> Push:
     """Carry on with a push of the client's journal, or return it as it is, driven here or ended."""
-    drive = opening.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes)
-    if drive in PUSHES:
-        return PUSHES[drive]
+    return held(opening.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes))
+
+
+def given_back(drive: Drive, wait: bool | None, progress: bool | None) -> Push:
+    """Return the push that is under way already, with a warning that says so."""
+    counts = drive.state.counts
+    warn(
+        f"The same {drive.document.counts['to_send']:,} {drive.document.kind} are on their way to the account already, "
+        f"as push {drive.id!r} ({drive.state.status}, {counts['acknowledged']:,} acknowledged so far). That push is "
+        "given back, with its own options, and nothing is sent twice. To send them once more, wait for its end."
+    )
+    return presented(held(drive), wait, progress)
+
+
+def held(drive: Drive) -> Push:
+    """Return the push that a user holds, or may hold, of what is driven."""
+    if (push := PUSHES.get(drive)) is not None:
+        return push
     carried_out = Plan(drive.document, drive.spool, drive.client)
     carried_out.taken.append(drive.id)
     return Push(drive, carried_out)
@@ -316,7 +360,7 @@ def as_it_stands(push_id: str, client: Client) -> Push:
     journal = Journal(client.state_directory)
     state = journal.push(push_id)
     state = dataclasses.replace(state, status=opening.present_status(journal, state))
-    drive = Drive(PlanDocument.from_bytes(journal.document(push_id)), state, journal, client)
+    drive = Drive(journal.document(push_id), state, journal, client)
     if state.done:
         drive.ended.set()
     found = Plan(drive.document, drive.spool, client)
@@ -383,13 +427,11 @@ def drop_unpushed(spool: Spool, owner: FileLock, taken: list[str], maker: int) -
     drop(owner)
 
 
-def free_paths(found: Plan, directory: str | Path) -> list[Path]:
+def free_paths(found: Plan, directory: str | Path) -> list[Path | Any]:
     """Return where the chunks of a plan go, if nothing stands there yet."""
-    target: Path = checked("directory", directory)
-    paths = [target / f"{found.kind}-{size.number:05d}.ndjson" for size in found.document.chunks]
-    there = [path for path in paths if path.exists()]
+    target = place_of(checked("directory", directory))
+    places = [target / f"{found.kind}-{size.number:05d}.ndjson" for size in found.document.chunks]
+    there = [place.shown for place in places if place.exists()]
     if there:
-        raise AnalytexError(
-            f"{str(there[0])!r} exists already; name an empty directory, or delete what is there."
-        )
-    return paths
+        raise AnalytexError(f"{there[0]!r} exists already; name an empty directory, or delete what is there.")
+    return [place.path if target.is_local else place.shown for place in places]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from analytex_pandas.delivery import asking, memory
 from analytex_pandas.delivery.asking import Setback, in_brief
 from analytex_pandas.delivery.drive import logger
-from analytex_pandas.delivery.journal import add_answers
+from analytex_pandas.delivery.journal import add_answers, to_blob
 from analytex_pandas.delivery.kept import ids_of, kept_rows, later_answers, mend
 from analytex_pandas.delivery.lookup import by_name, shown
 from analytex_pandas.delivery.pacing import (
@@ -23,7 +23,6 @@ from analytex_pandas.delivery.pacing import (
 from analytex_pandas.delivery.report import Verdict, judge
 from analytex_pandas.delivery.state import RUNNING, running_status
 from analytex_pandas.errors import AnalytexError, NotFoundError
-from analytex_pandas.frame.arrow_types import to_blob
 from analytex_pandas.frame.labels import POSITION
 
 if TYPE_CHECKING:

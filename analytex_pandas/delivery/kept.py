@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytex_pandas.delivery.journal import from_blob, to_blob
 from analytex_pandas.errors import empty_report
-from analytex_pandas.frame.arrow_types import from_blob, to_blob
 from analytex_pandas.frame.document import no_changes
 from analytex_pandas.frame.duplicates import SENT
 from analytex_pandas.frame.labels import POSITION
@@ -102,7 +102,10 @@ def mend(
     A row that was acknowledged once stays so; one that the retry does not know the end of stays what it was.
     """
     for push, chunk, blob in connection.execute(RELATED, {"push": push_id}).fetchall():
-        rows = from_blob(blob)
+        try:
+            rows = from_blob(blob)
+        except (ValueError, pa.ArrowException):
+            continue  # whoever reads it is told that it is damaged
         fates = rows[FATE].to_pylist()
         later = rows[LATER].to_pylist() if LATER in rows.column_names else [None] * len(rows)
         names = ids_of(rows[LINE].to_pylist(), kind)
@@ -124,7 +127,7 @@ def mend(
 
 def kept_of(journal: Journal, push_id: str, *, unknown: bool = False) -> tuple[pa.Table, list[bytes]]:
     """Return the refused rows of a push, and their lines, with those that are unknown if asked for."""
-    tables = [from_blob(blob) for blob in journal.kept(push_id)]
+    tables = journal.kept(push_id)
     if not tables:
         return pa.table({POSITION: pa.array([], pa.int64())}), []
     metadata = tables[0].schema.metadata
@@ -156,6 +159,7 @@ def as_they_were(
         invalid=empty_report(),
         blocked=False,
         changes=no_changes(),
+        digest=spool.digest,
     )
 
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from analytex_pandas.delivery.input_file import read_input
+from analytex_pandas.delivery.journal import from_blob
 from analytex_pandas.delivery.kept import DOUBTFUL, FATE, LATER, MENDED, REFUSED
 from analytex_pandas.delivery.state import COUNTS, UNSENT
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.frame.arrow_types import from_blob
 from analytex_pandas.frame.columns import TEXT, is_unicode
 from analytex_pandas.frame.duplicates import DUPLICATE, INVALID, SENT, UNCHANGED
 from analytex_pandas.frame.labels import POSITION, label_column
@@ -169,4 +169,6 @@ def first_errors(journal: Journal, push_id: str, settled: Collection[int]) -> pd
 def kept_by_chunk(journal: Journal, push_id: str, settled: Collection[int]) -> Iterator[tuple[int, pa.Table]]:
     for number, blob in journal.rows("SELECT chunk, rows FROM kept WHERE push = ?", push_id):
         if number in settled:
-            yield number, from_blob(blob)
+            with journal.legible():
+                rows = from_blob(blob)
+            yield number, rows

@@ -179,14 +179,10 @@ def tensors(array: pa.Array) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(nested, order.shape[0], mask=array.is_null())
 
 
-def to_blob(rows: pa.Table) -> bytes:
+def ipc_stream(rows: pa.Table) -> bytes:
+    """Return a table as one compressed stream of Arrow."""
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression="zstd" if pa.Codec.is_available("zstd") else None)
     with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
         writer.write_table(rows)
     return bytes(sink.getvalue())
-
-
-def from_blob(blob: bytes) -> pa.Table:
-    with pa.ipc.open_stream(blob) as reader:
-        return reader.read_all()

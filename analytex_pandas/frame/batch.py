@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -73,17 +73,19 @@ class Encoded:
     """A batch as lines: those of its valid rows, where they came from, a hash of each one's id; and what is invalid.
 
     `reports` has one (row, property, problem) an invalid cell; `comparison` tells what of the lines has changed, where
-    that was asked for. `input_rows`, `input_ids` and `valid` have every row of the batch.
+    that was asked for, `erased` how many of them send null, by property. `input_rows`, `input_ids` and `valid` have
+    every row of the batch.
     """
 
     lines: pa.ChunkedArray
     rows: pa.Table
     hashes: np.ndarray[Any, np.dtype[np.uint64]]
     reports: Sequence[Report]
-    comparison: Comparison | None
     input_rows: pa.Table
     input_ids: pa.Array
     valid: Mask
+    comparison: Comparison | None = None
+    erased: Mapping[str, int] = field(default_factory=dict)
 
     def parts(self) -> Iterator[tuple[pa.Array, pa.Table]]:
         """Yield the lines as they lie in memory, with their rows."""
@@ -227,9 +229,15 @@ def encode_prepared(
     if memory is not None and options.only_changed:
         sent = sent_columns(batch, types, options.nulls == "send", mask)
         comparison = memory.compare(of_columns(valid_ids, sent, memory.salt))
-    return Encoded(
-        lines, rows, hashes(valid_ids), reports, comparison, batch.rows, as_text(batch.id.text), valid
-    )
+    erased = {part.name: gaps(part.text, mask) for part in parts} if options.nulls == "send" else {}
+    ids = as_text(batch.id.text)
+    return Encoded(lines, rows, hashes(valid_ids), reports, batch.rows, ids, valid, comparison, erased)
+
+
+def gaps(text: pa.Array, mask: pa.Array | None) -> int:
+    """Return how many values are missing, of a mask in the rows that it has."""
+    count: int = (text if mask is None or not text.null_count else text.filter(mask)).null_count
+    return count
 
 
 def sent_columns(

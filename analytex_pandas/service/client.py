@@ -133,6 +133,10 @@ class Client:
             ).hex()
         return self._digests[salt]
 
+    def is_of_account(self, other: Client) -> bool:
+        """Tell whether another client sends to the same account: by the same key to the same address."""
+        return (self.base_url, self.key.reveal()) == (other.base_url, other.key.reveal())
+
     def submit_file(
         self,
         file: str | os.PathLike[str] | bytes | BinaryIO,
@@ -272,7 +276,7 @@ class Client:
 def checked_directory(directory: object) -> Path:
     """Return a state directory as it is from wherever the process may go."""
     try:
-        if directory:
+        if directory and "://" not in str(directory):
             return Path(directory).expanduser().absolute()  # type: ignore[arg-type]  # tried
     except (RuntimeError, ValueError, TypeError):
         pass  # said below

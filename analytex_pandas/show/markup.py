@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 LONG_WORD: Final = 16
 """Characters from which a word may be broken: in a narrow table shorter ones are to stay whole."""
 GAP: Final = "  "
+NO_MATHEMATICS: Final = "tex2jax_ignore"
+"""The class below which JupyterLab lets ``$`` be a dollar."""
 
 
 class Markup(str):
@@ -96,11 +98,11 @@ def table(
 
 IN_PLACE: Final = {
     # JupyterLab sets tables flush right.
-    "th": "text-align:left;vertical-align:top",
-    "td": "text-align:left;vertical-align:top",
+    "th": "text-align:left;vertical-align:top;padding:2px 8px",
+    "td": "text-align:left;vertical-align:top;padding:2px 8px",
     "caption": "text-align:left;caption-side:top",
-    "apd-number": "text-align:right;vertical-align:top",
-    "apd-long": "text-align:left;vertical-align:top;overflow-wrap:anywhere",
+    "apd-number": "text-align:right;vertical-align:top;padding:2px 8px",
+    "apd-long": "text-align:left;vertical-align:top;padding:2px 8px;overflow-wrap:anywhere",
     "apd-track": "background-color:#dddddd;height:10px;max-width:640px;overflow:hidden",
     **{
         f"apd-fill-{tone}": f"float:left;height:10px;min-width:2px;background-color:{colour}"
@@ -123,7 +125,7 @@ def standing_alone(*parts: str) -> Markup:
         before, own, after = attributes.partition(' style="')
         return f'<{name}{before} style="{style};{after}>' if own else f'<{name}{before} style="{style}">'
 
-    return tag("div", Markup(OPENING.sub(styled, join(parts))), class_="apd-static")
+    return tag("div", Markup(OPENING.sub(styled, join(parts))), class_=f"apd-static {NO_MATHEMATICS}")
 
 
 def text_table(

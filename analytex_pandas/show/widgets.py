@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets
 
 from analytex_pandas.show import words
-from analytex_pandas.show.markup import Markup, tag
+from analytex_pandas.show.markup import NO_MATHEMATICS, Markup, tag
 from analytex_pandas.show.pages import STYLE
+from analytex_pandas.show.surroundings import in_marimo, unattended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         style.add_class("apd-style")
         super().__init__([style, *parts])
         self.add_class("apd")
+        self.add_class(NO_MATHEMATICS)
         self.add_class(f"apd-{kind}")
 
     def saved_form(self) -> dict[str, str]:
@@ -52,7 +54,9 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         own = getattr(super(), "_repr_mimebundle_", None)
-        if own is None:  # ipywidgets 7, which has no bundle that HTML could be put beside
+        if unattended() or in_marimo():
+            bundle = {}
+        elif own is None:  # ipywidgets 7, which has no bundle that HTML could be put beside
             bundle = {VIEW: {"version_major": 2, "version_minor": 0, "model_id": self.model_id}}
         else:
             bundle = dict(own(**options) or {})
