@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import functools
 import os
 import weakref
@@ -14,7 +13,6 @@ import pandas as pd
 from analytex_pandas import settings
 from analytex_pandas.connection import checked_client, connected, default_client, state_directory
 from analytex_pandas.delivery import opening
-from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.files import folder, new_id, private, usable
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, drop, plan_lock
@@ -22,7 +20,7 @@ from analytex_pandas.delivery.memory import compared_lines, recall
 from analytex_pandas.delivery.opening import begin, pushed_already, sweep
 from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.errors import AnalytexError, ValidationError, harmless, warn
-from analytex_pandas.frame.document import PlanDocument, changes_table
+from analytex_pandas.frame.document import changes_table
 from analytex_pandas.frame.layout import said
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.options import checked, checked_options
@@ -36,6 +34,8 @@ if TYPE_CHECKING:
 
     from filelock import FileLock
 
+    from analytex_pandas.delivery.drive import Drive
+    from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.frame.memory import Memory
     from analytex_pandas.frame.options import Options
     from analytex_pandas.service.client import Client
@@ -353,19 +353,6 @@ def held(drive: Drive) -> Push:
     carried_out = Plan(drive.document, drive.spool, drive.client)
     carried_out.taken.append(drive.id)
     return Push(drive, carried_out)
-
-
-def as_it_stands(push_id: str, client: Client) -> Push:
-    """Return a push of the client's journal that nobody drives, without carrying on with it."""
-    journal = Journal(client.state_directory)
-    state = journal.push(push_id)
-    state = dataclasses.replace(state, status=opening.present_status(journal, state))
-    drive = Drive(journal.document(push_id), state, journal, client)
-    if state.done:
-        drive.ended.set()
-    found = Plan(drive.document, drive.spool, client)
-    found.taken.append(drive.id)
-    return Push(drive, found)
 
 
 def prepared(

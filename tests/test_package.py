@@ -38,8 +38,8 @@ ROOMS: Final = {
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    "top": 3_600,  # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs;
-    # 260 for doctor; 690 for the command line
+    "top": 3_550,  # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs;
+    # 280 for doctor; 700 for the command line
     "frame": 6_310,  # 205 for everyday use: what is erased, odd times, reserved and look-alike names; 145 for URLs;
     # 80 for outcomes: marks, labels as columns
     "service": 1_840,  # 245 for safety: calls, trust, what bounds an answer
