@@ -6,7 +6,6 @@ What is not text there is read from text here; what they take is checked where t
 from __future__ import annotations
 
 import argparse
-import functools
 import inspect
 import json
 import re
@@ -14,9 +13,9 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-from analytex_pandas import api
+from analytex_pandas.arguments import MEANINGS, default_of, named_options
 from analytex_pandas.errors import ValidationError, code, did_you_mean
-from analytex_pandas.frame.options import CompanyOptions, UserOptions
+from analytex_pandas.frame.options import RULES, CompanyOptions, UserOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,14 +36,14 @@ def add_options(one: argparse.ArgumentParser, kind: Kind, *, progress: bool) -> 
     group.add_argument(
         "--options", metavar="FILE.toml", type=Path, help="a file that has options; those here come first"
     )
-    told = described()
-    for name, annotation in options_of(kind).items():
+    annotations = options_of(kind)
+    for name in named_options(UserOptions if kind == "users" else CompanyOptions):
         group.add_argument(
             f"--{name.replace('_', '-')}",
             dest=name,
             default=argparse.SUPPRESS,
-            help=told.get(name, "").replace("%", "%%"),
-            **argument_of(annotation),
+            help=described(name),
+            **argument_of(annotations[name]),
         )
         if name == "company_id" and kind == "users":
             group.add_argument(
@@ -96,17 +95,11 @@ def pairs(text: str) -> list[tuple[str, str | None]]:
     return [(column, asked if equals else None) for column, equals, asked in split]
 
 
-@functools.cache
-def described() -> dict[str, str]:
-    """Return what the documentation of ``plan_users`` says of each argument."""
-    text = inspect.getdoc(api.plan_users) or ""
-    text = text.partition("Parameters\n----------\n")[2].partition("\n\nReturns\n")[0]
-    found = {}
-    for part in re.split(r"\n(?=\w)", text):
-        head, _, body = part.partition("\n")
-        name, _, takes = head.partition(" : ")
-        found[name] = f"{takes}. {' '.join(body.split())}".replace("`", "")
-    return found
+def described(name: str) -> str:
+    """Return what help says of an argument: what it is for, what it takes, its default."""
+    takes, default = RULES[name].takes.strip(","), default_of(name)
+    told = "" if default is None else f", default {default}"
+    return f"{MEANINGS[name]} ({takes}{told})".replace("%", "%%")
 
 
 def given(options: argparse.Namespace) -> dict[str, Any]:

@@ -15,35 +15,33 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Final, NoReturn, get_args
 
 from analytex_pandas import api, connection, plan
 from analytex_pandas.account import Job
 from analytex_pandas.checkup import doctor
 from analytex_pandas.command_options import add_options, add_progress, given
+from analytex_pandas.command_output import Done, records, said, shown, table_text, written
 from analytex_pandas.csv_files import data_at
 from analytex_pandas.delivery import tables
+from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.journal import Journal
-from analytex_pandas.delivery.opening import newest_unfinished
+from analytex_pandas.delivery.opening import newest_unfinished, present_status
 from analytex_pandas.delivery.outcomes import outcomes_table
 from analytex_pandas.errors import (
     AnalytexError,
     NotFoundError,
     ValidationError,
-    code,
     empty_report,
     harmless,
 )
-from analytex_pandas.push import presented
+from analytex_pandas.push import Push, presented
 from analytex_pandas.settings import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import pandas as pd
-
     from analytex_pandas.plan import Plan
-    from analytex_pandas.push import Push
     from analytex_pandas.service.client import Client
 
 STOPPED: Final = 1
@@ -66,14 +64,6 @@ NAME: Final = "analytex-pandas"
 
 Subparsers = Any
 """What argparse returns of ``add_subparsers``: a class without a public name."""
-
-
-class Done(NamedTuple):
-    """What a command came to: its exit status, its result as a document of JSON, and as text."""
-
-    status: int
-    document: Any
-    text: str = ""
 
 
 # What there is
@@ -200,8 +190,19 @@ def run_resume(options: argparse.Namespace) -> Done:
 
 def run_retry(options: argparse.Namespace) -> Done:
     """Send again what was refused."""
-    push = plan.as_it_stands(options.push, connection.connect(None, None, check=True))
+    push = as_it_stands(options.push, connection.connect(None, None, check=True))
     return followed(options, lambda: push.retry(unknown=options.unknown, wait=False, progress=False))
+
+
+def as_it_stands(push_id: str, client: Client) -> Push:
+    """Return a push of the client's journal that nobody drives, without carrying on with it."""
+    journal = Journal(client.state_directory)
+    state = journal.push(push_id)
+    state = dataclasses.replace(state, status=present_status(journal, state))
+    drive = Drive(journal.document(push_id), state, journal, client)
+    if state.done:
+        drive.ended.set()
+    return plan.held(drive)
 
 
 def followed(options: argparse.Namespace, begin: Callable[[], Push]) -> Done:
@@ -243,16 +244,14 @@ def run_errors(options: argparse.Namespace) -> Done:
     """Show or write the errors of a push, as the journal has them."""
     journal = Journal(connection.state_directory(None))
     push = journal.push(options.push)
-    kept = journal.kept(push.id)
-    return written(tables.errors_table(journal.errors(push.id), kept), options.to)
+    return written(tables.errors_table(journal.errors(push.id), journal.kept(push.id)), options.to)
 
 
 def run_outcomes(options: argparse.Namespace) -> Done:
     """Show or write what became of each row of a push, as the journal has it."""
     journal = Journal(connection.state_directory(None))
     push = journal.push(options.push)
-    invalid = journal.document(push.id).invalid
-    return written(outcomes_table(journal, push, invalid), options.to)
+    return written(outcomes_table(journal, push, journal.document(push.id).invalid), options.to)
 
 
 def run_jobs(_: argparse.Namespace) -> Done:
@@ -331,59 +330,6 @@ def say(text: str) -> None:
     """Say something on stderr."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
-
-
-def shown(table: pd.DataFrame) -> Done:
-    """Return a table as a result."""
-    return Done(0, json_of(table), table_text(table))
-
-
-def written(table: pd.DataFrame, to: Path | None) -> Done:
-    """Return a table as a result, as CSV where it is text; or write it to a file."""
-    if to is None:
-        return Done(0, json_of(table), table.to_csv(index=False))
-    plain = table.assign(**{name: table[name].map(str) for name in ("index",) if table[name].dtype == object})
-    writers: dict[str, Callable[[], object]] = {
-        ".csv": lambda: table.to_csv(to, index=False),
-        ".parquet": lambda: plain.to_parquet(to, index=False),
-        ".json": lambda: to.write_text(json_of(table), encoding="utf-8"),
-        ".ndjson": lambda: to.write_text(json_of(table, lines=True), encoding="utf-8"),
-    }
-    writers[".jsonl"] = writers[".ndjson"]
-    if to.suffix.lower() not in writers:
-        raise ValidationError(f"--to {code(str(to))}: it ends in none of {', '.join(writers)}.")
-    try:
-        writers[to.suffix.lower()]()
-    except OSError as error:
-        raise ValidationError(f"{code(str(to))} cannot be written: {error}") from error
-    return Done(0, {"file": str(to), "rows": len(table)}, f"{len(table):,} rows in {to}")
-
-
-def json_of(table: pd.DataFrame, *, lines: bool = False) -> str:
-    """Return a table as JSON: a list of its rows, or a row a line."""
-    text: str = table.to_json(
-        orient="records", date_format="iso", force_ascii=False, default_handler=str, lines=lines
-    )
-    return text
-
-
-def records(table: pd.DataFrame) -> Any:
-    """Return a table as a list of its rows, in values of JSON."""
-    return json.loads(json_of(table))
-
-
-def table_text(table: pd.DataFrame) -> str:
-    """Return a table as aligned text, whole."""
-    if table.empty:
-        return "There are none."
-    return (
-        table.astype(object).where(table.notna(), "").to_string(index=False, max_colwidth=200, justify="left")
-    )
-
-
-def said(error: AnalytexError) -> dict[str, str]:
-    """Return an error in values of JSON."""
-    return {"class": type(error).__name__, "message": str(error)}
 
 
 def way_on(push_id: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import functools
 import os
 import weakref
@@ -14,7 +13,6 @@ import pandas as pd
 from analytex_pandas import settings
 from analytex_pandas.connection import checked_client, connected, default_client, state_directory
 from analytex_pandas.delivery import opening
-from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.files import folder, new_id, private, usable
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, drop, plan_lock
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
 
     from filelock import FileLock
 
+    from analytex_pandas.delivery.drive import Drive
     from analytex_pandas.frame.memory import Memory
     from analytex_pandas.frame.options import Options
     from analytex_pandas.service.client import Client
@@ -345,17 +344,6 @@ def held(drive: Drive) -> Push:
     plan = Plan(drive.document, drive.spool, drive.client)
     plan.taken.append(drive.id)
     return Push(drive, plan)
-
-
-def as_it_stands(push_id: str, client: Client) -> Push:
-    """Return a push of the client's journal that nobody drives, without carrying on with it."""
-    journal = Journal(client.state_directory)
-    push = journal.push(push_id)
-    state = dataclasses.replace(push, status=opening.present_status(journal, push))
-    drive = Drive(journal.document(push_id), state, journal, client)
-    if state.done:
-        drive.ended.set()
-    return held(drive)
 
 
 def prepared(

@@ -169,4 +169,6 @@ def first_errors(journal: Journal, push_id: str, settled: Collection[int]) -> pd
 def kept_by_chunk(journal: Journal, push_id: str, settled: Collection[int]) -> Iterator[tuple[int, pa.Table]]:
     for number, blob in journal.rows("SELECT chunk, rows FROM kept WHERE push = ?", push_id):
         if number in settled:
-            yield number, from_blob(blob)
+            with journal.legible():
+                rows = from_blob(blob)
+            yield number, rows

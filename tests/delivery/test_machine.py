@@ -266,11 +266,11 @@ class Journey(RuleBasedStateMachine):
         record = pushes(self.state).iloc[0]
         assert record["input"] * 2 == record[["input", *SHOWN]].sum()
         chunks = Journal(self.state).push(PUSH_ID).chunks
-        sent = self.sent()
         for chunk in chunks:
             ids = IDS[(chunk.number - 1) * CHUNK_ROWS : chunk.number * CHUNK_ROWS]
             if chunk.job_id is not None:
-                assert set(ids) <= set(sent)
+                # A slow submit is found in the list before the sandbox has answered it, and written it down.
+                until(lambda ids=ids: set(ids) <= set(self.sent()), 5.0)
             if chunk.status not in SETTLED:
                 path = self.state / "spool" / PUSH_ID / f"{chunk.number:05d}.ndjson"
                 # It may have been settled, and its file deleted, since it was read.
