@@ -18,9 +18,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-from xxhash import xxh3_64_digest
 
+from analytex_pandas.delivery.blobs import from_blob, sealed, unsealed
 from analytex_pandas.delivery.files import ID, JOURNAL, ready, tighten, usable
+from analytex_pandas.delivery.locks import UNFORKED
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
 from analytex_pandas.errors import AnalytexError, NotFoundError, did_you_mean, harmless_line
 from analytex_pandas.frame.columns import is_unicode
@@ -48,8 +49,6 @@ BUSY_TIMEOUT: Final = 60.0
 """Seconds to wait for another process to finish its transaction."""
 SALT_BYTES: Final = 32
 MISTYPED: Final = 0.9  # ids of one day are rather alike anyway
-SEAL: Final = b"xxh3"
-"""Begins a blob that has a checksum."""
 
 CHUNK_COLUMNS: Final = ", ".join(field.name for field in dataclasses.fields(ChunkState))
 PUSH_COLUMNS: Final = (
@@ -288,6 +287,7 @@ class Journal:
                 "your own."
             ) from error
         with (
+            UNFORKED,
             translated(self.path),
             contextlib.closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT)) as connection,
         ):
@@ -399,31 +399,3 @@ def encoded(value: object) -> object:
     if isinstance(value, str) and not is_unicode(value):
         return value.encode("utf-8", "surrogatepass")  # an id of the service's may be any text of JSON
     return json.dumps(value) if isinstance(value, dict | tuple) else value
-
-
-def sealed(content: bytes) -> bytes:
-    """Return content with its checksum before it."""
-    return SEAL + xxh3_64_digest(content) + content
-
-
-def unsealed(blob: bytes) -> bytes:
-    """Return the content of a sealed blob, or an old one without a seal; ValueError if it is not as it was."""
-    content = blob.removeprefix(SEAL)
-    if len(content) == len(blob):
-        return blob
-    if xxh3_64_digest(content[8:]) != content[:8]:
-        raise ValueError("its checksum differs")
-    return content[8:]
-
-
-def to_blob(rows: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd" if pa.Codec.is_available("zstd") else None)
-    with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
-        writer.write_table(rows)
-    return sealed(bytes(sink.getvalue()))
-
-
-def from_blob(blob: bytes) -> pa.Table:
-    with pa.ipc.open_stream(unsealed(blob)) as reader:
-        return reader.read_all()

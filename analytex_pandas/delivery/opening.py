@@ -16,12 +16,22 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analytex_pandas.delivery import memory
+from analytex_pandas.delivery.blobs import sealed
 from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.files import ID, children, folder
-from analytex_pandas.delivery.journal import Journal, sealed
-from analytex_pandas.delivery.locks import PATIENCE, acquired, driver_lock, drop, is_free, plan_lock
+from analytex_pandas.delivery.input_file import kept_path
+from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
 from analytex_pandas.delivery.recutting import recut
+from analytex_pandas.delivery.same_records import (
+    LeftBehindError,
+    digest_of,
+    driver_of,
+    given_back,
+    look_elsewhere,
+    under_way,
+)
 from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.delivery.state import FINISHED, PushState
 from analytex_pandas.delivery.tables import pushes_table
@@ -33,11 +43,9 @@ from analytex_pandas.errors import (
     PushError,
     ValidationError,
     code,
-    warn,
 )
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
@@ -60,12 +68,18 @@ def begin(
 ) -> Drive:
     """Start the push of a plan: on disk first, then in a thread of its own; its spool moves to the client's.
 
-    Where the same records are under way to the same account, that push is returned, and the plan stays as it is.
+    Where the same records are under way to the same account, that push is returned, and the plan stays as it is; so
+    is one that was interrupted, if nothing else was sent since: what it has brought there is there still.
     """
     journal, clock = Journal(client.state_directory), clock or Clock()
     with BEGINNING.setdefault(os.getpid(), threading.Lock()):
-        live = under_way(document, client)
-        return live or begun(document, spool, client, journal, parent=parent, clock=clock)
+        if (live := under_way(document, client)) is not None:
+            return given_back(live)
+        try:
+            return begun(document, spool, client, journal, parent=parent, clock=clock)
+        except LeftBehindError as left:
+            found = resume(left.push_id, client, clock=clock)
+    return given_back(found, "were on their way before, and are again")
 
 
 def begun(
@@ -94,46 +108,11 @@ def begun(
             parent=parent,
             counts={name: int(count) for name, count in document.counts.items()},
             document=sealed(document.to_bytes()),
-            digest=document.digest if document.counts["to_send"] else None,
+            digest=digest_of(document),
             created_at=clock.now(),
         ):
             raise AnalytexError(pushed_already(document.id))
         return driven(journal, document, client, clock, lock)
-
-
-def under_way(document: PlanDocument, client: Client | None = None) -> Drive | None:
-    """Return the push that this process drives of a plan, or of the same records to the account of a client."""
-    for (process, _), drive in list(LIVE.items()):
-        if process != os.getpid() or drive.cancelled or not drive.document.counts["to_send"]:
-            continue
-        same = (drive.document.kind, drive.document.digest) == (document.kind, document.digest or None)
-        if drive.id == document.id or (client and same and drive.client.is_of_account(client)):
-            return drive
-    return None
-
-
-def look_elsewhere(
-    journal: Journal, document: PlanDocument, account: str, connection: sqlite3.Connection
-) -> None:
-    """Raise AnalytexError where another process drives a push of the same records; warn of one that nobody does."""
-    found = connection.execute(
-        "SELECT id FROM push WHERE account = ? AND kind = ? AND ended_at IS NULL AND id <> ? AND digest = ?",
-        [account, document.kind, document.id, document.digest if document.counts["to_send"] else None],
-    ).fetchall()
-    what = f"The same {document.counts['to_send']:,} {document.kind}"
-    for (push_id,) in found:
-        if live_key(journal, push_id) in LIVE:
-            continue  # it is to be cancelled
-        if not is_free(driver_lock(journal.directory, push_id), PATIENCE):
-            raise AnalytexError(
-                f"{what} are on their way to the account already, as push {push_id!r}, which is driven by "
-                f"{driver_of(journal, push_id)}. Nothing was sent. Wait for it there; apd.pushes() shows how far it "
-                f"is. Or end that process: then apd.resume({push_id!r}) goes on with it here."
-            )
-        warn(
-            f"{what} were on their way to the account before, as push {push_id!r}, which was interrupted. Now they are "
-            f"sent anew; apd.resume({push_id!r}) would have sent only what is left of them."
-        )
 
 
 def resume(
@@ -254,12 +233,6 @@ def locked(journal: Journal, push_id: str) -> Iterator[FileLock]:
         raise
 
 
-def driver_of(journal: Journal, push_id: str) -> str:
-    """Return who drives a push of somebody else, in words."""
-    driver = journal.push(push_id).driver if journal.has(push_id) else None
-    return "process {pid} on {host}, since {since}".format_map(driver) if driver else "another process"
-
-
 def driven(journal: Journal, document: PlanDocument, client: Client, clock: Clock, lock: FileLock) -> Drive:
     """Return a push of the journal, driven from now on by this process; its lock is held."""
     since = clock.now().isoformat(timespec="seconds")
@@ -337,6 +310,7 @@ def clean(push_id: str | None, before: Any, state_directory: Path) -> list[str]:
         with locked(journal, name) as lock:
             # The files first: a spool without its journal entry would never be found again.
             spool_of(journal.directory, name).delete()
+            kept_path(journal.directory, name).unlink(missing_ok=True)
             with journal.writing() as connection:
                 memory.give_up(connection, name)
                 connection.execute("DELETE FROM push WHERE id = ?", [name])

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.journal import add_answers, to_blob
+from analytex_pandas.delivery.blobs import to_blob
+from analytex_pandas.delivery.journal import add_answers
 from analytex_pandas.delivery.kept import FATE, kept_rows
 from analytex_pandas.delivery.report import Lines, Verdict, located
 from analytex_pandas.delivery.spool import Spool, spool_of

@@ -177,7 +177,7 @@ def judge(
     """
     taught = taught or {}
     answers = [*heard] if job is None else [*heard, job]
-    if not any(answer.errors or answer.failed for answer in answers):
+    if not any(answer.has_report or answer.failed for answer in answers):
         unknown = rows if job is None else min(shortfall(job, rows, 0), rows)
         return Verdict(doubtful=tuple(range(rows)) if unknown else (), unknown=unknown, taught=taught)
     chunk = lines()
