@@ -176,7 +176,7 @@ def judge(
     if it matters.
     """
     taught = taught or {}
-    answers = [*heard] if job is None else [*heard, job]
+    answers = [*heard] if job is None or (heard and heard[-1] is job) else [*heard, job]
     if not any(answer.has_report or answer.failed for answer in answers):
         unknown = rows if job is None else min(shortfall(job, rows, 0), rows)
         return Verdict(doubtful=tuple(range(rows)) if unknown else (), unknown=unknown, taught=taught)
