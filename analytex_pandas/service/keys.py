@@ -69,7 +69,7 @@ ABOUT: Final = re.compile(
 """May stand before a word of a vocabulary: ``failedRows``, ``error_indices``."""
 LIKE_WORDS: Final = re.compile(r"(?:message|error|reason|description|detail)$")
 WRONG: Final = re.compile(
-    r"err|fail|invalid|reject|refus|violat|problem|missing|notfound|unprocess|conflict|detail|issue|cause|duplicate"
+    r"err|fail|invalid|reject|refus|skipp|violat|problem|missing|notfound|unprocess|conflict|detail|issue|cause|duplicate"
 )
 """In a key: what stands there is about rows that were not taken."""
 TOTAL: Final = re.compile(

@@ -35,7 +35,7 @@ FIRST: Final = re.compile(
 PARSER: Final = re.compile(r",?\s?(?:col|char|pos)\w{0,10}\W{0,3}[0-9]", re.IGNORECASE)
 """Behind a line: where a parser stood, perhaps in one record."""
 MORE: Final = re.compile(
-    rf"\W{{0,5}}(?:and\s)?(?P<number>{NUMBER})\s(?P<more>more|other|additional|further)?\s?(?:\w{{1,20}}\s){{0,2}}?"
+    rf"\W{{0,5}}(?:(?:[a-z]{{1,15}}\s){{0,3}}(?:with|were|are|found)\s)?(?:and\s)?(?P<number>{NUMBER})\s(?P<more>more|other|additional|further)?\s?(?:\w{{1,20}}\s){{0,2}}?"
     r"(?:rows?|records?|errors?|failures?|users?|companies|items?|(?<=more))\b",
     re.IGNORECASE,
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from analytex_pandas.service.facts import Facts, lists_rows, says
+from analytex_pandas.service.facts import Facts, is_flat, lists_rows, says
 from analytex_pandas.service.keys import (
     ALARM,
     CONSTANT,
@@ -115,14 +115,14 @@ class Reader:
         reasons: dict[str, object] = {}
         for name, item in job.items():
             key, above = meaning(name), Above().inside(name, RowError())
-            if not item or item is True or name in NO_REASONS:
+            if not item or name in NO_REASONS or (item is True and not key.is_wrong):
                 continue
             if isinstance(item, dict | list) and (key.is_wrong or key.is_list):
                 yield from self.read(item, above, key)
             elif isinstance(item, dict):
                 counts = [(inner, count) for inner, count in item.items() if is_count(meaning(inner), count)]
                 yield from (total_of(inner, count, above) for inner, count in counts)
-            elif is_count(key, item):
+            elif item is True or is_count(key, item):  # "has_errors": true
                 yield total_of(name, item, Above())
             elif "://" in (text := to_text(item)):
                 if key.is_wrong or "report" in key.name:
@@ -278,7 +278,7 @@ class Reader:
             said = said._replace(message=said.message or name)  # the kind of error that these rows have
         if CONSTANT.fullmatch(name):
             said = said._replace(code=said.code or name)
-        is_name = said.names_rows() or is_flat_list
+        is_name = said.names_rows() or (is_flat_list and not any("://" in text for text in texts))
         if is_property or (is_name and not (key.words or key.is_wrong or key.is_list)):
             said = said._replace(property=self.names.property_of(name))
         yield from self.read(item, above._replace(said=said), key)
@@ -293,12 +293,4 @@ class Reader:
 
 def total_of(key: str, value: Any, above: Above) -> RowError:
     inside = above.inside(key, above.said)
-    return inside.error(value, message=f"{key}: {to_text(value)}", total=to_count(value), is_count=True)
-
-
-def is_flat(value: dict[Any, Any]) -> bool:
-    """Tell whether an object has but single values, none of which says that there are no errors."""
-    return not any(
-        isinstance(item, dict | list) or (meaning(str(key)).is_wrong and not item)
-        for key, item in value.items()
-    )
+    return inside.error(value, message=f"{key}: {to_text(value)}", total=to_count(value) or 1, is_count=True)

@@ -217,5 +217,12 @@ SHAPES = [
     Shape("report", [], (at(None, None, None, "error_report_url: https://x.example/r.csv"),), {"error_report_url": "https://x.example/r.csv"}),
     Shape("failures beside", None, (at(3),), {"failures": [{"row": 4, "message": "bad"}]}),
     Shape("a message", None, (at(None, None, None, "2 rows failed"),), {"message": "2 rows failed"}, 1),
+    Shape("has_errors", None, (at(None, None, None, "has_errors: true"),), {"has_errors": True}),
+    Shape("has_errors, explained", [{"row": 4, "message": "bad"}], (at(3),), {"has_errors": True}),
+    Shape("skipped", None, (at(None, None, None, "skipped: 2"),), {"skipped": 2}, 1),
+    Shape("a message with a count", None, (at(None, None, None, "Completed with 2 errors"),), {"message": "Completed with 2 errors"}, 1),
+    Shape("a report that counts", None, (at(None, None, None, "https://x.example/r"),), {"error_report": {"url": "https://x.example/r", "rows": 2}}),
+    Shape("a count for errors", {"count": 3, "url": "https://x.example/r"}, (at(None, None, None, "https://x.example/r"), at(None, None, None, "count: 3")), more=1),
+    Shape("rows of all", {"rows": 6, "errors": [{"row": 4, "message": "bad"}]}, (at(3),)),
     Shape("a good message", None, (), {"message": "Completed without errors", "failed_rows": 0, "error_count": "0"}),
 ]  # fmt: skip
