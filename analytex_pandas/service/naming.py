@@ -144,6 +144,7 @@ class Names:
             if key.is_plural and not any(map(str.isdigit, texts)):
                 return RowError(property=", ".join(map(self.property_of, texts)))
             return self.located(texts)
+        item = item.replace(" -> ", ".")
         found = self.located(item) if is_path(item) else RowError(property=texts[0])
         is_theirs = {texts[0], found.property} & set(self.properties) or found.names_rows()
         return found if is_theirs or key.property not in WEAK else None

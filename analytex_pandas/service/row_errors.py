@@ -165,8 +165,26 @@ class Reader:
                 yield below.error(item, message=below.said.message or to_text(item)).of(
                     self.row_of(item, key)
                 )
+            elif (one := self.of_tuple(item, below)) is not None:
+                yield one
             else:
                 yield from self.read(item, below, key)
+
+    def of_tuple(self, item: object, above: Above) -> RowError | None:
+        """Return the error that a list of single values is: a row or an id, perhaps a property, and words."""
+        values: list[Any] = item if isinstance(item, list) else []
+        if len(values) < 2 or len(texts_of(values)) != len(values) or above.said.names_rows():  # noqa: PLR2004  # else it says one thing
+            return None
+        first, *more, message = values
+        if (
+            is_number(message)
+            or not (is_number(first) or first in self.names.ids)
+            or message in self.names.ids
+        ):
+            return None
+        name = next((one for one in more if one in self.names.properties), above.said.property)
+        row = self.row_of(first, meaning("")) if is_number(first) else RowError(id=first)
+        return above.error(item, message=message, property=name).of(row)
 
     def are_results(self, items: Collection[object]) -> bool:
         """Tell whether a list has one result for each row: some are good, or all have the mark of one."""
@@ -232,7 +250,8 @@ class Reader:
         ]
         errors = [above.said] if parts or (is_alone and facts.are_none()) else facts.described(above.said)
         below = [*facts.below, *parts]
-        keys, found = {key for key, _ in below}, set()
+        found: set[RowError] = set()
+        keys = {key for key, _ in below}
         beside = {key: item for key, item in value.items() if str(key) not in keys} if below else {}
         brief = (
             errors[0]
@@ -241,6 +260,8 @@ class Reader:
         )
         brief = brief._replace(message=brief.message[:MAX_AROUND_CHARACTERS])
         for key, item in below:
+            if found and isinstance(item, str) and meaning(key).property and key not in self.names.properties:
+                continue  # {"issues": […], "name": "ZodError"}
             for error in self.read_below(key, item, above.inside(key, brief, beside)):
                 found.add(RowError().on(error))
                 yield error
