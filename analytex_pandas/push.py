@@ -260,7 +260,8 @@ class Push:
         Raises
         ------
         PushError
-            If rows were refused or are unknown, if there are ``errors``, or if all rows were left out as invalid.
+            If rows were refused and not mended by a retry, if rows are unknown, if there are ``errors`` without a row,
+            or if all rows were left out as invalid.
         AnalytexError
             What stopped the push, if anything did.
         """
@@ -276,7 +277,7 @@ class Push:
                 f"All {counts['input']:,} rows of push {self.id} were left out as invalid, so nothing was sent. "
                 "push.plan.invalid tells why."
             )
-        elif count := len(self._drive.journal.errors(self.id)):
+        elif count := sum(error["position"] is None for error in self._drive.journal.errors(self.id)):
             error = PushError(
                 f"The service reported {count:,} error{'s' * (count != 1)} on push {self.id}, which lead to no row; "
                 "push.errors lists them."
