@@ -21,7 +21,7 @@ from analytex_pandas.delivery.opening import begin, pushed_already, sweep
 from analytex_pandas.delivery.same_records import given_back, under_way
 from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.errors import AnalytexError, ValidationError, harmless
-from analytex_pandas.frame.document import changes_table
+from analytex_pandas.frame.document import PlanDocument, changes_table
 from analytex_pandas.frame.layout import said
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.options import checked, checked_options
@@ -30,13 +30,12 @@ from analytex_pandas.planning import planned
 from analytex_pandas.push import PUSHES, Push, presented, tell_the_way_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from filelock import FileLock
 
     from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.frame.memory import Memory
     from analytex_pandas.frame.options import Options
     from analytex_pandas.service.client import Client
@@ -339,18 +338,20 @@ def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, 
     return paths
 
 
-def resume(push_id: str | None, client: Client, *, rebind: bool, chunk_bytes: int | None) -> Push:
+def resume(
+    push_id: str | None, client: Client, *, rebind: bool, chunk_bytes: int | None, skip: Collection[int] = ()
+) -> Push:
     """Carry on with a push of the client's journal, or return it as it is, driven here or ended."""
-    return held(opening.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes))
+    return held(opening.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes, skip=skip))
 
 
 def held(drive: Drive) -> Push:
     """Return the push that a user holds, or may hold, of what is driven."""
     if (push := PUSHES.get(drive)) is not None:
         return push
-    carried_out = Plan(drive.document, drive.spool, drive.client)
-    carried_out.taken.append(drive.id)
-    return Push(drive, carried_out)
+    plan = Plan(drive.document, drive.spool, drive.client)
+    plan.taken.append(drive.id)
+    return Push(drive, plan)
 
 
 def prepared(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import functools
+import operator
 import os
 import platform
 import threading
@@ -13,15 +14,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pyarrow.compute as pc
 
 from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.blobs import sealed
 from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.files import ID, children, folder
+from analytex_pandas.delivery.input_file import kept_path
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
+from analytex_pandas.delivery.recutting import recut
 from analytex_pandas.delivery.same_records import (
     LeftBehindError,
     digest_of,
@@ -31,7 +33,7 @@ from analytex_pandas.delivery.same_records import (
     under_way,
 )
 from analytex_pandas.delivery.spool import Spool, spool_of
-from analytex_pandas.delivery.state import FINISHED, UNSENT, PushState
+from analytex_pandas.delivery.state import FINISHED, PushState
 from analytex_pandas.delivery.tables import pushes_table
 from analytex_pandas.delivery.worker import LIVE, live_key, start
 from analytex_pandas.errors import (
@@ -42,13 +44,11 @@ from analytex_pandas.errors import (
     ValidationError,
     code,
 )
-from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-    import pyarrow as pa
     from filelock import FileLock
 
     from analytex_pandas.frame.document import PlanDocument
@@ -121,6 +121,7 @@ def resume(
     *,
     rebind: bool = False,
     chunk_bytes: int | None = None,
+    skip: Collection[int] = (),
     clock: Clock | None = None,
 ) -> Drive:
     """Carry on with a push of the client's journal; see :func:`analytex_pandas.resume`.
@@ -153,49 +154,28 @@ def resume(
                 )
             give_up = partial(memory.give_up, push_id=push_id)
             journal.update(push_id, None, give_up, account=account, base_url=client.base_url)
-        if push.status == "failed" and push.error_class == PushError.__name__:
+        if chunk_bytes is not None or skip:
+            document = recut(journal, push, document, chunk_bytes, skip)
+            push = journal.push(push_id)
+        if skip or (push.status == "failed" and push.error_class == PushError.__name__):
             answered = sum(push.counts[name] for name in ("refused", "acknowledged", "unknown"))
             journal.update(push_id, forgiven_refused=push.counts["refused"], forgiven_answered=answered)
-        if chunk_bytes is not None:
-            document = recut(journal, push, document, chunk_bytes)
         return driven(journal, document, client, clock or Clock(), lock)
+
+
+def positions(skip: Iterable[int]) -> frozenset[int]:
+    """Return positions as a set; a column of them has missing ones, of errors without a row."""
+    try:
+        return frozenset(map(operator.index, pd.Series(list(skip), dtype="object").dropna()))
+    except TypeError as error:
+        raise ValidationError(
+            f"skip={code(skip)}: it takes the positions of rows, whole numbers, such as push.errors['position'] lists."
+        ) from error
 
 
 def is_taken(push: PushState) -> bool:
     """Tell whether an account may have taken a chunk of a push."""
     return any(chunk.job_id is not None or chunk.in_doubt for chunk in push.chunks)
-
-
-def recut(journal: Journal, push: PushState, document: PlanDocument, chunk_bytes: int) -> PlanDocument:
-    """Cut what is not sent yet into smaller chunks, behind those that there are; return the plan with them.
-
-    The old ones are left without a row. A kill in between leaves one or the other: the new files count only when the
-    journal has them.
-    """
-    spool, last = spool_of(journal.directory, push.id), len(push.chunks)
-    unsent = [chunk.number for chunk in push.chunks if chunk.status in UNSENT and chunk.job_id is None]
-    options = replace(document.options, chunk_bytes=chunk_bytes)
-
-    def write(number: int, lines: Sequence[pa.Buffer], rows: pa.Table) -> None:
-        spool.write_chunk(last + number, lines, rows)
-
-    chunker = Chunker(options.chunk_rows, options.file_bytes, write)
-    for number in unsent:
-        lines = lines_of(spool.read_chunk(number))
-        longest = int(pc.max(pc.binary_length(lines)).as_py())
-        if longest > options.file_bytes:
-            raise ValidationError(
-                f"A record of chunk {number:,} alone has {longest:,} bytes, and chunk_bytes={chunk_bytes:,}. "
-                "Nothing was changed."
-            )
-        chunker.add(lines, spool.rows(number))
-    chunker.close()
-    spool.pushed()
-    new = [ChunkSize(last + size.number, size.rows, size.bytes) for size in chunker.sizes]
-    old = [ChunkSize(size.number, 0, 0) if size.number in unsent else size for size in document.chunks]
-    document = replace(document, options=options, chunks=(*old, *new))
-    journal.recut(push.id, unsent, [(size.number, size.rows, size.bytes) for size in new], document)
-    return document
 
 
 def check_id(push_id: object) -> None:
@@ -330,6 +310,7 @@ def clean(push_id: str | None, before: Any, state_directory: Path) -> list[str]:
         with locked(journal, name) as lock:
             # The files first: a spool without its journal entry would never be found again.
             spool_of(journal.directory, name).delete()
+            kept_path(journal.directory, name).unlink(missing_ok=True)
             with journal.writing() as connection:
                 memory.give_up(connection, name)
                 connection.execute("DELETE FROM push WHERE id = ?", [name])
