@@ -27,7 +27,7 @@ from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.options import checked, checked_options
 from analytex_pandas.frame.places import place_of
 from analytex_pandas.planning import planned
-from analytex_pandas.push import PUSHES, Push, presented
+from analytex_pandas.push import PUSHES, Push, presented, tell_the_way_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -207,8 +207,8 @@ class Plan:
         Returns
         -------
         Push
-            The push, under way or ended. Where the same records are under way to the same account already, that push,
-            with a warning: a cell that is run twice sends nothing twice.
+            The push, under way or ended. Where the same records are under way to the same account already, or were so
+            when their process ended, that push, with a warning: a cell that is run twice sends nothing twice.
 
         Raises
         ------
@@ -220,10 +220,11 @@ class Plan:
         """
         self.check()
         wait, progress = checked("wait", wait), checked("progress", progress)
-        if self.taken and (live := under_way(self.document)):
+        client = None if self.taken else self._client or default_client()
+        if (live := under_way(self.document, client)) is not None:
             return presented(held(given_back(live)), wait, progress)
-        self.check_spooled()
-        client = self._client or default_client()
+        if client is None:
+            raise AnalytexError(pushed_already(self.id))
         if self._memory is not None and self.options.only_changed:
             now = recall(
                 Journal(client.state_directory), self._memory.account, self.kind, types_only=True
@@ -234,22 +235,29 @@ class Plan:
                     "plan leaves out as unchanged may be so no more. Plan again; nothing was sent."
                 )
         self._first = self.records()
+        try:
+            return presented(self._begun(client), wait, progress)
+        except KeyboardInterrupt as interrupt:
+            if (live := under_way(self.document, client)) is not None:
+                tell_the_way_back(interrupt, live)
+            raise
+
+    def _begun(self, client: Client) -> Push:
+        """Return the push, begun; or the one that sends the same records already."""
         # Taken first: else an interrupt in between would have the push's files deleted along with the plan.
         self.taken.append(self.id)
         try:
             drive = begin(self.document, self.spool, client, parent=self._parent)
-        except BaseException as error:
+        except BaseException:
             if not Journal(client.state_directory).has(self.id):
                 self.taken.clear()
-            elif isinstance(error, KeyboardInterrupt):
-                error.add_note(f"Push {self.id} had begun: push = apd.resume({self.id!r}) goes on with it.")
             raise
         if drive.id != self.id:
             self.taken.clear()
-            return presented(held(drive), wait, progress)
+            return held(drive)
         if self.let_go is not None:
             self.let_go()  # the journal has the push now
-        return presented(Push(drive, self), wait, progress)
+        return Push(drive, self)
 
     def successor(self, write: Callable[[Spool], PlanDocument], client: Client, parent: str) -> Plan:
         """Return a plan of rows of this one that were pushed, made by `write`; what ``Push.retry`` pushes."""

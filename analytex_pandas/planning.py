@@ -63,7 +63,9 @@ def planned(
             # A thread a core that this process may use, as far as the source allows.
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
             outcome = draft(source, options, kind, spool, workers=min(cores, source.workers), memory=memory)
-            return document_of(outcome, spool.directory.name.removeprefix("."), kind, options, spool.digest)
+            # What is left out as unchanged is more each time; what it is left out of is the same.
+            digest = f"{spool.drafted} {options.duplicates}" if options.only_changed else spool.digest
+            return document_of(outcome, spool.directory.name.removeprefix("."), kind, options, digest)
         except BaseException:
             spool.delete()
             raise
