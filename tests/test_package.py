@@ -38,7 +38,7 @@ ROOMS: Final = {
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    "top": 3_620,  # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs;
+    "top": 3_650,  # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs;
     # 280 for doctor; 700 for the command line; 65 for files of records
     "frame": 6_820,  # 205 for everyday use: what is erased, odd times, reserved and look-alike names; 145 for URLs;
     # 80 for outcomes: marks, labels as columns; 505 for files of records
