@@ -26,7 +26,7 @@ from analytex_pandas.frame.layout import said
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.options import checked, checked_options
 from analytex_pandas.frame.places import place_of
-from analytex_pandas.planning import planned
+from analytex_pandas.planning import planned, planned_files
 from analytex_pandas.push import PUSHES, Push, presented, tell_the_way_back
 
 if TYPE_CHECKING:
@@ -304,19 +304,22 @@ class Plan:
         return plan_html(self.document, pushed=bool(self.taken))
 
 
-def make_plan(data: Any, kind: Kind, given: Mapping[str, Any], *, progress: bool | None = None) -> Plan:
+def make_plan(
+    data: Any, kind: Kind, given: Mapping[str, Any], *, progress: bool | None = None, of_files: bool = False
+) -> Plan:
     """Return the plan of a push; see :func:`analytex_pandas.plan_users`."""
-    client, memory, write = prepared(data, kind, given, progress)
+    client, memory, write = prepared(data, kind, given, progress, of_files=of_files)
     return spooled(write, client, memory=memory)
 
 
-def push_at_once(data: Any, kind: Kind, given: Mapping[str, Any]) -> Push:
-    """Plan and push; see :func:`analytex_pandas.push_users`."""
+def push_at_once(data: Any, kind: Kind, given: Mapping[str, Any], *, of_files: bool = False) -> Push:
+    """Plan and push, data or files of records; see :func:`analytex_pandas.push_users` and ``push_files``."""
     options = dict(given)
     wait, progress = (checked(name, options.pop(name, None)) for name in ("wait", "progress"))
     if options.get("client") is None:
         options["client"] = default_client()  # a missing key is said before a long plan, not after
-    return make_plan(data, kind, options, progress=progress).push(wait=wait, progress=progress)
+    made = make_plan(data, kind, options, progress=progress, of_files=of_files)
+    return made.push(wait=wait, progress=progress)
 
 
 def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, Any]) -> list[Path | Any]:
@@ -355,7 +358,7 @@ def held(drive: Drive) -> Push:
 
 
 def prepared(
-    data: Any, kind: Kind, given: Mapping[str, Any], progress: bool | None = None
+    data: Any, kind: Kind, given: Mapping[str, Any], progress: bool | None = None, *, of_files: bool = False
 ) -> tuple[Client | None, Memory | None, Callable[[Spool], PlanDocument]]:
     """Return the client of a plan, what its account has acknowledged, and what writes the plan into a spool.
 
@@ -363,7 +366,8 @@ def prepared(
     connected one makes notes.
     """
     client = checked_client(given.get("client"))
-    options = checked_options(kind, {name: value for name, value in given.items() if name != "client"})
+    asked = {name: value for name, value in given.items() if name != "client"}
+    options = checked_options(kind, asked, of_files=of_files)
     if options.only_changed or options.strict:
         client = client or default_client()
     memory = watched = None
@@ -376,7 +380,8 @@ def prepared(
         from analytex_pandas.show import display  # light until used
 
         watched = display.watched
-    return client, memory, functools.partial(planned, data, kind, options, memory=memory, watched=watched)
+    write = planned_files if of_files else planned
+    return client, memory, functools.partial(write, data, kind, options, memory=memory, watched=watched)
 
 
 def spooled(

@@ -18,6 +18,7 @@ from analytex_pandas.frame.document import document_of
 from analytex_pandas.frame.draft import draft
 from analytex_pandas.frame.duplicates import SENT
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
+from analytex_pandas.frame.record_files import bytes_of_files, draft_of_files, record_files
 from analytex_pandas.frame.strangers import named
 
 if TYPE_CHECKING:
@@ -71,6 +72,26 @@ def planned(
             raise
         finally:
             spool.drop_spilled()
+
+
+def planned_files(
+    paths: Any,
+    kind: Kind,
+    options: Options,
+    spool: Spool,
+    *,
+    memory: Memory | None = None,
+    watched: Watched | None = None,  # noqa: ARG001  # files of records are read in seconds a million
+) -> PlanDocument:
+    """Write the records of files into a spool, as ``planned`` does those of data."""
+    try:
+        files = record_files(paths)
+        spool.check_room(bytes_of_files(files))
+        outcome = draft_of_files(files, options, kind, spool, memory)
+        return document_of(outcome, spool.directory.name, kind, options, spool.digest)
+    except BaseException:
+        spool.delete()
+        raise
 
 
 def replanned(
