@@ -49,10 +49,11 @@ ROOMS: Final = {
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs; 950 for commands,
-    # doctor; 65 for files of records
+    # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs; 950 for
+    # commands and doctor; 65 for files of records
     "top": 3_660,
-    "frame": 6_830,  # 205 for everyday use: erased, reserved names; 145 for URLs; 80 for outcomes; 505 for files of records
+    # 205 for everyday use: erased values, reserved names; 145 for URLs; 80 for outcomes; 505 for files of records
+    "frame": 6_830,
     "engines": 365,
     # 245 for safety: calls, trust, what bounds an answer; 1,060 to read reports of any shape: rules, not patterns
     "service": 2_720,
