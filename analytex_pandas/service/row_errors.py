@@ -90,7 +90,7 @@ def bounded(read: Callable[[], Iterator[RowError]], value: object) -> tuple[RowE
     try:
         errors = read()
         found, room = list(islice(errors, MAX_ERRORS)), MAX_CHARACTERS
-        more = sum(1 for _ in errors)
+        more = sum(1 for _ in islice(errors, MAX_ERRORS))  # as many are counted as are kept
     except RecursionError:
         return (Above().error(value, message=to_text(value)[:MAX_AROUND_CHARACTERS]),)
     for place, error in enumerate(found):
