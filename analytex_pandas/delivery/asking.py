@@ -178,7 +178,6 @@ class Setback:
         logger.info("push %s: %s again in %.1f s: %s", drive.id, self.what, delay, reason)
         drive.rest(delay, in_trouble=True)
 
-
     def trouble(self, answer: str, delay: float, until: float) -> Trouble:
         """Return what a display says of it; until when is told where the push stops then."""
         drive, now, passed = self.drive, self.drive.clock.now(), self.drive.clock.monotonic()

@@ -165,10 +165,12 @@ class Drive:
             state = dataclasses.replace(self.state, **values, revision=self.state.revision + 1)
             status = "paused" if self.paused and running else self._phase
             pausing = self.paused and running and state.counts["in_flight"] > 0
-            mode = {"status": status, "pausing": pausing, "cancelling": self.cancelled and running}
-            is_same = all(getattr(state, name) == value for name, value in mode.items())
+            mode = (status, pausing, self.cancelled and running)
+            is_same = mode == (self.state.status, self.state.pausing, self.state.cancelling)
             since = (state.since if is_same else None) or self.clock.now()
-            self.state = dataclasses.replace(state, **mode, since=since)
+            self.state = dataclasses.replace(
+                state, status=status, pausing=pausing, cancelling=mode[2], since=since
+            )
 
     def say(
         self, activity: str, *, watch: Watch | None = None, blocker: Blocker | None = None, **values: Any

@@ -256,9 +256,7 @@ class Sending:
             drive.harmless.add(job_id)  # a list that is behind shows it as running for a while
 
 
-def seen(
-    job: Job, owner: tuple[str, int] | None, watch: Watch, now: dt.datetime, elapsed: float
-) -> Blocker:
+def seen(job: Job, owner: tuple[str, int] | None, watch: Watch, now: dt.datetime, elapsed: float) -> Blocker:
     """Return a job in the way as displays show it; when it ends is told where it was seen to move."""
     end = watch.end_by_progress() if job.total_rows else None
     until = now + dt.timedelta(seconds=end - elapsed) if end and 0 < end - elapsed < LONGEST_TOLD else None

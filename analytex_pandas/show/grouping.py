@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from analytex_pandas.show import words
-from analytex_pandas.show.markup import Markup, shortened, table
+from analytex_pandas.show.markup import Markup, datum, join, shortened, table, tag_if_any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,10 +56,8 @@ def group_errors(errors: pd.DataFrame) -> list[ErrorGroup]:
         places = members.index.tolist()
         named = errors.iloc[places[:FIRST_ROWS]]
         rows = [row_name(*row) for row in zip(named["position"], named["index"], named["id"], strict=True)]
-        rows += ["…"] if len(places) > FIRST_ROWS else []
-        groups.append(
-            ErrorGroup(message, first["property"], first["code"], len(places), ", ".join(rows), places)
-        )
+        named_rows = ", ".join(rows) + (" …" if len(places) > FIRST_ROWS else "")
+        groups.append(ErrorGroup(message, first["property"], first["code"], len(places), named_rows, places))
     return sorted(groups, key=lambda group: -group.count)
 
 
@@ -71,15 +69,21 @@ def row_name(position: object, label: object, identifier: object) -> str:
 
 
 def groups_table(groups: Sequence[ErrorGroup]) -> Markup:
+    """Return what went wrong: message, how many rows, property, the first of them, in this order."""
     lines = [
         (
+            join(
+                (
+                    datum(group.message or "no message", 300),
+                    " ",
+                    tag_if_any("code", shortened(group.code, 40)),
+                )
+            ),
             words.number(group.count),
-            shortened(group.message, 300) or "no message",
-            group.property,
-            group.code,
-            group.rows,
+            datum(group.property, 120),
+            datum(group.rows, 200),
         )
         for group in groups
     ]
-    headers = ("Errors", "Message", "Property", "Code", "First rows")
-    return table(headers, lines, numeric=("Errors",), caption="Refused by the service")
+    headers = ("Message", "Rows", "Property", "First rows")
+    return table(headers, lines, numeric=("Rows",), wide="Message", caption="Reasons")

@@ -114,15 +114,17 @@ class Monitor(LivePanel):
         headline, running, history = jobs.jobs_told(self.jobs, self._owners, words.present())
         self.headline.value = tag("div", tag("b", headline), class_="apd-state", role="status")
         page = history[self.pager.slice(len(history))]
-        self.running.value = scrolling(jobs.jobs_table(running, caption="Running")) if running else ""
-        self.history.value = scrolling(jobs.jobs_table(page, caption="History")) if page else ""
+        self.running.value = (
+            scrolling(jobs.jobs_table(running, caption="Running"), "Running") if running else ""
+        )
+        self.history.value = scrolling(jobs.jobs_table(page, caption="History"), "History") if page else ""
 
     def _chosen(self) -> list[Job]:
         """Return the job whose errors are to be seen, if there is one."""
         return [job for job in self.jobs if job.job_id == self.choice.value]
 
     def _draw_errors(self) -> None:
-        self.error_rows.value = "".join(scrolling(jobs.errors_html(job)) for job in self._chosen())
+        self.error_rows.value = "".join(scrolling(jobs.errors_html(job), "Errors") for job in self._chosen())
 
     def _set_live(self, *, live: bool) -> None:
         self.halt.disabled, self.go_on.disabled = not live, live
@@ -154,7 +156,7 @@ class JobPanel(LivePanel):
     def seen(self, found: Job) -> None:
         """Show the job."""
         self.job = found
-        self.body.value = scrolling(jobs.job_html(found, self._owners, words.present()))
+        self.body.value = scrolling(jobs.job_html(found, self._owners, words.present()), "Job")
         self.trouble.value = ""
 
     def saved_form(self) -> dict[str, str]:
