@@ -56,8 +56,10 @@ def group_errors(errors: pd.DataFrame) -> list[ErrorGroup]:
         places = members.index.tolist()
         named = errors.iloc[places[:FIRST_ROWS]]
         rows = [row_name(*row) for row in zip(named["position"], named["index"], named["id"], strict=True)]
-        named_rows = ", ".join(rows) + (" …" if len(places) > FIRST_ROWS else "")
-        groups.append(ErrorGroup(message, first["property"], first["code"], len(places), named_rows, places))
+        rows += ["…"] if len(places) > FIRST_ROWS else []
+        groups.append(
+            ErrorGroup(message, first["property"], first["code"], len(places), ", ".join(rows), places)
+        )
     return sorted(groups, key=lambda group: -group.count)
 
 

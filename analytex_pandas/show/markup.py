@@ -86,11 +86,13 @@ def table(
     *,
     numeric: Collection[str] = (),
     wide: str | None = None,
+    nowrap: Collection[str] = (),
     caption: str,
 ) -> Markup:
     """Return a table whose first column names its rows.
 
-    `numeric` are the headers of columns that are set flush right, `wide` is the one that takes the most room;
+    `numeric` are the headers of columns that are set flush right, `wide` is the one that takes the most room, `nowrap`
+    those of short words that are not broken where there is a style sheet;
     `caption` is for those who cannot see where it stands. Styles are written in place for pages without a style
     sheet, where JupyterLab sets cells flush right and breaks no word unless the table's widths are fixed.
     """
@@ -98,8 +100,9 @@ def table(
     def placed(header: str, width: bool = False) -> dict[str, str | None]:
         side = "right" if header in numeric else "left"
         share = ";width:42%" if width and header == wide else ""
-        kind = "apd-num" if header in numeric else "apd-wide" if header == wide else None
-        breaking = "" if width else ";vertical-align:top;overflow-wrap:break-word"
+        kinds = {"apd-num": numeric, "apd-nowrap": nowrap, "apd-wide": (wide,)}
+        kind = next((kind for kind, known in kinds.items() if header in known), None)
+        breaking = "" if width else ";vertical-align:top;overflow-wrap:break-word;font-weight:normal"
         return {"class_": kind, "style": f"text-align:{side}{breaking}{share}"}
 
     def cell(place: int, text: str) -> Markup:
@@ -113,6 +116,11 @@ def table(
     said = tag("caption", caption, style="caption-side:top;text-align:left")
     parts = said, tag("thead", tag("tr", *head)), tag("tbody", *body)
     return tag("table", *parts, style="table-layout:fixed;width:100%")
+
+
+def without_styles(made: Markup) -> Markup:
+    """Return markup for where there is a style sheet: a third of the bytes. Quotes in data are escaped."""
+    return Markup(re.sub(r' style="[^"]*"', "", made))
 
 
 STYLE: Final = Markup(f"<style>\n{files(__package__).joinpath('style.css').read_text('utf-8')}</style>")

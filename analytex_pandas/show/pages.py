@@ -13,11 +13,12 @@ from analytex_pandas.errors import harmless
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import ErrorGroup, group_errors, groups_table
 from analytex_pandas.show.markup import Markup, datum, join, printable, prose, standing_alone, tag, tag_if_any
+from analytex_pandas.show.messages import message
 from analytex_pandas.show.snapshot import Snapshot, strip, time_slot
 
 if TYPE_CHECKING:
     from analytex_pandas.show.live import ShownPush
-    from analytex_pandas.show.snapshot import Message
+    from analytex_pandas.show.messages import Message
     from analytex_pandas.show.words import Mark
 
 SHOWN_GROUPS: Final = {"live": 3, "saved": 8, "text": 5}
@@ -26,8 +27,15 @@ CELLS_TOGETHER: Final = 10
 FEW_CELLS: Final = 60
 """Chunks up to which the squares are large."""
 FILLS: Final = {
-    **{"✓": "ack", "✕": "ref", "?": "unk", "!": "err", "◔": "due", "↑": "svc", "↻": "unk"},
-    **{"○": "rest", "⊘": "rest"},
+    "✓": "ack",
+    "✕": "ref",
+    "?": "unk",
+    "!": "err",
+    "◔": "due",
+    "↑": "svc",
+    "↻": "unk",
+    "○": "rest",
+    "⊘": "rest",
 }
 """The fill of a mark, by its character: bar, tiles, squares and legend share it."""
 TONES: Final = {"busy": "ok"}
@@ -55,9 +63,10 @@ def snapshot_html(snapshot: Snapshot, groups: list[ErrorGroup]) -> Markup:
 
 def snapshot_text(snapshot: Snapshot, groups: list[ErrorGroup]) -> str:
     """Return a snapshot and its groups of errors in a few lines: state, what to know, rows, time, what to do."""
-    most, said = SHOWN_GROUPS["text"], snapshot.message
+    most, said = SHOWN_GROUPS["text"], message(snapshot)
+    stopped = "Stopped: " if snapshot.state.status == "failed" else ""
     lines = [
-        *((said.headline, said.sentence) if said else ()),
+        *((f"{stopped}{said.headline}", said.small, said.sentence) if said else ()),
         *(f"{name}: {fact}" for name, fact in (said.facts.items() if said else ())),
         "" if said else snapshot.activity,
         snapshot.rows_in_words,
@@ -100,15 +109,27 @@ def body(
 
     `said` takes the place of the snapshot's own message, `quiet` leaves it out, `small` is added to the small print.
     """
-    said = said or (None if quiet else snapshot.message)
-    shown = groups[: SHOWN_GROUPS["saved" if saved else "live"]] if snapshot.state.done else []
+    asked = said is not None
+    said = said or (None if quiet else message(snapshot))
+    if said and groups and snapshot.mode == "completed_with_errors" and not snapshot.unknown:
+        reasons = words.count(len(groups), "reason")
+        said = said._replace(headline=f"{said.headline.removesuffix('.')}, for {reasons}.")
+    names_reasons = snapshot.mode in ("completed_with_errors", "stopped") or (saved and snapshot.state.done)
+    shown = groups[: SHOWN_GROUPS["saved" if saved else "live"]] if names_reasons else []
+    small = " ".join(filter(None, (said.small if said else "", small)))
     parts = [_note(said, groups, shown) if said else Markup(""), _number(snapshot)]
     if snapshot.total and (snapshot.rows_done or not snapshot.state.done):
         parts += [_bar(snapshot), _tiles(snapshot)]
-    if not snapshot.state.done:
-        parts += [_refused_so_far(groups) if snapshot.refused else Markup(""), _now(snapshot)]
+    if snapshot.mode == "running" and not asked:
+        parts += [_refused_so_far(groups), _now(snapshot)]
     parts += [_chunks(snapshot), _small_print(snapshot, small, saved=saved), _without_kernel(snapshot)]
     return tag("div", *parts, class_="tex2jax_ignore")
+
+
+def marked(mark: Mark) -> Markup:
+    """Return a mark in its colour, with its word."""
+    sign = tag("span", mark.character, class_=f"apd-mark {_tone(mark)}", aria_hidden="true")
+    return join((sign, " ", mark.word))
 
 
 def _tone(mark: Mark) -> str:
@@ -132,7 +153,7 @@ def _note(said: Message, groups: list[ErrorGroup], shown: list[ErrorGroup]) -> M
 def _number(snapshot: Snapshot) -> Markup:
     """Return the one big number with its words, and the time that matters now."""
     state, total = snapshot.state, words.number(snapshot.total)
-    over = state.done and state.status != "interrupted"
+    over = snapshot.is_over
     rows = snapshot.acknowledged if over else snapshot.rows_done
     share = rows / snapshot.total if snapshot.total else snapshot.share
     number = words.percent(share).replace("100.0", "100")
@@ -141,8 +162,8 @@ def _number(snapshot: Snapshot) -> Markup:
         number, what = "0", "rows to send"
     elif over and rows == snapshot.total:
         what = f"all {words.count(rows, 'row')} acknowledged"
-    elif over and not snapshot.rows_done and not snapshot.in_flight:
-        number, what = f"0 of {total}", "rows were sent"
+    elif snapshot.nothing_sent:
+        number, what = f"0 of {total}", "rows were sent; all are kept on this machine"
     elif snapshot.mode in ("trouble", "interrupted"):
         what += ", as last heard"
     parts = [tag("b", number), " ", tag("span", what)]
@@ -188,7 +209,7 @@ def _bar(snapshot: Snapshot) -> Markup:
 
 def _tiles(snapshot: Snapshot) -> Markup:
     """Return the rows by what became of them: the legend of the bar, and ``push.counts``."""
-    over = snapshot.state.done
+    over = snapshot.is_over
     tiles = [
         (words.ACKNOWLEDGED, snapshot.acknowledged, ""),
         (words.REFUSED, snapshot.refused, ""),
@@ -224,7 +245,7 @@ def _refused_so_far(groups: list[ErrorGroup]) -> Markup:
     if not groups:
         return Markup("")
     first, more = groups[0], len(groups) - 1
-    parts = [f" Refused so far: {words.number(first.count)} × ", datum(first.message or first.code, 160)]
+    parts = [f" Refused so far: {words.number(first.count)} × ", datum(first.message or first.code, 160)]  # noqa: RUF001  # times
     if first.property:
         parts += [" (", datum(first.property, 80), ")"]
     parts += [", rows ", datum(first.rows, 120)]
@@ -236,8 +257,6 @@ def _refused_so_far(groups: list[ErrorGroup]) -> Markup:
 
 def _now(snapshot: Snapshot) -> Markup:
     """Return what the push is doing, where no message says it."""
-    if snapshot.mode != "running":
-        return Markup("")
     if snapshot.is_usual and len(snapshot.chunks) == 1:
         text = ": the service answers for them when it ends. Until then none counts as acknowledged."
         return tag("p", tag("b", "One job for all rows"), text, class_="apd-now")
@@ -253,7 +272,7 @@ def _now(snapshot: Snapshot) -> Markup:
 
 def _chunks(snapshot: Snapshot) -> Markup:
     """Return a square for each chunk, or for several, and their legend; nothing where all are alike."""
-    made = strip(snapshot.chunks, over=snapshot.state.done or snapshot.state.cancelling)
+    made = strip(snapshot.chunks, over=snapshot.is_over or snapshot.state.cancelling)
     if len(made.legend) <= 1:
         return Markup("")
     cells = {mark: tag("b", mark.character, class_=f"apd-{FILLS[mark.character]}") for mark, _ in made.legend}
@@ -281,11 +300,11 @@ def _chunks(snapshot: Snapshot) -> Markup:
 
 def _small_print(snapshot: Snapshot, small: str, *, saved: bool) -> Markup:
     state = snapshot.state
-    made = strip(snapshot.chunks, over=state.done)
+    made = strip(snapshot.chunks, over=snapshot.is_over)
     parts = []
     if len(snapshot.chunks) > 1 and len(made.legend) == 1:
         parts.append(f"{words.count(len(snapshot.chunks), 'chunk')}, all {made.legend[0][0].word}")
-    if state.started_at is not None and (not state.done or state.status == "interrupted"):
+    if state.started_at is not None and not snapshot.is_over:
         ago = words.duration((snapshot.now - state.started_at).total_seconds())
         parts.append(f"started {snapshot.clock(state.started_at)}, {ago} ago")
     if snapshot.mode in ("waiting", "paused") and state.since is not None:
@@ -302,7 +321,7 @@ def _small_print(snapshot: Snapshot, small: str, *, saved: bool) -> Markup:
     if small:
         parts.append(prose(small))
     spans = [tag("span", part) for part in parts]
-    if not state.done or state.status == "interrupted":
+    if not snapshot.is_over:
         moment = f"{snapshot.now:%Y-%m-%d %H:%M %Z}" if saved else f"{snapshot.now:%H:%M:%S}"
         spans.append(tag("span", f"as of {moment}", class_="apd-as-of"))
     return tag("p", join(spans, SEPARATOR), class_="apd-foot") if spans else Markup("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -12,9 +13,20 @@ import pandas as pd
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import ErrorGroup, group_errors, row_name
 from analytex_pandas.show.live import follow
-from analytex_pandas.show.markup import STYLE, Markup, datum, join, shortened, table, tag, tag_if_any
-from analytex_pandas.show.pages import body, head, push_bundle
-from analytex_pandas.show.snapshot import CHUNK_COLUMNS, chunk_line, question
+from analytex_pandas.show.markup import (
+    STYLE,
+    Markup,
+    datum,
+    join,
+    shortened,
+    table,
+    tag,
+    tag_if_any,
+    without_styles,
+)
+from analytex_pandas.show.messages import question
+from analytex_pandas.show.pages import body, head, marked, push_bundle
+from analytex_pandas.show.snapshot import CHUNK_COLUMNS, chunk_line
 from analytex_pandas.show.widgets import Acts, Choice, LivePanel, Pager, View, row, scrolling, show
 
 if TYPE_CHECKING:
@@ -32,7 +44,6 @@ ERROR_COLUMNS: Final = ("Message", "Property", "Id", "Row")
 SHOWN_INPUT_ROWS: Final = 10
 SHOWN_INPUT_COLUMNS: Final = 12
 SHOWN_IDS: Final = 1_000
-FORMATS: Final = {"csv": pd.DataFrame.to_csv, "parquet": pd.DataFrame.to_parquet}
 
 
 class PushPanel(LivePanel):
@@ -110,17 +121,12 @@ class PushPanel(LivePanel):
     def save(self, kind: str = "csv") -> None:
         """Write the errors into a file of the working directory, under a name that is free."""
         errors = self.refusals.errors
-        names = [
-            f"refused-{self.push.id}{number}.{kind}" for number in ("", *(f"-{n}" for n in range(2, 100)))
-        ]
+        names = (f"refused-{self.push.id}{'' if n == 1 else f'-{n}'}.{kind}" for n in itertools.count(1))
         path = next(path for path in map(Path, names) if not path.exists())
         if kind == "parquet":  # whose columns have one type each; labels have any
-            errors = errors.assign(
-                index=[
-                    None if pd.api.types.is_scalar(it) and pd.isna(it) else str(it) for it in errors["index"]
-                ]
-            )
-        FORMATS[kind](errors, path, index=False)
+            errors.assign(index=errors["index"].map(str, na_action="ignore")).to_parquet(path, index=False)
+        else:
+            errors.to_csv(path, index=False)
         self._say(f"{words.count(len(errors), 'error')} saved as `{path}`, beside this notebook.")
 
     def _say(self, text: str) -> None:
@@ -187,10 +193,14 @@ class Jobs(View):
         show(self.toggle, shown=self.shown or any(chunk.attempts or chunk.job_id for chunk in chunks))
         if self.shown:
             page = chunks[self.pager.slice(len(chunks), None if current is None else current - 1)]
-            lines = [chunk_line(chunk, snapshot.now) for chunk in page]
-            self.table.value = table(
-                CHUNK_COLUMNS, lines, numeric=CHUNK_NUMBERS, caption="Chunks and their jobs"
-            )
+            lines = []
+            for chunk in page:
+                number, _, *others, job = chunk_line(chunk, snapshot.now)
+                state = marked(words.mark(chunk.status, words.CHUNK_MARKS))
+                lines.append((number, state, *others, tag_if_any("code", job)))
+            nowrap, caption = ("State", "Sent", "Took"), "Chunks and their jobs"
+            made = table(CHUNK_COLUMNS, lines, numeric=CHUNK_NUMBERS, nowrap=nowrap, caption=caption)
+            self.table.value = without_styles(made)
 
 
 class Errors(View):
@@ -251,28 +261,20 @@ class Errors(View):
             )
             for error in errors.iloc[self.pager.slice(len(errors))].to_dict("records")
         ]
-        self.rows.value = table(ERROR_COLUMNS, lines, wide="Message", caption="Row by row")
+        self.rows.value = without_styles(table(ERROR_COLUMNS, lines, wide="Message", caption="Row by row"))
 
     def _draw_more(self) -> None:
         errors = self._chosen()
         if self.input_view.shown and len(errors):
             self.input.value = input_rows(self._refusals.push.failed, errors)
         self.input_view.named(None)
-        ids = errors["id"].dropna().unique() if len(errors) else []
+        ids: list[str] = list(errors["id"].dropna().unique()) if len(errors) else []
         self.ids_view.named(len(ids))
         if self.ids_view.shown:
             more = words.and_more(len(ids) - SHOWN_IDS, "more id", " in push.errors")
-            text = "\n".join(shortened(one, 300) for one in ids[:SHOWN_IDS])
-            block = Markup(
-                tag("pre", Markup("\n".join(map(str, map(datum_text, text.split("\n"))))), class_="apd-ids")
-            )
-            self.ids.value = join(
-                (tag("p", "A click selects all of them.", class_="apd-dim"), block, tag_if_any("p", more))
-            )
-
-
-def datum_text(text: str) -> Markup:
-    return join((text,))
+            text = join((shortened(one, 300) for one in ids[:SHOWN_IDS]), "\n")
+            hint = tag("p", "A click selects all of them.", class_="apd-dim")
+            self.ids.value = join((hint, tag("pre", text, class_="apd-ids"), tag_if_any("p", more)))
 
 
 def input_rows(failed: pd.DataFrame, errors: pd.DataFrame) -> Markup:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets
 
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.show import words
 from analytex_pandas.show.markup import Markup, tag
 
 if TYPE_CHECKING:
@@ -97,8 +96,8 @@ def scrolling(content: Markup, name: str) -> Markup:
 class Acts(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
     """One row of buttons: what can be done now on the left, what can be looked at on the right.
 
-    `acts` are names, each with a label, a tooltip and what pressing it does; `views` open below. What an act cannot do is
-    told to `failed`; `acted` is called after each.
+    `acts` are names, each with a label, a tooltip and what pressing it does; `views` open below. What an act cannot do
+    is told to `failed`; `acted` is called after each.
     """
 
     def __init__(
@@ -110,7 +109,7 @@ class Acts(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
     ) -> None:
         self.buttons: dict[str, ipywidgets.Button] = {}
         self._views, self._failed, self._acted = views, failed, acted
-        self._offered: tuple[str, ...] = ()
+        self.offered: tuple[str, ...] = ()
         for name, (label, tooltip, act) in acts.items():
             button = ipywidgets.Button(description=label, tooltip=tooltip)
             button.on_click(lambda _, name=name, act=act: self._press(name, act))
@@ -122,20 +121,20 @@ class Acts(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def offer(self, names: Sequence[str]) -> None:
         """Show the buttons of what can be done, and no other."""
-        self._offered = tuple(names)
+        self.offered = tuple(names)
         for name, button in self.buttons.items():
             show(button, shown=name in names)
 
     def focus_on(self, name: str | None = None) -> None:
         """Put the focus on a button, or on the first there is: the one that had it goes."""
         shown = [self.buttons[name]] if name in self.buttons else []
-        shown += [self.buttons[name] for name in self._offered]
+        shown += [self.buttons[name] for name in self.offered]
         shown += [view.toggle for view in self._views if is_shown(view.toggle)]
         if shown:
             focus(shown[0])
 
     def _press(self, name: str, act: Callable[[], object]) -> None:
-        if name not in self._offered:  # it only stood there until the focus left it
+        if name not in self.offered:  # it only stood there until the focus left it
             return
         try:
             act()
@@ -144,7 +143,7 @@ class Acts(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
         except OSError as error:
             self._failed(f"That could not be written: {error}")
         self._acted()
-        if name not in self._offered:
+        if name not in self.offered:
             self.focus_on(AFTER.get(name))
 
 
@@ -177,8 +176,9 @@ class View(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def named(self, count: int | None) -> None:
         """Say on the button how many there are, and that pressing it hides them."""
         self._count = count
-        number = "" if count is None else f" ({words.number(count)})"
-        name = f"Hide {self._noun}" if self.shown else self._noun[:1].upper() + self._noun[1:]
+        number = "" if count in (None, 1) else f" ({count:,})"
+        noun = self._noun.removesuffix("s") if count == 1 else self._noun
+        name = f"Hide {noun}" if self.shown else noun[:1].upper() + noun[1:]
         self.toggle.description = f"{name}{number}"
         show(self, shown=self.shown)
 
@@ -234,6 +234,7 @@ class Choice(ipywidgets.Dropdown):  # type: ignore[misc]  # ipywidgets has no ty
         self.layout.width = "auto"
         self.layout.max_width = "30rem"
         self.style.description_width = "initial"
+        self.add_class("apd-view")
         self.observe(lambda _: chosen(), "value")
 
     def offer(self, options: list[tuple[str, Any]]) -> None:

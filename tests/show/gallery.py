@@ -3,6 +3,7 @@
 Writes ``gallery.html`` and pictures of it in both themes at 1280 and 700 px, to be looked at beside the design.
 """
 
+# ruff: noqa: E501, SLF001  # a state a line; ipywidgets has no other name for a widget's classes
 from __future__ import annotations
 
 import datetime as dt
@@ -254,7 +255,7 @@ def rendered(widget: Any) -> str:
         return ""
     kind = type(widget).__mro__
     names = {it.__name__ for it in kind}
-    own = " ".join(widget._dom_classes)  # noqa: SLF001  # ipywidgets' only name for it
+    own = " ".join(widget._dom_classes)
     if "Box" in names:
         style = "display:flex;flex-flow:column" if "VBox" in names else "display:flex"
         inner = "".join(map(rendered, widget.children))

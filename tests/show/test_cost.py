@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from analytex_pandas.show import live, panel
+from analytex_pandas.show import panel
 from analytex_pandas.show.display import widgets_run
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ def test_a_thousand_chunks_stay_under_twenty_kilobytes_a_second(
     now = [0.0]
     clock = types.SimpleNamespace(monotonic=lambda: now[0])
     monkeypatch.setattr(panel, "time", clock)
-    monkeypatch.setattr(live, "time", clock)
 
     def at(tick: int) -> PushState:
         ended, processed = divmod(tick, 8)
@@ -49,8 +48,8 @@ def test_a_thousand_chunks_stay_under_twenty_kilobytes_a_second(
 
     work = steered(at(0))
     made = panel.PushPanel(work.push)
-    made.live.draw()
-    made.jobs.toggle.value = True
+    made.redraw()
+    made.jobs.toggle.click()
     wire.clear()
     for tick in range(1, 4 * SECONDS + 1):
         now[0] = tick / 4
@@ -69,7 +68,6 @@ def test_an_hour_leaves_nothing_behind(
     now = [0.0]
     clock = types.SimpleNamespace(monotonic=lambda: now[0])
     monkeypatch.setattr(panel, "time", clock)
-    monkeypatch.setattr(live, "time", clock)
 
     def at(second: int) -> PushState:
         current = 1 + second * 7 // HOUR
@@ -80,7 +78,7 @@ def test_an_hour_leaves_nothing_behind(
 
     work = steered(at(0))
     made = panel.PushPanel(work.push)
-    made.jobs.toggle.value = True
+    made.jobs.toggle.click()
     held = {}
     for second in range(HOUR + 1):
         now[0] = float(second)
