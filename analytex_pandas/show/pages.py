@@ -152,7 +152,7 @@ def _note(said: Message, groups: list[ErrorGroup], shown: list[ErrorGroup]) -> M
 
 def _number(snapshot: Snapshot) -> Markup:
     """Return the one big number with its words, and the time that matters now."""
-    state, total = snapshot.state, words.number(snapshot.total)
+    total = words.number(snapshot.total)
     over = snapshot.is_over
     rows = snapshot.acknowledged if over else snapshot.rows_done
     share = rows / snapshot.total if snapshot.total else snapshot.share

@@ -39,7 +39,7 @@ INTERVAL: Final = 1.0
 """Seconds between two drawings; who reads or selects text is disturbed by each."""
 SHARE_OF_READING: Final = 0.05
 """Of the time, what reading the errors of a running push may take at most."""
-CHUNK_NUMBERS: Final = ("Rows", "Refused", "Tries")
+CHUNK_NUMBERS: Final = ("Rows", "Refused")
 ERROR_COLUMNS: Final = ("Message", "Property", "Id", "Row")
 SHOWN_INPUT_ROWS: Final = 10
 SHOWN_INPUT_COLUMNS: Final = 12
@@ -195,8 +195,9 @@ class Jobs(View):
             page = chunks[self.pager.slice(len(chunks), None if current is None else current - 1)]
             lines = []
             for chunk in page:
-                number, _, *others, job = chunk_line(chunk, snapshot.now)
-                state = marked(words.mark(chunk.status, words.CHUNK_MARKS))
+                number, state, *others, job = chunk_line(chunk, snapshot.now)
+                mark = words.mark(chunk.status, words.CHUNK_MARKS)
+                state = join((marked(mark), state.removeprefix(str(mark))))
                 lines.append((number, state, *others, tag_if_any("code", job)))
             nowrap, caption = ("State", "Sent", "Took"), "Chunks and their jobs"
             made = table(CHUNK_COLUMNS, lines, numeric=CHUNK_NUMBERS, nowrap=nowrap, caption=caption)

@@ -233,7 +233,7 @@ def strip(chunks: Sequence[ChunkState], max_cells: int = MAX_CELLS, *, over: boo
 
 LEGEND: Final = "✓!?✕◔↑↻○⊘"
 """The order in which a legend tells the marks: from the first rows to the last."""
-CHUNK_COLUMNS: Final = ("Chunk", "State", "Rows", "Refused", "Sent", "Took", "Tries", "Job")
+CHUNK_COLUMNS: Final = ("Chunk", "State", "Rows", "Refused", "Sent", "Took", "Job")
 
 
 def chunk_line(chunk: ChunkState, now: datetime) -> tuple[str, ...]:
@@ -243,17 +243,17 @@ def chunk_line(chunk: ChunkState, now: datetime) -> tuple[str, ...]:
         sent = words.clock(chunk.submitted_at, now)
         took = words.duration(((chunk.ended_at or now) - chunk.submitted_at).total_seconds())
         took += "" if chunk.ended_at else " so far"
+    tries = f", try {chunk.attempts}" if chunk.attempts > 1 else ""
     unknown = f" + {words.number(chunk.unknown)} unknown" if chunk.unknown else ""
     rows = words.number(chunk.rows)
     if not chunk.settled and chunk.completed_rows is not None:
         rows = f"{words.number(chunk.progress)} of {rows}"
     return (
         str(chunk.number),
-        str(words.mark(chunk.status, words.CHUNK_MARKS)),
+        f"{words.mark(chunk.status, words.CHUNK_MARKS)}{tries}",
         rows,
         f"{words.number(chunk.refused)}{unknown}" if chunk.refused or unknown else "",
         sent,
         took,
-        str(chunk.attempts) if chunk.attempts > 1 else "",
         chunk.job_id or "",
     )

@@ -33,8 +33,8 @@ HOSTILE = st.sampled_from(
     ]
 ) | st.text(max_size=30).map(lambda text: f"<b>{text}")
 KNOWN_TAGS = frozenset(
-    ["div", "p", "strong", "b", "code", "table", "caption", "thead", "tbody", "tr", "th", "td", "span", "i"]
-    + ["style", "ul", "li", "dl", "dt", "dd", "small", "bdi"]
+    {"div", "p", "b", "i", "code", "span", "style", "table", "caption", "thead", "tbody", "tr", "th", "td"}
+    | {"ul", "li", "dl", "dt", "dd", "small", "bdi"}
 )
 KNOWN_ATTRIBUTES = frozenset(
     [
