@@ -89,10 +89,7 @@ def head(snapshot: Snapshot) -> Markup:
     what = tag("b", snapshot.title)
     if state.parent:
         what = join((tag("b", "Retry"), f" → {snapshot.title}"))
-    sign = tag("span", mark.character, aria_hidden="true")
-    word = tag("span", mark.word, class_="apd-word")
-    pill = tag("b", sign, " ", word, class_=f"apd-pill {_tone(mark)}", role="status")
-    parts = (pill, tag("span", what), tag("code", state.id, class_="apd-id"))
+    parts = (pill(mark), tag("span", what), tag("code", state.id, class_="apd-id"))
     return tag("div", join(parts, SEPARATOR), class_="apd-top tex2jax_ignore")
 
 
@@ -124,6 +121,13 @@ def body(
         parts += [_refused_so_far(groups), _now(snapshot)]
     parts += [_chunks(snapshot), _small_print(snapshot, small, saved=saved), _without_kernel(snapshot)]
     return tag("div", *parts, class_="tex2jax_ignore")
+
+
+def pill(mark: Mark) -> Markup:
+    """Return a state for the head of a card, read aloud when it changes."""
+    sign = tag("span", mark.character, aria_hidden="true")
+    word = tag("span", mark.word, class_="apd-word")
+    return tag("b", sign, " ", word, class_=f"apd-pill {_tone(mark)}", role="status")
 
 
 def marked(mark: Mark) -> Markup:

@@ -55,6 +55,7 @@ class PushPanel(LivePanel):
         self._asking = self._retried = False
         self._drawn = float("-inf")
         self._small = ""
+        self._saved = -1
         self.live = follow(push, self.draw)
         self.refusals = Refusals(push)
         self.head, self.body = ipywidgets.HTML(), ipywidgets.HTML()
@@ -103,13 +104,20 @@ class PushPanel(LivePanel):
         self.body.value = body(snapshot, groups, said=said, quiet=self._retried, small=self._small)
         self.jobs.draw(snapshot)
         self.errors.draw(snapshot)
-        if state.done:
+        if state.done and self._saved != state.revision:
+            self._saved = state.revision
             self.renew_saved_form()
 
     def redraw(self) -> None:
         """Draw everything at once, because the user has pressed something."""
+        self.in_use = True
         self._drawn = float("-inf")
         self.live.draw()
+
+    def close(self) -> None:
+        for again in self.successor.children:
+            again.close()
+        super().close()
 
     def saved_form(self) -> dict[str, str]:
         own = push_bundle(self.push)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from analytex_pandas.show.live import Live
 
+FOCUS_KEPT: Final = 60.0
+"""Seconds for which a panel that somebody uses is not built anew after its end: JupyterLab takes the focus then."""
 HANDLES: Final = 8
 """Places where one panel is on display whose saved form is brought up to date at the end."""
 VIEW: Final = "application/vnd.jupyter.widget-view+json"
@@ -28,6 +31,8 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def __init__(self, kind: str, parts: Sequence[ipywidgets.Widget], *, inside: bool = False) -> None:
         self._handles: deque[Any] = deque(maxlen=HANDLES)
+        self.in_use = False
+        """Whether one of its buttons was pressed, so that the focus may be in it."""
         super().__init__(parts)
         self.add_class("apd-sub" if inside else "apd")
         self.add_class(f"apd-{kind}")
@@ -63,8 +68,14 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def renew_saved_form(self) -> None:
         """Leave what was seen last in the notebook: else it would keep the HTML of the moment of display."""
-        while self._handles:
-            self._handles.popleft().update(self._repr_mimebundle_(), raw=True)
+        if not self.in_use:
+            for handle in self._handles:
+                handle.update(self._repr_mimebundle_(), raw=True)
+            return
+        self.in_use = False
+        later = threading.Timer(FOCUS_KEPT, self.renew_saved_form)
+        later.daemon = True
+        later.start()
 
 
 def row(*widgets: ipywidgets.Widget, kind: str = "apd-buttons") -> ipywidgets.HBox:

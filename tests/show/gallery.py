@@ -17,7 +17,10 @@ import pandas as pd
 
 from analytex_pandas.delivery.state import Blocker, ChunkState, PushState, Trouble, counted
 from analytex_pandas.delivery.tables import ERROR_COLUMNS
+from analytex_pandas.service.row_errors import RowError
+from analytex_pandas.service.wire import Job
 from analytex_pandas.show import live, pages, words
+from analytex_pandas.show.monitor import Monitor
 from analytex_pandas.show.panel import PushPanel
 from analytex_pandas.show.widgets import is_shown
 
@@ -246,6 +249,8 @@ def panel(name: str) -> PushPanel:
     made.live.draw()
     for act in acts:
         act(made)
+    for inner in made.successor.children:
+        inner.live.stop()
     return made
 
 
@@ -276,7 +281,59 @@ def gallery() -> dict[str, str]:
     for name in ("Running, 20 chunks", "Completed with errors"):
         shown = panel(name)
         made[f"As saved: {name}"] = shown.saved_form()["text/html"]
+    made["The account: 40 jobs"] = account()
     return made
+
+
+def account() -> str:
+    """The monitor of an account with forty jobs of five sources."""
+
+    def job(
+        minutes: float,
+        status: str,
+        name: str,
+        rows: int,
+        done: int | None = None,
+        took: float = 0.8,
+        bad: int = 0,
+    ) -> Job:
+        begin = at(9.5 - minutes)
+        errors = tuple(
+            RowError(place, None, str(place), "email", "bad_email", "not an e-mail address", "{}")
+            for place in range(bad)
+        )
+        ended = status in ("completed", "failed")
+        return Job(
+            f"{name}-{minutes}",
+            status,
+            "users",
+            name,
+            None,
+            rows,
+            rows if done is None else done,
+            begin,
+            begin + dt.timedelta(minutes=took) if ended else None,
+            None,
+            begin,
+            errors,
+        )
+
+    own = [job(0.3, "processing", "a", 1_000, 403)]
+    own += [job(0.3 + 0.84 * n, "completed", "a", 1_000, bad=n in (4, 10, 11)) for n in range(1, 12)]
+    others = [
+        job(30, "completed", "crm-sync-0411.ndjson", 2_000, took=2),
+        job(170, "failed", "companies.parquet", 4_120, 0, bad=90),
+    ]
+    others += [job(60 * hour, "completed", f"segment-sync-{hour}.ndjson", 30) for hour in range(1, 17)]
+    others += [
+        job(1_200 + 10 * n, "completed", f"trial-scores-{n}.parquet", 10_000, took=8.3) for n in range(7)
+    ]
+    owners = {one.job_id: (ID, 12 - place) for place, one in enumerate(own)}
+    frozen(at(9, 31))
+    made = Monitor(list, lambda _: owners)
+    made.seen([*own, *others])
+    made.acts.offer(["halt"])
+    return rendered(made)
 
 
 def main(directory: Path) -> None:
