@@ -35,10 +35,9 @@ if TYPE_CHECKING:
     Owners = Mapping[str, tuple[str, int]]
     """Push id and chunk of each job that this machine started."""
 
-COLUMNS: Final = ("State", "What", "Jobs", "Rows", "When", "From")
-EACH_COLUMNS: Final = ("State", "What", "Rows", "When", "From", "Job")
+COLUMNS: Final = ("State", "What", "Rows", "When", "From", "Jobs")
+EACH_COLUMNS: Final = (*COLUMNS[:-1], "Job")
 NUMERIC: Final = ("Jobs", "Rows")
-NOWRAP: Final = ("When", "From")
 ERROR_COLUMNS: Final = ("Message", "Code", "Property", "Id", "Row")
 ERROR_DTYPES: Final = {
     "row": "Int64",
@@ -123,20 +122,19 @@ def _line(group: list[Job], owners: Owners, now: datetime) -> Line:
 
 
 def chunks_told(numbers: Sequence[int]) -> str:
-    """Return chunk numbers in words: ``chunks 3 to 7 and 9``."""
+    """Return chunk numbers in words: ``chunks 1, 3 to 7 and 9``."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:
-            runs[-1][1:] = [number]
+            runs[-1].append(number)
         else:
             runs.append([number])
-    told = [" to ".join(f"{number:,}" for number in run) for run in runs]
-    if not told:
-        return ""
-    *most, last = told
-    return (
-        f"{'chunk' if len(numbers) == 1 else 'chunks'} {' and '.join(filter(None, (', '.join(most), last)))}"
-    )
+    told: list[str] = []
+    for run in runs:
+        told += [f"{run[0]:,} to {run[-1]:,}"] if len(run) > 2 else [f"{number:,}" for number in run]  # noqa: PLR2004
+    *most, last = told or [""]
+    listed = " and ".join(filter(None, (", ".join(most), last)))
+    return f"{'chunk' if len(numbers) == 1 else 'chunks'} {listed}" if listed else ""
 
 
 def when(group: Sequence[Job], now: datetime) -> str:
@@ -144,10 +142,14 @@ def when(group: Sequence[Job], now: datetime) -> str:
     ends = [job.end_time for job in group if job.end_time]
     if not begins:
         return ""
-    begin = words.clock(min(begins), now)
     if not group[0].ended:
-        return f"since {begin}"
-    return f"{begin} to {words.clock(max(ends), now)}" if ends else begin
+        return f"since {words.clock(min(begins), now)}"
+    begin = words.clock(min(begins), now, seconds=False)
+    if not ends:
+        return begin
+    end = words.clock(max(ends), now, seconds=False)
+    day, _, time = end.rpartition(" ")
+    return f"{begin} to {time if day and begin.startswith(day) else end}"
 
 
 def rows_of(job: Job) -> str:
@@ -177,17 +179,16 @@ def account_html(jobs: Sequence[Job], owners: Owners, now: datetime, *, saved: b
     running = [line for line in lines(jobs, owners, now) if not line.jobs[0].ended]
     mark = words.mark("running", {}) if running else words.Mark("○", "free", "idle")
     since = min((moment for job in jobs if (moment := came(job))), default=None)
-    story = words.count(len(jobs), "job") + (f" since {words.clock(since, now)}" if since else "")
+    story = f"since {words.clock(since, now)}" if since else ""
     number, what, time = "Free", "for the next push", ""
     if running:
         line = running[0]
         number = "Busy"
-        story_of = (line.name, line.chunks, f"from {line.origin}", line.rows and f"{line.rows} rows")
-        what = f"with {', '.join(filter(None, story_of))}"
+        what = f"with {', '.join(filter(None, (line.name, line.chunks, f'from {line.origin}')))}"
         end = end_of(line.jobs[0], now)
         if end is not None and end > now:
             left = words.duration((end - now).total_seconds())
-            time = f"this job ends in {left}, {words.about(end, now)}"
+            time = f"ends in {left}, {words.about(end, now)}"
     head = [tag("b", number), " ", tag("span", datum(what, 300))]
     head += [" ", tag("span", tag("b", time), class_="apd-time")] if time else []
     top = tag(
@@ -229,35 +230,15 @@ def lane(jobs: Sequence[Job], owners: Owners, now: datetime) -> Markup:
     )
 
 
-def lines_html(shown: Iterable[Line], caption: str) -> Markup:
-    cells = (
-        (
-            marked(line.mark),
-            join((tag("b", datum(line.name)), f", {line.chunks}" if line.chunks else "")),
-            words.number(len(line.jobs)),
-            line.rows,
-            line.when,
-            line.origin,
-        )
-        for line in shown
-    )
-    return table(COLUMNS, cells, numeric=NUMERIC, nowrap=NOWRAP, caption=caption)
-
-
-def each_html(shown: Iterable[Line], caption: str) -> Markup:
-    """Return one line a job, with its id."""
-    cells = (
-        (
-            marked(line.mark),
-            join((tag("b", datum(line.name)), f", {line.chunks}" if line.chunks else "")),
-            line.rows,
-            line.when,
-            line.origin,
-            tag("code", line.jobs[0].job_id),
-        )
-        for line in shown
-    )
-    return table(EACH_COLUMNS, cells, numeric=NUMERIC, nowrap=NOWRAP, caption=caption)
+def lines_html(shown: Iterable[Line], caption: str, *, each: bool = False) -> Markup:
+    """Return lines as a table; of `each` job its id, else how many jobs they are."""
+    made = []
+    for line in shown:
+        what = join((tag("b", datum(line.name)), f", {line.chunks}" if line.chunks else ""))
+        of = tag("code", line.jobs[0].job_id) if each else words.number(len(line.jobs))
+        made.append((marked(line.mark), what, line.rows, line.when, line.origin, of))
+    columns = EACH_COLUMNS if each else COLUMNS
+    return table(columns, made, numeric=NUMERIC, wide="What", nowrap=("State", "When", "From"), caption=caption)
 
 
 def jobs_bundle(jobs: Sequence[Job], owners: Owners, width: int = 140) -> dict[str, str]:
@@ -279,18 +260,27 @@ def jobs_bundle(jobs: Sequence[Job], owners: Owners, width: int = 140) -> dict[s
     return {"text/plain": "\n".join(filter(None, (*text, more))), "text/html": str(page)}
 
 
+def told_in_text(line: Line) -> tuple[str, ...]:
+    return (
+        str(line.mark),
+        ", ".join(filter(None, (line.name, line.chunks))),
+        line.rows,
+        line.when,
+        line.origin,
+    )
+
+
 def job_bundle(job: Job, owners: Owners) -> dict[str, str]:
     """Return one job as text and as HTML."""
     now = words.present()
     (line,) = lines([job], owners, now)
-    cells = (str(line.mark), ", ".join(filter(None, line[1:3])), *line[3:6], job.job_id)
-    text = text_table(EACH_COLUMNS, [cells], numeric=NUMERIC, width=160)
+    text = text_table(EACH_COLUMNS, [(*told_in_text(line), job.job_id)], numeric=NUMERIC, width=160)
     return {"text/plain": text, "text/html": str(standing_alone(job_html(job, owners, now)))}
 
 
 def job_html(job: Job, owners: Owners, now: datetime) -> Markup:
     """Return one job as HTML: what it is doing, and its first errors."""
-    made = each_html(lines([job], owners, now), "Job")
+    made = lines_html(lines([job], owners, now), "Job", each=True)
     return tag(
         "div", made, errors_html(job) if job.errors or job.ended else Markup(""), class_="tex2jax_ignore"
     )

@@ -127,14 +127,14 @@ class Monitor(LivePanel):
         told = jobs.lines(self.jobs, owners, now)
         self.head.value = join((STYLE, self._trouble, jobs.account_html(self.jobs, owners, now)))
         page = told[self.pager.slice(len(told))]
-        words_of_time = tag("span", f"newest first, as of {now:%H:%M:%S}"), tag("span", self._small)
+        words_of_time = tag("span", f"as of {now:%H:%M:%S}"), tag("span", self._small)
         foot = tag("p", *words_of_time, class_="apd-foot")
         self.table.value = join((jobs.lines_html(page, "Jobs, newest first"), foot)) if page else foot
         self.each_view.named(len(self.jobs))
         show(self.each_view.toggle, shown=bool(self.jobs))
         if self.each_view.shown:
             each = jobs.lines(self.jobs, owners, now, together=False)
-            self.each.value = jobs.each_html(each[self.each_pager.slice(len(each))], "Every job")
+            self.each.value = jobs.lines_html(each[self.each_pager.slice(len(each))], "Every job", each=True)
         self._draw_errors()
 
     def _choose(self) -> None:

@@ -65,13 +65,14 @@ def present() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
-def clock(moment: datetime, now: datetime) -> str:
+def clock(moment: datetime, now: datetime, *, seconds: bool = True) -> str:
     """Return the time of day of a moment in the zone of ``now``, with the day where it is another one.
 
-    Seconds are told of what is less than an hour away.
+    Seconds, if any, are told of what is less than an hour away.
     """
     local = moment.astimezone(now.tzinfo)
-    time = f"{local:%H:%M:%S}" if abs((local - now).total_seconds()) < HOUR else f"{local:%H:%M}"
+    is_near = seconds and abs((local - now).total_seconds()) < HOUR
+    time = f"{local:%H:%M:%S}" if is_near else f"{local:%H:%M}"
     days = (local.date() - now.date()).days
     named = {0: time, 1: f"tomorrow {time}", -1: f"yesterday {time}"}
     return named.get(days, f"{local:%Y-%m-%d} {time}")

@@ -3,7 +3,7 @@
 Writes ``gallery.html`` and pictures of it in both themes at 1280 and 700 px, to be looked at beside the design.
 """
 
-# ruff: noqa: E501, SLF001  # a state a line; ipywidgets has no other name for a widget's classes
+# ruff: noqa: E501, PLR0917, SLF001  # a state a line; ipywidgets has no other name for a widget's classes
 from __future__ import annotations
 
 import datetime as dt

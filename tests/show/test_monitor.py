@@ -110,7 +110,7 @@ def test_an_account_says_whether_it_is_free_and_until_when() -> None:
     """A running job's own pace tells its end; nothing is promised without it."""
     page = account_html(JOBS, OWNERS, NOW)
     assert "<b>Busy</b>" in page
-    assert "this job ends in 5 min 27 s, about 23:20:27" in page
+    assert "ends in 5 min 27 s, about 23:20:27" in page
     assert page.count("<i ") == 3  # the lane: those whose times are known
     assert "<b>Free</b>" in account_html(JOBS[:1], OWNERS, NOW)
 
