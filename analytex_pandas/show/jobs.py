@@ -238,7 +238,9 @@ def lines_html(shown: Iterable[Line], caption: str, *, each: bool = False) -> Ma
         of = tag("code", line.jobs[0].job_id) if each else words.number(len(line.jobs))
         made.append((marked(line.mark), what, line.rows, line.when, line.origin, of))
     columns = EACH_COLUMNS if each else COLUMNS
-    return table(columns, made, numeric=NUMERIC, wide="What", nowrap=("State", "When", "From"), caption=caption)
+    return table(
+        columns, made, numeric=NUMERIC, wide="What", nowrap=("State", "When", "From"), caption=caption
+    )
 
 
 def jobs_bundle(jobs: Sequence[Job], owners: Owners, width: int = 140) -> dict[str, str]:

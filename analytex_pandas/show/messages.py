@@ -94,7 +94,7 @@ def _waiting(shot: Snapshot) -> Message:
         )
     facts = {
         "Whose": f"{own} (job {job.job_id})",
-        "File": ", ".join(filter(None, (job.filename, job.kind))),
+        "File" if job.filename else "Kind": ", ".join(filter(None, (job.filename, job.kind))),
         "How far": ", ".join(filter(None, (rows, since))),
         "Free": free,
     }
@@ -133,7 +133,8 @@ def _looking(shot: Snapshot) -> Message:
 
 def _cancelled(shot: Snapshot) -> Message:
     settled = sum(chunk.settled for chunk in shot.chunks)
-    after = f", after {settled:,} of {words.count(len(shot.chunks), 'chunk')}"
+    total = len(shot.chunks)
+    after = f", after {settled:,} of {words.count(total, 'chunk')}" if total > 1 else ""
     ended = f" at {shot.clock(shot.state.ended_at)}" if shot.state.ended_at else ""
     return Message("idle", f"Cancelled{ended}{after}.", _kept(shot))
 

@@ -9,7 +9,7 @@ import ipywidgets
 
 from analytex_pandas.show import jobs, words
 from analytex_pandas.show.live import BUSY_INTERVAL, Live
-from analytex_pandas.show.markup import STYLE, Markup, join, tag
+from analytex_pandas.show.markup import Markup, join, tag
 from analytex_pandas.show.widgets import Acts, Choice, LivePanel, Pager, View, show
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Monitor(LivePanel):
     def _draw(self) -> None:
         now, owners = words.present(), self._owners
         told = jobs.lines(self.jobs, owners, now)
-        self.head.value = join((STYLE, self._trouble, jobs.account_html(self.jobs, owners, now)))
+        self.head.value = join((self.style_sheet, self._trouble, jobs.account_html(self.jobs, owners, now)))
         page = told[self.pager.slice(len(told))]
         words_of_time = tag("span", f"as of {now:%H:%M:%S}"), tag("span", self._small)
         foot = tag("p", *words_of_time, class_="apd-foot")
@@ -180,7 +180,9 @@ class JobPanel(LivePanel):
         self._draw(Markup(""))
 
     def _draw(self, trouble: Markup) -> None:
-        self.body.value = join((STYLE, trouble, jobs.job_html(self.job, self._owners, words.present())))
+        self.body.value = join(
+            (self.style_sheet, trouble, jobs.job_html(self.job, self._owners, words.present()))
+        )
 
     def saved_form(self) -> dict[str, str]:
         return jobs.job_bundle(self.job, self._owners)

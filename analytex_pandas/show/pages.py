@@ -133,7 +133,7 @@ def pill(mark: Mark) -> Markup:
 def marked(mark: Mark) -> Markup:
     """Return a mark in its colour, with its word."""
     sign = tag("span", mark.character, class_=f"apd-mark {_tone(mark)}", aria_hidden="true")
-    return join((sign, " ", mark.word))
+    return join((sign, Markup("&nbsp;"), mark.word))
 
 
 def _tone(mark: Mark) -> str:

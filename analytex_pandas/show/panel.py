@@ -14,7 +14,6 @@ from analytex_pandas.show import words
 from analytex_pandas.show.grouping import ErrorGroup, group_errors, row_name
 from analytex_pandas.show.live import follow
 from analytex_pandas.show.markup import (
-    STYLE,
     Markup,
     datum,
     join,
@@ -94,7 +93,7 @@ class PushPanel(LivePanel):
         if self._retried:
             acts = tuple(act for act in acts if not act.startswith("retry"))
         self.acts.offer(("keep", "yes") if self._asking else acts)
-        self.head.value = ("" if self._inside else STYLE) + head(snapshot)
+        self.head.value = ("" if self._inside else self.style_sheet) + head(snapshot)
         if not state.done and now - self._drawn < INTERVAL:
             return
         self._drawn = now
@@ -110,7 +109,6 @@ class PushPanel(LivePanel):
 
     def redraw(self) -> None:
         """Draw everything at once, because the user has pressed something."""
-        self.in_use = True
         self._drawn = float("-inf")
         self.live.draw()
 

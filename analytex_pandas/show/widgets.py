@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets
 
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.show.markup import Markup, tag
+from analytex_pandas.show.markup import STYLE, Markup, join, tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from analytex_pandas.show.live import Live
 
-FOCUS_KEPT: Final = 60.0
-"""Seconds for which a panel that somebody uses is not built anew after its end: JupyterLab takes the focus then."""
 HANDLES: Final = 8
 """Places where one panel is on display whose saved form is brought up to date at the end."""
 VIEW: Final = "application/vnd.jupyter.widget-view+json"
@@ -31,8 +28,6 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def __init__(self, kind: str, parts: Sequence[ipywidgets.Widget], *, inside: bool = False) -> None:
         self._handles: deque[Any] = deque(maxlen=HANDLES)
-        self.in_use = False
-        """Whether one of its buttons was pressed, so that the focus may be in it."""
         super().__init__(parts)
         self.add_class("apd-sub" if inside else "apd")
         self.add_class(f"apd-{kind}")
@@ -61,21 +56,33 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         return bundle | self.saved_form()
 
     def _ipython_display_(self) -> None:
-        """Display the panel in a way that its saved form can be brought up to date later."""
+        """Display the panel, and below it what a file keeps of it, which the panel hides while it is there.
+
+        Two outputs, because JupyterLab builds an output that is renewed anew: the focus in it would be lost.
+        """
         from IPython.display import display  # there only where this is called
 
-        self._handles.append(display(self._repr_mimebundle_(), raw=True, display_id=True))  # type: ignore[no-untyped-call]
+        bundle = self._repr_mimebundle_()
+        if VIEW in bundle:
+            display(bundle | dict.fromkeys(self.saved_form(), ""), raw=True)  # type: ignore[no-untyped-call]
+        self._handles.append(display(self._kept_form(), raw=True, display_id=True))  # type: ignore[no-untyped-call]
 
     def renew_saved_form(self) -> None:
         """Leave what was seen last in the notebook: else it would keep the HTML of the moment of display."""
-        if not self.in_use:
-            for handle in self._handles:
-                handle.update(self._repr_mimebundle_(), raw=True)
-            return
-        self.in_use = False
-        later = threading.Timer(FOCUS_KEPT, self.renew_saved_form)
-        later.daemon = True
-        later.start()
+        for handle in self._handles:
+            handle.update(self._kept_form(), raw=True)
+
+    def _kept_form(self) -> dict[str, str]:
+        saved = self.saved_form()
+        kept = tag("div", Markup(saved["text/html"]), class_=f"apd-kept-{self.model_id}")
+        return saved | {"text/html": str(kept)}
+
+    @property
+    def style_sheet(self) -> Markup:
+        """The style of a panel that is there, by which the output that a file keeps of it is not seen."""
+        kept = f".apd-kept-{self.model_id}"
+        hiding = f".jp-OutputArea-child:has({kept}),.output_area:has({kept}),{kept}{{display:none}}"
+        return join((STYLE, tag("style", Markup(hiding))))
 
 
 def row(*widgets: ipywidgets.Widget, kind: str = "apd-buttons") -> ipywidgets.HBox:

@@ -26,7 +26,7 @@ ROWS = 4_000
 MOVED = "before => Number(document.querySelector('.apd-panel [role=progressbar]').ariaValueNow) > before"
 SAVED_FORM = """text => {
   const cell = window.jupyterapp.shell.currentWidget.content.widgets[1];
-  return cell.outputArea.model.get(0).data["text/html"].includes(text);
+  return cell.outputArea.model.get(1).data["text/html"].includes(text);
 }"""
 """Whether what would be saved of the second cell's output says this."""
 CONNECT = "import pandas as pd, analytex_pandas as apd\nclient = apd.connect({key!r}, {url!r})"
@@ -164,8 +164,12 @@ def test_cancel_and_a_restarted_kernel_carry_on_where_they_stopped(lab: Any, ser
         book.button("Cancel …").click()
         book.button("Yes, cancel").click()
         book.shows("cancelling")
+        expect(book.panel).to_contain_text("Nothing more is sent")
         expect(book.button("Jobs (20)")).to_be_focused()
         book.shows("cancelled")
+        expect(book.button("Resume")).to_be_visible()
+        book.page.wait_for_timeout(1_500)
+        expect(book.button("Jobs (20)")).to_be_focused()
         sent = submits(service)
         assert sent < 20
         book.add_cell("again = apd.resume(push.id)")
@@ -178,6 +182,35 @@ def test_cancel_and_a_restarted_kernel_carry_on_where_they_stopped(lab: Any, ser
         expect(last.locator(".apd-pill")).to_contain_text("completed with errors", timeout=PATIENCE)
         assert submits(service) == 20
         assert len(service.users) == ROWS - len(range(0, ROWS, 90)) - 1
+
+
+def test_a_panel_that_lost_its_kernel_says_how_to_go_on(lab: Any, service: Any) -> None:
+    """It stands there with its last numbers: they have a time, no button pretends to work, and the call is there."""
+    with lab.opened("lost.ipynb", cells(service, PUSH)) as book:
+        book.run_all()
+        book.shows("running")
+        until_moved(book.page, 5)
+        expect(book.panel.locator(".apd-gone")).to_be_hidden()
+        book.restart_kernel()
+        expect(book.panel.locator(".apd-gone")).to_be_visible()
+        expect(book.panel.locator(".apd-gone")).to_contain_text("shows and continues it")
+        expect(book.panel.locator(".apd-as-of")).to_contain_text("as of")
+        expect(book.button("Pause")).to_be_hidden()
+        book.shot(lab.home / "lost.png")
+
+
+def test_a_button_with_the_focus_stays_until_the_focus_leaves_it(lab: Any, service: Any) -> None:
+    """A keyboard user at Pause, when the push ends, is not thrown to the top of the page; nobody's typing is either."""
+    with lab.opened("focus.ipynb", cells(service, PUSH)) as book:
+        book.run_all()
+        book.shows("running")
+        pause = book.button("Pause")
+        pause.focus()
+        book.shows("completed with errors")
+        expect(pause).to_be_focused()
+        book.page.keyboard.press("Tab")
+        expect(pause).to_be_hidden()
+        assert book.page.evaluate("() => document.activeElement.closest('.apd') !== null")
 
 
 def test_a_cell_that_waits_can_be_interrupted_and_the_push_goes_on(lab: Any, service: Any) -> None:
@@ -198,7 +231,8 @@ def test_the_saved_notebook_keeps_the_end(lab: Any, service: Any) -> None:
         book.shows("completed with errors")
         book.page.wait_for_function(SAVED_FORM, arg="completed with errors")
         saved = book.saved()
-    (output,) = saved.cells[1].outputs
+    live, output = saved.cells[1].outputs
+    assert live.data["text/html"] == ""
     assert "completed with errors" in output.data["text/html"]
     assert "98.8 %" in output.data["text/html"]
     assert "as of" not in output.data["text/html"]

@@ -184,7 +184,7 @@ def test_one_job_is_followed_to_its_end() -> None:
     assert "5 of 10" in made.body.value
     made.start()
     assert made.live.finish(10)
-    assert "✓</span> done" in made.body.value
+    assert "✓</span>&nbsp;done" in made.body.value
     assert made.job.ended
 
 
