@@ -6,9 +6,10 @@ import functools
 from typing import TYPE_CHECKING, Any, get_args
 
 from analytex_pandas import connection, plan, settings
+from analytex_pandas.arguments import PlanCompanies, PlanUsers, PushCompanies, PushUsers, with_options
 from analytex_pandas.delivery import memory, opening
 from analytex_pandas.errors import ValidationError
-from analytex_pandas.frame.options import CompanyOptions, UserOptions, checked
+from analytex_pandas.frame.options import checked
 from analytex_pandas.push import presented
 from analytex_pandas.settings import Kind
 
@@ -26,36 +27,10 @@ if TYPE_CHECKING:
     from analytex_pandas.show.monitor import Monitor
 
 
-class PlanUsers(UserOptions, total=False):
-    """Keyword arguments of ``plan_users``."""
-
-    client: Client | None
-
-
-class PlanCompanies(CompanyOptions, total=False):
-    """Keyword arguments of ``plan_companies``."""
-
-    client: Client | None
-
-
-class PushUsers(PlanUsers, total=False):
-    """Keyword arguments of ``push_users``."""
-
-    wait: bool | None
-    progress: bool | None
-
-
-class PushCompanies(PlanCompanies, total=False):
-    """Keyword arguments of ``push_companies``."""
-
-    wait: bool | None
-    progress: bool | None
-
-
 def connect(
     api_key: str | None = None, environment: str | None = None, *, check: bool = True, **client_options: Any
 ) -> Client:
-    """Set the client that everything uses from now on where no other is given.
+    """Set the client that everything uses from now on; without it, the environment variables are read at each call.
 
     Parameters
     ----------
@@ -99,6 +74,7 @@ def connect(
         del api_key, environment
 
 
+@with_options(PlanUsers)
 def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
     """Return what a push of users would do: columns, invalid rows, chunks, duration. Nothing is sent.
 
@@ -108,43 +84,8 @@ def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
         The rows. Anything with ``__arrow_c_stream__`` is read as an Arrow stream: pyarrow, polars, DuckDB. A source is
         read once. A path is that of a Parquet file, a pattern such as ``data/*.parquet``, or a directory, whose
         ``country=de`` are columns; it is never loaded whole.
-    user_id : label, default "user_id"
-        Column or index level that holds the id.
-    company_id : label or None, default "company_id"
-        Column or index level that holds the user's company. The default is used if it is there; None turns it off.
-    properties : list of labels, or dict of label to str, optional
-        The columns that are sent, or column → property name. By default all others, under their own names.
-    types : dict of label to {"string", "number", "boolean", "date", "datetime"}, or "string", optional
-        What columns are to become; ``"string"`` alone sends all properties as text. A cell that has no such meaning
-        makes its row invalid. Ids are always text.
-    nulls : {"omit", "send"}, default "omit"
-        ``"omit"`` leaves a missing value out, so that nothing in the profile is overwritten; ``"send"`` sends null.
-    nested : {"raise", "json", "flatten"}, default "raise"
-        Lists, dicts, structs and maps: refused, sent as JSON text, or all but lists as ``a.b`` properties.
-    invalid : {"raise", "skip"}, default "raise"
-        Rows that cannot be sent: a push sends nothing, or sends the others and reports these.
-    duplicates : {"raise", "first", "last"}, default "raise"
-        One id twice with different values, anywhere in the input. Equal rows are sent once, always.
-    timezone : str, default "UTC"
-        The zone of naive datetimes: a name, or an offset such as ``+05:30``.
-    only_changed : bool, default False
-        Leave out the rows whose every property, and company, equals what the account last acknowledged from this
-        machine. A value that is left out is no change. Needs to know the account: `client`, or the connected one.
-    strict : bool, default False
-        Refuse a property that this machine has not sent to the account before, or one whose JSON type differs from what
-        was acknowledged; else ``Plan.columns`` notes it. Where nothing is remembered yet, there is nothing to compare.
-    canary : int, default 0
-        Rows that are sent first, as a job of their own; the push goes on only if none is refused.
-    max_errors : int or float, optional
-        Stop submitting once more rows (an int), or a larger share of those answered (a float), are refused.
-    transport : {"file", "json"}, default "file"
-        NDJSON uploads, or JSON bodies.
-    chunk_rows : int, default 10_000
-        Records a request at most; never above the service's limit.
-    chunk_bytes : int, default 50_000_000
-        Bytes of a whole request body, which stays below; never above the service's limit.
-    client : Client, optional
-        Else the connected one, when it is pushed. A plan needs none.
+    **options
+        The keyword arguments.
 
     Returns
     -------
@@ -167,14 +108,13 @@ def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
     return plan.make_plan(data, "users", options)
 
 
+@with_options(PlanCompanies)
 def plan_companies(data: Any, **options: Unpack[PlanCompanies]) -> Plan:
-    """Return what a push of companies would do; nothing is sent.
-
-    The parameters are those of :func:`plan_users` but for ``user_id``; ``company_id`` holds the id and has to be there.
-    """
+    """Return what a push of companies would do; nothing is sent. See :func:`plan_users`."""
     return plan.make_plan(data, "companies", options)
 
 
+@with_options(PushUsers)
 def push_users(data: Any, **options: Unpack[PushUsers]) -> Push:
     """Send rows as users: creates profiles, or updates the properties named and leaves the others alone.
 
@@ -182,12 +122,8 @@ def push_users(data: Any, **options: Unpack[PushUsers]) -> Push:
     ----------
     data
         As in :func:`plan_users`.
-    wait : bool, optional
-        Whether to return only when the push has ended. By default not in a notebook, and elsewhere yes.
-    progress : bool, optional
-        Whether to show progress. By default a panel in a notebook, and a bar on stderr where that is a terminal.
     **options
-        As in :func:`plan_users`.
+        The keyword arguments.
 
     Returns
     -------
@@ -213,11 +149,13 @@ def push_users(data: Any, **options: Unpack[PushUsers]) -> Push:
     return plan.push_at_once(data, "users", options)
 
 
+@with_options(PushCompanies)
 def push_companies(data: Any, **options: Unpack[PushCompanies]) -> Push:
-    """Send rows as companies; see :func:`push_users` and :func:`plan_companies`."""
+    """Send rows as companies: creates profiles, or updates the properties named. See :func:`push_users`."""
     return plan.push_at_once(data, "companies", options)
 
 
+@with_options(PlanUsers)
 def to_ndjson(
     data: Any, directory: str | Path, kind: Kind = "users", **options: Unpack[PlanUsers]
 ) -> list[Path]:
@@ -232,7 +170,7 @@ def to_ndjson(
     kind : {"users", "companies"}, default "users"
         What a record is.
     **options
-        As in :func:`plan_users`.
+        The keyword arguments.
 
     Raises
     ------
@@ -303,8 +241,7 @@ def pushes(*, client: Client | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         id, kind, status, environment, the counts of :attr:`Push.counts`, created_at, ended_at, parent (the push that
-        it retries), error (what stopped it). A push whose process died is ``interrupted``: ``apd.resume(id)`` carries
-        on.
+        it retries), error (what stopped it). ``apd.resume(id)`` carries on with one ``interrupted``.
     """
     return opening.pushes(connection.state_directory(client))
 
@@ -332,8 +269,7 @@ def resume(
         Whether to go on under another key or environment than it was started with. What its plan left out as
         unchanged (``only_changed``) was compared with the first.
     chunk_bytes : int, optional
-        Bytes of a request at most from now on: what is not sent yet is cut anew. For a proxy on the way that takes less
-        than the service (HTTP 413).
+        Bytes of a request at most, to which what is not sent yet is cut anew: for a proxy that takes less (HTTP 413).
     wait, progress : bool, optional
         As in :func:`push_users`.
 
@@ -344,7 +280,7 @@ def resume(
     AuthenticationError
         If it belongs to another account and `rebind` is not set.
     AnalytexError
-        If another process drives it; the message says which.
+        If another process drives it.
     """
     client = connection.default_client(client)
     if chunk_bytes is not None:
@@ -406,8 +342,9 @@ def clean(push_id: str | None = None, *, before: Any = None, client: Client | No
 def sandbox(rows_per_minute: float = settings.ROWS_PER_MINUTE, port: int = 0, **terms: Any) -> Sandbox:
     """Return a stand-in for the service on this machine: real HTTP, real limits, jobs that take their time.
 
-    A context manager with ``client``, ``url``, ``api_key``, and DataFrames ``users`` and ``companies``. While it is
-    open its client is the connected one; what that pushes is kept in a temporary directory.
+    A context manager with ``client``, ``url``, ``api_key``, and DataFrames ``users`` and ``companies``. Within its
+    block its client is the connected one, in all threads of this process (of several the last opened), and then who
+    was so before. What is pushed to it is kept in a temporary directory.
 
     Parameters
     ----------

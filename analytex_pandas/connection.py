@@ -1,7 +1,11 @@
-"""The connected client, which is used where none is given; asked for a key where somebody is there to type it."""
+"""The client that is used where none is given: the connected one, else that of the environment variables.
+
+They are read whenever one is needed. What is connected, is so for the whole process, in all its threads.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import sys
 import warnings
@@ -17,7 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEFAULT: list[Client] = []
-"""The connected client, if there is one."""
+"""The connected clients, the last of which is used: that of ``connect``, and that of each open sandbox."""
+LENT: list[Client] = []
+"""Those of them that are of open sandboxes."""
+FROM_ENVIRONMENT: list[Client] = []
+"""The client that the environment variables gave last."""
 
 
 def connect(api_key: str | None, environment: str | None, *, check: bool, **client_options: Any) -> Client:
@@ -39,26 +47,56 @@ def connect(api_key: str | None, environment: str | None, *, check: bool, **clie
             if not (heals(error) and error.status_code != HTTPStatus.OK):  # a page with 200 is no Analytex
                 raise
             warnings.warn(f"Connected, but the service does not answer well now: {error}", stacklevel=3)
-    DEFAULT[:] = [client]
+    # It takes the place of the one before, but for what is given back when the sandboxes close.
+    before = max((place for place, one in enumerate(DEFAULT) if one in LENT), default=-1)
+    DEFAULT[before + 1 :] = [client]
     return client
 
 
+def lend(client: Client) -> None:
+    """Connect the client of a sandbox, until it is given back."""
+    DEFAULT.append(client)
+    LENT.append(client)
+
+
+def give_back(client: Client) -> None:
+    """Have the client again that was connected before a sandbox, with whoever connected to that meanwhile gone, too."""
+    if client in LENT:
+        LENT.remove(client)
+        DEFAULT[:] = [one for one in DEFAULT if one.base_url != client.base_url]
+
+
 def default_client(given: Any = None) -> Client:
-    """Return the client that is given, else the connected one; without one, connect by the environment variables."""
-    if (client := checked_client(given)) is not None:
+    """Return the client that is given, else the connected one, else that of the environment variables."""
+    if (client := checked_client(given) or pinned()) is not None:
         return client
-    if not DEFAULT:
-        try:
-            DEFAULT[:] = [Client()]
-        except AuthenticationError as error:
-            raise AuthenticationError(
-                "Nothing is connected yet. Call apd.connect(), or set ANALYTEX_API_KEY, or pass client=…"
-            ) from error
-    return DEFAULT[0]
+    try:
+        return from_environment()
+    except AuthenticationError as error:
+        raise AuthenticationError(
+            "Nothing is connected yet. Call apd.connect(), or set ANALYTEX_API_KEY, or pass client=…"
+        ) from error
 
 
 def connected() -> Client | None:
-    return DEFAULT[0] if DEFAULT else None
+    """Return the connected client, else that of the environment variables, None where they give none."""
+    with contextlib.suppress(AnalytexError):  # who needs one is told
+        return pinned() or from_environment()
+    return None
+
+
+def pinned() -> Client | None:
+    return DEFAULT[-1] if DEFAULT else None
+
+
+def from_environment() -> Client:
+    """Return the client of the environment variables: the one they gave before, as long as they say the same."""
+    client = Client()
+    for before in FROM_ENVIRONMENT:
+        if before.is_of_account(client):
+            return before
+    FROM_ENVIRONMENT[:] = [client]
+    return client
 
 
 def state_directory(client: Client | None) -> Path:
@@ -78,6 +116,6 @@ def checked_client(client: Any) -> Client | None:
 
 
 def can_ask() -> bool:
-    from analytex_pandas.show.display import in_notebook  # light until used
+    from analytex_pandas.show.surroundings import in_notebook  # light until used
 
     return in_notebook() or (sys.stdin is not None and sys.stdin.isatty())

@@ -21,7 +21,9 @@ import enum
 import logging
 import re
 import reprlib
+import sys
 import unicodedata
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +54,14 @@ def typed_table(dtypes: Mapping[str, str], rows: Sequence[Mapping[str, Any]] = (
 def empty_report() -> pd.DataFrame:
     """Return an empty report of invalid rows."""
     return typed_table(INVALID_COLUMNS)
+
+
+def warn(message: str) -> None:
+    """Warn at the line of the user's that called this package, and anew each time that it does."""
+    frame = sys._getframe(1)  # noqa: SLF001  # the documented way to it without the cost of a whole stack
+    while frame.f_globals.get("__name__", "").startswith(f"{__package__}.") and frame.f_back is not None:
+        frame = frame.f_back
+    warnings.warn_explicit(harmless(message), UserWarning, frame.f_code.co_filename, frame.f_lineno)
 
 
 UNSAFE = re.compile(
@@ -232,8 +242,8 @@ def written(value: Any) -> str:
     return f"pd.{text}" if isinstance(value, pd.Timestamp | pd.Timedelta | pd.Period) else text
 
 
-def did_you_mean(wanted: Any, known: Iterable[Any], most: int = 1) -> str:
-    """Return a hint at what may have been meant, as code; empty where nothing is near.
+def did_you_mean(wanted: Any, known: Iterable[Any], most: int = 1, *, likeness: float = 0.6) -> str:
+    """Return a hint at what may have been meant, as code; empty where nothing is near, from 0 (any) to 1 (the same).
 
     What reads the same and is another (``0`` and ``"0"``, ``é`` in one character and in two) comes first, and is shown
     so that the difference is seen.
@@ -244,7 +254,7 @@ def did_you_mean(wanted: Any, known: Iterable[Any], most: int = 1) -> str:
         # A column of a MultiIndex is found by one of its levels too.
         for name in (one, *(one if isinstance(one, tuple) else ())):
             by_text.setdefault(folded(name), []).append(one)
-    near = difflib.get_close_matches(text, by_text, most)
+    near = difflib.get_close_matches(text, by_text, most, likeness)
     shown = dict.fromkeys(shown_beside(wanted, one) for match in near for one in by_text[match])
     names = [name for name in shown if name != code(wanted)]
     return f" Did you mean {' or '.join(names[:most])}?" if names else ""

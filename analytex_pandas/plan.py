@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
 import weakref
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -19,7 +19,7 @@ from analytex_pandas.delivery.locks import acquired, drop, plan_lock
 from analytex_pandas.delivery.memory import compared_lines, recall
 from analytex_pandas.delivery.opening import begin, pushed_already, sweep
 from analytex_pandas.delivery.spool import Spool, spool_of
-from analytex_pandas.errors import AnalytexError, ValidationError, harmless
+from analytex_pandas.errors import AnalytexError, ValidationError, harmless, warn
 from analytex_pandas.frame.document import changes_table
 from analytex_pandas.frame.layout import said
 from analytex_pandas.frame.ndjson import lines_of, records
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from filelock import FileLock
 
+    from analytex_pandas.delivery.drive import Drive
     from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.frame.memory import Memory
     from analytex_pandas.frame.options import Options
@@ -73,6 +74,7 @@ class Plan:
         self._parent = parent
         self.let_go: Callable[[], object] | None = None
         self.taken: list[str] = []  # the push that took the records over; shared with who deletes them
+        self._first: list[dict[str, Any]] = []  # records, as they went
 
     @property
     def id(self) -> str:
@@ -143,13 +145,24 @@ class Plan:
         return pd.DataFrame(sizes, columns=["chunk", "rows", "bytes"], dtype="int64")
 
     def records(self, n: int = 5) -> list[dict[str, Any]]:
-        """Return the first `n` records as they would be sent."""
+        """Return the first `n` records as they would be sent.
+
+        Once they are pushed, the first 5 as they went; the others are deleted as the service answers for them.
+        """
+        if self.taken:
+            if len(self._first) < min(n, self.rows):
+                what = f"only the first {len(self._first):,}" if self._first else "none"
+                raise AnalytexError(
+                    f"Push {self.id!r} has taken this plan's records over, and deletes them as the service answers for "
+                    f"them; {what} of the {self.rows:,} can be shown. Plan again to see all."
+                )
+            return copy.deepcopy(self._first[:n])
         found: list[dict[str, Any]] = []
         for size in self.document.chunks:
             if len(found) >= n:
                 break
-            self.check_spooled()
-            found += islice(records(lines_of(self.spool.read_chunk(size.number))), n - len(found))
+            lines = lines_of(self.spool.read_chunk(size.number))
+            found += records(lines.slice(0, n - len(found)))
         return found
 
     def to_ndjson(self, directory: str | Path) -> list[Path]:
@@ -188,18 +201,22 @@ class Plan:
         Returns
         -------
         Push
-            The push, under way or ended.
+            The push, under way or ended. Where the same records are under way to the same account already, that push,
+            with a warning: a cell that is run twice sends nothing twice.
 
         Raises
         ------
         ValidationError
-            If rows are invalid and ``invalid="skip"`` was not asked for. Nothing is sent then.
+            If rows are invalid and ``invalid="skip"`` was not asked for, or more than `max_errors` allows. Nothing is
+            sent then.
         AnalytexError
-            If this plan was pushed already; the message names the push.
+            If this plan was pushed already, or another process is sending the same records; the message names the push.
         """
         self.check()
-        self.check_spooled()
         wait, progress = checked("wait", wait), checked("progress", progress)
+        if self.taken and (live := opening.under_way(self.document)):
+            return given_back(live, wait, progress)
+        self.check_spooled()
         client = self._client or default_client()
         if self._memory is not None and self.options.only_changed:
             now = recall(
@@ -210,14 +227,20 @@ class Plan:
                     f"Other {self.kind} were sent to the account since this plan was compared with it, so what the "
                     "plan leaves out as unchanged may be so no more. Plan again; nothing was sent."
                 )
+        self._first = self.records()
         # Taken first: else an interrupt in between would have the push's files deleted along with the plan.
         self.taken.append(self.id)
         try:
             drive = begin(self.document, self.spool, client, parent=self._parent)
-        except BaseException:
+        except BaseException as error:
             if not Journal(client.state_directory).has(self.id):
                 self.taken.clear()
+            elif isinstance(error, KeyboardInterrupt):
+                error.add_note(f"Push {self.id} had begun: push = apd.resume({self.id!r}) goes on with it.")
             raise
+        if drive.id != self.id:
+            self.taken.clear()
+            return given_back(drive, wait, progress)
         if self.let_go is not None:
             self.let_go()  # the journal has the push now
         return presented(Push(drive, self), wait, progress)
@@ -228,12 +251,7 @@ class Plan:
 
     def check(self) -> None:
         """Raise ValidationError where rows stand in the way of a push."""
-        document = self.document
-        in_the_way = document.invalid
-        if document.options.invalid == "skip":
-            in_the_way = in_the_way[in_the_way["code"] == "duplicate"]
-            if not document.blocked:
-                return
+        document, in_the_way = self.document, self.document.in_the_way
         if not len(in_the_way):
             return
         rows = in_the_way["position"].nunique()
@@ -241,13 +259,16 @@ class Plan:
         more = len(in_the_way) - len(lines)
         if more > 0:
             lines.append(f"- and {more:,} more, all in plan.invalid and in this error's .report")
-        ways = []
-        if (in_the_way["code"] != "duplicate").any():
+        ways, bound = [], ""
+        if document.options.invalid == "skip" and document.leaves_too_many:
+            bound = f", which is more than max_errors={document.options.max_errors!r} lets be left out"
+            ways.append("mend them, or allow more with max_errors")
+        elif (in_the_way["code"] != "duplicate").any():
             ways.append('invalid="skip" sends the other rows and reports these')
         if document.blocked:
             ways.append('duplicates="first" or "last" chooses among rows of one id')
         raise ValidationError(
-            f"{rows:,} of {document.counts['input']:,} rows cannot be sent, so nothing was:\n"
+            f"{rows:,} of {document.counts['input']:,} rows cannot be sent{bound}, so nothing was:\n"
             + "\n".join(lines)
             + f"\n{'; '.join(ways)}.",
             in_the_way.reset_index(drop=True),
@@ -302,9 +323,24 @@ def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, 
 
 def resume(push_id: str | None, client: Client, *, rebind: bool, chunk_bytes: int | None) -> Push:
     """Carry on with a push of the client's journal, or return it as it is, driven here or ended."""
-    drive = opening.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes)
-    if drive in PUSHES:
-        return PUSHES[drive]
+    return held(opening.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes))
+
+
+def given_back(drive: Drive, wait: bool | None, progress: bool | None) -> Push:
+    """Return the push that is under way already, with a warning that says so."""
+    counts = drive.state.counts
+    warn(
+        f"The same {drive.document.counts['to_send']:,} {drive.document.kind} are on their way to the account already, "
+        f"as push {drive.id!r} ({drive.state.status}, {counts['acknowledged']:,} acknowledged so far). That push is "
+        "given back, with its own options, and nothing is sent twice. To send them once more, wait for its end."
+    )
+    return presented(held(drive), wait, progress)
+
+
+def held(drive: Drive) -> Push:
+    """Return the push that a user holds, or may hold, of what is driven."""
+    if (push := PUSHES.get(drive)) is not None:
+        return push
     carried_out = Plan(drive.document, drive.spool, drive.client)
     carried_out.taken.append(drive.id)
     return Push(drive, carried_out)

@@ -61,7 +61,7 @@ def planned(
             # A thread a core that this process may use, as far as the source allows.
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
             outcome = draft(source, options, kind, spool, workers=min(cores, source.workers), memory=memory)
-            return document_of(outcome, spool.directory.name.removeprefix("."), kind, options)
+            return document_of(outcome, spool.directory.name.removeprefix("."), kind, options, spool.digest)
         except BaseException:
             spool.delete()
             raise
@@ -96,7 +96,12 @@ def replanned(
         )
     counts = {"input": sent, "invalid": 0, "duplicate": 0, "unchanged": 0, "to_send": sent}
     return dataclasses.replace(
-        document, counts=counts, chunks=tuple(chunks), invalid=empty_report(), index_names=parent.index_names
+        document,
+        counts=counts,
+        chunks=tuple(chunks),
+        invalid=empty_report(),
+        index_names=parent.index_names,
+        digest=spool.digest,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import warnings
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -12,11 +13,11 @@ import pandas as pd
 from analytex_pandas import connection
 from analytex_pandas.delivery import kept, opening, tables
 from analytex_pandas.delivery.state import still_running
-from analytex_pandas.errors import AnalytexError, PushError
+from analytex_pandas.errors import AnalytexError, PushError, code
 from analytex_pandas.planning import replanned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
     from analytex_pandas.delivery.drive import Drive
     from analytex_pandas.delivery.spool import Spool
@@ -98,12 +99,11 @@ class Push:
         """What the service refused: position, index, id, property, code, message, chunk, job_id, raw.
 
         ``position`` is the row's place in the input and ``index`` its label (a tuple for a MultiIndex). An
-        error that names no row has neither.
+        error that names no row has neither. ``df.iloc[push.errors["position"].dropna()]`` is the input's row of each
+        error that names one, whatever the frame's index.
         """
         drive = self._drive
-        return tables.errors_table(
-            drive.journal.errors(drive.id), map(kept.from_blob, drive.journal.kept(drive.id))
-        )
+        return tables.errors_table(drive.journal.errors(drive.id), drive.journal.kept(drive.id))
 
     @property
     def failed(self) -> pd.DataFrame:
@@ -120,6 +120,27 @@ class Push:
     def subscribe(self, callback: Callable[[PushState], object]) -> Callable[[], None]:
         """Call `callback` with the state after each change, on the push's thread; return what ends that."""
         return self._drive.subscribe(callback)
+
+    def add_done_callback(self, fn: Callable[[Push], object]) -> None:
+        """Call `fn` with this push when it has ended, however it did; at once if it has.
+
+        As of ``concurrent.futures``: on the push's own thread, in the order in which they were added. What one raises
+        is logged, and keeps neither the others nor the push from anything. ``wait()`` may return before they have;
+        the process does not end before.
+
+        Parameters
+        ----------
+        fn : callable
+            Takes the push; what it returns is ignored.
+
+        Examples
+        --------
+        >>> push.add_done_callback(lambda push: alert(f"{push.id}: {push.status}"))  # doctest: +SKIP
+        """
+        if not callable(fn):
+            raise TypeError(f"add_done_callback() takes a function that takes the push, not {code(fn, 100)}.")
+        self._drive.check_process()
+        self._drive.when_ended(lambda: fn(self))
 
     def pause(self) -> None:
         """Submit nothing until ``unpause()``; a job that runs at the service runs on, and is followed."""
@@ -156,11 +177,8 @@ class Push:
             What stopped the push, in its own class, with ``.push``. Refused rows do not: see
             ``raise_for_errors``.
         """
-        try:
+        with telling_the_way_back(self):
             ended = self._drive.wait(timeout)
-        except KeyboardInterrupt as interrupt:
-            interrupt.add_note(f"{still_running(self._drive.state)} push.wait() waits for it again.")
-            raise
         if not ended:
             warnings.warn(f"After {timeout:g} s: {still_running(self._drive.state)}", stacklevel=2)
         else:
@@ -195,7 +213,7 @@ class Push:
         return self.wait()
 
     def raise_for_errors(self) -> Push:
-        """Raise if the push was stopped, or if any of its rows was refused or is unknown.
+        """Raise if the push was stopped, if any of its rows was refused or is unknown, or if none could be sent.
 
         Returns
         -------
@@ -205,7 +223,7 @@ class Push:
         Raises
         ------
         PushError
-            If rows were refused or are unknown, with ``.push``.
+            If rows were refused or are unknown, or if all were left out as invalid, with ``.push``.
         AnalytexError
             What stopped the push, if anything did.
         """
@@ -216,9 +234,15 @@ class Push:
             parts = " and ".join(f"{count:,} {one if count == 1 else many}" for count, one, many, _ in bad)
             ways = " ".join(way for *_, way in bad)
             error = PushError(f"Of the {counts['input']:,} rows of push {self.id}, {parts}. {ways}")
-            error.push = self
-            raise error
-        return self
+        elif counts["input"] and counts["invalid"] == counts["input"]:
+            error = PushError(
+                f"All {counts['input']:,} rows of push {self.id} were left out as invalid, so nothing was sent. "
+                "push.plan.invalid tells why."
+            )
+        else:
+            return self
+        error.push = self
+        raise error
 
     def retry(
         self,
@@ -312,17 +336,31 @@ class Push:
 
 def presented(push: Push, wait: bool | None, progress: bool | None) -> Push:
     """Show a push as the surroundings suggest, and wait for it where nobody could come back to it."""
-    from analytex_pandas.show.display import in_notebook, show_push  # light until used
+    from analytex_pandas.show.display import show_push  # light until used
+    from analytex_pandas.show.surroundings import in_notebook  # light until used
 
-    display = show_push(push, progress)
-    if not (not in_notebook() if wait is None else wait):
-        return push
-    try:
-        push.wait()
-    finally:
-        if display is not None:
-            display.finish()
+    with telling_the_way_back(push):
+        displays = show_push(push, progress)
+        if not (not in_notebook() if wait is None else wait):
+            return push
+        try:
+            push.wait()
+        finally:
+            for display in displays:
+                display.finish()
     return push
+
+
+@contextlib.contextmanager
+def telling_the_way_back(push: Push) -> Iterator[None]:
+    """Make an interrupt say what goes on, and how to come back to it where no name was given to it yet."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if not hasattr(interrupt, "__notes__"):
+            back = f"Here, push = apd.resume({push.id!r}) has it again, and push.wait() waits for it again."
+            interrupt.add_note(f"{still_running(push.state())} {back}")
+        raise
 
 
 PUSHES: WeakValueDictionary[Drive, Push] = WeakValueDictionary()

@@ -31,22 +31,27 @@ class Sandbox(Service):
 
     @functools.cached_property
     def client(self) -> Client:
-        """A client of this sandbox, whose state directory goes when the process ends."""
+        """A client of this sandbox."""
+        return Client(self.api_key, self.url, state_directory=self._directory)
+
+    @functools.cached_property
+    def _directory(self) -> str:
+        """The state directory of its client, which goes when the process ends."""
         directory = tempfile.mkdtemp(prefix="analytex-sandbox-")
         atexit.register(remove_own, directory, os.getpid())
-        return Client(self.api_key, self.url, state_directory=directory)
+        return directory
 
     def start(self) -> Self:
         """Open the port, and be the connected one from now on; does nothing where it is open."""
         opens = self._server is None
         super().start()
         if opens:
-            self._connected_before = list(connection.DEFAULT)
-            connection.DEFAULT[:] = [self.client]
+            vars(self).pop("client", None)  # opened again, it may listen elsewhere
+            connection.lend(self.client)
         return self
 
     def close(self) -> None:
         """Close the port; what the account holds can still be read, and who was connected before is so again."""
-        if self._server is not None and [self.client] == connection.DEFAULT:
-            connection.DEFAULT[:] = self._connected_before
+        if self._server is not None:
+            connection.give_back(self.client)
         super().close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 
 import analytex_pandas as apd
 from analytex_pandas import connection
+from analytex_pandas.sandbox_server import Sandbox as Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +58,77 @@ def test_a_sandbox_is_the_connected_one_within_its_block_only(account: Any) -> N
         assert connection.default_client() is sandbox.client
     assert connection.default_client() is account.real
     with apd.sandbox() as sandbox:
-        other = apd.connect(sandbox.api_key, sandbox.url)
+        apd.connect(sandbox.api_key, sandbox.url)
+    assert connection.default_client() is account.real
+    with apd.sandbox():
+        other = apd.connect(account.api_key, account.url)
+        assert connection.default_client() is other
     assert connection.default_client() is other
+    again = apd.connect(account.api_key, account.url)
+    (only,) = connection.DEFAULT
+    assert only is again
+
+
+def test_sandboxes_end_in_any_order_and_however_they_do(account: Any) -> None:
+    """Nobody is left connected to one that is closed, and nobody to the real account while one is open."""
+    connection.DEFAULT[:] = [account.real]
+    first, second = apd.sandbox().start(), apd.sandbox().start()
+    first.close()
+    assert connection.default_client() is second.client
+    second.close()
+    assert connection.default_client() is account.real
+    with pytest.raises(ZeroDivisionError), first, second, first:
+        _ = 1 / int(connection.default_client() is not second.client)
+    assert connection.default_client() is account.real
+    with first, first:
+        assert first.client.jobs() == []  # opened again, it listens elsewhere
+    with first:
+        with first:
+            pass
+        assert connection.default_client() is first.client
+    assert connection.default_client() is account.real
+
+
+def test_a_sandbox_serves_every_thread_and_goes_before_the_environment(
+    account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that a block starts must not send to the real account, nor may anything after the block go astray."""
+    monkeypatch.setenv("ANALYTEX_API_KEY", account.api_key)
+    monkeypatch.setenv("ANALYTEX_ENVIRONMENT", account.url)
+    with apd.sandbox(rows_per_minute=float("inf")) as sandbox, ThreadPoolExecutor(2) as pool:
+        frames = [FRAME, FRAME.assign(user_id=["d", "e", "f"])]
+        list(pool.map(lambda frame: apd.push_users(frame, progress=False, wait=True), frames))
+        assert sorted(sandbox.users["user_id"]) == list("abcdef")
+        assert account.users.empty
+        given = apd.push_users(FRAME, client=account.real, progress=False, wait=True)
+        assert given.counts["acknowledged"] == 2
+    assert apd.push_users(FRAME.head(1), progress=False, wait=True).counts["acknowledged"] == 1
+    assert len(account.jobs) == 2
+
+
+def test_the_environment_is_read_when_it_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever changes the variables sends to the account that they name now, as fixtures do for each test."""
+    services = [Service(rows_per_minute=float("inf")).start() for _ in range(2)]
+    for number, service in enumerate((*services, *services)):
+        monkeypatch.setenv("ANALYTEX_API_KEY", service.api_key)
+        monkeypatch.setenv("ANALYTEX_ENVIRONMENT", service.url)
+        monkeypatch.setenv("ANALYTEX_STATE_DIR", str(tmp_path / str(number)))
+        plan = FRAME.assign(round=number).analytex.plan_users()
+        push = plan.push(wait=True, progress=False)
+        assert apd.pushes()["id"].tolist() == [push.id]
+        assert apd.jobs()["push"].dropna().tolist() == [push.id]
+        assert connection.default_client() is connection.default_client() is connection.connected()
+        assert service.users["round"].tolist() == [number] * 3
+    pinned = apd.connect()
+    monkeypatch.setenv("ANALYTEX_API_KEY", "another")
+    assert connection.default_client() is pinned
+    connection.DEFAULT.clear()
+    monkeypatch.setenv("ANALYTEX_API_KEY", "")
+    assert connection.connected() is None
+    with pytest.raises(apd.AuthenticationError, match="Nothing is connected"):
+        apd.jobs()
+    for service in services:
+        service.close()
 
 
 def test_a_plan_lies_with_who_is_connected_and_moves_to_who_pushes_it(

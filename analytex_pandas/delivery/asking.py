@@ -51,13 +51,18 @@ def newest_jobs(
     def is_last(job: Job) -> bool:
         if since is None or job.job_id in known:
             return True
-        moment = job.submitted_at or job.start_time
-        return not known and moment is not None and moment < since - CLOCKS_DIFFER
+        return not known and is_before(job, since)
 
     # Page by page: the more pages there are, the less likely all of them are to come at once.
     jobs = persist(drive, lambda: listing.newest(is_last), what, patience)
     learn(drive, jobs)
     return jobs
+
+
+def is_before(job: Job, since: dt.datetime | None) -> bool:
+    """Tell whether a job is surely from before a time of this machine."""
+    moment = job.submitted_at or job.start_time
+    return since is not None and moment is not None and moment < since - CLOCKS_DIFFER
 
 
 def looked_before(drive: Drive, what: str) -> list[Job]:

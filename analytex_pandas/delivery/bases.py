@@ -61,7 +61,7 @@ def write_array(path: Path, values: Hashes) -> None:
 
 def read_base(journal: Journal, name: str) -> Layer | None:
     """Return a base, its columns mapped from their files; None if it is not there any more, or damaged."""
-    place = journal.directory / FOLDER / name
+    place = folder(journal.directory, FOLDER) / name
     try:
         told = json.loads((place / NAMES).read_text(encoding="utf-8"))
         rows, names = told["rows"], told["names"]

@@ -90,6 +90,7 @@ class Drive:
         self._announced = state.revision
         self._lock = threading.RLock()
         self._subscribers: list[Callable[[PushState], object]] = []
+        self._at_the_end: list[Callable[[], object]] = []
 
         self.chance = random.Random()  # noqa: S311  # spreads tries in time
         self.pace = Pace()
@@ -219,6 +220,28 @@ class Drive:
             except Exception:  # a display must never stop a push
                 logger.exception("push %s: a subscriber failed", state.id)
 
+    def when_ended(self, callback: Callable[[], object]) -> None:
+        """Call `callback` once it has ended, on the worker's thread; now if it has."""
+        with self._lock:
+            if not self.ended.is_set():
+                self._at_the_end.append(callback)
+                return
+        self._call(callback)
+
+    def finish(self) -> None:
+        """Let go whoever waits for the end, then call those who want to be called; called by the worker alone."""
+        with self._lock:
+            self.ended.set()
+            callbacks, self._at_the_end = self._at_the_end, []
+        for callback in callbacks:
+            self._call(callback)
+
+    def _call(self, callback: Callable[[], object]) -> None:
+        try:
+            callback()
+        except Exception:  # one that fails is no reason not to call the others
+            logger.exception("push %s: a callback at its end failed", self.id)
+
     # What its user wants
 
     def pause(self) -> None:
@@ -283,15 +306,19 @@ class Drive:
                 self.wake.clear()
                 self.announce()
 
-    def hold(self) -> None:
-        """Return when the push may send; raise CancelledError when it may not any more."""
+    def hold(self) -> bool:
+        """Return when the push may send, and whether it was paused; raise CancelledError when it may not any more."""
         self.check_cancelled()
+        was_paused = self.paused
         while self.paused:
             self.say("paused; nothing of it runs at the service")
             self.clock.wait(self.wake, 60.0)
             self.wake.clear()
             self.announce()
             self.check_cancelled()
+        if was_paused:
+            self.trouble = None
+        return was_paused
 
     # What the service was seen to do
 

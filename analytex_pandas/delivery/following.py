@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from analytex_pandas.delivery import asking, memory
 from analytex_pandas.delivery.asking import Setback, in_brief
 from analytex_pandas.delivery.drive import logger
-from analytex_pandas.delivery.journal import add_answers
-from analytex_pandas.delivery.kept import ids_of, kept_rows, mend, to_blob
+from analytex_pandas.delivery.journal import add_answers, to_blob
+from analytex_pandas.delivery.kept import ids_of, kept_rows, mend
 from analytex_pandas.delivery.lookup import by_name, shown
 from analytex_pandas.delivery.pacing import (
     ABSENCE,

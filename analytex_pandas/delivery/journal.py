@@ -17,24 +17,39 @@ import sqlite3
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
+from xxhash import xxh3_64_digest
+
 from analytex_pandas.delivery.files import ID, JOURNAL, ready, tighten, usable
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
-from analytex_pandas.errors import AnalytexError, NotFoundError, did_you_mean
+from analytex_pandas.errors import AnalytexError, NotFoundError, did_you_mean, harmless_line
 from analytex_pandas.frame.columns import is_unicode
+from analytex_pandas.frame.document import PlanDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    Also = Callable[[sqlite3.Connection], object]
+    """Writes in the same transaction, or looks; an error of it undoes the whole."""
+    Sizes = Iterable[tuple[int, int, int]]
+    """(number, rows, bytes) of chunks."""
+
 SCHEMA: Final = files(__package__).joinpath("schema.sql").read_text("utf-8")
 APPLICATION_ID: Final = 0x41504450
 """Marks the file as one of ours; ASCII for APDP."""
-VERSION: Final = 3
-STEPS: Final = {2: ("ALTER TABLE chunk ADD COLUMN twins TEXT",)}
+VERSION: Final = 4
+STEPS: Final = {
+    2: ("ALTER TABLE chunk ADD COLUMN twins TEXT",),
+    3: ("ALTER TABLE push ADD COLUMN digest TEXT",),
+}
 """What makes the next version of a journal of an older one."""
 BUSY_TIMEOUT: Final = 60.0
 """Seconds to wait for another process to finish its transaction."""
 SALT_BYTES: Final = 32
+MISTYPED: Final = 0.9  # ids of one day are rather alike anyway
+SEAL: Final = b"xxh3"
+"""Begins a blob that has a checksum."""
 
 CHUNK_COLUMNS: Final = ", ".join(field.name for field in dataclasses.fields(ChunkState))
 PUSH_COLUMNS: Final = (
@@ -94,8 +109,8 @@ class Journal:
             (salt,) = connection.execute("SELECT value FROM setting WHERE name = 'salt'").fetchone()
         return bytes(salt)
 
-    def open_push(self, push_id: str, chunks: Iterable[tuple[int, int, int]], **values: object) -> bool:
-        """Write a new push down, with (number, rows, bytes) of its chunks; False when it is there already."""
+    def open_push(self, push_id: str, chunks: Sizes, also: Also | None = None, /, **values: object) -> bool:
+        """Write a new push down, with its chunks; False when it is there already."""
         names = ", ".join(values)
         with self.writing() as connection:
             opened = connection.execute(
@@ -104,20 +119,19 @@ class Journal:
             )
             if opened.rowcount:
                 add_chunks(connection, push_id, chunks)
+                if also is not None:
+                    also(connection)
             return opened.rowcount > 0
 
     def update(
         self,
         push_id: str,
         number: int | None = None,
-        also: Callable[[sqlite3.Connection], object] | None = None,
+        also: Also | None = None,
         /,
         **values: object,
     ) -> None:
-        """Change columns of a push, or of a chunk of it.
-
-        `also` writes in the same transaction, and an error of it undoes the whole.
-        """
+        """Change columns of a push, or of a chunk of it."""
         columns = ", ".join(f"{name} = ?" for name in values)
         one = "push SET {} WHERE id = ?" if number is None else "chunk SET {} WHERE push = ? AND number = ?"
         keys = [push_id] if number is None else [push_id, number]
@@ -136,7 +150,11 @@ class Journal:
                 also(connection)
 
     def recut(
-        self, push_id: str, unsent: Iterable[int], chunks: Iterable[tuple[int, int, int]], document: bytes
+        self,
+        push_id: str,
+        unsent: Iterable[int],
+        chunks: Sizes,
+        document: PlanDocument,
     ) -> None:
         """Put chunks, with (number, rows, bytes) of each, in the place of some that are left without a row."""
         with self.writing() as connection:
@@ -145,7 +163,9 @@ class Journal:
                 ((push_id, number) for number in unsent),
             )
             add_chunks(connection, push_id, chunks)
-            connection.execute("UPDATE push SET document = ? WHERE id = ?", [document, push_id])
+            connection.execute(
+                "UPDATE push SET document = ? WHERE id = ?", [sealed(document.to_bytes()), push_id]
+            )
 
     def pause(self, push_id: str, status: str) -> None:
         """Write down what a push is doing, unless it has just ended."""
@@ -157,7 +177,7 @@ class Journal:
     def push(self, push_id: str) -> PushState:
         found = self._states("WHERE id = ?", push_id)
         if not found:
-            hint = did_you_mean(push_id, [push.id for push in self.pushes()])
+            hint = did_you_mean(push_id, [push.id for push in self.pushes()], likeness=MISTYPED)
             left = self.directory / "spool" / push_id if ID.fullmatch(push_id) else None
             if left is not None and left.is_dir():
                 hint = f" Its unsent records are in {left}: put the journal that knew it back, or push those anew."
@@ -176,13 +196,14 @@ class Journal:
         with self.reading() as connection:
             found = connection.execute(f"SELECT {PUSH_COLUMNS} FROM push {which}", values).fetchall()  # noqa: S608  # constants
             states = []
-            for push in map(decoded, found):
+            for push in self._decoded(found):
                 rows = connection.execute(
                     f"SELECT {CHUNK_COLUMNS} FROM chunk WHERE push = ? ORDER BY number",  # noqa: S608  # a constant
                     [push["id"]],
                 )
-                chunks = tuple(ChunkState(**decoded(row)) for row in rows)
-                activity, counts = push["status"].replace("_", " "), counted(push.pop("counts"), chunks)
+                chunks = tuple(ChunkState(**chunk) for chunk in self._decoded(rows))
+                with self.legible():
+                    activity, counts = push["status"].replace("_", " "), counted(push.pop("counts"), chunks)
                 states.append(PushState(**push, chunks=chunks, counts=counts, activity=activity))
             return states
 
@@ -192,19 +213,21 @@ class Journal:
             return self.push(push_id).id == push_id
         return False
 
-    def document(self, push_id: str) -> bytes:
+    def document(self, push_id: str) -> PlanDocument:
         ((document,),) = self.rows("SELECT document FROM push WHERE id = ?", push_id)
-        return bytes(document)
+        with self.legible():
+            return PlanDocument.from_bytes(unsealed(document))
 
     def errors(self, push_id: str) -> list[dict[str, Any]]:
         """Return every row error of a push so far, by chunk, in the service's order, as columns of its table."""
         found = self.rows("SELECT * FROM error WHERE push = ? ORDER BY chunk, ordinal", push_id)
-        return list(map(decoded, found))
+        return self._decoded(found)
 
-    def kept(self, push_id: str) -> list[bytes]:
+    def kept(self, push_id: str) -> list[pa.Table]:
         """Return the kept rows (see ``kept``) of every chunk that has some, by chunk."""
         found = self.rows("SELECT rows FROM kept WHERE push = ? ORDER BY chunk", push_id)
-        return [bytes(blob) for (blob,) in found]
+        with self.legible():
+            return [from_blob(blob) for (blob,) in found]
 
     def owners(self, job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
         """Return which of these jobs are chunks of pushes known here: job id to (push id, chunk number)."""
@@ -213,7 +236,36 @@ class Journal:
         for job_id in job_ids:
             if not is_unicode(job_id):
                 found += self.rows("SELECT job_id, push, number FROM chunk WHERE job_id = ?", encoded(job_id))
-        return {row["job_id"]: (row["push"], row["number"]) for row in map(decoded, found)}
+        return {row["job_id"]: (row["push"], row["number"]) for row in self._decoded(found)}
+
+    def _decoded(self, rows: Iterable[sqlite3.Row]) -> list[dict[str, Any]]:
+        """Return rows with the values that ``encoded`` made what they are."""
+        with self.legible():
+            return [
+                {
+                    name: DECODED[name](value) if name in DECODED and value is not None else value
+                    for name, value in dict(row).items()
+                }
+                for row in rows
+            ]
+
+    @contextlib.contextmanager
+    def legible(self) -> Iterator[None]:
+        """Make a clear error of a value that is not as it was written; SQLite itself has no checksums."""
+        try:
+            yield
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            OverflowError,
+            OSError,
+            pa.ArrowException,
+        ) as error:
+            raise damaged(
+                self.path, f"a value in it is not as it was written ({harmless_line(str(error))})"
+            ) from error
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         with self.reading() as connection:
@@ -240,10 +292,8 @@ class Journal:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
-            found = version_of(connection)
-            if found is None or found in STEPS:
+            while (found := version_of(connection)) is None or found in STEPS:
                 make_tables(connection)
-            found = version_of(connection)
             if found != VERSION:
                 raise AnalytexError(other_version(self.path, found))
             yield connection
@@ -301,15 +351,18 @@ def translated(path: Path) -> Iterator[None]:
             f"The journal {path} cannot be used: {error}. Is its disk full or read-only, or does another "
             "program hold it? Nothing that was written down before is lost; try again when that is mended."
         ) from error
-    except sqlite3.DatabaseError as error:
-        raise AnalytexError(
-            f"The journal {path} is damaged: {error}. It was left as it is. Restore it from a backup, or "
-            "move it away, with the files beside it of the same name, to start anew; what earlier pushes did "
-            "is then not known here."
-        ) from error
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise damaged(path, harmless_line(str(error))) from error
 
 
-def add_chunks(connection: sqlite3.Connection, push_id: str, chunks: Iterable[tuple[int, int, int]]) -> None:
+def damaged(path: Path, what: object) -> AnalytexError:
+    return AnalytexError(
+        f"The journal {path} is damaged: {what}. It was left as it is. Restore it from a backup, or move it away, with "
+        "the files beside it of the same name, to start anew; what earlier pushes did is then not known here."
+    )
+
+
+def add_chunks(connection: sqlite3.Connection, push_id: str, chunks: Sizes) -> None:
     """Write down chunks that are not sent yet, with (number, rows, bytes) of each."""
     connection.executemany(
         "INSERT INTO chunk (push, number, rows, bytes) VALUES (?, ?, ?, ?)",
@@ -343,8 +396,29 @@ def encoded(value: object) -> object:
     return json.dumps(value) if isinstance(value, dict | tuple) else value
 
 
-def decoded(row: sqlite3.Row) -> dict[str, Any]:
-    return {
-        name: DECODED[name](value) if name in DECODED and value is not None else value
-        for name, value in dict(row).items()
-    }
+def sealed(content: bytes) -> bytes:
+    """Return content with its checksum before it."""
+    return SEAL + xxh3_64_digest(content) + content
+
+
+def unsealed(blob: bytes) -> bytes:
+    """Return the content of a sealed blob, or an old one without a seal; ValueError if it is not as it was."""
+    content = blob.removeprefix(SEAL)
+    if len(content) == len(blob):
+        return blob
+    if xxh3_64_digest(content[8:]) != content[:8]:
+        raise ValueError("its checksum differs")
+    return content[8:]
+
+
+def to_blob(rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="zstd" if pa.Codec.is_available("zstd") else None)
+    with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
+        writer.write_table(rows)
+    return sealed(bytes(sink.getvalue()))
+
+
+def from_blob(blob: bytes) -> pa.Table:
+    with pa.ipc.open_stream(unsealed(blob)) as reader:
+        return reader.read_all()

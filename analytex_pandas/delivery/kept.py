@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytex_pandas.delivery.journal import from_blob, to_blob
 from analytex_pandas.errors import empty_report
 from analytex_pandas.frame.document import no_changes
 from analytex_pandas.frame.labels import POSITION
@@ -69,7 +70,10 @@ SELECT push, chunk, rows FROM kept WHERE push IN (SELECT id FROM family) AND pus
 def mend(connection: sqlite3.Connection, push_id: str, kind: Kind, ids: Collection[str | None]) -> None:
     """Write down that rows were acknowledged in a retry, in whatever pushes of the same rows have kept of them."""
     for push, chunk, blob in connection.execute(RELATED, {"push": push_id}).fetchall():
-        rows = from_blob(blob)
+        try:
+            rows = from_blob(blob)
+        except (ValueError, pa.ArrowException):
+            continue  # whoever reads it is told that it is damaged
         known = zip(ids_of(rows[LINE].to_pylist(), kind), rows[FATE].to_pylist(), strict=True)
         fates = pa.array([MENDED if name in ids else fate for name, fate in known], pa.int8())
         changed = rows.set_column(rows.schema.get_field_index(FATE), FATE, fates)
@@ -78,22 +82,9 @@ def mend(connection: sqlite3.Connection, push_id: str, kind: Kind, ids: Collecti
         )
 
 
-def to_blob(rows: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd" if pa.Codec.is_available("zstd") else None)
-    with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
-        writer.write_table(rows)
-    return bytes(sink.getvalue())
-
-
-def from_blob(blob: bytes) -> pa.Table:
-    with pa.ipc.open_stream(blob) as reader:
-        return reader.read_all()
-
-
 def kept_of(journal: Journal, push_id: str, *, unknown: bool = False) -> tuple[pa.Table, list[bytes]]:
     """Return the refused rows of a push, and their lines, with those that are unknown if asked for."""
-    tables = [from_blob(blob) for blob in journal.kept(push_id)]
+    tables = journal.kept(push_id)
     if not tables:
         return pa.table({POSITION: pa.array([], pa.int64())}), []
     metadata = tables[0].schema.metadata
@@ -122,6 +113,7 @@ def as_they_were(
         invalid=empty_report(),
         blocked=False,
         changes=no_changes(),
+        digest=spool.digest,
     )
 
 

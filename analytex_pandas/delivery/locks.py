@@ -40,10 +40,10 @@ def acquired(lock: FileLock, patience: float = PATIENCE) -> bool:
     return True
 
 
-def is_free(lock: FileLock) -> bool:
+def is_free(lock: FileLock, patience: float = 0.0) -> bool:
     if not Path(lock.lock_file).exists():
         return True
-    free = acquired(lock, 0.0)
+    free = acquired(lock, patience)
     lock.release()
     return free
 

@@ -67,7 +67,8 @@ def recall(journal: Journal, account: str, kind: Kind, *, types_only: bool = Fal
             types = dict(found.fetchall())
             if types_only:
                 return Memory(account, revision, salt, types)
-            chunks = sent_chunks(connection, account, kind)
+            with journal.legible():
+                chunks = sent_chunks(connection, account, kind)
         below = Layer() if base is None else bases.read_base(journal, base)
         if below is None and base != missed:
             missed = base  # perhaps folded into another since the journal was read
@@ -268,7 +269,8 @@ def write_new_base(journal: Journal, account: str, kind: Kind) -> None:
     """Write base and answered chunks as a new base; the lock is held."""
     with journal.reading() as connection:
         revision, base, folded = state_of(connection, account, kind)
-        chunks = sent_chunks(connection, account, kind)
+        with journal.legible():
+            chunks = sent_chunks(connection, account, kind)
     # Only whoever holds the lock replaces a base, so one that is not there was taken away by hand.
     below = (None if base is None else bases.read_base(journal, base)) or Layer()
     top = overlay(chunks, below, folded, answered_only=True)

@@ -7,6 +7,7 @@ import datetime as dt
 import functools
 import os
 import platform
+import threading
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,8 @@ import pyarrow.compute as pc
 from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.files import ID, children, folder
-from analytex_pandas.delivery.journal import Journal
-from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free, plan_lock
+from analytex_pandas.delivery.journal import Journal, sealed
+from analytex_pandas.delivery.locks import PATIENCE, acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
 from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.delivery.state import FINISHED, UNSENT, PushState
@@ -31,18 +32,23 @@ from analytex_pandas.errors import (
     PushError,
     ValidationError,
     code,
+    warn,
 )
-from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
     from filelock import FileLock
 
+    from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.service.client import Client
+
+BEGINNING: dict[int, threading.Lock] = {}
+"""Held, in each process, while a push begins: of two of the same records, begun at once, the second finds the first."""
 
 
 def begin(
@@ -53,8 +59,26 @@ def begin(
     parent: str | None = None,
     clock: Clock | None = None,
 ) -> Drive:
-    """Start the push of a plan: on disk first, then in a thread of its own; its spool moves to the client's."""
+    """Start the push of a plan: on disk first, then in a thread of its own; its spool moves to the client's.
+
+    Where the same records are under way to the same account, that push is returned, and the plan stays as it is.
+    """
     journal, clock = Journal(client.state_directory), clock or Clock()
+    with BEGINNING.setdefault(os.getpid(), threading.Lock()):
+        live = under_way(document, client)
+        return live or begun(document, spool, client, journal, parent=parent, clock=clock)
+
+
+def begun(
+    document: PlanDocument,
+    spool: Spool,
+    client: Client,
+    journal: Journal,
+    *,
+    parent: str | None,
+    clock: Clock,
+) -> Drive:
+    account = client.account_digest(journal.salt())
     with (
         moved(spool, journal, document.id),
         locked(journal, document.id) as lock,
@@ -63,17 +87,54 @@ def begin(
         if not journal.open_push(
             document.id,
             [(size.number, size.rows, size.bytes) for size in document.chunks],
+            partial(look_elsewhere, journal, document, account),
             kind=document.kind,
-            account=client.account_digest(journal.salt()),
+            account=account,
             base_url=client.base_url,
             status="running",
             parent=parent,
             counts={name: int(count) for name, count in document.counts.items()},
-            document=document.to_bytes(),
+            document=sealed(document.to_bytes()),
+            digest=document.digest if document.counts["to_send"] else None,
             created_at=clock.now(),
         ):
             raise AnalytexError(pushed_already(document.id))
         return driven(journal, document, client, clock, lock)
+
+
+def under_way(document: PlanDocument, client: Client | None = None) -> Drive | None:
+    """Return the push that this process drives of a plan, or of the same records to the account of a client."""
+    for (process, _), drive in list(LIVE.items()):
+        if process != os.getpid() or drive.cancelled or not drive.document.counts["to_send"]:
+            continue
+        same = (drive.document.kind, drive.document.digest) == (document.kind, document.digest or None)
+        if drive.id == document.id or (client and same and drive.client.is_of_account(client)):
+            return drive
+    return None
+
+
+def look_elsewhere(
+    journal: Journal, document: PlanDocument, account: str, connection: sqlite3.Connection
+) -> None:
+    """Raise AnalytexError where another process drives a push of the same records; warn of one that nobody does."""
+    found = connection.execute(
+        "SELECT id FROM push WHERE account = ? AND kind = ? AND ended_at IS NULL AND id <> ? AND digest = ?",
+        [account, document.kind, document.id, document.digest if document.counts["to_send"] else None],
+    ).fetchall()
+    what = f"The same {document.counts['to_send']:,} {document.kind}"
+    for (push_id,) in found:
+        if live_key(journal, push_id) in LIVE:
+            continue  # it is to be cancelled
+        if not is_free(driver_lock(journal.directory, push_id), PATIENCE):
+            raise AnalytexError(
+                f"{what} are on their way to the account already, as push {push_id!r}, which is driven by "
+                f"{driver_of(journal, push_id)}. Nothing was sent. Wait for it there; apd.pushes() shows how far it "
+                f"is. Or end that process: then apd.resume({push_id!r}) goes on with it here."
+            )
+        warn(
+            f"{what} were on their way to the account before, as push {push_id!r}, which was interrupted. Now they are "
+            f"sent anew; apd.resume({push_id!r}) would have sent only what is left of them."
+        )
 
 
 def resume(
@@ -98,7 +159,7 @@ def resume(
         return live
     with locked(journal, push_id) as lock:
         push = journal.push(push_id)
-        document = PlanDocument.from_bytes(journal.document(push_id))
+        document = journal.document(push_id)
         if push.status in FINISHED:
             drive = Drive(document, push, journal, client)
             drive.ended.set()
@@ -106,8 +167,7 @@ def resume(
             return drive
         if push.account != account:
             # A push that no account ever took a chunk of takes the new key by itself.
-            is_taken = any(chunk.job_id is not None or chunk.in_doubt for chunk in push.chunks)
-            if is_taken and not rebind:
+            if is_taken(push) and not rebind:
                 raise AuthenticationError(
                     f"Push {push_id!r} was started with another API key or environment ({push.base_url}) "
                     f"than this client's ({client.base_url}). Connect to that one; or, if it is the same "
@@ -121,6 +181,11 @@ def resume(
         if chunk_bytes is not None:
             document = recut(journal, push, document, chunk_bytes)
         return driven(journal, document, client, clock or Clock(), lock)
+
+
+def is_taken(push: PushState) -> bool:
+    """Tell whether an account may have taken a chunk of a push."""
+    return any(chunk.job_id is not None or chunk.in_doubt for chunk in push.chunks)
 
 
 def recut(journal: Journal, push: PushState, document: PlanDocument, chunk_bytes: int) -> PlanDocument:
@@ -151,9 +216,7 @@ def recut(journal: Journal, push: PushState, document: PlanDocument, chunk_bytes
     new = [ChunkSize(last + size.number, size.rows, size.bytes) for size in chunker.sizes]
     old = [ChunkSize(size.number, 0, 0) if size.number in unsent else size for size in document.chunks]
     document = replace(document, options=options, chunks=(*old, *new))
-    journal.recut(
-        push.id, unsent, [(size.number, size.rows, size.bytes) for size in new], document.to_bytes()
-    )
+    journal.recut(push.id, unsent, [(size.number, size.rows, size.bytes) for size in new], document)
     return document
 
 
@@ -201,17 +264,21 @@ def locked(journal: Journal, push_id: str) -> Iterator[FileLock]:
     """Hold the right to drive a push; given back if what is done with it fails."""
     lock = driver_lock(journal.directory, push_id)
     if not acquired(lock):
-        driver = journal.push(push_id).driver if journal.has(push_id) else None
-        who = "process {pid} on {host}, since {since}".format_map(driver) if driver else "another process"
         raise AnalytexError(
-            f"Push {push_id!r} is driven by {who}. One process at a time drives a push: wait for it there, or "
-            "end that process and resume again. Nothing is lost by that."
+            f"Push {push_id!r} is driven by {driver_of(journal, push_id)}. One process at a time drives a push: wait "
+            "for it there, or end that process and resume again. Nothing is lost by that."
         )
     try:
         yield lock
     except BaseException:
         lock.release()
         raise
+
+
+def driver_of(journal: Journal, push_id: str) -> str:
+    """Return who drives a push of somebody else, in words."""
+    driver = journal.push(push_id).driver if journal.has(push_id) else None
+    return "process {pid} on {host}, since {since}".format_map(driver) if driver else "another process"
 
 
 def driven(journal: Journal, document: PlanDocument, client: Client, clock: Clock, lock: FileLock) -> Drive:
@@ -233,15 +300,18 @@ def driven(journal: Journal, document: PlanDocument, client: Client, clock: Cloc
 
 def newest_unfinished(journal: Journal, account: str) -> str:
     """Return the id of the push that ``resume()`` without one means."""
-    found = [push for push in journal.pushes() if push.account == account and push.status not in FINISHED]
+    left = [push for push in journal.pushes() if push.status not in FINISHED]
+    found = [push for push in left if push.account == account]
     unfinished = next((push.id for push in found if push.status != "cancelled"), None)
     if unfinished is not None:
         return unfinished
-    hint = (
-        f" The newest cancelled one is {found[0].id!r}: apd.resume({found[0].id!r}) continues it."
-        if found
-        else ""
-    )
+    # Another key may mean another account, so it is for the user to say which push goes to this one.
+    other = next((push.id for push in left if push.status != "cancelled" and not is_taken(push)), None)
+    hint = ""
+    if other is not None:
+        hint = f" Nothing of push {other!r} was ever taken: apd.resume({other!r}) sends it with this key and address."
+    elif found:
+        hint = f" The newest cancelled one is {found[0].id!r}: apd.resume({found[0].id!r}) continues it."
     raise NotFoundError(
         f"There is no unfinished push of this account in {journal.directory}.{hint} apd.pushes() lists all."
     )

@@ -11,6 +11,7 @@ CREATE TABLE push (
     parent TEXT,                       -- the push that this one retries
     counts TEXT NOT NULL,              -- of its plan, JSON
     document BLOB NOT NULL,            -- its plan
+    digest TEXT,                       -- what tells its records from any others
     created_at REAL NOT NULL,          -- seconds since 1970, UTC, like all times here
     ended_at REAL,
     driver TEXT,                       -- who drives it, or did last: JSON of pid, host, since

@@ -26,7 +26,7 @@ from analytex_pandas.delivery.pacing import (
 )
 from analytex_pandas.delivery.state import Blocker, running_status
 from analytex_pandas.errors import AnalytexError, ConflictError
-from analytex_pandas.service.calls import BYTES_A_SECOND
+from analytex_pandas.service.calls import BYTES_A_SECOND, SECONDS
 from analytex_pandas.service.listing import newest_first
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Sending:
         """Whether it was sent before without a clear answer."""
         self.known_then: tuple[str, ...] | None = None
         """The jobs that were listed before it was first sent so."""
+        self.sent_then: dt.datetime | None = None
         self.turn = drive.clock.monotonic() + TRY_AGAIN
         """Until when it is waited for a job that is listed as running."""
 
@@ -67,7 +68,8 @@ class Sending:
             if found is None:
                 self.not_sent()
         while found is None:
-            drive.hold()
+            if drive.hold():
+                self.setback.over()  # it was not the service that made it wait
             found = self.recognised(asking.looked_before(drive, f"{drive.label}: reading the list of jobs"))
             other = in_the_way(drive.looked or [], drive.passable)
             if found is None and other is not None and drive.clock.monotonic() < self.turn:
@@ -92,10 +94,18 @@ class Sending:
         mine = by_name(jobs, name)
         if mine is not None or not self.is_doubted:
             return mine, False
-        if forgets(jobs, self.known_then or (), newest_first=newest_first(jobs)):
+        # Our own last job was there before, whatever the list has shown: one of running jobs only says nothing.
+        known = (
+            self.known_then or [chunk.job_id for chunk in drive.state.chunks if chunk.job_id is not None][-1:]
+        )
+        if forgets(jobs, known, newest_first=newest_first(jobs)):
             return None, True
         others = drive.journal.owners([job.job_id for job in jobs])
-        possible = candidates(jobs, rows, known=self.known_then, others=others, seen=drive.listed)
+        possible = [
+            job
+            for job in candidates(jobs, rows, known=self.known_then, others=others, seen=drive.listed)
+            if not asking.is_before(job, self.sent_then)
+        ]
         if not possible or name is None or len(possible) > MOST_ASKED:
             return None, bool(possible)
         # The answer about a job alone may say more than the list.
@@ -172,11 +182,15 @@ class Sending:
         )
 
     def seconds_since_intent(self) -> float:
-        """Return for how long the chunk is in doubt, its upload counted off; a clock that was set back says nothing."""
+        """Return for how long the chunk is surely not sent any more; a clock that was set back says nothing.
+
+        Its driver may have died at the very end of the longest call that it makes.
+        """
         chunk, now = self.drive.chunk, self.drive.clock.now()
         if chunk.submitted_at is None:
             return 0.0
-        return max((now - chunk.submitted_at).total_seconds() - chunk.bytes / BYTES_A_SECOND, 0.0)
+        longest = SECONDS + chunk.bytes / BYTES_A_SECOND
+        return max((now - chunk.submitted_at).total_seconds() - longest, 0.0)
 
     def look_for(self, why: str, passed: float) -> Job | None:
         """Look for the chunk, which may have arrived, until its absence can be believed; adopt its job if it has.
@@ -186,7 +200,8 @@ class Sending:
         drive, chunk = self.drive, self.drive.chunk
         drive.record(status="looking")
         if not self.is_doubted:
-            self.is_doubted, self.known_then = True, chunk.known_jobs
+            self.is_doubted = True
+            self.known_then, self.sent_then = chunk.known_jobs, chunk.submitted_at
         sent, unclear_since = drive.clock.monotonic() - passed, 0.0
         for seconds in itertools.chain(LOOKS, itertools.repeat(LOOKS[-1])):
             left = ABSENCE - (drive.clock.monotonic() - sent)

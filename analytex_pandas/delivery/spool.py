@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
-from xxhash import xxh3_64, xxh3_64_intdigest
+from xxhash import xxh3_64, xxh3_64_intdigest, xxh3_128
 
 from analytex_pandas.delivery.files import checked_id, private, remove, sync
 from analytex_pandas.errors import AnalytexError
@@ -57,6 +57,7 @@ class Spool:
         self.directory = directory
         self._spilled: BinaryIO | None = None
         self._entries: dict[int, tuple[int, ...]] | None = None
+        self._written = xxh3_128()
 
     def __repr__(self) -> str:
         return f"Spool({str(self.directory)!r})"
@@ -80,15 +81,23 @@ class Spool:
             self._entries = {entry[0]: entry for entry in np.frombuffer(table, ENTRY).tolist()}
         return self._entries
 
+    @property
+    def digest(self) -> str:
+        """What tells the lines of all chunks, in their order, from any others, however they were cut."""
+        return self._written.hexdigest()
+
     def write_chunk(self, number: int, lines: Iterable[pa.Buffer | bytes], rows: pa.Table) -> None:
-        """Write one chunk; `rows` has one row a line."""
+        """Write one chunk, behind those before it; `rows` has one row a line."""
         private_directory(self.directory)
+        if number == 1:  # perhaps anew
+            self._written.reset()
         found, checksum, rows_checksum = run_of(rows), xxh3_64(), 0
         run = found or Run(0, len(rows), RangeLabels())
         try:
             with open(self.chunk_path(number), "wb", opener=private) as file:  # needs an opener
                 for part in lines:
                     checksum.update(part)
+                    self._written.update(part)
                     file.write(part)
             if found is None:
                 content = ipc_file(rows)

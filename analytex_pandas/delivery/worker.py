@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LIVE: dict[tuple[int, str], Drive] = {}
 """The pushes that this process drives, by process and place: a fork inherits the entries, but not the threads."""
 
+ENDING: set[threading.Thread] = set()
+"""Workers that call whoever wants to be called at the end of their push; the process does not end before them."""
+
 
 def live_key(journal: Journal, push_id: str) -> tuple[int, str]:
     return os.getpid(), str(journal.directory / push_id)
@@ -76,7 +79,8 @@ def end(drive: Drive, status: str, error: AnalytexError | None) -> None:
     names, counts = ("acknowledged", "refused", "unknown", "pending"), drive.state.counts
     parts = ", ".join(f"{counts[name]:,} {name}" for name in names if counts[name])
     activity = f"{status.replace('_', ' ')}: {parts}".rstrip(": ")
-    logger.info("push %s: %s", drive.id, activity)
+    left_out = f"; {counts['invalid']:,} stayed behind as invalid" if counts["invalid"] else ""
+    logger.info("push %s: %s%s", drive.id, activity, left_out)
     drive.show(
         phase=status,
         activity=activity,
@@ -91,7 +95,9 @@ def end(drive: Drive, status: str, error: AnalytexError | None) -> None:
         trouble=None,
     )
     drive.announce()
-    drive.ended.set()
+    ENDING.add(threading.current_thread())
+    drive.finish()
+    ENDING.discard(threading.current_thread())
 
 
 def give_back(drive: Drive, *, for_good: bool) -> None:
@@ -174,15 +180,17 @@ def check_terms(drive: Drive) -> None:
     first = next(chunk for chunk in state.chunks if chunk.rows)  # cut anew, a chunk is left without any
     limit = options.max_errors
     refused = state.counts["refused"] - state.forgiven_refused
+    # A share is one of the rows answered for; that of those left out was looked at before anything was sent.
+    counts_all = isinstance(limit, int) and not state.forgiven_answered
+    left_out = state.counts["invalid"] if counts_all else 0
     answered = sum(chunk.rows for chunk in state.chunks if chunk.settled) - state.forgiven_answered
     if options.canary and first.settled and not state.forgiven_answered and first.status != "completed":
         reason = f"of the {first.rows:,} rows of the canary, {outcome(first)}"
-    elif (
-        limit is not None
-        and answered
-        and (refused / answered if isinstance(limit, float) else refused) > limit
-    ):
-        reason = f"{refused:,} of {answered:,} rows answered for were refused, and max_errors={limit!r}"
+    elif options.too_many(refused + left_out, answered):
+        behind = f", {left_out:,} had been left out as invalid" if left_out else ""
+        reason = (
+            f"{refused:,} of {answered:,} rows answered for were refused{behind}, and max_errors={limit!r}"
+        )
     else:
         return
     drive.reason = f"{reason[:1].upper()}{reason[1:]}."
@@ -217,3 +225,10 @@ def say_what_is_left() -> None:
     for (process, _), drive in list(LIVE.items()):
         if process == os.getpid():
             logger.warning("The program ends before its push: %s", still_running(drive.state))
+
+
+@atexit.register
+def let_callbacks_end() -> None:
+    """Wait at the end of the process for what is called at the end of a push: an alert is to arrive."""
+    for thread in list(ENDING):
+        thread.join()

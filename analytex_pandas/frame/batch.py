@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -72,7 +72,7 @@ class Encoded:
     """A batch as lines: those of its valid rows, where they came from, a hash of each one's id; and what is invalid.
 
     `reports` has one (row, property, problem) an invalid cell, rows counted within `all_rows`; `comparison` tells what
-    of the lines has changed, where that was asked for.
+    of the lines has changed, where that was asked for, `erased` how many of them send null, by property.
     """
 
     lines: pa.ChunkedArray
@@ -81,6 +81,7 @@ class Encoded:
     reports: Sequence[Report]
     total: int
     comparison: Comparison | None = None
+    erased: Mapping[str, int] = field(default_factory=dict)
 
     def parts(self) -> Iterator[tuple[pa.Array, pa.Table]]:
         """Yield the lines as they lie in memory, with their rows."""
@@ -224,7 +225,14 @@ def encode_prepared(
     if memory is not None and options.only_changed:
         sent = sent_columns(batch, types, options.nulls == "send", mask)
         comparison = memory.compare(of_columns(valid_ids, sent, memory.salt))
-    return Encoded(lines, rows, hashes(valid_ids), reports, len(batch.rows), comparison)
+    erased = {part.name: gaps(part.text, mask) for part in parts} if options.nulls == "send" else {}
+    return Encoded(lines, rows, hashes(valid_ids), reports, len(batch.rows), comparison, erased)
+
+
+def gaps(text: pa.Array, mask: pa.Array | None) -> int:
+    """Return how many values are missing, of a mask in the rows that it has."""
+    count: int = (text if mask is None or not text.null_count else text.filter(mask)).null_count
+    return count
 
 
 def sent_columns(

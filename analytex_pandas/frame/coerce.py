@@ -100,7 +100,7 @@ def conversion(kind: pa.DataType, policy: Policy) -> Conversion:
 
 def dates(array: pa.Array, policy: Policy) -> Coerced:
     if policy.wanted == "datetime":
-        return temporal.midnights(array, policy.timezone)
+        return temporal.beginnings(array, policy.timezone)
     found = temporal.dates(array)
     return found if policy.wanted == "date" else as_wanted(found, policy.wanted)
 
@@ -109,7 +109,9 @@ def timestamps(array: pa.Array, policy: Policy) -> Coerced:
     if policy.wanted == "date":
         return temporal.dates(temporal.wall_dates(array))
     found = temporal.timestamps(array, policy.timezone)
-    return found if policy.wanted == "datetime" else as_wanted(found, policy.wanted)
+    if policy.wanted == "datetime":
+        return dataclasses.replace(found, traits=columns.Traits())  # who asks for it means the time
+    return as_wanted(found, policy.wanted)
 
 
 def plainly(convert: Callable[[pa.Array], Coerced]) -> Conversion:
@@ -219,6 +221,8 @@ def coerce_family(cells: Cells, family: str, policy: Policy) -> dict[str, Coerce
     if isinstance(found, Coerced):
         return {"": as_wanted(found, policy.wanted)}
     properties = coerce(found, policy)
+    if family.startswith("aware") and not policy.wanted:
+        return {"": dataclasses.replace(properties[""], traits=temporal.midnights_of(cells))}
     if family == "text" and not policy.wanted:
         traits = columns.Traits(kinds=Counter(type(cell).__name__ for cell in cells))
         return {"": dataclasses.replace(properties[""], traits=traits)}

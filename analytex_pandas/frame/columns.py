@@ -104,8 +104,13 @@ def problem_at(rows: Rows, code: str, message: str) -> tuple[Problem, ...]:
     return (Problem(rows, code, message),) if len(rows) else ()
 
 
+SAMPLE = 20
+"""Present values of a batch that are looked at for dates kept as text, or as times."""
 KEPT = 50
 """Different texts of a kind that a note remembers."""
+
+SHIFTED = "shifted"
+"""Midnights of a zone that are none in UTC, among what is seen."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,8 @@ def added(one: Mapping[str, Countable], other: Mapping[str, Countable]) -> Mappi
 class Traits:
     """What a careful colleague would point out about a column; counts of cells, to be added up over batches.
 
-    `kinds` counts the values by their family, `seen` has what looks odd by what is odd about it.
+    `kinds` counts the values by their family, `seen` has what looks odd by what is odd about it. `moments` counts, of
+    some times of another zone than UTC, those that are not midnight there.
     """
 
     present: int = 0
@@ -141,6 +147,7 @@ class Traits:
     beyond_double: int = 0
     dates_as_text: int = 0
     looked_at: int = 0
+    moments: int = 0
     kinds: Mapping[str, int] = field(default_factory=dict)
     seen: Mapping[str, Sighting] = field(default_factory=dict)
     example: str | None = None

@@ -26,7 +26,7 @@ from analytex_pandas.frame.labels import (
 )
 from analytex_pandas.frame.layout import invalid_table
 from analytex_pandas.frame.ndjson import ChunkSize
-from analytex_pandas.frame.notes import id_note, property_note
+from analytex_pandas.frame.notes import erasing, id_note, property_note, twins
 from analytex_pandas.frame.options import Options
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ class PlanDocument:
     """Everything of a plan but its chunk files; the tables are as those of ``Plan``.
 
     `id_columns` says which column, or index level, holds ``user_id`` and ``company_id``; `blocked` is True when
-    differing rows of one id stand in the way of a push.
+    differing rows of one id stand in the way of a push; `erased` is how many values are sent as null; `digest` tells
+    its records from any others.
     """
 
     id: str
@@ -77,6 +78,20 @@ class PlanDocument:
     id_columns: Mapping[str, Hashable]
     blocked: bool = False
     changes: pd.DataFrame = field(default_factory=no_changes)
+    erased: int = 0
+    digest: str = ""
+
+    @property
+    def in_the_way(self) -> pd.DataFrame:
+        """The rows, as in `invalid`, for which it is not pushed."""
+        if self.options.invalid == "skip" and not self.leaves_too_many:
+            return self.invalid[(self.invalid["code"] == "duplicate") & self.blocked]
+        return self.invalid
+
+    @property
+    def leaves_too_many(self) -> bool:
+        """Whether more rows are invalid than `max_errors` allows."""
+        return self.options.too_many(self.counts["invalid"], self.counts["input"])
 
     def to_bytes(self) -> bytes:
         """Return the document as bytes, for the journal."""
@@ -163,8 +178,8 @@ WAYS: Mapping[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 """What of a plan is no JSON: the way there and back."""
 
 
-def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options) -> PlanDocument:
-    """Return a finished draft as the document of a plan."""
+def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options, digest: str) -> PlanDocument:
+    """Return a finished draft as the document of a plan, the records of which have a digest."""
     counts = {name: getattr(draft, name) for name in ("invalid", "duplicate", "unchanged")}
     to_send = sum(size.rows for size in draft.chunks)
     id_name = settings.ID_NAMES[kind]
@@ -184,6 +199,8 @@ def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options) -> Pla
         id_columns={name: field.label for name, field in ids.items() if field is not None},
         blocked=draft.conflicting > 0,
         changes=changes_table(draft.tallies, draft.traits),
+        erased=draft.erased.total(),
+        digest=digest,
     )
 
 
@@ -195,13 +212,14 @@ def columns_table(draft: Draft, id_name: str) -> pd.DataFrame:
         rows.append(id_row(found.id, id_name, draft.id_traits, draft.memory_note))
     if found is not None and found.company is not None and draft.company_traits is not None:
         rows.append(id_row(found.company, "company_id", draft.company_traits))
+    alike = twins(draft.fields)
     for name, traits in draft.traits.items():
         kinds, origin, example = draft.kinds[name], draft.fields[name], traits.example
         json_type = json_type_of(kinds) if kinds else "null"
         if example is not None and json_type != "string":
             example = json.loads(example)
-        said = property_note(name, json_type, traits, origin)
-        note = "; ".join(filter(None, [said, draft.change_notes.get(name)]))
+        said = property_note(name, json_type, traits, origin, kind=draft.kind, twin=alike.get(name))
+        note = "; ".join(filter(None, [said, erasing(draft.erased[name]), draft.change_notes.get(name)]))
         rows.append((origin.label, name, origin.dtype, json_type, traits.missing, example, note))
     shown = [dict(zip(COLUMN_DTYPES, map(printable, row), strict=True)) for row in rows]
     return typed_table(COLUMN_DTYPES, shown)

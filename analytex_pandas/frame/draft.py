@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
+import json
+from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analytex_pandas import settings
 from analytex_pandas.errors import code
@@ -98,6 +100,7 @@ class Draft:
     hashes: list[Hashes] = field(default_factory=list)
     same: list[Mask] = field(default_factory=list)
     tallies: dict[str, Tally] = field(default_factory=dict)
+    erased: Counter[str] = field(default_factory=Counter)
     change_notes: Mapping[str, str] = field(default_factory=dict)
     memory_note: str = ""
 
@@ -187,6 +190,7 @@ def draft(
             if not outcome.wrong:
                 for lines, rows in encoded.parts():
                     chunker.add(lines, rows)
+                outcome.erased.update(encoded.erased)
                 outcome.hashes.append(encoded.hashes)
                 outcome.compared(encoded.comparison)
     outcome.compare_types()
@@ -351,12 +355,24 @@ def settle_lines(outcome: Draft) -> None:
         keep = ~repeated
         if same is not None:
             keep &= ~same[start : start + size.rows]
+        outcome.erased.subtract(nulls_of(lines.filter(pa.array(~keep)), outcome.erased))
         chunker.add(lines.filter(pa.array(keep)), rows.filter(pa.array(keep)))
         start += size.rows
     chunker.close()
     for size in outcome.chunks[len(chunker.sizes) :]:
         store.delete_chunk(size.number)
     outcome.chunks = chunker.sizes
+
+
+def nulls_of(lines: pa.Array, names: Iterable[str]) -> dict[str, int]:
+    """Return how many of some lines send null, by property; a quote within a text has a backslash before it."""
+    keys = {name: json.dumps(name, ensure_ascii=False) for name in names}
+    return {
+        name: sum(
+            pc.sum(pc.count_substring(lines, f"{before}{key}:null"), min_count=0).as_py() for before in "{,"
+        )
+        for name, key in keys.items()
+    }
 
 
 def uncounted(outcome: Draft, repeated: pa.Array, kind: Kind, memory: Memory) -> None:

@@ -270,12 +270,16 @@ NUMBERS_FOR_DATES: tuple[tuple[float, float, str, str], ...] = (
 """Ranges of numbers, what one in it may be, and how pandas reads it."""
 
 
-def no_date_of_number(number: float) -> str:
-    for least, most, what, read in NUMBERS_FOR_DATES:
+def may_be_date(number: float, what: str) -> str | None:
+    """Return what is said of a number, with what date it may be and how pandas reads it; None if it is none."""
+    for least, most, kind, read in NUMBERS_FOR_DATES:
         if least <= number < most:
-            message = f"This number is no date as it stands; it may be {what}"
-            return column_mended(message, f"pd.to_datetime({read})")
-    return column_mended(
+            return column_mended(f"{what}; it may be {kind}", f"pd.to_datetime({read})")
+    return None
+
+
+def no_date_of_number(number: float) -> str:
+    return may_be_date(number, "This number is no date as it stands") or column_mended(
         "This number is no date; leave the column out of types, or make such cells missing",
         f"{VALUES}.mask({VALUES}.map(pd.api.types.is_number))",
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
-from typing import TYPE_CHECKING
+import unicodedata
+from typing import TYPE_CHECKING, NamedTuple
 
 from analytex_pandas.errors import did_you_mean
-from analytex_pandas.frame.columns import STRING, json_type_of
+from analytex_pandas.frame.columns import SAMPLE, SHIFTED, STRING, CellError, json_type_of
 from analytex_pandas.frame.mends import (
     EXPONENT,
     LABEL,
@@ -17,18 +19,20 @@ from analytex_pandas.frame.mends import (
     WRITTEN_BY_TOOLS,
     column_mended,
     filled,
+    may_be_date,
     mended,
     replaced,
     shown,
 )
+from analytex_pandas.frame.parse import moment
+from analytex_pandas.settings import ID_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from analytex_pandas.frame.columns import Coerced, Field, Kinds, Traits
+    from analytex_pandas.settings import Kind
 
-SAMPLE = 20
-"""Present values of a batch that are looked at for dates kept as text."""
 DATE_LIKE = re.compile(
     r"\s*(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4})([T ]\d{1,2}:\d{2}.*)?\s*"
 )
@@ -37,7 +41,9 @@ SERVICE_SET = frozenset({"first_seen_at", "last_seen_at"})
 KIND_WORDS = {"string": "text", "number": "numbers", "boolean": "booleans", "list or dict": "lists or dicts"}
 DATE_WORDS = frozenset({"naive datetime", "aware datetime", "date"})
 LEFTOVER = re.compile(r"Unnamed: \d+(_level_\d+)?|index|level_\d+|__index_level_\d+__")
-AROUND = re.compile(f"^[{UNSEEN}]+|[{UNSEEN}]+$")
+HIDDEN = UNSEEN_BUT_SPACE + r"\u17b4\u17b5\u180b-\u180d\ufe00-\ufe0f\ufff0-\ufffb\U000e0000-\U000e0fff"
+"""What nobody sees in a name: selectors of variants, and tags, too."""
+AROUND = re.compile(f"^[ {HIDDEN}]+|[ {HIDDEN}]+$")
 UNSEEN_ONE = re.compile(f"[{UNSEEN}]")
 ID_NOTES = {
     "missing": "{count} {are} text of a missing value (first {first})",
@@ -94,7 +100,10 @@ def traits_of(coerced: Coerced) -> Traits:
     )
 
 
-def property_note(name: str, json_type: str, traits: Traits, origin: Field) -> str:
+def property_note(
+    name: str, json_type: str, traits: Traits, origin: Field, *, kind: Kind, twin: Twin | None
+) -> str:
+    """Return what to point out of a property of records of a kind; its `twin` is one whose name reads the same."""
     notes = []
     if len(traits.kinds) > 1:
         counts = ", ".join(
@@ -114,31 +123,128 @@ def property_note(name: str, json_type: str, traits: Traits, origin: Field) -> s
             f"as text: types={{{LABEL}: 'string'}}"
         )
     if traits.looked_at and traits.dates_as_text >= MOSTLY * traits.looked_at:
-        notes.append(f"dates kept as text: types={{{LABEL}: 'date'}} or 'datetime' makes them dates")
+        notes.append(f"dates kept as text: {which_date(traits.example or '')}")
+    if (shifted := traits.seen.get(SHIFTED)) and not traits.moments:
+        notes.append(
+            f"midnight in a zone other than UTC, sent as {shifted.texts[0]}: if dates are meant, types={{{LABEL}: "
+            "'date'} sends those"
+        )
     if name in SERVICE_SET:
         notes.append("set by the service itself, which may ignore or overwrite it")
-    notes += name_notes(name)
+    notes += reserved_notes(name, json_type, traits, kind)
+    notes += name_notes(name, origin, twin)
     return "; ".join(filled(note, origin) for note in notes)
 
 
-def name_notes(name: str) -> list[str]:
-    notes = []
+def erasing(values: int) -> str:
+    """Return what ``nulls="send"`` does, of a property or a plan; empty where nothing is erased."""
+    if not values:
+        return ""
+    have = "profile has" if values == 1 else "profiles have"
+    return f"{counted(values, 'value')} sent as null, which erases what the {have} there"
+
+
+def which_date(text: str) -> str:
+    """Return how dates that are kept as text become dates, by one of them."""
+    try:
+        moment(text)
+    except CellError as error:
+        code, message = error.why
+        if code == "ambiguous_date":
+            return message
+    return f"types={{{LABEL}: 'date'}} or 'datetime' makes them dates"
+
+
+def reserved_notes(name: str, json_type: str, traits: Traits, kind: Kind) -> Iterator[str]:
+    """Yield what is odd about a property that has a name of the service's own."""
+    example = traits.example
+    if name == "email" and example is not None and json_type != "string":
+        yield f"the service takes an email for text, and {example} is a {json_type}: are these the addresses?"
+    if name == "created_at" and example is not None and not DATE_LIKE.fullmatch(example):
+        value = shown(example) if json_type == "string" else example
+        what = f"the service takes created_at for a time, and {value} is not written as one"
+        yield (may_be_date(float(example), what) if json_type == "number" else None) or what
+    if name == ID_NAMES[kind]:
+        yield f"an ordinary property here, since another column has the ids: is it this one? {name}={LABEL}"
+    elif name == "company_id":
+        yield f"an ordinary property here, which puts no user into a company; company_id={LABEL} does"
+    elif name == "user_id":
+        yield "an ordinary property here, which puts no user into the company"
+    if name.partition(".")[0] == "metadata":
+        yield renamed(
+            f"a record has its properties within metadata already, and this is one that is called {name!r} there",
+            "details",
+        )
+
+
+def name_notes(name: str, origin: Field, twin: Twin | None) -> Iterator[str]:
+    """Yield what is odd about a name."""
+    label = origin.label
+    if isinstance(label, tuple) and name == str(label):
+        parts = "'_'.join(str(part) for part in name if part != '') if isinstance(name, tuple) else name"
+        what = f"its name {name!r} is the text of a tuple; to join the parts of such names"
+        yield mended(what, f"df.columns = [{parts} for name in df.columns]")
+    if isinstance(label, dt.datetime) and name == str(label) != "NaT":
+        plain = str(label.date()) if label.time() == dt.time() else label.isoformat()
+        yield renamed(f"its name {name!r} is the text of a timestamp", plain)
     bare = AROUND.sub("", name)
-    if bare != name:
-        notes.append(renamed(f"spaces, or what no one sees, around its name {name!r}", bare))
-    inside = re.sub(f"[{UNSEEN_BUT_SPACE}]", "", bare)
-    if inside != bare:
-        notes.append(renamed(f"characters that no one sees inside its name {name!r}", inside))
+    inside = re.sub(f"[{HIDDEN}]", "", bare)
+    composed = unicodedata.normalize("NFC", inside)
+    if twin is not None:
+        yield twin_note(name, origin, twin)
+    elif bare != name:
+        yield renamed(f"spaces, or what no one sees, around its name {seen(name)}", bare)
+    elif inside != bare:
+        yield renamed(f"characters that no one sees inside its name {seen(name)}", inside)
+    elif composed != inside:
+        what = f"its name {name!a} has accents apart from their letters, and is another property than {composed!a}"
+        yield mended(what, f"df = df.rename(columns={{{label!a}: {composed!a}}})")
     if LEFTOVER.fullmatch(bare):
         what = "an index that was written or reset along, or a column without a name? To leave it out"
-        notes.append(mended(what, f"df = df.drop(columns=[{LABEL}])"))
+        yield mended(what, f"df = df.drop(columns=[{LABEL}])")
     elif bare in WRITTEN_BY_TOOLS:
-        notes.append(renamed("its name says that there is none", "name"))
-    return notes
+        yield renamed("its name says that there is none", "name")
 
 
 def renamed(what: str, name: str) -> str:
     return mended(what, f"df = df.rename(columns={{{LABEL}: {name!r}}})")
+
+
+def seen(name: str) -> str:
+    """Return a name as code in which everything is seen."""
+    return re.sub(f"[{HIDDEN}]", lambda found: escapes(found[0]), repr(name))
+
+
+class Twin(NamedTuple):
+    """A property whose name reads the same as another's, the column it is of, and whether that is the one to keep."""
+
+    name: str
+    origin: Field
+    stays: bool
+
+
+def twin_note(name: str, origin: Field, twin: Twin) -> str:
+    """Return what to say of two names that read the same, and how one column is made of both."""
+    what = f"its name {name!a} reads like {twin.name!a}, which is another property"
+    if not twin.stays or (name, twin.name) != (origin.label, twin.origin.label):
+        return what
+    one, other = f"df[{twin.name!a}]", f"df.pop({name!a})"
+    return mended(f"{what}; to make one of both", f"{one} = {one}.where({one}.notna(), {other})")
+
+
+def twins(origins: Mapping[str, Field]) -> dict[str, Twin]:
+    """Return those properties whose names differ only in their Unicode form, or in what no one sees, each with one."""
+    groups: dict[str, list[str]] = {}
+    for name in origins:
+        reads = unicodedata.normalize("NFC", re.sub(f"[{HIDDEN}]", "", AROUND.sub("", name)))
+        groups.setdefault(reads, []).append(name)
+    found = {}
+    for reads, names in groups.items():
+        kept = reads if reads in names else names[0]
+        for name in names if len(names) > 1 else ():
+            other = kept if name != kept else next(one for one in names if one != kept)
+            found[name] = Twin(other, origins[other], stays=name != kept)
+    return found
 
 
 def changes_of_type(kinds: Mapping[str, Kinds], before: Mapping[str, str]) -> dict[str, str]:

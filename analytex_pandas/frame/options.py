@@ -92,6 +92,12 @@ class Options:
         """Bytes that a chunk file may have at most, so that its request stays strictly below `chunk_bytes`."""
         return self.chunk_bytes - MULTIPART_OVERHEAD - 1
 
+    def too_many(self, errors: int, rows: int) -> bool:
+        """Tell whether so many errors, among so many rows, are more than `max_errors` allows."""
+        if self.max_errors is None or not rows:
+            return False
+        return (errors / rows if isinstance(self.max_errors, float) else errors) > self.max_errors
+
 
 def checked_options(kind: Kind, given: Mapping[str, Any]) -> Options:
     """Return the options of a plan from keyword arguments; one that there is not is a TypeError."""

@@ -140,7 +140,8 @@ def way_to_read(path: Path) -> str:
         line = line_to_read(path)
         return f" This makes a frame of it: {line.format(code(str(path)))}." if line else ""
     if not path.is_dir():
-        return " Is it the right path, seen from os.getcwd()?"
+        column = f" If it is a column: the data come first, as in plan_users(df, user_id={code(str(path))})."
+        return f" Is it the right path, seen from os.getcwd()?{'' if path.suffix or path.parent.name else column}"
     found = next((file for file in sorted(path.iterdir()) if line_to_read(file)), None)
     if found is None:
         return ""

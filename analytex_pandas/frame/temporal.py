@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import zoneinfo
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,19 @@ import pandas as pd
 import pyarrow as pa
 
 from analytex_pandas.frame import columns
-from analytex_pandas.frame.columns import STRING, TEXT, Bytes, Coerced, Mask, Problem, Rows
+from analytex_pandas.frame.columns import (
+    SAMPLE,
+    SHIFTED,
+    STRING,
+    TEXT,
+    Bytes,
+    Coerced,
+    Mask,
+    Problem,
+    Rows,
+    Sighting,
+    Traits,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +59,7 @@ def days_of(array: pa.Array) -> Rows:
     return counts if pa.types.is_date32(array.type) else counts // np.int64(SECONDS_A_DAY * 1_000)
 
 
-def midnights(array: pa.Array, timezone: str) -> Coerced:
+def beginnings(array: pa.Array, timezone: str) -> Coerced:
     """Return dates as the moments at which they begin in `timezone`."""
     days = days_of(array)
     return instants(days * SECONDS_A_DAY, np.zeros_like(days), columns.validity(array), True, timezone)
@@ -60,7 +73,35 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
     """
     naive = array.type.tz is None
     found = instants(*seconds_of(array), columns.validity(array), naive, timezone)
-    return dataclasses.replace(found, family="naive datetime" if naive else "aware datetime")
+    family = "naive datetime" if naive else "aware datetime"
+    zone = timezone if naive else array.type.tz
+    few = array.slice(0, 2 * SAMPLE).drop_null()[:SAMPLE]
+    if zone == "UTC" or not len(few):
+        return dataclasses.replace(found, family=family)
+    seconds, fractions = seconds_of(few)
+    if naive:
+        local, utc = seconds, to_utc(seconds, np.ones(len(few), bool), zone)[0]
+    else:
+        local, utc = local_seconds(seconds, zone), seconds
+    return dataclasses.replace(found, family=family, traits=midnights(local, utc, fractions))
+
+
+def midnights(local: Rows, utc: Rows, fractions: Rows) -> Traits:
+    """Return how many times are midnight by their own clock, in seconds since 1970, and not in UTC."""
+    begins = (local % SECONDS_A_DAY == 0) & (fractions == 0)
+    shifted = utc[begins & (utc % SECONDS_A_DAY != 0)]
+    texts = tuple(f"{moment}Z" for moment in shifted[:1].astype("datetime64[s]"))
+    seen = {SHIFTED: Sighting(len(shifted), texts)} if texts else {}
+    return Traits(moments=int(np.count_nonzero(~begins)), seen=seen)
+
+
+def midnights_of(cells: Iterable[Any]) -> Traits:
+    """Return the same of Python objects, each with a zone of its own."""
+    some = list(islice(cells, SAMPLE))
+    local = [nanoseconds(cell.replace(tzinfo=None)) // TICKS["s"] for cell in some]
+    utc = [nanoseconds(cell) // TICKS["s"] for cell in some]
+    fractions = [nanoseconds(cell) % TICKS["s"] for cell in some]
+    return midnights(np.array(local), np.array(utc), np.array(fractions))
 
 
 def instants(seconds: Rows, fractions: Rows, present: Mask, local: Mask | bool, timezone: str) -> Coerced:
@@ -142,11 +183,16 @@ def wall_dates(array: pa.Array) -> pa.Array:
     """Return the calendar date that each timestamp shows in its own zone."""
     seconds, _ = seconds_of(array)
     if array.type.tz is not None:
-        inner, moments, zone = in_zone(seconds, array.type.tz)
-        local = moments.tz_localize("UTC").tz_convert(zone).tz_localize(None)
-        seconds = seconds + (np.asarray(local).astype(np.int64) - inner)
+        seconds = local_seconds(seconds, array.type.tz)
     days = np.clip(seconds // SECONDS_A_DAY, FIRST_DAY - 1, LAST_DAY + 1)
     return pa.array(days.astype(np.int32), mask=~columns.validity(array)).cast(pa.date32())
+
+
+def local_seconds(seconds: Rows, timezone: str) -> Rows:
+    """Return moments, in seconds since 1970, as what the clocks of a zone show then."""
+    inner, moments, zone = in_zone(seconds, timezone)
+    local = moments.tz_localize("UTC").tz_convert(zone).tz_localize(None)
+    return seconds + (np.asarray(local).astype(np.int64) - inner)
 
 
 def to_utc(seconds: Rows, present: Mask, timezone: str) -> tuple[Rows, tuple[Problem, ...]]:

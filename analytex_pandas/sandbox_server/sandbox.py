@@ -79,12 +79,17 @@ class Sandbox(Terms):
         self.api_key = self.api_key or f"sandbox_{secrets.token_hex(16)}"
         self._service = Service(self)
         self._server: Server | None = None
+        self._blocks = 0
 
     def __enter__(self) -> Self:
-        return self.start()
+        self.start()
+        self._blocks += 1
+        return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self._blocks -= 1
+        if not self._blocks:  # the last of nested ones
+            self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self._server is None else self.url

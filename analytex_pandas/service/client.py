@@ -133,6 +133,10 @@ class Client:
             ).hex()
         return self._digests[salt]
 
+    def is_of_account(self, other: Client) -> bool:
+        """Tell whether another client sends to the same account: by the same key to the same address."""
+        return (self.base_url, self.key.reveal()) == (other.base_url, other.key.reveal())
+
     def submit_file(
         self,
         file: str | os.PathLike[str] | bytes | BinaryIO,

@@ -1,21 +1,24 @@
-"""Which display suits: a live panel, HTML that is renewed, a bar, a line in a log now and then, or none."""
+"""Which display suits: a live panel, HTML that is renewed, a bar, lines now and then, or none."""
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 import time
 from contextlib import contextmanager
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from analytex_pandas import settings
 from analytex_pandas.show import words
 from analytex_pandas.show.jobs import job_bundle
 from analytex_pandas.show.live import follow
-from analytex_pandas.show.markup import printable
-from analytex_pandas.show.pages import push_bundle, snapshot_text
+from analytex_pandas.show.marimo_cells import follow_in_cell, within_cell
+from analytex_pandas.show.pages import push_bundle
+from analytex_pandas.show.surroundings import execution, in_marimo, on_kernel, widgets_work
+from analytex_pandas.show.terminal import PlanBar, PushBar, log_lines, stream_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,61 +31,18 @@ if TYPE_CHECKING:
     from analytex_pandas.show.jobs import Owners
     from analytex_pandas.show.live import Live, ShownPush
     from analytex_pandas.show.monitor import Monitor
-    from analytex_pandas.show.snapshot import Snapshot
 
 SHOWN: Final[WeakKeyDictionary[ShownPush, int]] = WeakKeyDictionary()
 """In which execution of a cell a push was shown on its own account: its result need not show it again."""
 
 RENEWAL_INTERVAL: Final = 2.0
 """Seconds between two renewals of HTML: each replaces the whole output."""
-
-LINE_INTERVAL: Final = 30.0
-"""Seconds between two lines in a log."""
-BAR_FORMAT: Final = "{desc} {percentage:3.0f}%|{bar:20}| {unit}"
-"""The line stands where tqdm has the unit: before its postfix it would put a comma."""
-
 PATIENCE: Final = 2.0
-"""Seconds that a plan may take without a word."""
+"""Seconds that a plan, or a push without a terminal, may take without a word."""
 PLAN_INTERVAL: Final = 0.25
 """Seconds between two pictures of a plan that takes longer."""
 
 logger = logging.getLogger("analytex_pandas.show")
-
-
-def in_notebook() -> bool:
-    """Tell whether code runs in a notebook: on an IPython kernel, or in marimo."""
-    return on_kernel() or in_marimo()
-
-
-def on_kernel() -> bool:
-    """Tell whether code runs on an IPython kernel (JupyterLab, VS Code, Colab …), not in a terminal."""
-    return getattr(shell(), "kernel", None) is not None
-
-
-def in_marimo() -> bool:
-    """Tell whether code runs in a marimo notebook, which shows HTML and no ipywidgets."""
-    marimo = sys.modules.get("marimo")
-    return bool(marimo is not None and marimo.running_in_notebook())
-
-
-def execution() -> int:
-    """Return the number of the cell execution that goes on."""
-    return int(getattr(shell(), "execution_count", 0))
-
-
-def shell() -> object | None:
-    """Return IPython's running shell without importing IPython: where it runs, it is loaded."""
-    ipython = sys.modules.get("IPython")
-    return None if ipython is None else ipython.get_ipython()
-
-
-def widgets_run() -> bool:
-    """Tell whether ipywidgets is there, and gives bundles that HTML can stand beside (from version 8 on)."""
-    try:
-        import ipywidgets  # only a notebook needs it
-    except ImportError:
-        return False
-    return hasattr(ipywidgets.Widget, "_repr_mimebundle_")
 
 
 class Output:
@@ -100,28 +60,35 @@ class Output:
             self.handle.update(bundle, raw=True)
 
 
-def show_push(push: ShownPush, progress: bool | None = None) -> Live[PushState] | None:
-    """Start the display that suits and return at once; what draws on a stream, so that its end can be waited for.
+def show_push(push: ShownPush, progress: bool | None = None) -> list[Live[PushState]]:
+    """Start the displays that suit and return at once; what draws on a stream, so that its end can be waited for.
 
-    `progress` is False for none, True insists. None is what suits: a panel in a notebook, a bar on a terminal, in a log
-    a line now and then once the push has lasted a while; nothing where ``ANALYTEX_SILENT`` says so.
+    `progress` is False for none, True insists. None is what suits: a panel in a notebook, a bar on a terminal;
+    elsewhere lines now and then once the push has lasted a while, unless a log has them; nothing where
+    ``ANALYTEX_SILENT`` says so. The log is told in any case.
     """
-    if progress is False or (progress is None and settings.is_silent()):
-        return None
+    streams = []
     try:
+        if (lines := log_lines()) is not None:
+            streams.append(follow(push, lines.draw).begin())
+        if progress is False or (progress is None and settings.is_silent()):
+            return streams
         if on_kernel():
             display_push(push)
             SHOWN[push] = execution()
-            return None
-        if in_marimo() or sys.stderr is None:  # a program without a console has none
-            return None
-        if sys.stderr.isatty():
+        elif in_marimo():
+            follow_in_cell(push).begin()
+        elif sys.stderr is None:  # a program without a console has none
+            return streams
+        elif sys.stderr.isatty():
             bar = PushBar(sys.stderr)
-            return follow(push, bar.draw, ended=bar.end).begin()
-        return follow(push, PushLines(sys.stderr, always=bool(progress)).draw).begin()
+            streams.append(follow(push, bar.draw, ended=bar.end).begin())
+        elif lines is None or progress:
+            told = stream_lines(sys.stderr, patience=0.0 if progress else PATIENCE)
+            streams.append(follow(push, told.draw).begin())
     except Exception:  # no display may stop a push
         logger.warning("The display of push %s failed; the push goes on.", push.id, exc_info=True)
-        return None
+    return streams
 
 
 def display_push(push: ShownPush) -> None:
@@ -133,11 +100,23 @@ def display_push(push: ShownPush) -> None:
     if not on_kernel():
         Output().show({"text/plain": push_bundle(push)["text/plain"]})
     elif SHOWN.get(push) != execution():
-        if widgets_run():
-            panel(push)._ipython_display_()  # IPython's name for it
+        if widgets_work():
+            shown = panel(push)
+            shown._ipython_display_()  # IPython's name for it
+            title_at_the_end(shown, push)
         else:
             output = Output()
-            follow(push, lambda _: output.show(push_bundle(push)), shortest=RENEWAL_INTERVAL).begin()
+            live = follow(push, lambda _: output.show(push_bundle(push)), shortest=RENEWAL_INTERVAL).begin()
+            # Whoever executes the notebook may end with the cell that waits: the last picture comes before.
+            push.subscribe(lambda state: state.done and live.finish())
+
+
+def title_at_the_end(shown: ipywidgets.Box, push: ShownPush) -> None:
+    """Have the browser's tab say when a push has ended for which nobody would sit and wait."""
+    if not push.state().done:
+        from analytex_pandas.show.notice import say_in_title  # loads ipywidgets
+
+        push.subscribe(functools.partial(say_in_title, shown))
 
 
 def panel(push: ShownPush) -> ipywidgets.Widget:
@@ -148,60 +127,11 @@ def panel(push: ShownPush) -> ipywidgets.Widget:
 
 def push_mimebundle(push: ShownPush) -> dict[str, Any]:
     """Return a push in every form that a front end may want; a widget only on a kernel, where it can live."""
-    if on_kernel() and widgets_run():
+    if widgets_work():
         return dict(panel(push)._repr_mimebundle_())  # IPython's name for it
+    if in_marimo() and not push.state().done and not within_cell():
+        follow_in_cell(push, last=True).start()
     return dict(push_bundle(push))
-
-
-class PushBar:
-    """A push as a tqdm bar that shows the snapshot's own numbers; silent where the stream is no terminal."""
-
-    def __init__(self, stream: TextIO) -> None:
-        from tqdm import tqdm  # only a terminal needs it
-
-        # tqdm's own pace and time left would differ from those of the other displays: they are left out.
-        self._bar = tqdm(
-            total=1, file=stream, disable=None, dynamic_ncols=True, bar_format=BAR_FORMAT, mininterval=0
-        )
-        self.end = self._bar.close
-
-    def draw(self, snapshot: Snapshot) -> None:
-        bar = self._bar
-        if bar.disable:
-            return
-        if snapshot.total:
-            bar.total, bar.n = snapshot.total, snapshot.rows_done
-        else:
-            bar.n = int(snapshot.state.done)
-        bar.set_description_str(f"{snapshot.mark}", refresh=False)
-        bar.unit = line(snapshot)
-        bar.refresh()
-
-
-class PushLines:
-    """A push as a line now and then, for logs: at most one every ``LINE_INTERVAL`` seconds, and one at the end.
-
-    A push that is over before the first line is due says nothing, unless it was asked to.
-    """
-
-    def __init__(self, stream: TextIO, *, always: bool = False, interval: float = LINE_INTERVAL) -> None:
-        self._stream = stream
-        self._interval = interval
-        self._said_something = always
-        self._last = float("-inf") if always else time.monotonic()
-
-    def draw(self, snapshot: Snapshot) -> None:
-        done, now = snapshot.state.done, time.monotonic()
-        if self._said_something if done else now - self._last >= self._interval:
-            self._last, self._said_something = now, True
-            brief = f"Push {snapshot.state.id}: {snapshot.mark}, {snapshot.percent}, {line(snapshot)}"
-            self._stream.write(f"{snapshot_text(snapshot, []) if done else brief}\n")
-            self._stream.flush()
-
-
-def line(snapshot: Snapshot) -> str:
-    parts = (snapshot.rows_in_words, snapshot.time_in_words, printable(snapshot.activity))
-    return " · ".join(filter(None, parts))
 
 
 def monitor(look: Callable[[], list[Job]], owners: Callable[[Sequence[str]], Owners]) -> Monitor:
@@ -219,7 +149,7 @@ def monitor(look: Callable[[], list[Job]], owners: Callable[[Sequence[str]], Own
 
 def display_job(job: Job, look: Callable[[], Job], owners: Owners) -> None:
     """Display one job, live until it ends; what the ``_ipython_display_`` of a job does."""
-    if on_kernel() and widgets_run():
+    if widgets_work():
         from analytex_pandas.show.monitor import JobPanel  # loads ipywidgets
 
         JobPanel(job, look, owners).start()._ipython_display_()
@@ -245,27 +175,6 @@ def watched(batches: Iterable[RawBatch], total: int | None) -> Iterator[RawBatch
         if view is not None and due < inf:
             with harmless():
                 view.end()
-
-
-class PlanBar:
-    """How far a plan is, as a tqdm bar on stderr; none where that is no terminal."""
-
-    def __init__(self, total: int | None) -> None:
-        from tqdm import tqdm  # only a plan that takes long needs it
-
-        self._bar = tqdm(
-            total=total,
-            desc="planning",
-            unit=" rows",
-            unit_scale=True,
-            leave=False,
-            disable=None,
-            dynamic_ncols=True,
-        )
-        self.end = self._bar.close
-
-    def draw(self, done: int) -> None:
-        self._bar.update(done - self._bar.n)
 
 
 class PlanLine:

@@ -199,7 +199,7 @@ def account_html(jobs: Sequence[Job], owners: Owners, now: datetime, *, saved: b
         tag("p", *head, class_="apd-head"),
         Markup("") if saved or not jobs else lane(jobs, owners, now),
     ]
-    return tag("div", *parts, class_="tex2jax_ignore")
+    return tag("div", *parts)
 
 
 def lane(jobs: Sequence[Job], owners: Owners, now: datetime) -> Markup:

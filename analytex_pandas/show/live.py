@@ -62,8 +62,9 @@ class Live(Generic[Seen]):
     """Looks and shows what it sees, again and again, until there is nothing more to see.
 
     `rest` says of what was seen how many seconds pass until the next look, None after the last one. `subscribe`
-    registers what wakes the loop earlier, though not before `shortest` seconds are over. A service that does not answer
-    is `unseen`, and looked at again, less and less often. `ended` is called when no look follows.
+    registers what wakes the loop earlier, though not before `shortest` seconds are over. `threads` makes the thread. A
+    service that does not answer is `unseen`, and looked at again, less and less often. `ended` is called when no look
+    follows.
 
     A drawing that fails is logged, as a warning the first time, and harms nobody: this is the one boundary between
     displays and what they show.
@@ -78,6 +79,7 @@ class Live(Generic[Seen]):
     ended: Callable[[], object] = ignored
     subscribe: Callable[[Callable[..., None]], Callable[[], None]] = lambda _: ignored
     shortest: float = 0.0
+    threads: Callable[..., threading.Thread] = threading.Thread
 
     def __post_init__(self) -> None:
         self._pause = BUSY_INTERVAL
@@ -106,7 +108,7 @@ class Live(Generic[Seen]):
             self._stop = threading.Event()
             self._finished.clear()
             name = f"analytex-show {self.about}"
-            self._thread = threading.Thread(target=self._run, args=(self._stop,), name=name, daemon=True)
+            self._thread = self.threads(target=self._run, args=(self._stop,), name=name, daemon=True)
             self._thread.start()
 
     def stop(self) -> None:

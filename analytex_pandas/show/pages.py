@@ -90,7 +90,7 @@ def head(snapshot: Snapshot) -> Markup:
     if state.parent:
         what = join((tag("b", "Retry"), f" → {snapshot.title}"))
     parts = (pill(mark), tag("span", what), tag("code", state.id, class_="apd-id"))
-    return tag("div", join(parts, SEPARATOR), class_="apd-top tex2jax_ignore")
+    return tag("div", join(parts, SEPARATOR), class_="apd-top")
 
 
 def body(
@@ -120,7 +120,7 @@ def body(
     if snapshot.mode == "running" and not asked:
         parts += [_refused_so_far(groups), _now(snapshot)]
     parts += [_chunks(snapshot), _small_print(snapshot, small, saved=saved), _without_kernel(snapshot)]
-    return tag("div", *parts, class_="tex2jax_ignore")
+    return tag("div", *parts)
 
 
 def pill(mark: Mark) -> Markup:

@@ -7,9 +7,10 @@ import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from analytex_pandas import settings
+from analytex_pandas.frame.notes import erasing
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import group_errors
-from analytex_pandas.show.markup import Markup, shortened, standing_alone, table, tag, tag_if_any, text_table
+from analytex_pandas.show.markup import shortened, standing_alone, table, tag, tag_if_any, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,11 +29,11 @@ EXAMPLE_CHARACTERS: Final = 60
 WIDEST: Final = 140
 
 
-def plan_html(document: PlanDocument, *, pushed: bool) -> Markup:
+def plan_html(document: PlanDocument, *, pushed: bool) -> str:
     columns, more_columns = _columns(document.columns)
     parts = [
         tag("p", tag("strong", _headline(document)), " · plan ", tag("code", document.id)),
-        tag_if_any("p", words.left_out(document.counts)),
+        tag_if_any("p", _counted(document)),
         table(COLUMN_HEADERS, columns, numeric=("Missing",), caption="What becomes of each column"),
         tag_if_any("p", more_columns),
     ]
@@ -45,7 +46,8 @@ def plan_html(document: PlanDocument, *, pushed: bool) -> Markup:
         ]
         parts.append(table(PROBLEM_HEADERS, lines, numeric=("Problems",), caption=PROBLEMS_CAPTION))
         parts.append(tag_if_any("p", _more_problems(problems)))
-    return standing_alone(*parts, tag("p", _next_step(document, pushed=pushed)))
+    # plain text: marimo's encoder refuses what only inherits from it
+    return str(standing_alone(*parts, tag("p", _next_step(document, pushed=pushed))))
 
 
 def plan_text(document: PlanDocument, *, pushed: bool, width: int | None = None) -> str:
@@ -54,7 +56,7 @@ def plan_text(document: PlanDocument, *, pushed: bool, width: int | None = None)
     columns, more_columns = _columns(document.columns)
     cells = [line[:-1] for line in columns]
     blocks = [
-        [f"Plan {document.id}: {_headline(document)}", words.left_out(document.counts)],
+        [f"Plan {document.id}: {_headline(document)}", _counted(document)],
         [text_table(COLUMN_HEADERS[:-1], cells, numeric=("Missing",), width=wide), more_columns],
     ]
     if changes := _changes(document.changes):
@@ -84,15 +86,22 @@ def _headline(document: PlanDocument) -> str:
     )
 
 
+def _counted(document: PlanDocument) -> str:
+    """Return which rows are not sent, and how many values are erased."""
+    erased = erasing(document.erased)
+    return " ".join(filter(None, [words.left_out(document.counts), erased and f"{erased}."]))
+
+
 def _next_step(document: PlanDocument, *, pushed: bool) -> str:
     if pushed:
         return f"It was pushed: apd.resume({document.id!r}) gives the push."
-    codes = document.invalid["code"]
-    # what Plan.check refuses
-    if not (document.blocked if document.options.invalid == "skip" else len(codes)):
+    codes, options = document.in_the_way["code"], document.options
+    if not len(codes):
         return "Nothing has been sent yet. plan.push() sends it."
     ways = []
-    if (codes != "duplicate").any():
+    if options.invalid == "skip" and document.leaves_too_many:
+        ways.append(f"they are more than max_errors={options.max_errors!r} lets be left out")
+    elif (codes != "duplicate").any():
         ways.append('invalid="skip" leaves them out and reports them')
     if (codes == "duplicate").any():
         ways.append('duplicates="first" or "last" chooses among rows of one id')

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets
 
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.show.markup import STYLE, Markup, join, tag
+from analytex_pandas.show.markup import NO_MATHEMATICS, STYLE, Markup, join, tag
+from analytex_pandas.show.surroundings import in_marimo, unattended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self._handles: deque[Any] = deque(maxlen=HANDLES)
         super().__init__(parts)
         self.add_class("apd-sub" if inside else "apd")
+        self.add_class(NO_MATHEMATICS)
         self.add_class(f"apd-{kind}")
 
     def saved_form(self) -> dict[str, str]:
@@ -49,7 +51,9 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         own = getattr(super(), "_repr_mimebundle_", None)
-        if own is None:  # ipywidgets 7, which has no bundle that HTML could be put beside
+        if unattended() or in_marimo():
+            bundle = {}
+        elif own is None:  # ipywidgets 7, which has no bundle that HTML could be put beside
             bundle = {VIEW: {"version_major": 2, "version_minor": 0, "model_id": self.model_id}}
         else:
             bundle = dict(own(**options) or {})

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Locator, Page
 
@@ -58,6 +58,62 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Wait until a server answers."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < deadline:
+        assert server.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310  # ours
+                return
+        except OSError:
+            server_is_starting = 0.1
+            try:
+                server.wait(server_is_starting)
+            except subprocess.TimeoutExpired:
+                continue
+    raise AssertionError(log.read_text())
+
+
+@contextmanager
+def marimo_served(home: Path, mode: str, notebook: str) -> Iterator[str]:
+    """Serve a notebook by marimo, as an app ("run") or to be worked with ("edit"); yield its address."""
+    (home / "book.py").write_text(notebook, encoding="utf-8")
+    (home / "marimo").mkdir()
+    (home / "marimo" / "marimo.toml").write_text("[runtime]\nauto_instantiate = true\n", encoding="utf-8")
+    url = f"http://127.0.0.1:{free_port()}"
+    places = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "ANALYTEX_STATE_DIR")
+    environment = os.environ | dict.fromkeys(places, str(home)) | {"PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "marimo", "-q", mode, "book.py", "--headless", "--no-token"]
+    command += ["--port", url.rpartition(":")[2], *(["--skip-update-check"] if mode == "edit" else [])]
+    with (home / "log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
+    try:
+        until_up(server, f"{url}/health", home / "log")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture(params=["run", "edit"])
+def marimo_page(
+    request: pytest.FixtureRequest, tmp_path: Path, browser: Browser
+) -> Iterator[Callable[[str], Page]]:
+    """Open a notebook in marimo, all its cells run, as an app and as a notebook."""
+    with ExitStack() as stack:
+
+        def opened(notebook: str) -> Page:
+            url = stack.enter_context(marimo_served(tmp_path, request.param, notebook))
+            page = browser.new_page(viewport={"width": 1280, "height": 1700})
+            stack.callback(page.close)
+            page.set_default_timeout(PATIENCE)
+            page.goto(url)
+            return page
+
+        yield opened
 
 
 class Lab:
@@ -112,28 +168,12 @@ class Lab:
             stderr=subprocess.STDOUT,
         )
         try:
-            self.until_up(server)
+            until_up(server, f"{self.url}/api/status?token={self.token}", self.home / "jupyterlab.log")
             yield self
         finally:
             server.terminate()
             server.wait(30)
             log.close()
-
-    def until_up(self, server: subprocess.Popen[bytes]) -> None:
-        """Wait until the server answers."""
-        deadline = time.monotonic() + PATIENCE / 1000
-        while time.monotonic() < deadline:
-            assert server.poll() is None, (self.home / "jupyterlab.log").read_text()
-            try:
-                with urllib.request.urlopen(f"{self.url}/api/status?token={self.token}", timeout=5):  # noqa: S310  # ours
-                    return
-            except OSError:
-                server_is_starting = 0.1
-                try:
-                    server.wait(server_is_starting)
-                except subprocess.TimeoutExpired:
-                    continue
-        raise AssertionError((self.home / "jupyterlab.log").read_text())
 
     @contextmanager
     def opened(

@@ -249,3 +249,24 @@ def test_the_saved_notebook_keeps_the_end(lab: Any, service: Any) -> None:
             expect(static).to_contain_text("completed with errors")
             expect(static).to_contain_text("3,954")
             book.shot(lab.home / f"untrusted-{dark}.png")
+
+
+LONG_AFTER = "from analytex_pandas.show import notice\nnotice.LONG = 1.0"
+HIDDEN = "hidden => Object.defineProperty(document, 'hidden', {value: hidden, configurable: true})"
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_the_tab_says_when_a_long_push_has_ended(lab: Any, service: Any, hidden: bool) -> None:
+    """Where nobody looks at it, until somebody does; and nothing of it is in the file."""
+    cell = PUSH.replace("df", "df[20:420]")
+    with lab.opened(f"title-{hidden}.ipynb", [*cells(service, LONG_AFTER), cell]) as book:
+        before = book.page.title()
+        book.page.evaluate(HIDDEN, hidden)
+        book.run_all()
+        book.shows("completed")
+        if hidden:
+            book.page.wait_for_function("() => /^. completed.*: push /.test(document.title)")
+            book.page.evaluate(HIDDEN, False)
+            book.page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+        book.page.wait_for_function("title => document.title === title", arg=before)
+        assert "javascript" not in str(book.saved())

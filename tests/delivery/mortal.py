@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from hasty import HastyClock
+
+from analytex_pandas.errors import AnalytexError, ServerError
 from analytex_pandas.service.client import Client
 
 if TYPE_CHECKING:
@@ -37,6 +41,10 @@ class Fate:
     """Where the driver dies next, if anywhere; and who watches what threads die of."""
 
     moment: str | None = None
+    late: float | None = None
+    """Seconds after which the next upload arrives, whose gateway gives up on it at once."""
+    forgets: int = 0
+    """Readings of the list that show nothing."""
 
     def comes(self, moment: str) -> None:
         """Die, if it is time."""
@@ -73,13 +81,35 @@ class Fate:
         self.comes("between two steps")
 
 
+class LateClock(HastyClock):
+    """Brings late uploads when their time has come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coming: list[tuple[float, Callable[[], object]]] = []
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        came = super().wait(event, seconds)
+        for due, bring in tuple(self.coming):
+            if self.monotonic() >= due:
+                self.coming.remove((due, bring))
+                with contextlib.suppress(AnalytexError):  # another fault met it: then it never comes
+                    bring()
+        return came
+
+
 class MortalClient(Client):
     """A client whose driver may die around its calls."""
 
     fate: Fate
+    clock: LateClock
 
     def submit(self, *arguments: Any, **options: Any) -> Job:
         self.fate.comes("before submit")
+        if self.fate.late is not None:
+            due, self.fate.late = self.clock.monotonic() + self.fate.late, None
+            self.clock.coming.append((due, partial(super().submit, *arguments, **options)))
+            raise ServerError("Gateway Time-out", status_code=504)
         job = super().submit(*arguments, **options)
         self.fate.comes("after submit")
         return job
@@ -94,6 +124,9 @@ class MortalClient(Client):
             self.fate.comes("after list")
 
         listing.read_page = mortal  # type: ignore[method-assign]
+        if self.fate.forgets:
+            self.fate.forgets -= 1
+            listing.newest = lambda *_: []  # type: ignore[method-assign]
         return listing
 
     def job(self, job_id: str) -> Job:

@@ -11,9 +11,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from analytex_pandas.delivery.journal import CHUNK_COLUMNS, VERSION, Journal, add_answers
+from analytex_pandas.delivery.journal import CHUNK_COLUMNS, VERSION, Journal, add_answers, to_blob
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free
 from analytex_pandas.delivery.state import ChunkState
 from analytex_pandas.errors import AnalytexError
@@ -67,12 +68,13 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert journal.push("p1").chunks == (first, ChunkState(2, 2, 20))
     ended = ChunkState(1, 3, 30, "completed_with_errors", "a/b", 1, 2, 1, 0, NOW, NOW)
     error = (7, "ann", "plan", "e1", "bad \u2603", "a/b", "{}")
+    rows = pa.table({"position": [7]})
     values = {name: getattr(ended, name) for name in CHUNK_COLUMNS.split(", ")}
-    journal.update("p1", 1, lambda it: add_answers(it, "p1", 1, [error], b"rows"), **values)
+    journal.update("p1", 1, lambda it: add_answers(it, "p1", 1, [error], to_blob(rows)), **values)
     assert journal.push("p1").chunks[0] == ended
     (found,) = journal.errors("p1")
     assert tuple(found.values()) == ("p1", 1, 0, *error)
-    assert journal.kept("p1") == [b"rows"]
+    assert journal.kept("p1") == [rows]
     assert journal.owners(["a/b", "nowhere"]) == {"a/b": ("p1", 1)}
     (push,) = journal.pushes()
     assert (push.id, push.started_at, push.chunks) == ("p1", NOW, journal.push("p1").chunks)
@@ -150,6 +152,21 @@ def test_another_version_is_refused_and_kept(tmp_path: Path, version: int, says:
     with pytest.raises(AnalytexError, match=says):
         Journal(tmp_path).salt()
     assert (tmp_path / "journal.sqlite3").read_bytes() == before
+
+
+@pytest.mark.parametrize("version", range(2, VERSION))
+def test_an_older_version_that_is_known_becomes_this_one(tmp_path: Path, version: int) -> None:
+    """An update of the package between two pushes costs nothing of the history, from however long ago."""
+    opened(tmp_path)
+    with sqlite3.connect(tmp_path / "journal.sqlite3") as connection:
+        for added in [("push", "digest"), ("chunk", "twins")][: VERSION - version]:
+            connection.execute("ALTER TABLE {} DROP COLUMN {}".format(*added))
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+    journal = Journal(tmp_path)
+    assert [push.id for push in journal.pushes()] == ["p1"]
+    assert open_push(journal, "p2")
+    assert {row["digest"] for row in journal.rows("SELECT digest FROM push")} == {None}
 
 
 def test_a_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

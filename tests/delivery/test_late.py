@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from driving import begin, client_of, refusing, start, wait_until
+from driving import begin, client_of, refusing, resume, start, wait_until
 from hasty import HastyClock
 from other_service import OtherService, serving
 from plans import make_plan
 
 import analytex_pandas as apd
 from analytex_pandas.delivery import pacing
+from analytex_pandas.delivery.journal import Journal, sealed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,6 +140,72 @@ def test_cancelling_does_not_wait_for_a_service_that_is_not_there(tmp_path: Path
         push.cancel()
         push.wait(10)
     assert push.status == "cancelled"
+
+
+def test_a_driver_may_have_died_at_the_end_of_a_long_send(tmp_path: Path) -> None:
+    """Its intent is older than what absence takes, and the job is made only now: it is waited for all the same."""
+    with OtherService(seconds_a_job=0.1) as service:
+        client = client_of(service, tmp_path)
+        document, spool = make_plan(tmp_path, 2, 2)
+        spool.pushed()
+        journal, long_ago = Journal(tmp_path), dt.datetime.now(dt.UTC) - dt.timedelta(seconds=100)
+        journal.open_push(
+            document.id,
+            [(1, 2, document.chunks[0].bytes)],
+            kind="users",
+            account=client.account_digest(journal.salt()),
+            base_url=client.base_url,
+            status="running",
+            counts={"input": 2},
+            document=sealed(document.to_bytes()),
+            created_at=long_ago,
+        )
+        journal.update(document.id, 1, status="submitting", attempts=1, known_jobs=(), submitted_at=long_ago)
+        push = resume(document.id, client)
+        late = threading.Timer(
+            1.0,
+            lambda: client.submit_file(spool.read_chunk(1), "users", filename=f"{document.id}-00001.ndjson"),
+        )
+        late.start()
+        push.wait(60)
+    assert push.status == "completed"
+    assert service.applied() == {"u0": 1, "u1": 1}
+
+
+def test_a_pause_is_no_reason_to_lose_patience(tmp_path: Path) -> None:
+    """Nothing was asked of the service meanwhile: afterwards it has its two minutes again."""
+    clock, failing = HastyClock(), [True] * 3
+    with serving(seconds_a_job=0.0) as service:
+        service.faults = lambda call, _: "503" if call == "submit" and failing and failing.pop() else None
+        document, spool = make_plan(tmp_path, 2, 2)
+        push = start(document, spool, client_of(service, tmp_path), clock=clock)
+        wait_until(lambda: service.calls["submit"] > 0)
+        push.pause()
+        wait_until(lambda: push.status == "paused" and "paused;" in push.state().activity)
+        paused = clock.skipped
+        wait_until(lambda: clock.skipped > paused + 600)
+        push.unpause()
+        assert push.wait(60).status == "completed"
+    assert service.applied() == {"u0": 1, "u1": 1}
+
+
+def test_a_job_of_last_week_is_not_taken_for_what_was_just_sent(tmp_path: Path) -> None:
+    """It has as many rows, nothing shows names, and nobody could look before the send: its time tells."""
+
+    def faults(call: str, number: int) -> str | None:
+        return {"submit": "drop" if number == 1 else None, "list": "500" if number < 9 else None}.get(call)
+
+    class LastWeek(OtherService):
+        def describe(self, job: Any, view: str) -> dict[str, Any]:
+            days = 7 if job is self.jobs[0] else 0
+            begun = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
+            return super().describe(job, view) | {"submitted_at": begun.isoformat()}
+
+    with LastWeek(seconds_a_job=0.0, echo="none", faults=faults) as service:
+        service.start_job(rows=2, seconds=0.0)
+        push = begin(tmp_path, service).wait(60)
+    assert push.status == "completed"
+    assert {name: count for name, count in service.applied().items() if name != "x"} == dict.fromkeys(IDS, 1)
 
 
 def test_a_list_that_forgets_says_nothing(tmp_path: Path) -> None:

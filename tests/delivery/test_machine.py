@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from driving import resume, start
-from hasty import HastyClock
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from mortal import MOMENTS, Death, Fate, MortalClient
+from mortal import MOMENTS, Death, Fate, LateClock, MortalClient
 from plans import make_plan
 
 from analytex_pandas.delivery.journal import Journal
@@ -84,7 +83,8 @@ class Journey(RuleBasedStateMachine):
         self.patch.setattr(Journal, "writing", self.fate.writing(Journal.writing))
         transport, echo = manners
         self.names_tell = transport == "file" and echo
-        self.foreign = self.lossy = False
+        self.foreign = self.lossy = self.forgetful = False
+        self.clock = LateClock()
         self.sandbox = Sandbox(
             rows_per_minute=6000,
             error_shape=shape,
@@ -108,15 +108,14 @@ class Journey(RuleBasedStateMachine):
         self.push.subscribe(self.fate.look)
 
     def surroundings(self) -> dict[str, Any]:
-        return {
-            "clock": HastyClock(),
-        }
+        return {"clock": self.clock}
 
     def new_client(self) -> MortalClient:
         client = MortalClient(
             self.sandbox.api_key, self.sandbox.url, timeout=(5.0, 0.5), state_directory=self.state
         )
         client.fate = self.fate
+        client.clock = self.clock
         return client
 
     def is_alive(self) -> bool:
@@ -141,6 +140,17 @@ class Journey(RuleBasedStateMachine):
     def something_goes_wrong(self, kind: Any, on: Any, times: int) -> None:
         more = {"seconds": 0.6} if kind == "slow" else {"retry_after": 0}
         self.sandbox.fault(kind, on, 1 if kind == "slow" else times, **more)
+
+    @rule(seconds=st.sampled_from([0.2, 1.0, 2.0]))
+    def a_gateway_gives_up_and_the_job_comes_late(self, seconds: float) -> None:
+        if not self.foreign:  # behind whose job it would come later than anybody has to expect
+            self.fate.late = seconds
+
+    @rule(reads=st.integers(1, 8))
+    def the_list_forgets(self, reads: int) -> None:
+        if any(chunk.job_id for chunk in self.push.state().chunks):
+            self.forgetful = True
+            self.fate.forgets = reads
 
     @rule(kind=st.sampled_from(["fail_job", "lose_rows"]))
     def a_job_will_go_wrong(self, kind: Any) -> None:
@@ -248,14 +258,14 @@ class Journey(RuleBasedStateMachine):
                 path = self.state / "spool" / PUSH_ID / f"{chunk.number:05d}.ndjson"
                 # It may have been settled, and its file deleted, since it was read.
                 assert path.exists() or Journal(self.state).push(PUSH_ID).chunks[chunk.number - 1].settled
-            elif self.names_tell and not (self.foreign or self.lossy):
+            elif self.names_tell and not (self.foreign or self.lossy or self.forgetful):
                 assert chunk.unknown == 0
 
     def teardown(self) -> None:
         if not hasattr(self, "push"):
             return
         self.sandbox.clear_faults()
-        self.fate.moment = None
+        self.fate.moment = self.fate.late = None
         try:
             for _ in range(4):
                 self.push.unpause()

@@ -56,6 +56,44 @@ def test_the_line_in_a_message_mends_its_column(wanted: str, becomes: str, cell:
     assert (first is None, second is None, third is None) == (False, becomes == "missing", True), message
 
 
+ODD_NAMES: dict[str, tuple[pd.DataFrame, dict[str, Any], list[Any]]] = {
+    "tuples": (pd.DataFrame([["a", 1, 2]], columns=pd.MultiIndex.from_tuples([("user_id", ""), ("n", "sum"), ("n", 3)])), {"user_id": ("user_id", "")}, ["user_id", "n_sum", "n_3"]),
+    "timestamps": (pd.DataFrame({"user_id": ["a"], pd.Timestamp("2024-01-01 10:30"): 1}), {}, ["user_id", "2024-01-01T10:30:00"]),
+    "accents": (pd.DataFrame({"user_id": ["a"], "e\u0301t": 1}), {}, ["user_id", "\xe9t"]),
+    "unseen": (pd.DataFrame({"user_id": ["a"], "x\ufeff": 1}), {}, ["user_id", "x"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_the_line_in_a_note_mends_the_names(name: str) -> None:
+    """A name that nobody would choose, or nobody can type, becomes one."""
+    frame, options, wanted = ODD_NAMES[name]
+    note = plan_of(frame, **options).columns["note"].iloc[1]
+    scope: dict[str, Any] = {"df": frame.copy(), "pd": pd}
+    exec(re.search(r": (df.*)$", note)[1], scope)  # type: ignore[index]  # a note without it fails
+    assert scope["df"].columns.tolist() == wanted
+    assert "name" not in plan_of(scope["df"]).columns["note"].str.cat()
+
+
+@pytest.mark.parametrize(
+    ("kept", "other"), [("caf\xe9", "cafe\u0301"), ("plan", "plan\u200b"), ("plan", "pl\xadan")]
+)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_two_names_that_read_the_same_become_one(kept: str, other: str, swapped: bool) -> None:
+    """The plainer of both stays, with the values of the other where it has none; whatever the index."""
+    frame = pd.DataFrame(
+        {"user_id": list("abc"), kept: ["x", None, None], other: ["y", "z", None]}, index=[1, 1, 2]
+    )
+    frame = frame[["user_id", other, kept]] if swapped else frame
+    notes = plan_of(frame).columns.set_index("property")["note"]
+    assert ascii(kept) in notes[other]
+    assert ascii(other) in notes[kept]
+    again = mended(frame, notes[other])
+    assert set(again.columns) == {"user_id", kept}
+    assert values_of(again, kept) == ['"x"', '"z"', None]
+    assert plan_of(again).columns["note"].tolist() == ["", ""]
+
+
 @pytest.mark.parametrize(
     "cell",
     ["03/04/2024", "3.4.2024", "03-04-24", "03/04/2024 10:30", "3/4/2024 1:05 PM", "03/04/2024 10:30:05.25"],

@@ -102,6 +102,62 @@ def test_notes_point_out_what_a_colleague_would(name: str) -> None:
     assert notes["fine"] == ""
 
 
+DAYS = pd.date_range("2024-03-29", periods=4)
+ALSO_NOTED: dict[str, tuple[dict[Any, Any], dict[str, Any], list[str]]] = {
+    "midnight, aware": ({"x": DAYS.tz_localize("Europe/Berlin")}, {}, ["sent as 2024-03-28T23:00:00Z", "{'x': 'date'}"]),
+    "midnight, at times in UTC": ({"x": DAYS.tz_localize("Europe/London")}, {}, ["sent as 2024-03-31T23:00:00Z"]),
+    "midnight, naive": ({"x": DAYS}, {"timezone": "Europe/Berlin"}, ["sent as 2024-03-28T23:00:00Z"]),
+    "midnight, category": ({"x": pd.Categorical(DAYS.tz_localize("Asia/Tokyo"))}, {}, ["sent as 2024-03-28T15:00:00Z"]),
+    "midnight, objects": ({"x": [dt.datetime(2024, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=h))) for h in (1, 2, 1, 2)]}, {}, ["sent as 2023-12-31T23:00:00Z"]),
+    "created_at, number": ({"created_at": 1_700_000_000}, {}, ["and 1700000000 is", "df['created_at'] = pd.to_datetime(df['created_at'], unit='s')"]),
+    "created_at, text": ({"created_at": "soon"}, {}, ["'soon' is not written as one"]),
+    "created_at, flag": ({"created_at": True}, {}, ["and true is not"]),
+    "email": ({"email": [1.5, None, 2, 3]}, {}, ["1.5 is a number"]),
+    "company_id": ({"company_id": "c"}, {"company_id": None}, ["puts no user into a company", "company_id='company_id'"]),
+    "company_id, renamed": ({"firm": "c"}, {"properties": {"firm": "company_id"}}, ["company_id='firm'"]),
+    "user_id": ({"user_id": "u", "uid": list("efgh")}, {"user_id": "uid"}, ["another column has the ids", "user_id='user_id'"]),
+    "metadata": ({"metadata": "{}"}, {}, ["within metadata already", "{'metadata': 'details'}"]),
+    "metadata, flattened": ({"metadata": [{"plan": "pro"}] * 4}, {"nested": "flatten"}, ["within metadata already"]),
+    "timestamp": ({pd.Timestamp("2024-01-01"): 1}, {}, ["text of a timestamp", "{pd.Timestamp('2024-01-01 00:00:00'): '2024-01-01'}"]),
+    "accents apart": ({"cafe\u0301": 1}, {}, [r"{'cafe\u0301': 'caf\xe9'}"]),
+    "unseen": ({"pl\u200ban": 1}, {}, [r"'pl\u200ban'", "'plan'}"]),
+    "a selector": ({"plan\ufe0f": 1}, {}, [r"'plan\ufe0f'", "'plan'}"]),
+    "a tag": ({"pl\U000e0041an": 1}, {}, [r"'pl\U000e0041an'", "'plan'}"]),
+    "which of two dates": ({"x": "03.04.2021"}, {}, ["'03.04.2021' is 2021-04-03 or 2021-03-04", "format='%d.%m.%Y')"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALSO_NOTED)
+def test_notes_on_times_and_names(name: str) -> None:
+    """With the cell's own value, and what to do about it."""
+    columns, options, wanted = ALSO_NOTED[name]
+    frame = pd.DataFrame({"user_id": list("abcd"), "fine": 1, **columns})
+    table = plan_of(frame, **options).columns
+    assert "fine" not in table[table["note"] != ""]["property"].tolist()
+    (note,) = table[table["note"].str.contains(wanted[0], regex=False)]["note"]
+    assert all(part in note for part in wanted), note
+
+
+FINE: dict[str, tuple[dict[Any, Any], dict[str, Any]]] = {
+    "midnight in UTC": ({"x": DAYS.tz_localize("UTC"), "created_at": DAYS}, {}),
+    "another time of day": ({"x": (DAYS + pd.Timedelta("9h")).tz_localize("Europe/Berlin")}, {}),
+    "some at midnight": ({"x": pd.date_range("2024-01-01", periods=4, freq="8h", tz="Europe/Berlin")}, {}),
+    "dates": ({"x": DAYS.tz_localize("Europe/Berlin")}, {"types": {"x": "date"}}),
+    "times, as asked": ({"x": DAYS.tz_localize("Europe/Berlin")}, {"types": {"x": "datetime"}}),
+    "reserved, sound": ({"email": "a@example.com", "created_at": DAYS.date, "company_id": "c"}, {}),
+    "dates of text": ({"created_at": "2024-01-01"}, {"types": {"created_at": "date"}}),
+    "names": ({"café": 1, "два": 1, "größe": 1, "한국": 1, "क्षि": 1}, {}),
+}
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_nothing_is_noted_of_what_is_fine(name: str) -> None:
+    """Whoever is warned in vain stops reading."""
+    columns, options = FINE[name]
+    notes = plan_of(pd.DataFrame({"user_id": list("abcd"), **columns}), **options).columns["note"]
+    assert notes.tolist() == [""] * len(notes)
+
+
 def test_names_that_the_service_sets_are_noted() -> None:
     """``first_seen_at`` and ``last_seen_at``."""
     notes = plan_of(pd.DataFrame({"user_id": ["a"], "last_seen_at": ["x"]})).columns.set_index("property")[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import logging
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from analytex_pandas.show import display
+from analytex_pandas.show import display, surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ def push(pushed: Callable[..., Push]) -> Push:
 def test_a_terminal_gets_a_bar(push: Push, monkeypatch: pytest.MonkeyPatch) -> None:
     """On stderr, so that a program's output stays its own."""
     monkeypatch.setattr(sys, "stderr", Terminal())
-    display.show_push(push).finish(10)
+    assert [shown.finish(10) for shown in display.show_push(push)] == [True]
     assert "100%" in sys.stderr.getvalue()
 
 
@@ -49,8 +50,7 @@ def test_a_log_is_told_only_what_it_was_asked_for(
     """No terminal: a short push says nothing unless told to; an argument is over the environment."""
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     monkeypatch.setenv("ANALYTEX_SILENT", silent)
-    feed = display.show_push(push, progress)
-    assert feed is None or feed.finish(10)
+    assert all(feed.finish(10) for feed in display.show_push(push, progress))
     assert bool(sys.stderr.getvalue()) == said
 
 
@@ -61,19 +61,20 @@ def test_silence_is_kept_on_a_terminal_too(
     """ANALYTEX_SILENT, or progress=False."""
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("ANALYTEX_SILENT", "1")
-    assert display.show_push(push, progress) is None
+    assert display.show_push(push, progress) == []
     assert sys.stderr.getvalue() == ""
 
 
 def test_a_program_without_stderr_runs(push: Push, monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows programs without a console have none."""
     monkeypatch.setattr(sys, "stderr", None)
-    assert display.show_push(push) is None
+    assert display.show_push(push) == []
 
 
 def test_no_kernel_no_widget(push: Push) -> None:
     """Outside a notebook a push is text and HTML, and no widget module is loaded for it."""
-    assert not display.in_notebook()
+    assert not surroundings.in_notebook()
+    assert not surroundings.widgets_work()
     assert set(display.push_mimebundle(push)) == {"text/plain", "text/html"}
 
 
@@ -94,6 +95,18 @@ def test_a_display_that_cannot_start_is_logged_and_nothing_else(
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     caplog.clear()  # the record holds the bar, which is to be gone within this test
     gc.collect()
+
+
+def test_a_log_that_listens_is_told_and_stderr_is_not_told_again(
+    push: Push, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where INFO goes somewhere, it goes there, with progress or without; and not to stderr besides."""
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with caplog.at_level(logging.INFO, "analytex_pandas"):
+        for progress in (None, False):
+            assert all(feed.finish(10) for feed in display.show_push(push, progress))
+    assert [push.id in record.message for record in caplog.records] == [True, True]
+    assert sys.stderr.getvalue() == ""
 
 
 def test_the_package_loads_no_display_until_one_is_shown() -> None:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
+import fcntl
 import io
-from typing import TYPE_CHECKING
+import os
+import pty
+import re
+import struct
+import termios
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 
-from analytex_pandas.show.display import PushBar, PushLines, line
+from analytex_pandas.show import words
 from analytex_pandas.show.live import follow
 from analytex_pandas.show.snapshot import Snapshot
+from analytex_pandas.show.terminal import PushBar, PushLines, line, stream_lines
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable
 
     from analytex_pandas.delivery.state import ChunkState, PushState
@@ -50,7 +58,7 @@ def test_the_bar_shows_the_snapshots_numbers(
     view.end()
     shown = stream.getvalue()
     assert "47%" in shown
-    assert "| 98 acknowledged, 2 refused, 200 to go · 1,200 rows/min" in shown
+    assert "| 1,200 rows/min · 98 acknowledged, 2 refused, 200 to go · chunk 2 of 3" in shown
     assert "\x1b[2J" not in shown
 
 
@@ -63,57 +71,92 @@ def test_the_bar_is_silent_where_there_is_no_terminal(running: PushState, now: d
     assert stream.getvalue() == ""
 
 
-def test_a_log_gets_few_lines_and_the_end(
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("hours", [0.2, 13.4])
+def test_the_time_left_is_never_cut_off(
+    columns: int, hours: float, running: PushState, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is what one looks for: in a narrow terminal the other words are cut, and the line is never wrapped."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    end = now + dt.timedelta(hours=hours)
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with os.fdopen(slave, "w", encoding="utf-8") as stream, os.fdopen(master, "rb") as screen:
+        view = PushBar(stream)
+        view.draw(Snapshot(dataclasses.replace(running, estimated_end=end), now))
+        view.end()
+        shown = screen.read1().decode().split("\r")[2]
+    left = words.duration(hours * 3_600)
+    assert f"| {left} left, " in shown
+    if columns >= 80:
+        assert f"until {words.clock(end, now)}" in shown
+    assert len(shown) <= columns
+
+
+def told(snapshots: list[Snapshot], **options: Any) -> list[str]:
+    """Return the lines that a log has of these moments."""
+    lines: list[str] = []
+    view = PushLines(lines.append, **options)
+    for snapshot in snapshots:
+        view.draw(snapshot)
+    return lines
+
+
+def test_a_log_has_the_beginning_each_change_and_the_end(
     running: PushState,
     state: Callable[..., PushState],
     make_chunk: Callable[..., ChunkState],
     now: dt.datetime,
 ) -> None:
-    """A line now and then: the first at once only if it was asked for."""
-    stream = io.StringIO()
-    view = PushLines(stream, always=True)
-    for _ in range(3):
-        view.draw(Snapshot(running, now))
+    """And nothing for a moment that is like the last: the id first, to come back by."""
+    waiting = dataclasses.replace(running, status="waiting")
     done = state([make_chunk(1, "completed")], status="completed", ended_at=now)
-    view.draw(Snapshot(done, now))
-    first, *end = stream.getvalue().splitlines()
-    assert first == f"Push {running.id}: ◔ running, 46.6 %, {line(Snapshot(running, now))}"
-    assert end == [
-        f"Push {running.id}: ✓ completed, 100 users",
-        "  100 acknowledged, 0 refused, 0 to go",
-        "  took 1 min",
+    moments = [running, running, waiting, waiting, running, running, done]
+    lines = told([Snapshot(moment, now) for moment in moments])
+    assert [text.split(",")[0] for text in lines] == [
+        f"Push {running.id}: ◔ running",
+        f"Push {running.id}: ↻ waiting",
+        f"Push {running.id}: ◔ running",
+        f"Push {running.id}: ✓ completed",
     ]
+    assert lines[0] == f"Push {running.id}: ◔ running, 46.6 %, {line(Snapshot(running, now))}"
+    assert lines[-1].splitlines()[1:] == ["  100 acknowledged, 0 refused, 0 to go", "  took 1 min"]
 
 
-def test_a_push_that_is_soon_over_says_nothing_in_a_log(
+def test_a_log_has_a_line_every_so_often_though_nothing_changes(running: PushState, now: dt.datetime) -> None:
+    """A job of eight minutes is not silent for eight minutes."""
+    assert len(told([Snapshot(running, now)] * 3, interval=0)) == 3
+
+
+def test_a_push_that_is_soon_over_says_nothing(
     running: PushState,
     state: Callable[..., PushState],
     make_chunk: Callable[..., ChunkState],
     now: dt.datetime,
 ) -> None:
-    """Nobody wants a line for each push of a second."""
-    stream = io.StringIO()
-    view = PushLines(stream)
-    view.draw(Snapshot(running, now))
+    """On stderr nobody wants a line for each push of a second."""
     done = state([make_chunk(1, "completed")], status="completed")
-    view.draw(Snapshot(done, now))
-    assert stream.getvalue() == ""
+    assert told([Snapshot(running, now), Snapshot(done, now)], patience=60) == []
 
 
-def test_a_long_push_says_where_it_is_and_how_it_ended(
+def test_what_stopped_a_push_is_the_last_word(
     running: PushState,
     state: Callable[..., PushState],
     make_chunk: Callable[..., ChunkState],
     now: dt.datetime,
 ) -> None:
     """Once it has said something, the log must also have the end."""
-    stream = io.StringIO()
-    view = PushLines(stream, interval=0)
-    view.draw(Snapshot(running, now))
     done = state([make_chunk(1, "failed", refused=100)], status="failed", error="401: wrong key")
-    view.draw(Snapshot(done, now))
-    assert "running, 46.6 %" in stream.getvalue()
-    assert "Stopped: 401: wrong key" in stream.getvalue()
+    first, last = told([Snapshot(running, now), Snapshot(done, now)])
+    assert "running, 46.6 %" in first
+    assert "Stopped: 401: wrong key" in last
+
+
+def test_lines_on_a_stream_have_their_time(running: PushState, now: dt.datetime) -> None:
+    """No logging puts one before them."""
+    stream = io.StringIO()
+    stream_lines(stream, patience=0).draw(Snapshot(running, now))
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d Push ", stream.getvalue())
 
 
 def test_a_real_push_ends_its_bar_and_its_lines(pushed: Callable[..., Push]) -> None:
@@ -123,7 +166,7 @@ def test_a_real_push_ends_its_bar_and_its_lines(pushed: Callable[..., Push]) -> 
     stream, log = Terminal(), io.StringIO()
     bar = PushBar(stream)
     assert follow(push, bar.draw, ended=bar.end).begin().finish(10)
-    assert follow(push, PushLines(log, always=True).draw).begin().finish(10)
+    assert follow(push, stream_lines(log, patience=0).draw).begin().finish(10)
     assert "100%" in stream.getvalue()
     assert stream.getvalue().endswith("\n")
     assert "2 acknowledged, 0 refused" in log.getvalue()
