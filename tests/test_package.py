@@ -38,7 +38,7 @@ ROOMS: Final = {
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    "top": 2_540,  # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments, callbacks; 20: resume
+    "top": 2_540,  # 100 for safety; 120 for everyday use: cells run twice, variables; 145: arguments, callbacks, resume
     "frame": 6_075,  # 205 for everyday use: what is erased, odd times, reserved and look-alike names
     "service": 1_840,  # 245 for safety: calls, trust, what bounds an answer
     "delivery": 3_940,  # 695 for safety; 90: the same records twice; 35 for callbacks; 95: troubles, waits, ends
