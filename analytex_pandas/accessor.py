@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -65,7 +65,7 @@ class AnalytexAccessor:
     @with_options(PlanUsers)
     def to_ndjson(
         self, directory: str | Path, kind: Kind = "users", **options: Unpack[PlanUsers]
-    ) -> list[Path]:
+    ) -> list[Path | Any]:
         """Write the records as NDJSON files; see :func:`analytex_pandas.to_ndjson`.
 
         Parameters

@@ -80,10 +80,11 @@ def plan_users(data: Any, **options: Unpack[PlanUsers]) -> Plan:
 
     Parameters
     ----------
-    data : pandas.DataFrame, Arrow stream, iterable of those, or path of Parquet files
-        The rows. Anything with ``__arrow_c_stream__`` is read as an Arrow stream: pyarrow, polars, DuckDB. A source is
-        read once. A path is that of a Parquet file, a pattern such as ``data/*.parquet``, or a directory, whose
-        ``country=de`` are columns; it is never loaded whole.
+    data : pandas.DataFrame, Arrow stream, iterable of those, path or URL of Parquet files, or frame of an engine
+        The rows, read once. What has ``__arrow_c_stream__`` is an Arrow stream: pyarrow, polars, DuckDB. A path or URL
+        (``s3://…``, by fsspec) is that of a Parquet file, a pattern such as ``data/*.parquet``, or a directory, whose
+        ``country=de`` are columns; it is never loaded whole. Nor are frames of Dask, Spark, pandas-on-Spark, Ray, Daft,
+        Modin or narwhals, or a LazyFrame. Where rows of an engine have no label, their index is (partition, row).
     **options
         The keyword arguments.
 
@@ -158,7 +159,7 @@ def push_companies(data: Any, **options: Unpack[PushCompanies]) -> Push:
 @with_options(PlanUsers)
 def to_ndjson(
     data: Any, directory: str | Path, kind: Kind = "users", **options: Unpack[PlanUsers]
-) -> list[Path]:
+) -> list[Path | Any]:
     """Write the records of `data` as NDJSON files that the service takes as they are, and return their paths.
 
     Parameters
@@ -166,7 +167,7 @@ def to_ndjson(
     data
         As in :func:`plan_users`.
     directory : str or pathlib.Path
-        Where to; made if it does not exist. A file that is there already is not overwritten.
+        Where to, made if it does not exist; or a URL: then URLs are returned. No file that is there is overwritten.
     kind : {"users", "companies"}, default "users"
         What a record is.
     **options

@@ -24,6 +24,7 @@ from analytex_pandas.frame.document import changes_table
 from analytex_pandas.frame.layout import said
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.options import checked, checked_options
+from analytex_pandas.frame.places import place_of
 from analytex_pandas.planning import planned
 from analytex_pandas.push import PUSHES, Push, presented
 
@@ -165,15 +166,16 @@ class Plan:
             found += records(lines.slice(0, n - len(found)))
         return found
 
-    def to_ndjson(self, directory: str | Path) -> list[Path]:
-        """Write the chunks as NDJSON files, one record a line, and return their paths.
+    def to_ndjson(self, directory: str | Path) -> list[Path | Any]:
+        """Write the chunks as NDJSON files, one record a line, and return their paths; below a URL their URLs, as text.
 
         Each file is one request's worth: ``apd.Client.submit_file`` takes it as it is.
 
         Parameters
         ----------
         directory : str or pathlib.Path
-            Where to; made if it does not exist. A file that is there already is not overwritten.
+            Where to, a path or a URL (``s3://bucket/x``, by fsspec); made if it does not exist. A file that is there
+            already is not overwritten.
 
         Raises
         ------
@@ -184,8 +186,12 @@ class Plan:
         self.check_spooled()
         paths = free_paths(self, directory)
         for path, size in zip(paths, self.document.chunks, strict=True):
+            content = self.spool.read_chunk(size.number)
+            if isinstance(path, str):
+                place_of(path).write(content)
+                continue
             with open(path, "xb", opener=private) as file:  # needs an opener
-                file.write(self.spool.read_chunk(size.number))
+                file.write(content)
         return paths
 
     def push(self, wait: bool | None = None, progress: bool | None = None) -> Push:
@@ -305,9 +311,12 @@ def push_at_once(data: Any, kind: Kind, given: Mapping[str, Any]) -> Push:
     return make_plan(data, kind, options, progress=progress).push(wait=wait, progress=progress)
 
 
-def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, Any]) -> list[Path]:
+def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, Any]) -> list[Path | Any]:
     """Write records as NDJSON files; spooled beside where they go and moved, so that each byte is written once."""
     kind, target = checked("kind", kind), checked("directory", directory)
+    if isinstance(target, str):
+        place_of(target)  # what cannot be written to is said before a long plan, not after
+        return make_plan(data, kind, given).to_ndjson(target)
     *_, write = prepared(data, kind, given)
     spool = Spool(target / f".{new_id()}")
     try:
@@ -405,13 +414,11 @@ def drop_unpushed(spool: Spool, owner: FileLock, taken: list[str], maker: int) -
     drop(owner)
 
 
-def free_paths(found: Plan, directory: str | Path) -> list[Path]:
+def free_paths(found: Plan, directory: str | Path) -> list[Path | Any]:
     """Return where the chunks of a plan go, if nothing stands there yet."""
-    target: Path = checked("directory", directory)
-    paths = [target / f"{found.kind}-{size.number:05d}.ndjson" for size in found.document.chunks]
-    there = [path for path in paths if path.exists()]
+    target = place_of(checked("directory", directory))
+    places = [target / f"{found.kind}-{size.number:05d}.ndjson" for size in found.document.chunks]
+    there = [place.shown for place in places if place.exists()]
     if there:
-        raise AnalytexError(
-            f"{str(there[0])!r} exists already; name an empty directory, or delete what is there."
-        )
-    return paths
+        raise AnalytexError(f"{there[0]!r} exists already; name an empty directory, or delete what is there.")
+    return [place.path if target.is_local else place.shown for place in places]

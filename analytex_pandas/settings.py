@@ -152,6 +152,10 @@ def state_directory() -> Path:
     import platformdirs  # only pushes and plans need it
 
     configured = os.environ.get("ANALYTEX_STATE_DIR")
+    if configured and "://" in configured:
+        raise AnalytexError(
+            "ANALYTEX_STATE_DIR is a URL; journals need files that can be locked: a directory of this machine."
+        )
     try:
         path = (
             Path(configured).expanduser()

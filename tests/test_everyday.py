@@ -283,10 +283,10 @@ def test_a_recipe_of_which_nothing_went_does_not_pass(caplog: pytest.LogCaptureF
     rows = frame().assign(user_id=[None, *["u"] * (ROWS - 1)], seats=1)
     some = apd.push_users(rows, invalid="skip", wait=True, progress=False)
     assert some.raise_for_errors() is some
-    assert "1 stayed behind as invalid" in caplog.messages[-1]
+    assert any("1 stayed behind as invalid" in message for message in caplog.messages[-2:])
     none = apd.push_users(frame().assign(user_id=None), invalid="skip", wait=True, progress=False)
     assert none.status == "completed"
-    assert f"{ROWS} stayed behind as invalid" in caplog.messages[-1]
+    assert any(f"{ROWS} stayed behind as invalid" in message for message in caplog.messages[-2:])
     with pytest.raises(apd.PushError, match=r"left out as invalid.*plan\.invalid") as caught:
         none.raise_for_errors()
     assert caught.value.push is none

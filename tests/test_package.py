@@ -26,7 +26,7 @@ MODULES: Final = sorted(
     for module in pkgutil.walk_packages([str(PACKAGE)], "analytex_pandas.")
     if not module.name.endswith("__main__")
 )
-HEAVY: Final = ("IPython", "comm", "ipywidgets", "platformdirs", "sqlite3", "tqdm", "werkzeug")
+HEAVY: Final = ("IPython", "comm", "fsspec", "ipywidgets", "platformdirs", "sqlite3", "tqdm", "werkzeug")
 ROOMS: Final = {
     "errors": set[str](),
     "settings": {"errors"},
@@ -38,12 +38,16 @@ ROOMS: Final = {
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    "top": 2_540,  # 100 for safety; 120 for everyday use: cells run twice, variables; 145: arguments, callbacks, resume
-    "frame": 6_075,  # 205 for everyday use: what is erased, odd times, reserved and look-alike names
-    "service": 1_840,  # 245 for safety: calls, trust, what bounds an answer
-    "delivery": 3_940,  # 695 for safety; 90: the same records twice; 35 for callbacks; 95: troubles, waits, ends
-    "show": 3_110,  # 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title;
-    # 800 for a panel of 23 states that each say what is so and what can be done, and the account by pushes and files
+    "top": 2_550,  # 100 for safety; 120 for everyday use: cells run twice, variables; 145: arguments, resume; 20: URLs
+    "frame": 6_230,  # 205 for everyday use: what is erased, odd times, reserved and look-alike names; 145 for URLs
+    # 245 for safety: calls, trust, what bounds an answer; 1,060 to read reports of any shape: rules, not patterns
+    "service": 2_660,
+    # 695 for safety; 90: the same records twice; 35 for callbacks; 250 to judge reports: where numbers begin; 95 to
+    # tell displays of troubles, waits and ends
+    "delivery": 4_205,
+    # 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title; 95 for the page of a plan; 770
+    # for a panel of 23 states that each say what is so and what can be done, and the account by pushes and files
+    "show": 3_205,
     "sandbox_server": 1_485,
     "demo": 245,
 }

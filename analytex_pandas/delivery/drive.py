@@ -8,6 +8,7 @@ import datetime as dt
 import os
 import random
 import threading
+from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -81,8 +82,7 @@ class Drive:
         self.ended = threading.Event()
         self.error: AnalytexError | None = None
         """What stopped it."""
-        self.cancelled = False
-        self.paused = False
+        self.cancelled = self.paused = False
         self.state = state
         self.number = 1
         """Of the chunk that is worked on."""
@@ -117,6 +117,8 @@ class Drive:
         """How the list was seen to show jobs that are known to be chunks of this push, see ``lookup.shown``."""
         self.asked: set[str] = set()
         """How the answer about a single job was."""
+        self.heard: list[Job] = []
+        """Answers about the present chunk's job that spoke of errors; the last may not repeat them."""
 
     # Where it stands
 
@@ -331,6 +333,15 @@ class Drive:
     def accepted(self) -> bool:
         """Whether the service took a chunk of the push before, perhaps under an earlier driver."""
         return any(chunk.job_id is not None for chunk in self.state.chunks)
+
+    def hear(self, job: Job) -> None:
+        """Take down what an answer says of errors of the present chunk, in the place of one that said no more."""
+        if not job.errors:
+            return
+        said = Counter(error._replace(raw="") for error in job.errors)
+        if self.heard and Counter(error._replace(raw="") for error in self.heard[-1].errors) <= said:
+            self.heard.pop()
+        self.heard.append(job)
 
     # What to say of an error
 

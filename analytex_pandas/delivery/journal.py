@@ -18,8 +18,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-from xxhash import xxh3_64_digest
 
+from analytex_pandas.delivery.blobs import from_blob, sealed, unsealed
 from analytex_pandas.delivery.files import ID, JOURNAL, ready, tighten, usable
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
 from analytex_pandas.errors import AnalytexError, NotFoundError, did_you_mean, harmless_line
@@ -27,7 +27,7 @@ from analytex_pandas.frame.columns import is_unicode
 from analytex_pandas.frame.document import PlanDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     Also = Callable[[sqlite3.Connection], object]
@@ -48,8 +48,6 @@ BUSY_TIMEOUT: Final = 60.0
 """Seconds to wait for another process to finish its transaction."""
 SALT_BYTES: Final = 32
 MISTYPED: Final = 0.9  # ids of one day are rather alike anyway
-SEAL: Final = b"xxh3"
-"""Begins a blob that has a checksum."""
 
 CHUNK_COLUMNS: Final = ", ".join(field.name for field in dataclasses.fields(ChunkState))
 PUSH_COLUMNS: Final = (
@@ -229,6 +227,12 @@ class Journal:
         with self.legible():
             return [from_blob(blob) for (blob,) in found]
 
+    def taught(self, account: str, kind: str) -> dict[str, int]:
+        """Return what an account's reports have shown of where their numbers begin, see ``report``."""
+        found = self.rows("SELECT value FROM setting WHERE name = ?", f"first rows of {account} {kind}")
+        with self.legible():
+            return {str(name): int(first) for (told,) in found for name, first in json.loads(told).items()}
+
     def owners(self, job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
         """Return which of these jobs are chunks of pushes known here: job id to (push id, chunk number)."""
         query = "SELECT job_id, push, number FROM chunk WHERE job_id IN (SELECT value FROM json_each(?))"
@@ -387,6 +391,14 @@ def add_answers(
         connection.execute("INSERT INTO kept VALUES (?, ?, ?)", [push_id, number, kept])
 
 
+def teach(connection: sqlite3.Connection, account: str, kind: str, taught: Mapping[str, int]) -> None:
+    """Remember what an account's reports have shown of where their numbers begin."""
+    connection.execute(
+        "INSERT INTO setting VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+        [f"first rows of {account} {kind}", json.dumps(dict(taught))],
+    )
+
+
 def encoded(value: object) -> object:
     """Return a value as SQLite holds it: times as seconds since 1970, what has parts as JSON."""
     if isinstance(value, dt.datetime):
@@ -394,31 +406,3 @@ def encoded(value: object) -> object:
     if isinstance(value, str) and not is_unicode(value):
         return value.encode("utf-8", "surrogatepass")  # an id of the service's may be any text of JSON
     return json.dumps(value) if isinstance(value, dict | tuple) else value
-
-
-def sealed(content: bytes) -> bytes:
-    """Return content with its checksum before it."""
-    return SEAL + xxh3_64_digest(content) + content
-
-
-def unsealed(blob: bytes) -> bytes:
-    """Return the content of a sealed blob, or an old one without a seal; ValueError if it is not as it was."""
-    content = blob.removeprefix(SEAL)
-    if len(content) == len(blob):
-        return blob
-    if xxh3_64_digest(content[8:]) != content[:8]:
-        raise ValueError("its checksum differs")
-    return content[8:]
-
-
-def to_blob(rows: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd" if pa.Codec.is_available("zstd") else None)
-    with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
-        writer.write_table(rows)
-    return sealed(bytes(sink.getvalue()))
-
-
-def from_blob(blob: bytes) -> pa.Table:
-    with pa.ipc.open_stream(unsealed(blob)) as reader:
-        return reader.read_all()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.delivery.journal import from_blob, to_blob
+from analytex_pandas.delivery.blobs import from_blob, to_blob
 from analytex_pandas.errors import empty_report
 from analytex_pandas.frame.document import no_changes
 from analytex_pandas.frame.labels import POSITION

@@ -16,9 +16,10 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from analytex_pandas.delivery import memory
+from analytex_pandas.delivery.blobs import sealed
 from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.files import ID, children, folder
-from analytex_pandas.delivery.journal import Journal, sealed
+from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import PATIENCE, acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
 from analytex_pandas.delivery.spool import Spool, spool_of

@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator
-from glob import glob
 from itertools import chain, count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -17,10 +15,10 @@ from analytex_pandas.errors import ValidationError, code, reason, translated
 from analytex_pandas.frame import sources
 from analytex_pandas.frame.arrow_types import bytes_of, holds
 from analytex_pandas.frame.pandas_frames import frame_source
+from analytex_pandas.frame.places import place_of
 from analytex_pandas.frame.sources import BatchSize, Source, arrow_source
 from analytex_pandas.frame.strangers import (
     line_of,
-    line_to_read,
     named,
     no_frame,
     no_frame_within,
@@ -29,13 +27,17 @@ from analytex_pandas.frame.strangers import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import PurePath
 
     import pyarrow.parquet as pq
 
     from analytex_pandas.frame.columns import RawBatch
+    from analytex_pandas.frame.places import Place
 
 READ_AHEAD = 256 * 1024
 """Bytes of a column that are read from a file at once."""
+READ_AHEAD_FAR = 4 * 1024 * 1024
+"""The same from a URL, where each look takes its time."""
 PROBED_ROWS = 256
 """Rows at a file's beginning that show how wide its rows are."""
 FILE_WORKERS = 3
@@ -47,10 +49,7 @@ def read_source(data: Any) -> Source:
         if isinstance(data, str) and (not data.strip() or "\n" in data):
             line = "pd.read_csv(io.StringIO(data), dtype=str)" if data.strip() else ""
             raise no_frame(data, line, "This text")
-        if isinstance(data, str) and "://" in data:
-            line = line_to_read(Path(data)) or "pd.read_parquet({})"
-            raise no_frame(data, line.format(code(data)), "A URL")
-        return parquet_source(Path(os.fsdecode(data)))
+        return parquet_source(place_of(data))
     if (source := source_of_frame(data)) is not None:
         return source
     if isinstance(data, Iterable) and not line_of(data):
@@ -134,7 +133,7 @@ def frames_batches(frames: Iterable[Any], rows: Iterator[int]) -> Iterator[RawBa
         raise ValidationError("The iterable has no frames: it is empty, or has been read before.")
 
 
-def parquet_source(path: Path) -> Source:
+def parquet_source(place: Place) -> Source:
     """Return Parquet as a source that is streamed: a file, a pattern, or a directory of files by their names.
 
     The parts of names such as ``country=de`` in a directory are columns. Files with other columns than the first are
@@ -144,20 +143,20 @@ def parquet_source(path: Path) -> Source:
 
     readers, described = [], []
     try:
-        for file, named_values in parquet_files(path):
-            described.append(pq.read_metadata(file))
+        for file, named_values in parquet_files(place):
+            described.append(pq.read_metadata(file, filesystem=place.filesystem))
             schema = described[-1].schema.to_arrow_schema()
             constants = {name: value for name, value in named_values.items() if name not in schema.names}
             for name, value in constants.items():
                 schema = schema.append(pa.field(name, value.type))
-            batches = file_batches(file, schema, list(constants.values()))
+            batches = file_batches(place, file, schema, list(constants.values()))
             readers.append(pa.RecordBatchReader.from_batches(schema, batches))
     except Exception as error:
         raise ValidationError(
-            f"{code(str(path))} cannot be read as Parquet ({reason(error)}).{way_to_read(path)}"
+            f"{code(place.shown)} cannot be read as Parquet ({reason(error)}).{way_to_read(place)}"
         ) from error
     if not readers:
-        raise ValidationError(f"There is no Parquet file at {code(str(path))}.{way_to_read(path)}")
+        raise ValidationError(f"There is no Parquet file at {code(place.shown)}.{way_to_read(place)}")
     first = readers[0].schema
     rows = [file.num_rows for file in described]
     if all(reader.schema.equals(first) for reader in readers):
@@ -168,35 +167,43 @@ def parquet_source(path: Path) -> Source:
     return dataclasses.replace(source, rows=sum(rows), bytes_hint=bytes_hint, workers=FILE_WORKERS)
 
 
-def parquet_files(path: Path) -> list[tuple[Path, Mapping[str, pa.Scalar[Any]]]]:
-    """Return the Parquet files at a path, each with what the names of its directories say, such as ``year=2024``."""
-    if not path.is_dir():
-        found = [path] if path.exists() else sorted(map(Path, glob(str(path), recursive=True)))  # noqa: PTH207  # may be absolute
-        return [(file, {}) for file in found if file.is_file()]
+def parquet_files(place: Place) -> list[tuple[str, Mapping[str, pa.Scalar[Any]]]]:
+    """Return the Parquet files at a place, each with what the names of its directories say, such as ``year=2024``."""
+    if not place.is_dir():
+        return [(str(file), {}) for file in place.matching()]
     import pyarrow.dataset as ds  # kept out of the import of the package
 
-    def is_private(file: Path) -> bool:  # bookkeeping of who wrote the directory, such as ``_delta_log``
-        return any(part.startswith(("_", ".")) and "=" not in part for part in file.relative_to(path).parts)
+    def is_private(file: PurePath) -> bool:  # bookkeeping of who wrote the directory, such as ``_delta_log``
+        parts = file.relative_to(place.path).parts
+        return any(part.startswith(("_", ".")) and "=" not in part for part in parts)
 
-    files = sorted(file for file in path.rglob("*.parquet") if file.is_file() and not is_private(file))
-    if not any("=" in part for file in files for part in file.relative_to(path).parts[:-1]):
-        return [(file, {}) for file in files]
-    dataset = ds.dataset([str(file) for file in files], partitioning="hive", partition_base_dir=str(path))
-    named_files: list[tuple[Path, Mapping[str, pa.Scalar[Any]]]] = []
+    files = sorted(file for file in place.below(".parquet") if not is_private(file))
+    if not any("=" in part for file in files for part in file.relative_to(place.path).parts[:-1]):
+        return [(str(file), {}) for file in files]
+    dataset = ds.dataset(
+        [str(file) for file in files],
+        filesystem=place.filesystem,
+        partitioning="hive",
+        partition_base_dir=str(place.path),
+    )
+    named_files: list[tuple[str, Mapping[str, pa.Scalar[Any]]]] = []
     for fragment in dataset.get_fragments():
         keys = ds.get_partition_keys(fragment.partition_expression)
         values = {name: pa.scalar(value, dataset.schema.field(name).type) for name, value in keys.items()}
-        named_files.append((Path(fragment.path), values))
+        named_files.append((fragment.path, values))
     return named_files
 
 
-def file_batches(path: Path, schema: pa.Schema, constants: list[pa.Scalar[Any]]) -> Iterator[pa.RecordBatch]:
+def file_batches(
+    place: Place, path: str, schema: pa.Schema, constants: list[pa.Scalar[Any]]
+) -> Iterator[pa.RecordBatch]:
     """Yield a file's rows, never a whole row group at once; few together where they are wide, on disk or in memory."""
     import pyarrow.parquet as pq  # kept out of the import of the package
 
+    ahead = READ_AHEAD if place.is_local else READ_AHEAD_FAR
     with (
-        translated(f"{code(str(path))} cannot be read as Parquet"),
-        pq.ParquetFile(path, buffer_size=READ_AHEAD, pre_buffer=False) as file,
+        translated(f"{code(path)} cannot be read as Parquet"),
+        pq.ParquetFile(path, filesystem=place.filesystem, buffer_size=ahead, pre_buffer=False) as file,
     ):
         described = file.metadata
         groups = [group for group in range(file.num_row_groups) if described.row_group(group).num_rows]

@@ -19,6 +19,7 @@ import pandas as pd
 from analytex_pandas import settings
 from analytex_pandas.errors import ValidationError, code, did_you_mean
 from analytex_pandas.frame.labels import tagged
+from analytex_pandas.frame.places import url_of
 from analytex_pandas.settings import Kind
 
 JsonType = Literal["string", "number", "boolean", "date", "datetime"]
@@ -212,8 +213,10 @@ def timezone(value: Any) -> str:
     return name
 
 
-def directory(value: Any) -> Path:
-    """Return a directory that files can be written to; it is made if it is not there."""
+def directory(value: Any) -> Path | str:
+    """Return a directory that files can be written to, which is made if it is not there; or the URL of one."""
+    if url := url_of(value):
+        return url
     path = Path(os.fsdecode(os.fspath(value)))
     if not str(value):
         raise ValueError
@@ -257,6 +260,6 @@ RULES: dict[str, Rule] = {
     "wait": MAYBE,
     "progress": MAYBE,
     "kind": one_of(get_args(Kind)),
-    "directory": Rule("the path of a directory that can be written to", directory),
+    "directory": Rule("the path or URL of a directory that can be written to", directory),
 }
 """What each keyword argument takes."""

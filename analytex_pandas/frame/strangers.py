@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,9 @@ import pyarrow as pa
 from analytex_pandas.errors import ValidationError, code
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import PurePath
+
+    from analytex_pandas.frame.places import Place
 
 ENGINES = {
     "pyspark.pandas": "{}.to_pandas()",
@@ -69,7 +72,8 @@ def no_frame(data: Any, line: str = "", what: str = "") -> ValidationError:
         way = " Did the function that made it return nothing, as methods with inplace=True do?"
     return ValidationError(
         f"{what or 'A' + named(data)[1:]} cannot be read as a frame.{way} There can be: a pandas DataFrame, anything "
-        "with an Arrow stream (pyarrow, polars, DuckDB), an iterable of those, or the path of a Parquet file."
+        "with an Arrow stream (pyarrow, polars, DuckDB), an iterable of those, the path or URL of Parquet files, or a "
+        "frame of Dask, Spark, Ray, Daft or Modin."
     )
 
 
@@ -128,18 +132,19 @@ def line_by_method(data: Any, name: str = "data") -> str:
     return next((f"{name}.{way}()" for way in WAYS if callable(getattr(kind, way, None))), "")
 
 
-def line_to_read(path: Path) -> str:
+def line_to_read(path: PurePath) -> str:
     """Return the line, without the path, that reads a file by how its name ends."""
     suffixes = [suffix for suffix in path.suffixes if suffix.casefold() not in COMPRESSED]
     return READ_BY.get(suffixes[-1].casefold(), "") if suffixes else ""
 
 
-def way_to_read(path: Path) -> str:
+def way_to_read(place: Place) -> str:
     """Return the line that makes a frame of a file that is no Parquet, or of a directory of such; empty if unknown."""
-    if path.is_file():
+    path = place.path
+    if not place.is_local or (isinstance(path, Path) and path.is_file()):
         line = line_to_read(path)
-        return f" This makes a frame of it: {line.format(code(str(path)))}." if line else ""
-    if not path.is_dir():
+        return f" This makes a frame of it: {line.format(code(place.shown))}." if line else ""
+    if not isinstance(path, Path) or not path.is_dir():
         column = f" If it is a column: the data come first, as in plan_users(df, user_id={code(str(path))})."
         return f" Is it the right path, seen from os.getcwd()?{'' if path.suffix or path.parent.name else column}"
     found = next((file for file in sorted(path.iterdir()) if line_to_read(file)), None)

@@ -276,7 +276,7 @@ class Client:
 def checked_directory(directory: object) -> Path:
     """Return a state directory as it is from wherever the process may go."""
     try:
-        if directory:
+        if directory and "://" not in str(directory):
             return Path(directory).expanduser().absolute()  # type: ignore[arg-type]  # tried
     except (RuntimeError, ValueError, TypeError):
         pass  # said below

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
 GAP: Final = "  "
-NO_MATHEMATICS: Final = "tex2jax_ignore"
-"""The class below which JupyterLab lets ``$`` be a dollar."""
 
 
 class Markup(str):
@@ -131,7 +129,7 @@ STYLE: Final = Markup(f"<style>\n{files(__package__).joinpath('style.css').read_
 
 def standing_alone(*parts: str) -> Markup:
     """Return a page of its own; where a notebook is not trusted, it reads without the style sheet."""
-    return tag("div", tag("div", STYLE, *parts, class_="apd"), class_=f"apd-static {NO_MATHEMATICS}")
+    return tag("div", tag("div", STYLE, *parts, class_="apd"), class_="apd-static tex2jax_ignore")
 
 
 def text_table(

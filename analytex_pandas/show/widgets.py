@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets
 
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.show.markup import NO_MATHEMATICS, STYLE, Markup, join, tag
+from analytex_pandas.show.markup import STYLE, Markup, join, tag
 from analytex_pandas.show.surroundings import in_marimo, unattended
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self._handles: deque[Any] = deque(maxlen=HANDLES)
         super().__init__(parts)
         self.add_class("apd-sub" if inside else "apd")
-        self.add_class(NO_MATHEMATICS)
+        self.add_class("tex2jax_ignore")
         self.add_class(f"apd-{kind}")
 
     def saved_form(self) -> dict[str, str]:

@@ -1,0 +1,139 @@
+"""Where files are: a path of this machine, or a URL, which fsspec opens. Whatever has ``://`` is no local path."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from analytex_pandas.errors import AnalytexError, ValidationError, code, did_you_mean, reason, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyarrow.fs import FileSystem
+
+DRIVERS = {
+    **dict.fromkeys(["s3", "s3a"], "s3fs"),
+    **dict.fromkeys(["gs", "gcs"], "gcsfs"),
+    **dict.fromkeys(["abfs", "abfss", "az", "adl"], "adlfs"),
+    **dict.fromkeys(["http", "https"], "aiohttp requests"),
+    **dict.fromkeys(["sftp", "ssh"], "paramiko"),
+    "smb": "smbprotocol",
+}
+"""The scheme of a URL → the packages that fsspec opens it with."""
+LOST_SLASH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
+MAGIC = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file, a pattern or a directory: as the user wrote it, and as its file system knows it."""
+
+    shown: str
+    path: PurePath
+    filesystem: FileSystem
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.path, Path)
+
+    def is_dir(self) -> bool:
+        if isinstance(self.path, Path):
+            return self.path.is_dir()
+        return bool(self.filesystem.get_file_info(str(self.path)).type.name == "Directory")
+
+    def below(self, ending: str) -> Iterator[PurePath]:
+        """Yield the files below a directory whose names end so."""
+        from pyarrow import fs  # kept out of the import of the package
+
+        if isinstance(self.path, Path):  # follows links to directories, as the shell does
+            yield from (file for file in self.path.rglob(f"*{ending}") if file.is_file())
+            return
+        for found in self.filesystem.get_file_info(fs.FileSelector(str(self.path), recursive=True)):
+            if found.is_file and found.path.endswith(ending):
+                yield PurePosixPath(found.path)
+
+    def matching(self) -> list[PurePath]:
+        """Return the file of this very name, or those that the pattern matches."""
+        if isinstance(self.path, Path):
+            found = [self.path] if self.path.exists() else [*map(Path, glob(str(self.path), recursive=True))]  # noqa: PTH207  # may be absolute
+            return sorted(file for file in found if file.is_file())
+        if self.filesystem.get_file_info(str(self.path)).is_file:
+            return [self.path]
+        names = self.filesystem.handler.fs.glob(str(self.path)) if MAGIC.search(str(self.path)) else []
+        return [
+            PurePosixPath(file.path) for file in self.filesystem.get_file_info(sorted(names)) if file.is_file
+        ]
+
+    def __truediv__(self, name: str) -> Place:
+        return Place(f"{self.shown.rstrip('/')}/{name}", self.path / name, self.filesystem)
+
+    def exists(self) -> bool:
+        return bool(self.filesystem.get_file_info(str(self.path)).type.name != "NotFound")
+
+    def write(self, content: bytes) -> None:
+        """Write a file, and make what is above it."""
+        try:
+            self.filesystem.create_dir(str(self.path.parent), recursive=True)
+            with self.filesystem.open_output_stream(str(self.path)) as file:
+                file.write(content)
+        except Exception as error:
+            raise AnalytexError(f"{code(self.shown)} cannot be written: {reason(error)}.") from error
+
+
+def url_of(value: Any) -> str | None:
+    """Return a URL, which is text with ``://``; None for anything else."""
+    if isinstance(value, str):
+        return value if "://" in value else None
+    if (
+        isinstance(value, os.PathLike)
+        and LOST_SLASH.match(path := os.fsdecode(value))
+        and not Path(path).exists()
+    ):
+        raise ValidationError(
+            f"{code(path)} was a URL before pathlib took one of its slashes away. Give the URL as text."
+        )
+    return None
+
+
+def place_of(value: Any) -> Place:
+    """Return where a path or a URL leads to.
+
+    Raises
+    ------
+    ValidationError
+        If fsspec, or what it opens such a URL with, is not installed, or nothing knows the scheme.
+    """
+    from pyarrow import fs  # kept out of the import of the package
+
+    url = url_of(value)
+    if url is None:
+        path = os.fsdecode(value)
+        return Place(path, Path(path), fs.LocalFileSystem())
+    scheme = url.partition("://")[0].rpartition("::")[2]
+    packages = " ".join(["fsspec", *filter(None, [DRIVERS.get(scheme)])])
+    try:
+        import fsspec  # an extra: only URLs need it
+
+        if scheme not in fsspec.available_protocols():
+            near = did_you_mean(scheme, fsspec.available_protocols())
+            raise ValidationError(f"Nothing here knows URLs of {scheme}:// ({code(url)}).{near}")
+        with translated(f"{code(url)} cannot be opened"):
+            try:
+                found, path = fsspec.core.url_to_fs(url)
+            except ImportError as error:
+                known = f"Install it: pip install {packages}" if scheme in DRIVERS else str(error)
+                raise ValidationError(
+                    f"What opens URLs of {scheme}:// is not installed here ({code(url)}). {known}"
+                ) from error
+            found.invalidate_cache()  # others write there, too
+    except ImportError as error:
+        raise ValidationError(
+            f"{code(url)} is a URL, which fsspec opens, and that is not installed here. "
+            f"Install it: pip install {packages}"
+        ) from error
+    return Place(url, PurePosixPath(path), fs.PyFileSystem(fs.FSSpecHandler(found)))
