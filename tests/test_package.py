@@ -45,9 +45,9 @@ LINES: Final = {
     # 695 for safety; 90: the same records twice; 35 for callbacks; 250 to judge reports: where numbers begin; 95 to
     # tell displays of troubles, waits and ends
     "delivery": 4_205,
-    # 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title; 95 for the page of a plan; 770
+    # 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title; 95 for the page of a plan; 790
     # for a panel of 23 states that each say what is so and what can be done, and the account by pushes and files
-    "show": 3_205,
+    "show": 3_225,
     "sandbox_server": 1_485,
     "demo": 245,
 }

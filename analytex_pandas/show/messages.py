@@ -30,7 +30,7 @@ CAUSES: Final = {
 
 
 class Message(NamedTuple):
-    """What is said when someone is waited for or needed; code in it stands in backticks."""
+    """What is said when someone is waited for or needed; only in the sentence code stands in backticks."""
 
     tone: Tone
     headline: str
@@ -113,13 +113,13 @@ def _trouble(shot: Snapshot) -> Message:
         "Last answer": "none" if trouble.answer == "no answer" else trouble.answer,
         "Tries": f"{trouble.tries:,} so far, the next {f'at {shot.clock(at)}' if at > shot.now else 'now'}",
         "Gives up": gives_up,
-        "What helps": "`apd.doctor()` says whether network, address or key is in the way",
     }
     if shot.sent is not None and shot.sent.job_id is not None:
         place = f"{shot.sent_chunk.capitalize()} was accepted before that and probably runs on. "
     else:
         place = ""
-    text = f"{place}Nothing is lost, and nothing is sent twice."
+    helps = "`apd.doctor()` says whether network, address or key is in the way."
+    text = f"{place}Nothing is lost, and nothing is sent twice. {helps}"
     silent = trouble.answer == "no answer"
     what = "has not answered" if silent else "has given no good answer"
     return Message("warn", f"The service {what} since {shot.clock(trouble.since)}.", text, facts)

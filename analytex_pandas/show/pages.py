@@ -17,6 +17,8 @@ from analytex_pandas.show.messages import message
 from analytex_pandas.show.snapshot import Snapshot, strip, time_slot
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from analytex_pandas.show.live import ShownPush
     from analytex_pandas.show.messages import Message
     from analytex_pandas.show.words import Mark
@@ -66,7 +68,7 @@ def snapshot_text(snapshot: Snapshot, groups: list[ErrorGroup]) -> str:
     most, said = SHOWN_GROUPS["text"], message(snapshot)
     stopped = "Stopped: " if snapshot.state.status == "failed" else ""
     lines = [
-        *((f"{stopped}{said.headline}", said.small, said.sentence) if said else ()),
+        *((f"{stopped}{said.headline}", said.small, said.sentence.replace("`", "")) if said else ()),
         *(f"{name}: {fact}" for name, fact in (said.facts.items() if said else ())),
         "" if said else snapshot.activity,
         snapshot.rows_in_words,
@@ -80,16 +82,20 @@ def snapshot_text(snapshot: Snapshot, groups: list[ErrorGroup]) -> str:
         snapshot.hint,
     ]
     headline = f"Push {snapshot.state.id}: {snapshot.mark}, {snapshot.title}"
-    return "\n  ".join([headline, *(printable(line.replace("`", "")) for line in lines if line)])
+    return "\n  ".join([headline, *(printable(line) for line in lines if line)])
 
 
 def head(snapshot: Snapshot) -> Markup:
     """Return state, what is sent, and id: a live region, read aloud when it changes, which is seldom."""
-    state, mark = snapshot.state, snapshot.mark
     what = tag("b", snapshot.title)
-    if state.parent:
+    if snapshot.state.parent:
         what = join((tag("b", "Retry"), f" → {snapshot.title}"))
-    parts = (pill(mark), tag("span", what), tag("code", state.id, class_="apd-id"))
+    return card_head(snapshot.mark, what, snapshot.state.id)
+
+
+def card_head(mark: Mark, what: Markup, name: str) -> Markup:
+    """Return the first line of a card: its state, what it is of, its id."""
+    parts = (pill(mark), tag("span", what), tag("code", name, class_="apd-id"))
     return tag("div", join(parts, SEPARATOR), class_="apd-top")
 
 
@@ -141,9 +147,9 @@ def _tone(mark: Mark) -> str:
 
 
 def _note(said: Message, groups: list[ErrorGroup], shown: list[ErrorGroup]) -> Markup:
-    parts = [tag("p", tag("b", prose(said.headline)))]
+    parts = [tag("p", tag("b", said.headline))]
     if said.facts:
-        facts = ((tag("dt", name), tag("dd", tag("bdi", prose(fact)))) for name, fact in said.facts.items())
+        facts = ((tag("dt", name), tag("dd", tag("bdi", fact))) for name, fact in said.facts.items())
         parts.append(tag("dl", *(part for fact in facts for part in fact), class_="apd-facts"))
     if said.sentence:
         parts.append(tag("p", prose(said.sentence)))
@@ -214,23 +220,28 @@ def _bar(snapshot: Snapshot) -> Markup:
 def _tiles(snapshot: Snapshot) -> Markup:
     """Return the rows by what became of them: the legend of the bar, and ``push.counts``."""
     over = snapshot.is_over
-    tiles = [
+    told = [
         (words.ACKNOWLEDGED, snapshot.acknowledged, ""),
         (words.REFUSED, snapshot.refused, ""),
         (words.UNKNOWN, snapshot.unknown, ""),
     ]
     sent = snapshot.sent
     if snapshot.in_flight and sent is not None and sent.completed_rows is not None:
-        tiles.append((words.PROCESSING, snapshot.processed, f"of {words.number(snapshot.in_flight)}"))
+        told.append((words.PROCESSING, snapshot.processed, f"of {words.number(snapshot.in_flight)}"))
     elif snapshot.in_flight:
         what = "at the service" if sent is not None and sent.job_id else "being sent"
         what = "looked for" if sent is not None and sent.status == "looking" else what
-        tiles.append((words.PROCESSING._replace(word=what), snapshot.in_flight, ""))
+        told.append((words.PROCESSING._replace(word=what), snapshot.in_flight, ""))
     elif not over:
-        tiles.append((words.PROCESSING, 0, ""))
+        told.append((words.PROCESSING, 0, ""))
     if snapshot.pending or not over:
         stays = over or snapshot.state.cancelling
-        tiles.append((words.NOT_SENT if stays else words.TO_GO, snapshot.pending, ""))
+        told.append((words.NOT_SENT if stays else words.TO_GO, snapshot.pending, ""))
+    return tiles(told)
+
+
+def tiles(told: Iterable[tuple[Mark, int, str]]) -> Markup:
+    """Return numbers of rows with what became of them: mark, rows, and of how many, where that says more."""
     items = (
         tag(
             "li",
@@ -238,9 +249,9 @@ def _tiles(snapshot: Snapshot) -> Markup:
             " ",
             *((tag("small", of), " ") if of else ()),
             tag("span", str(mark)),
-            class_=f"apd-{FILLS[mark.character]}{'' if rows or of else ' apd-zero'}",
+            class_=f"apd-{FILLS.get(mark.character, 'oth')}{'' if rows or of else ' apd-zero'}",
         )
-        for mark, rows, of in tiles
+        for mark, rows, of in told
     )
     return tag("ul", *items, class_="apd-tiles")
 
@@ -323,7 +334,7 @@ def _small_print(snapshot: Snapshot, small: str, *, saved: bool) -> Markup:
     if snapshot.left_out:
         parts.append(snapshot.left_out)
     if small:
-        parts.append(prose(small))
+        parts.append(small)
     spans = [tag("span", part) for part in parts]
     if not snapshot.is_over:
         moment = f"{snapshot.now:%Y-%m-%d %H:%M %Z}" if saved else f"{snapshot.now:%H:%M:%S}"

@@ -133,7 +133,7 @@ class PushPanel(LivePanel):
             errors.assign(index=errors["index"].map(str, na_action="ignore")).to_parquet(path, index=False)
         else:
             errors.to_csv(path, index=False)
-        self._say(f"{words.count(len(errors), 'error')} saved as `{path}`, beside this notebook.")
+        self._say(f"{words.count(len(errors), 'error')} saved as {path}, beside this notebook.")
 
     def _say(self, text: str) -> None:
         self._small = text

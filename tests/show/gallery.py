@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 import html
+import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+import analytex_pandas as apd
 from analytex_pandas.delivery.state import Blocker, ChunkState, PushState, Trouble, counted
 from analytex_pandas.delivery.tables import ERROR_COLUMNS
 from analytex_pandas.service.row_errors import RowError
@@ -282,6 +285,7 @@ def gallery() -> dict[str, str]:
         shown = panel(name)
         made[f"As saved: {name}"] = shown.saved_form()["text/html"]
     made["The account: 40 jobs"] = account()
+    made["Plan with 60 columns"] = plan()
     return made
 
 
@@ -334,6 +338,20 @@ def account() -> str:
     made.seen([*own, *others])
     made.acts.offer(["halt"])
     return rendered(made)
+
+
+def plan() -> str:
+    """The page of a plan of sixty columns, with rows that cannot be sent."""
+    rows = 2_000
+    frame = pd.DataFrame({f"property_{place:02}": [place, 1] * (rows // 2) for place in range(53)})
+    frame = frame.assign(
+        uid=[None if place in (3, 88, 1_042) else float(place // 1.01 + place) for place in range(rows)],
+        created="2024-01-15", plan=["pro", 3] * (rows // 2), score=[float("inf"), 0.5] + [0.25] * (rows - 2),
+        ledger_id=9_223_372_036_854_775_807, region="EMEA",
+    ).rename(columns={"region": " region "})  # fmt: skip
+    with tempfile.TemporaryDirectory() as state_directory:
+        os.environ["ANALYTEX_STATE_DIR"] = state_directory
+        return apd.plan_users(frame, user_id="uid")._repr_html_()
 
 
 def main(directory: Path) -> None:

@@ -71,6 +71,7 @@ def shown() -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
         for module in (gallery.words, gallery.live):
             patch.setattr(module, "present", module.present)  # put back what the gallery sets
+        patch.setenv("ANALYTEX_STATE_DIR", "")
         return gallery.gallery()
 
 

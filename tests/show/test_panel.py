@@ -223,7 +223,7 @@ def test_errors_can_be_saved_and_no_file_is_lost(
     made = PushPanel(push).start()
     press(made, "Save as CSV")
     press(made, "Save as CSV")
-    assert f"refused-{push.id}-2.csv</code>" in made.body.value
+    assert f"refused-{push.id}-2.csv, beside" in made.body.value
     made.errors.parquet.click()
     saved = [pd.read_csv(path) for path in sorted(tmp_path.glob("*.csv"))]
     saved.append(pd.read_parquet(tmp_path / f"refused-{push.id}.parquet"))
