@@ -26,25 +26,39 @@ MODULES: Final = sorted(
     for module in pkgutil.walk_packages([str(PACKAGE)], "analytex_pandas.")
     if not module.name.endswith("__main__")
 )
-HEAVY: Final = ("IPython", "comm", "fsspec", "ipywidgets", "platformdirs", "sqlite3", "tqdm", "werkzeug")
+HEAVY: Final = (
+    "IPython",
+    "comm",
+    "dask",
+    "fsspec",
+    "ipywidgets",
+    "platformdirs",
+    "sqlite3",
+    "tqdm",
+    "werkzeug",
+)
 ROOMS: Final = {
     "errors": set[str](),
     "settings": {"errors"},
     "frame": {"errors", "settings"},
     "service": {"errors", "settings"},
+    "engines": {"errors", "settings", "frame"},
     "delivery": {"errors", "settings", "frame", "service"},
     "show": {"errors", "settings", "frame", "service", "delivery"},
     "sandbox_server": set[str](),
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    "top": 2_550,  # 100 for safety; 120 for everyday use: cells run twice, variables; 145: arguments, resume; 20: URLs
-    "frame": 6_230,  # 205 for everyday use: what is erased, odd times, reserved and look-alike names; 145 for URLs
+    # 100 for safety; 120 for everyday use: cells run twice, variables; 145: arguments, resume; 20 for URLs; 950 for
+    # commands and doctor
+    "top": 3_575,
+    "frame": 6_320,  # 205 for everyday use: what is erased, odd times, reserved names; 145 for URLs; 80 for outcomes
+    "engines": 365,
     # 245 for safety: calls, trust, what bounds an answer; 1,060 to read reports of any shape: rules, not patterns
-    "service": 2_660,
-    # 695 for safety; 90: the same records twice; 35 for callbacks; 250 to judge reports: where numbers begin; 95 to
-    # tell displays of troubles, waits and ends
-    "delivery": 4_205,
+    "service": 2_670,
+    # 695 for safety; 160: the same records twice, forks; 35 for callbacks; 250 to judge reports; 375 for outcomes;
+    # 130 for requests declined for the sake of rows; 105 to tell displays of troubles, waits and ends
+    "delivery": 4_840,
     # 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title; 95 for the page of a plan; 790
     # for a panel of 23 states that each say what is so and what can be done, and the account by pushes and files
     "show": 3_225,

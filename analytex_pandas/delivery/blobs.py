@@ -27,11 +27,16 @@ def unsealed(blob: bytes) -> bytes:
 
 
 def to_blob(rows: pa.Table) -> bytes:
+    return sealed(to_ipc(rows))
+
+
+def to_ipc(rows: pa.Table) -> bytes:
+    """Return a table as an Arrow stream, without a seal."""
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression="zstd" if pa.Codec.is_available("zstd") else None)
     with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
         writer.write_table(rows)
-    return sealed(bytes(sink.getvalue()))
+    return bytes(sink.getvalue())
 
 
 def from_blob(blob: bytes) -> pa.Table:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.pacing import Clock, Pace
 from analytex_pandas.delivery.spool import spool_of
-from analytex_pandas.delivery.state import ENDED, at_the_service, rows_left, with_chunk
+from analytex_pandas.delivery.state import ENDED, at_the_service, counted, rows_left, with_chunk
 from analytex_pandas.errors import AnalytexError, harmless_line, logger_of
 from analytex_pandas.service.calls import hurry
 
@@ -198,6 +198,23 @@ class Drive:
         self.trouble, self.tries = None, 0
         if self.state.trouble is not None:
             self.show(trouble=None)
+
+    def reread(self) -> PushState:
+        """Return the state; of an ended push with what a retry, perhaps of another process, has mended since."""
+        if self.ended.is_set():
+            with contextlib.suppress(AnalytexError):  # its history may have been cleaned
+                now = {chunk.number: chunk for chunk in self.journal.push(self.id).chunks}
+                chunks = tuple(
+                    dataclasses.replace(
+                        chunk, refused=now[chunk.number].refused, unknown=now[chunk.number].unknown
+                    )
+                    if chunk.settled
+                    else chunk
+                    for chunk in self.state.chunks
+                )
+                if chunks != self.state.chunks:
+                    self.show(chunks=chunks, counts=counted(self.document.counts, chunks))
+        return self.state
 
     def subscribe(self, callback: Callable[[PushState], object]) -> Callable[[], None]:
         with self._lock:

@@ -11,8 +11,8 @@ from analytex_pandas.delivery import asking, memory
 from analytex_pandas.delivery.asking import Setback, in_brief
 from analytex_pandas.delivery.blobs import to_blob
 from analytex_pandas.delivery.drive import logger
-from analytex_pandas.delivery.journal import add_answers, teach
-from analytex_pandas.delivery.kept import kept_rows, mend
+from analytex_pandas.delivery.journal import add_answers
+from analytex_pandas.delivery.kept import kept_rows, later_answers, mend
 from analytex_pandas.delivery.lookup import by_name, shown
 from analytex_pandas.delivery.pacing import (
     ABSENCE,
@@ -161,14 +161,13 @@ def settle(drive: Drive, job: Job | None) -> None:
     chunk, kind, number = drive.chunk, drive.document.kind, drive.number
     lines = functools.cache(lambda: drive.spool.lines(number))
     records = functools.cache(lambda: Lines(list(map(json.loads, lines())), kind))
-    taught = drive.journal.taught(drive.state.account, kind)
-    kept, positions, mended = None, [], set[str | None]()
+    taught = memory.taught(drive.journal, drive.state.account, kind)
+    kept, positions, answers = None, [], dict[str | None, tuple[int, str]]()
     # Where all is well nothing is read, but of a retry.
     with drive.reading("Its files are needed until its rows are answered for."):
         verdict = judge(job, chunk.rows, records, drive.heard, taught)
         if drive.state.parent is not None:
-            others = {*verdict.refused, *verdict.doubtful}
-            mended = {name for place, name in enumerate(records().names) if place not in others}
+            answers = later_answers(drive.id, number, chunk.job_id, records().names, verdict)
         if verdict.refused or verdict.doubtful:
             rows = drive.spool.rows(number)
             positions = rows[POSITION].to_pylist()
@@ -185,9 +184,9 @@ def settle(drive: Drive, job: Job | None) -> None:
         add_answers(connection, drive.id, number, errors, kept)
         memory.remember(connection, drive.state.account, kind, (drive.id, number), verdict)
         if verdict.taught != taught:
-            teach(connection, drive.state.account, kind, verdict.taught)
-        if mended:
-            mend(connection, drive.id, kind, mended)
+            memory.teach(connection, drive.state.account, kind, verdict.taught)
+        if answers:
+            mend(connection, drive.id, kind, answers)
 
     drive.record(
         also,

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from analytex_pandas.delivery.blobs import from_blob, sealed, unsealed
 from analytex_pandas.delivery.files import ID, JOURNAL, ready, tighten, usable
+from analytex_pandas.delivery.locks import UNFORKED
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
 from analytex_pandas.errors import AnalytexError, NotFoundError, did_you_mean, harmless_line
 from analytex_pandas.frame.columns import is_unicode
@@ -150,17 +151,20 @@ class Journal:
     def recut(
         self,
         push_id: str,
-        unsent: Iterable[int],
+        left: Mapping[int, int],
         chunks: Sizes,
         document: PlanDocument,
+        also: Callable[[sqlite3.Connection], object],
     ) -> None:
-        """Put chunks, with (number, rows, bytes) of each, in the place of some that are left without a row."""
+        """Put chunks, with (number, rows, bytes) of each, in the place of some that keep so many refused rows."""
         with self.writing() as connection:
             connection.executemany(
-                "UPDATE chunk SET rows = 0, bytes = 0, status = 'completed' WHERE push = ? AND number = ?",
-                ((push_id, number) for number in unsent),
+                "UPDATE chunk SET rows = ?2, refused = ?2, bytes = 0, "
+                "status = iif(?2, 'completed_with_errors', 'completed') WHERE push = ?1 AND number = ?3",
+                ((push_id, rows, number) for number, rows in left.items()),
             )
             add_chunks(connection, push_id, chunks)
+            also(connection)
             connection.execute(
                 "UPDATE push SET document = ? WHERE id = ?", [sealed(document.to_bytes()), push_id]
             )
@@ -227,12 +231,6 @@ class Journal:
         with self.legible():
             return [from_blob(blob) for (blob,) in found]
 
-    def taught(self, account: str, kind: str) -> dict[str, int]:
-        """Return what an account's reports have shown of where their numbers begin, see ``report``."""
-        found = self.rows("SELECT value FROM setting WHERE name = ?", f"first rows of {account} {kind}")
-        with self.legible():
-            return {str(name): int(first) for (told,) in found for name, first in json.loads(told).items()}
-
     def owners(self, job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
         """Return which of these jobs are chunks of pushes known here: job id to (push id, chunk number)."""
         query = "SELECT job_id, push, number FROM chunk WHERE job_id IN (SELECT value FROM json_each(?))"
@@ -289,6 +287,7 @@ class Journal:
                 "your own."
             ) from error
         with (
+            UNFORKED,
             translated(self.path),
             contextlib.closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT)) as connection,
         ):
@@ -381,7 +380,9 @@ def add_answers(
     errors: Iterable[Sequence[object]],
     kept: bytes | None,
 ) -> None:
-    """Write down the row errors of a chunk (position, id, property, code, message, job_id, raw), and its kept rows."""
+    """Write down the row errors of a chunk (position, id, property, code, message, job_id, raw), and kept rows."""
+    for table in ("error", "kept"):
+        connection.execute(f"DELETE FROM {table} WHERE push = ? AND chunk = ?", [push_id, number])  # noqa: S608  # constants
     connection.executemany(
         "INSERT INTO error (push, chunk, ordinal, position, id, property, code, message, job_id, raw) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -389,14 +390,6 @@ def add_answers(
     )
     if kept is not None:
         connection.execute("INSERT INTO kept VALUES (?, ?, ?)", [push_id, number, kept])
-
-
-def teach(connection: sqlite3.Connection, account: str, kind: str, taught: Mapping[str, int]) -> None:
-    """Remember what an account's reports have shown of where their numbers begin."""
-    connection.execute(
-        "INSERT INTO setting VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-        [f"first rows of {account} {kind}", json.dumps(dict(taught))],
-    )
 
 
 def encoded(value: object) -> object:

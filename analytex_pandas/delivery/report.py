@@ -181,19 +181,10 @@ def judge(
         return Verdict(doubtful=tuple(range(rows)) if unknown else (), unknown=unknown, taught=taught)
     chunk = lines()
     sent = chunk.sent()
-    said = united(answer.errors_of(sent) for answer in answers)
-    places, taught = lines_meant(said, chunk, taught)
-    said, places = explained(*spread(said, places, chunk))
-    found = tuple(
-        LineError(
-            line,
-            (None if line is None else chunk.names[line]) or error.id or error.company,
-            *(error.property, error.code, error.message, error.raw),
-        )
-        for line, error in zip(places, said, strict=True)
-    )
+    said, found, taught = located(united(answer.errors_of(sent) for answer in answers), chunk, taught)
     if job is not None and job.failed:
         return dataclasses.replace(whole_failure(said, found, chunk.names), taught=taught)
+    places = [error.line for error in found]
     refused = {line for line in places if line is not None}
     left = rows - len(refused)
     unknown = (
@@ -201,6 +192,23 @@ def judge(
     )
     doubtful = tuple(line for line in range(rows) if line not in refused) if unknown else ()
     return Verdict(found, tuple(sorted(refused)), doubtful, min(unknown, left), taught)
+
+
+def located(
+    said: Sequence[RowError], chunk: Lines, taught: Mapping[str, int]
+) -> tuple[list[RowError], tuple[LineError, ...], dict[str, int]]:
+    """Return errors, each once for each row, and on the lines that they are about; and what they teach of numbers."""
+    lines, taught = lines_meant(said, chunk, taught)
+    said, lines = explained(*spread(said, lines, chunk))
+    found = tuple(
+        LineError(
+            line,
+            (None if line is None else chunk.names[line]) or error.id or error.company,
+            *(error.property, error.code, error.message, error.raw),
+        )
+        for line, error in zip(lines, said, strict=True)
+    )
+    return said, found, taught
 
 
 def united(answers: Iterable[Sequence[RowError]]) -> list[RowError]:

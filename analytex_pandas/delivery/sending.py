@@ -24,6 +24,7 @@ from analytex_pandas.delivery.pacing import (
     backoff,
     may_have_arrived,
 )
+from analytex_pandas.delivery.recutting import note_declined
 from analytex_pandas.delivery.state import Blocker, running_status
 from analytex_pandas.errors import AnalytexError, ConflictError
 from analytex_pandas.service.calls import BYTES_A_SECOND, SECONDS
@@ -141,6 +142,8 @@ class Sending:
         except AnalytexError as error:
             if not may_have_arrived(error):
                 self.not_sent()
+                if note_declined(drive, error):
+                    raise
                 self.setback.rest(error)
                 return None
             self.setback.check(error)  # where that raises, the chunk stays in doubt

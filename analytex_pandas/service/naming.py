@@ -29,7 +29,7 @@ BEHIND: Final = re.compile(rf"\s?[(\[]\s?{WHO}\s?[)\]]", re.IGNORECASE | re.VERB
 TAIL: Final = re.compile(rf"[(\[]\s?(?:{PLACE}|{WHO})\s?[)\]]\W{{0,3}}$", re.IGNORECASE | re.VERBOSE)
 """In brackets at the end: "… is invalid (row 5)"."""
 FIRST: Final = re.compile(
-    r"""["'`(\[<]?(?P<token>[^\s"'`()<>]{1,500}?)["'`)\]>]?(?P<colon>:(?=\s|$))?(?=\s|$)"""
+    r"""(?P<quote>["'`(\[<])?(?P<token>[^\s"'`()<>]{1,500}?)["'`)\]>]?(?P<colon>:(?=\s|$))?(?=\s|$)"""
 )
 MORE: Final = re.compile(
     rf"\W{{0,5}}(?:and\s)?(?P<number>{NUMBER})\s(?P<more>more|other|additional|further)?\s?(?:\w{{1,20}}\s){{0,2}}?"
@@ -241,7 +241,8 @@ class Names:
             return [found]
         if (match := OWNER.match(words)) and (owner := self.owner(match)).names_rows():
             return [owner]
-        if first and token in self.ids and (first["colon"] or not token.isdigit()):
+        is_marked = first and (first["colon"] or first["quote"] or not (token.isdigit() or token.isalpha()))
+        if is_marked and token in self.ids:  # "a" may be a user, but is a word in most texts
             place = to_count(token)
             return [RowError(place, None if place is None else "key", token)]
         if match := TAIL.search(words[-MAX_TAIL:]):
