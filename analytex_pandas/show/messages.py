@@ -171,6 +171,8 @@ def _kept(shot: Snapshot) -> str:
 
 
 def _refused(shot: Snapshot) -> Message:
+    if not shot.unknown and not shot.refused:
+        return Message("ok", "What was refused was sent again since, and is acknowledged.")
     if not shot.unknown:
         total = words.count(shot.total, "row")
         return Message("bad", f"{words.number(shot.refused)} of {total} refused by the service.")

@@ -114,6 +114,7 @@ def body(
     """
     asked = said is not None
     said = said or (None if quiet else message(snapshot))
+    groups = groups if snapshot.refused else []  # all may have been mended since
     if said and groups and snapshot.mode == "completed_with_errors" and not snapshot.unknown:
         reasons = words.count(len(groups), "reason")
         said = said._replace(headline=f"{said.headline.removesuffix('.')}, for {reasons}.")

@@ -159,9 +159,13 @@ class PushPanel(LivePanel):
         except BaseException:
             self._retried = False
             raise
-        self.successor.children = [PushPanel(again, inside=True)]
-        self.successor.children[0].start()
-        self.successor.children[0].live.ended = self.renew_saved_form
+        shown = PushPanel(again, inside=True)
+        shown.live.ended = self._mended
+        self.successor.children = [shown.start()]
+
+    def _mended(self) -> None:
+        self.redraw()
+        self.renew_saved_form()
 
 
 class Refusals:

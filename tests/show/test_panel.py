@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 
 import analytex_pandas as apd
+from analytex_pandas.show.grouping import group_errors
+from analytex_pandas.show.pages import snapshot_html
 from analytex_pandas.show.panel import PushPanel
+from analytex_pandas.show.snapshot import Snapshot
 from analytex_pandas.show.widgets import is_shown
 
 if TYPE_CHECKING:
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
 
     from analytex_pandas.delivery.state import ChunkState, PushState
     from analytex_pandas.push import Push
+
+
+ONE_ERROR = pd.DataFrame(
+    {"position": [0], "index": ["row 0"], "id": ["u0"], "property": ["plan"], "code": ["bad"]}
+).assign(message="'gold' is no plan")
 
 
 @pytest.fixture
@@ -279,6 +287,17 @@ def test_retry_opens_where_its_button_is_and_goes_once(pushed: Callable[..., Pus
     assert buttons(made) == ["Save as CSV"]
     assert made.saved_form()["text/html"].count("apd-pill") > 1
     assert again.push.id in made.saved_form()["text/plain"]
+
+
+def test_what_a_retry_mended_is_acknowledged_in_the_panel_too(
+    state: Callable[..., PushState], make_chunk: Callable[..., ChunkState], now: Any
+) -> None:
+    """The push ended with errors; what became of its rows since is another matter."""
+    mended = Snapshot(state([make_chunk(1, "completed_with_errors")], status="completed_with_errors"), now)
+    page = snapshot_html(mended, group_errors(ONE_ERROR))
+    assert "all 100 rows acknowledged" in page
+    assert "sent again since, and is acknowledged" in page
+    assert "is no plan" not in page
 
 
 def test_a_cancelled_push_is_resumed_in_its_own_panel(pushed: Callable[..., Push]) -> None:
