@@ -243,7 +243,7 @@ class Errors(View):
             return
         self._drawn = errors
         kinds = [f"{words.number(group.count)}: {group.about(70)}" for group in groups]
-        every = f"all {words.count(len(groups), 'reason')} ({words.number(len(errors))})"
+        every = f"every reason ({words.number(len(errors))})"
         self.choice.offer([(every, -1), *zip(kinds, range(len(kinds)), strict=True)])
         show(self.choice, shown=len(groups) > 1)
         self._draw_rows()

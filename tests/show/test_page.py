@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 from html.parser import HTMLParser
@@ -11,7 +12,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytex_pandas.delivery.state import ChunkState, PushState, counted
+from analytex_pandas.delivery.state import Blocker, ChunkState, PushState, Trouble, counted
 from analytex_pandas.delivery.tables import ERROR_COLUMNS
 from analytex_pandas.show.grouping import group_errors, groups_table
 from analytex_pandas.show.markup import prose, table, tag
@@ -104,7 +105,17 @@ def test_hostile_text_stays_text_wherever_it_comes_from(now_texts: list[str]) ->
     now = pd.Timestamp.now("UTC").to_pydatetime()
     shot = Snapshot(state, now)
     failed = pd.DataFrame({column: [value]}, index=pd.Index([label]))
+    blocker = Blocker(job, (push_id, 1), identifier, label, 1, 2, now, now)
+    trouble = Trouble(now, message, 3, now, now)
+    others = [
+        dataclasses.replace(state, error_class="PushError", reason=error),
+        dataclasses.replace(state, error_class="ServerError", reason=error),
+        dataclasses.replace(state, status="waiting", blocker=blocker),
+        dataclasses.replace(state, status="running", trouble=trouble),
+        dataclasses.replace(state, status="running", chunks=(ChunkState(1, 5, 5, "looking"), chunks[1])),
+    ]
     pages = [
+        *(snapshot_html(Snapshot(other, now), group_errors(errors)) for other in others),
         snapshot_html(shot, group_errors(errors)),
         groups_table(group_errors(errors)),
         table(CHUNK_COLUMNS, [chunk_line(chunk, now) for chunk in chunks], caption="Chunks"),
