@@ -57,7 +57,7 @@ def test_trouble_says_since_when_which_try_and_when_it_is_given_up() -> None:
 
 def test_trouble_is_over_with_the_first_good_answer() -> None:
     """And the tries are counted anew."""
-    with apd.sandbox(rows_per_minute=math.inf, faults={"http_503": {"times": 3}}) as service:
+    with apd.sandbox(rows_per_minute=math.inf, faults={"http_503": {"times": 2}}) as service:
         push = apd.push_users(FRAME, client=service.client, wait=False, progress=False)
         state = seen(push, lambda state: state.trouble and state.trouble.tries > 1)
         assert state.trouble is not None
