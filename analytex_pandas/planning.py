@@ -18,6 +18,7 @@ from analytex_pandas.frame.document import document_of
 from analytex_pandas.frame.draft import draft
 from analytex_pandas.frame.duplicates import SENT
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
+from analytex_pandas.frame.record_files import bytes_of_files, draft_of_files, record_files
 from analytex_pandas.frame.strangers import named
 
 if TYPE_CHECKING:
@@ -63,12 +64,34 @@ def planned(
             # A thread a core that this process may use, as far as the source allows.
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
             outcome = draft(source, options, kind, spool, workers=min(cores, source.workers), memory=memory)
-            return document_of(outcome, spool.directory.name.removeprefix("."), kind, options, spool.digest)
+            # What is left out as unchanged is more each time; what it is left out of is the same.
+            digest = f"{spool.drafted} {options.duplicates}" if options.only_changed else spool.digest
+            return document_of(outcome, spool.directory.name.removeprefix("."), kind, options, digest)
         except BaseException:
             spool.delete()
             raise
         finally:
             spool.drop_spilled()
+
+
+def planned_files(
+    paths: Any,
+    kind: Kind,
+    options: Options,
+    spool: Spool,
+    *,
+    memory: Memory | None = None,
+    watched: Watched | None = None,  # noqa: ARG001  # files of records are read in seconds a million
+) -> PlanDocument:
+    """Write the records of files into a spool, as ``planned`` does those of data."""
+    try:
+        files = record_files(paths)
+        spool.check_room(bytes_of_files(files))
+        outcome = draft_of_files(files, options, kind, spool, memory)
+        return document_of(outcome, spool.directory.name, kind, options, spool.digest)
+    except BaseException:
+        spool.delete()
+        raise
 
 
 def replanned(
