@@ -26,7 +26,7 @@ from analytex_pandas.show.markup import (
 from analytex_pandas.show.messages import question
 from analytex_pandas.show.pages import body, head, marked, push_bundle
 from analytex_pandas.show.snapshot import CHUNK_COLUMNS, chunk_line
-from analytex_pandas.show.widgets import Acts, Choice, LivePanel, Pager, View, row, scrolling, show
+from analytex_pandas.show.widgets import Acts, Choice, LivePanel, Pager, View, named_scroller, row, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from analytex_pandas.show.snapshot import Snapshot
 
 INTERVAL: Final = 1.0
-"""Seconds between two drawings; who reads or selects text is disturbed by each."""
+"""Seconds between two drawings while nothing but numbers change: who reads or selects text is disturbed by each."""
 SHARE_OF_READING: Final = 0.05
 """Of the time, what reading the errors of a running push may take at most."""
 CHUNK_NUMBERS: Final = ("Rows", "Refused")
@@ -53,7 +53,7 @@ class PushPanel(LivePanel):
         self._inside = inside
         self._asking = self._retried = False
         self._drawn = float("-inf")
-        self._small = ""
+        self._small = self._mode = ""
         self._saved = -1
         self.live = follow(push, self.draw)
         self.refusals = Refusals(push)
@@ -86,17 +86,17 @@ class PushPanel(LivePanel):
         return self
 
     def draw(self, snapshot: Snapshot) -> None:
-        """Set what changed; widgets send nothing for a value that is the same."""
+        """Set what changed, all of it of one moment; widgets send nothing for a value that is the same."""
         now, state = time.monotonic(), snapshot.state
+        if not state.done and snapshot.mode == self._mode and now - self._drawn < INTERVAL:
+            return
+        self._drawn, self._mode = now, snapshot.mode
         acts = snapshot.acts
         self._asking = self._asking and "cancel" in acts
         if self._retried:
             acts = tuple(act for act in acts if not act.startswith("retry"))
         self.acts.offer(("keep", "yes") if self._asking else acts)
         self.head.value = ("" if self._inside else self.style_sheet) + head(snapshot)
-        if not state.done and now - self._drawn < INTERVAL:
-            return
-        self._drawn = now
         self.refusals.read(snapshot)
         said = question(snapshot) if self._asking else None
         groups = self.refusals.groups
@@ -129,10 +129,16 @@ class PushPanel(LivePanel):
         errors = self.refusals.errors
         names = (f"refused-{self.push.id}{'' if n == 1 else f'-{n}'}.{kind}" for n in itertools.count(1))
         path = next(path for path in map(Path, names) if not path.exists())
-        if kind == "parquet":  # whose columns have one type each; labels have any
-            errors.assign(index=errors["index"].map(str, na_action="ignore")).to_parquet(path, index=False)
-        else:
-            errors.to_csv(path, index=False)
+        try:
+            if kind == "parquet":  # whose columns have one type each; labels have any
+                errors.assign(index=errors["index"].map(str, na_action="ignore")).to_parquet(
+                    path, index=False
+                )
+            else:
+                errors.to_csv(path, index=False)
+        except (OSError, ValueError) as error:  # no room, no right, or text that no file can hold
+            self._say(f"{path} could not be written: {error}")
+            return
         self._say(f"{words.count(len(errors), 'error')} saved as {path}, beside this notebook.")
 
     def _say(self, text: str) -> None:
@@ -285,7 +291,9 @@ class Errors(View):
             more = words.and_more(len(ids) - SHOWN_IDS, "more id", " in push.errors")
             text = join((shortened(one, 300) for one in ids[:SHOWN_IDS]), "\n")
             hint = tag("p", "A click selects all of them.", class_="apd-dim")
-            self.ids.value = join((hint, tag("pre", text, class_="apd-ids"), tag_if_any("p", more)))
+            self.ids.value = join(
+                (hint, tag("pre", text, **named_scroller("apd-ids", "Ids to copy")), tag_if_any("p", more))
+            )
 
 
 def input_rows(failed: pd.DataFrame, errors: pd.DataFrame) -> Markup:
@@ -302,7 +310,8 @@ def input_rows(failed: pd.DataFrame, errors: pd.DataFrame) -> Markup:
     more = " and ".join(words.count(number, noun) for noun, number in hidden.items() if number)
     note = f"{more} in push.failed" if more else ""
     made = table(headers, lines, caption="These rows of the input")
-    return join((scrolling(made, "These rows of the input"), tag_if_any("p", note)))
+    scroller = tag("div", made, **named_scroller("apd-scroll", "These rows of the input"))
+    return join((scroller, tag_if_any("p", note)))
 
 
 def cell(value: Any, limit: int = 60) -> str:

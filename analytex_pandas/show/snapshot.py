@@ -47,9 +47,8 @@ class Snapshot:
         self.rows_done = self.total - self.to_go + self.processed
         self.share = self.rows_done / self.total if self.total else float(state.done)
         """What is done with of the total, 0 to 1."""
-        self.chunks = tuple(
-            chunk for chunk in state.chunks if chunk.rows
-        )  # cut anew, one is left without any
+        # cut anew, a chunk is left without any rows
+        self.chunks = tuple(chunk for chunk in state.chunks if chunk.rows)
         self.sent = next(iter(at_service), None)
         """The chunk that is at the service, or may be."""
         self.trouble = None if state.done else state.trouble
@@ -76,15 +75,13 @@ class Snapshot:
         self.left_out = words.left_out(counts)
         """Rows of the input that are not sent."""
         self.activity = "" if state.done else state.activity or self.mark.word
-        self.can_retry = state.status in FINISHED and self.refused > 0
         self.time_in_words = time_in_words(state, now, end_known=self.mode in ("running", "waiting"))
 
     def _mode(self) -> str:
         state = self.state
         if state.done:
-            return (
-                "stopped" if state.error_class == "PushError" and state.status == "failed" else state.status
-            )
+            by_terms = state.error_class == "PushError" and state.status == "failed"
+            return "stopped" if by_terms else state.status
         if state.cancelling:
             return "cancelling"
         if self.trouble is not None:
@@ -106,7 +103,7 @@ class Snapshot:
 
     @property
     def acts(self) -> tuple[str, ...]:
-        """What can be done now, the first thing first; see ``panel.ACTS``."""
+        """What can be done now, the first thing first; see ``panel.PushPanel``."""
         state = self.state
         if not state.done:
             if state.cancelling:
@@ -115,7 +112,7 @@ class Snapshot:
         acts = {
             "resume": state.status not in FINISHED,
             "retry_unknown": state.status in FINISHED and self.unknown,
-            "retry": self.can_retry,
+            "retry": state.status in FINISHED and self.refused,
             "save": self.refused,
         }
         return tuple(act for act, can in acts.items() if can)

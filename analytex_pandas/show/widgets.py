@@ -110,9 +110,9 @@ def focus(widget: ipywidgets.Widget) -> None:
         widget.focus()
 
 
-def scrolling(content: Markup, name: str) -> Markup:
-    """Return something wide that scrolls by itself on a narrow page, with the keyboard too."""
-    return tag("div", content, class_="apd-scroll", role="region", aria_label=name, tabindex="0")
+def named_scroller(kind: str, name: str) -> dict[str, str]:
+    """Return the attributes of what scrolls by itself: the keyboard reaches it, and a screen reader says what it is."""
+    return {"class_": kind, "role": "region", "aria_label": name, "tabindex": "0"}
 
 
 class Acts(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -162,8 +162,6 @@ class Acts(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
             act()
         except AnalytexError as error:  # said in the panel: a traceback would go nowhere
             self._failed(str(error))
-        except OSError as error:
-            self._failed(f"That could not be written: {error}")
         self._acted()
         if name not in self.offered:
             self.focus_on(AFTER.get(name))

@@ -79,6 +79,10 @@ def test_what_did_not_change_is_not_sent(
     work.show(state(rate=20.0, activity="chunk 2 of 2"))
     made.live.draw()
     assert wire.names.total() == 0  # a second has not passed
+    work.show(state(rate=20.0, status="waiting"))
+    made.live.draw()
+    assert "waiting" in made.head.value  # a change of what it does is shown at once, all of it
+    assert "Another job runs" in made.body.value
 
 
 def test_there_are_few_widgets_and_they_are_built_once(
@@ -220,6 +224,8 @@ def test_reasons_first_then_rows_then_the_rows_of_the_input(pushed: Callable[...
     assert errors.input.value.count("<tr>") == 2
     errors.ids_view.toggle.click()
     assert ">u20</pre>" in errors.ids.value
+    for scroller in (errors.input.value, errors.ids.value):
+        assert re.search(r'role="region" aria-label="[^"]+" tabindex="0"', scroller)
 
 
 def test_errors_can_be_saved_and_no_file_is_lost(

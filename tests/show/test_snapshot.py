@@ -140,7 +140,7 @@ def test_refused_and_unknown_rows_have_a_hint_each(
     )
     assert "push.retry()" in shot.hint
     assert "push.retry(unknown=True)" in shot.hint
-    assert shot.can_retry
+    assert shot.acts == ("retry_unknown", "retry", "save")
 
 
 def test_rows_that_are_not_sent_are_named(state: Callable[..., PushState], now: dt.datetime) -> None:
