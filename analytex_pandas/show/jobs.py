@@ -48,6 +48,8 @@ SHOWN_ERRORS: Final = 20
 LANE: Final = timedelta(hours=24)
 HOURS: Final = 4
 """Hours between two labels of the lane."""
+LONGEST_TOLD: Final = 30 * 86_400.0
+"""Seconds; an end beyond is no help."""
 DIGITS: Final = re.compile(r"\d+")
 
 
@@ -165,7 +167,9 @@ def end_of(job: Job, now: datetime) -> datetime | None:
     begin = job.start_time or job.submitted_at
     if begin is None or not job.completed_rows or not job.total_rows or begin >= now:
         return None
-    return begin + (now - begin) * max(1.0, job.total_rows / job.completed_rows)
+    passed = (now - begin).total_seconds()
+    left = passed * max(0.0, job.total_rows / job.completed_rows - 1)
+    return now + timedelta(seconds=left) if left < LONGEST_TOLD else None
 
 
 def headline(jobs: Sequence[Job]) -> str:
@@ -213,8 +217,8 @@ def lane(jobs: Sequence[Job], owners: Owners, now: datetime) -> Markup:
             continue
         fate = "ack" if job.job_id in owners else "oth"
         fate = "ref" if job.failed else fate if job.ended else "due"
-        left = max(0.0, (begin - first) / LANE * 100)
-        width = max(0.2, (end - first) / LANE * 100 - left)
+        left = min(max(0.0, (begin - first) / LANE * 100), 100.0)
+        width = min(max(0.2, (end - first) / LANE * 100 - left), 100.0)
         stretches.append(tag("i", class_=f"apd-{fate}", style=f"left:{left:.2f}%;width:{width:.2f}%"))
     hours = (first + timedelta(hours=hour) for hour in range(0, 25, HOURS))
     key = {"ack": "this machine", "due": "running", "oth": "elsewhere", "ref": "failed"}

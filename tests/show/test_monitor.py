@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytex_pandas.errors import TransportError
@@ -224,3 +224,37 @@ def test_every_job_unfolds_with_its_id() -> None:
     assert made.each_pager.on.description == "Older →"
     made.each_pager.on.click()
     assert "id-10" in made.each.value
+
+
+MOMENTS = st.none() | st.integers(172_800, 253_000_000_000).map(
+    lambda seconds: dt.datetime.fromtimestamp(seconds, dt.UTC)
+)
+COUNTS = st.none() | st.integers(0, 10**30)
+
+
+@settings(deadline=None)  # a busy machine
+@given(
+    st.lists(
+        st.builds(
+            Job,
+            st.text(min_size=1),
+            st.sampled_from(["queued", "processing", "completed", "failed", "odd <b>"]),
+            type=st.none() | st.text(),
+            filename=st.none() | st.text(),
+            total_rows=COUNTS,
+            completed_rows=COUNTS,
+            start_time=MOMENTS,
+            end_time=MOMENTS,
+            submitted_at=MOMENTS,
+        ),
+        max_size=6,
+        unique_by=lambda job: job.job_id,
+    )
+)
+def test_whatever_jobs_a_service_shows_can_be_drawn(found: list[Job]) -> None:
+    """Times that run backwards, counts beyond all bounds, names that are nothing: none empties the panel."""
+    owned = {job.job_id: ("20261123-231500-3f9a1c", number) for number, job in enumerate(found[::2], 1)}
+    assert account_html(found, owned, NOW)
+    bundles = [jobs_bundle(found, owned), *(job_bundle(job, owned) for job in found)]
+    assert all(bundle["text/plain"] and "<b>theirs" not in bundle["text/html"] for bundle in bundles)
+    assert sum(len(line.jobs) for line in lines(found, owned, NOW)) == len(found)
