@@ -103,7 +103,7 @@ def table(
         kinds = {"apd-num": numeric, "apd-nowrap": nowrap, "apd-wide": (wide,)}
         kind = next((kind for kind, known in kinds.items() if header in known), None)
         breaking = "" if width else ";vertical-align:top;overflow-wrap:break-word;font-weight:normal"
-        return {"class_": kind, "style": f"text-align:{side}{breaking}{share}"}
+        return {"class_": kind, "style": f"text-align:{side};padding:2px 8px{breaking}{share}"}
 
     def cell(place: int, text: str) -> Markup:
         header = headers[place]
