@@ -71,7 +71,7 @@ class AnalytexAccessor:
         Parameters
         ----------
         directory : str or pathlib.Path
-            Where to; made if it does not exist.
+            Where to, made if it does not exist; or a URL.
         kind : {"users", "companies"}, default "users"
             What a record is.
         **options

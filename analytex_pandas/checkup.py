@@ -267,7 +267,7 @@ def front_end(_: Client | None) -> Iterator[Found]:
         shown = "nothing: ANALYTEX_SILENT is set"
     elif surroundings.on_kernel():
         live = surroundings.widgets_work()
-        shown = "a live panel in the notebook" if live else "HTML in the notebook, renewed now and then"
+        shown = "a live panel in the notebook" if live else "HTML in the notebook, with the end of the push"
         remedy = "" if live else "pip install 'ipywidgets>=8', then restart the kernel, for the live panel."
     elif surroundings.in_marimo():
         shown = "HTML in the notebook"

@@ -224,9 +224,7 @@ def as_it_stands(push_id: str, client: Client) -> Push:
     drive = Drive(journal.document(push_id), state, journal, client)
     if state.done:
         drive.ended.set()
-    found = plan.Plan(drive.document, drive.spool, client)
-    found.taken.append(drive.id)
-    return Push(drive, found)
+    return plan.held(drive)
 
 
 def followed(options: argparse.Namespace, begin: Callable[[], Push]) -> Done:

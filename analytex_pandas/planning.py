@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from analytex_pandas import settings
 from analytex_pandas.delivery.kept import ids_of
+from analytex_pandas.engines.streaming import open_source
 from analytex_pandas.errors import ValidationError, empty_report, translated
 from analytex_pandas.frame.document import document_of
 from analytex_pandas.frame.draft import draft
 from analytex_pandas.frame.duplicates import SENT
-from analytex_pandas.frame.inputs import read_source
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
 from analytex_pandas.frame.record_files import bytes_of_files, draft_of_files, record_files
 from analytex_pandas.frame.strangers import named
@@ -55,7 +55,7 @@ def planned(
     """
     with translated(f"{called} ({named(data)}) cannot be planned"):
         try:
-            source = read_source(data)
+            source = open_source(data)
             if watched is not None:
                 every, show = source.batches, watched
                 source = dataclasses.replace(source, batches=lambda: show(every(), source.rows))
@@ -64,7 +64,9 @@ def planned(
             # A thread a core that this process may use, as far as the source allows.
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
             outcome = draft(source, options, kind, spool, workers=min(cores, source.workers), memory=memory)
-            return document_of(outcome, spool.directory.name.removeprefix("."), kind, options, spool.digest)
+            # What is left out as unchanged is more each time; what it is left out of is the same.
+            digest = f"{spool.drafted} {options.duplicates}" if options.only_changed else spool.digest
+            return document_of(outcome, spool.directory.name.removeprefix("."), kind, options, digest)
         except BaseException:
             spool.delete()
             raise

@@ -112,6 +112,25 @@ OTHERS: dict[str, Callable[[], Any]] = {
 }
 
 
+def test_what_was_acknowledged_meanwhile_makes_no_other_records() -> None:
+    """With ``only_changed`` a cell run again leaves out more than the first time, and is the same cell still."""
+    options: dict[str, Any] = {"only_changed": True, "chunk_rows": 10, **NOW}
+    push = apd.push_users(frame(), **options)
+    while not push.counts["in_flight"]:
+        pass
+    push.pause()
+    while not push.counts["acknowledged"]:
+        pass
+    assert not push.done
+    with pytest.warns(UserWarning, match="given back"):
+        assert apd.push_users(frame(), **options) is push
+    assert (
+        apd.plan_users(frame().assign(seats=1), only_changed=True).document.digest
+        != push.plan.document.digest
+    )
+    assert ended(push).counts["acknowledged"] == ROWS
+
+
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 def test_other_records_are_another_push(other: Callable[[], Any]) -> None:
     """No mistaken identity: no warning, and both arrive."""
@@ -188,8 +207,8 @@ def test_another_process_is_told_who_sends_the_same(quick: Any) -> None:
     assert submits(quick) == CHUNKS
 
 
-def test_what_an_interrupted_process_left_is_named() -> None:
-    """The records are sent as asked, but whoever did not know hears of the push that could be resumed."""
+def killed() -> str:
+    """Return the push of a process that has died; nothing of it but its first chunk was sent."""
     process = subprocess.Popen(
         [sys.executable, "-c", ELSEWHERE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -197,10 +216,28 @@ def test_what_an_interrupted_process_left_is_named() -> None:
         assert process.stdout is not None
         left = process.stdout.readline().strip()
         process.kill()
-    with pytest.warns(UserWarning, match=rf"apd\.resume\('{left}'\) would have sent only"):
-        push = WAYS["function"]()
-    assert push.id != left
+    return left
+
+
+def test_a_script_run_again_goes_on_where_it_was_interrupted(quick: Any) -> None:
+    """Its records are those of the push that it left behind, which brings the rest there."""
+    left = killed()
+    with pytest.warns(UserWarning, match="were on their way before"):
+        push = WAYS["plan"]()
+    assert push.id == left
     assert ended(push).status == "completed"
+    assert push.counts["acknowledged"] == len(quick.users) == ROWS
+    assert submits(quick) == CHUNKS
+
+
+def test_what_was_left_behind_long_ago_is_not_gone_on_with(quick: Any) -> None:
+    """Other users were sent since, perhaps over those that it had brought there: all are sent, as is asked."""
+    left = killed()
+    apd.push_users(frame().head(3).assign(seats=-1), wait=True, progress=False)
+    push = WAYS["plan"]()
+    assert push.id != left
+    assert ended(push).counts["acknowledged"] == ROWS
+    assert quick.users["seats"].tolist() == list(range(ROWS))
 
 
 def test_an_interrupted_cell_is_taken_up_again_without_a_name(quick: Any) -> None:

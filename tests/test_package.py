@@ -26,25 +26,41 @@ MODULES: Final = sorted(
     for module in pkgutil.walk_packages([str(PACKAGE)], "analytex_pandas.")
     if not module.name.endswith("__main__")
 )
-HEAVY: Final = ("IPython", "comm", "fsspec", "ipywidgets", "platformdirs", "sqlite3", "tqdm", "werkzeug")
+HEAVY: Final = (
+    "IPython",
+    "comm",
+    "dask",
+    "fsspec",
+    "ipywidgets",
+    "platformdirs",
+    "sqlite3",
+    "tqdm",
+    "werkzeug",
+)
 ROOMS: Final = {
     "errors": set[str](),
     "settings": {"errors"},
     "frame": {"errors", "settings"},
     "service": {"errors", "settings"},
+    "engines": {"errors", "settings", "frame"},
     "delivery": {"errors", "settings", "frame", "service"},
     "show": {"errors", "settings", "frame", "service", "delivery"},
     "sandbox_server": set[str](),
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    "top": 3_650,  # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs;
-    # 280 for doctor; 700 for the command line; 65 for files of records
-    "frame": 6_820,  # 205 for everyday use: what is erased, odd times, reserved and look-alike names; 145 for URLs;
-    # 80 for outcomes: marks, labels as columns; 505 for files of records
-    "service": 1_840,  # 245 for safety: calls, trust, what bounds an answer
-    "delivery": 4_220,  # 695 for safety; 90: the same records twice; 35 for callbacks; 380 for outcomes
-    "show": 2_305,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title
+    # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs; 950 for
+    # commands and doctor; 65 for files of records
+    "top": 3_660,
+    # 205 for everyday use: erased values, reserved names; 145 for URLs; 80 for outcomes; 505 for files of records
+    "frame": 6_830,
+    "engines": 365,
+    # 245 for safety: calls, trust, what bounds an answer; 1,060 to read reports of any shape: rules, not patterns
+    "service": 2_720,
+    # 695 for safety; 170: the same records twice, forks; 35 for callbacks; 250 to judge reports; 375 for outcomes;
+    # 130 for requests declined for the sake of rows
+    "delivery": 4_745,
+    "show": 2_400,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title
     "sandbox_server": 1_485,
     "demo": 245,
 }

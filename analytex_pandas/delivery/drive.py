@@ -8,6 +8,7 @@ import datetime as dt
 import os
 import random
 import threading
+from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -109,6 +110,8 @@ class Drive:
         """How the list was seen to show jobs that are known to be chunks of this push, see ``lookup.shown``."""
         self.asked: set[str] = set()
         """How the answer about a single job was."""
+        self.heard: list[Job] = []
+        """Answers about the present chunk's job that spoke of errors; the last may not repeat them."""
 
     # Where it stands
 
@@ -326,6 +329,16 @@ class Drive:
     def accepted(self) -> bool:
         """Whether the service took a chunk of the push before, perhaps under an earlier driver."""
         return any(chunk.job_id is not None for chunk in self.state.chunks)
+
+    def hear(self, job: Job) -> None:
+        """Take down what an answer says of errors of the present chunk, in the place of one that said no more."""
+        if not job.has_report:
+            return
+        last = self.heard[-1] if self.heard else job
+        before, now = (Counter(error._replace(raw="") for error in one.errors) for one in (last, job))
+        if self.heard and before <= now and (before or last.raw.get("errors") == job.raw.get("errors")):
+            self.heard.pop()
+        self.heard.append(job)
 
     # What to say of an error
 

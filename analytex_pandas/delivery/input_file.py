@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 from xxhash import xxh3_64, xxh3_64_digest
 
+from analytex_pandas.delivery.blobs import to_ipc
 from analytex_pandas.delivery.files import checked_id, folder, private, read, unwritable
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.frame.arrow_types import ipc_stream
 from analytex_pandas.frame.labels import POSITION, concat_rows
 from analytex_pandas.settings import private_directory
 
@@ -55,7 +55,7 @@ class InputFile:
         if not len(marks):
             return
         self._write_waiting()
-        self._write(ipc_stream(pa.table({MARK: marks})))
+        self._write(to_ipc(pa.table({MARK: marks})))
         self._write(self._checksum.digest())
 
     def drop(self) -> None:
@@ -72,7 +72,7 @@ class InputFile:
         self._rows += len(rows)
         if np.array_equal(rows[POSITION].to_numpy(), np.arange(first, self._rows)):
             rows = rows.drop_columns([POSITION])  # those of a plan are in order; those of a retry have gaps
-        self._write(ipc_stream(rows.append_column(ID, ids)))
+        self._write(to_ipc(rows.append_column(ID, ids)))
 
     def _write(self, content: bytes) -> None:
         self._checksum.update(content)

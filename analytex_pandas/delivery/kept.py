@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.delivery.journal import from_blob, to_blob
+from analytex_pandas.delivery.blobs import from_blob, to_blob
 from analytex_pandas.errors import empty_report
 from analytex_pandas.frame.document import no_changes
 from analytex_pandas.frame.duplicates import SENT

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from analytex_pandas.delivery.blobs import from_blob
 from analytex_pandas.delivery.input_file import read_input
-from analytex_pandas.delivery.journal import from_blob
 from analytex_pandas.delivery.kept import DOUBTFUL, FATE, LATER, MENDED, REFUSED
 from analytex_pandas.delivery.state import COUNTS, UNSENT
 from analytex_pandas.errors import AnalytexError

@@ -134,7 +134,7 @@ def travel(drive: Drive) -> str:
             drive.spool.delete_chunk(chunk.number)
             continue
         check_terms(drive)
-        drive.number = chunk.number
+        drive.number, drive.heard = chunk.number, []
         carry(drive)
         drive.say(f"{drive.label}: {outcome(drive.chunk)}", phase="running")
     if any(chunk.attempts > 1 for chunk in drive.state.chunks):

@@ -177,12 +177,3 @@ def tensors(array: pa.Array) -> pa.Array:
     for length in order.shape[:0:-1]:
         nested = pa.FixedSizeListArray.from_arrays(nested, length)
     return pa.FixedSizeListArray.from_arrays(nested, order.shape[0], mask=array.is_null())
-
-
-def ipc_stream(rows: pa.Table) -> bytes:
-    """Return a table as one compressed stream of Arrow."""
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd" if pa.Codec.is_available("zstd") else None)
-    with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
-        writer.write_table(rows)
-    return bytes(sink.getvalue())

@@ -72,9 +72,9 @@ class Prepared:
 class Encoded:
     """A batch as lines: those of its valid rows, where they came from, a hash of each one's id; and what is invalid.
 
-    `reports` has one (row, property, problem) an invalid cell; `comparison` tells what of the lines has changed, where
-    that was asked for, `erased` how many of them send null, by property. `input_rows`, `input_ids` and `valid` have
-    every row of the batch.
+    `reports` has one (row, property, problem) an invalid cell, rows counted within the batch; `comparison` tells what
+    of the lines has changed, where that was asked for, `erased` how many of them send null, by property. `input_rows`,
+    `input_ids` and `valid` have every row of the batch.
     """
 
     lines: pa.ChunkedArray
@@ -86,6 +86,10 @@ class Encoded:
     valid: Mask
     comparison: Comparison | None = None
     erased: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return len(self.input_rows)
 
     def parts(self) -> Iterator[tuple[pa.Array, pa.Table]]:
         """Yield the lines as they lie in memory, with their rows."""
@@ -230,8 +234,8 @@ def encode_prepared(
         sent = sent_columns(batch, types, options.nulls == "send", mask)
         comparison = memory.compare(of_columns(valid_ids, sent, memory.salt))
     erased = {part.name: gaps(part.text, mask) for part in parts} if options.nulls == "send" else {}
-    ids = as_text(batch.id.text)
-    return Encoded(lines, rows, hashes(valid_ids), reports, batch.rows, ids, valid, comparison, erased)
+    whole = batch.rows, as_text(batch.id.text), valid
+    return Encoded(lines, rows, hashes(valid_ids), reports, *whole, comparison, erased)
 
 
 def gaps(text: pa.Array, mask: pa.Array | None) -> int:

@@ -29,14 +29,12 @@ ENGINES = {
     "daft": "{}.to_pandas()",
     "cudf": "{}.to_pandas()",
     "polars.lazyframe": "{}.collect()",
-    "polars.series": "{}.to_frame()",
     "vaex": "{}.to_pandas_df()",
     "xarray": "{}.to_dataframe().reset_index()",
     "scipy": "pd.DataFrame({}.toarray())",
 }
-"""Module → what makes a pandas DataFrame of its frames."""
+"""Module → what makes a pandas DataFrame of what comes from it, such as of frames within an iterable."""
 LINES: tuple[tuple[Any, str], ...] = (
-    (pd.Series, "{}.to_frame()"),
     (pa.StructArray, "pa.Table.from_struct_array({})"),
     (pa.Array | pa.ChunkedArray, 'pa.table({{"user_id": {}}})'),
     (pd.Index | np.ndarray, 'pd.DataFrame({{"user_id": {}}})'),
@@ -115,6 +113,8 @@ def line_of(data: Any, name: str = "data") -> str:
         return f"pd.DataFrame({name})"
     if isinstance(data, np.ndarray) and (data.ndim > 1 or data.dtype.names):
         return f"pd.DataFrame({name})"
+    if kind.__name__ == "Series" and hasattr(kind, "to_frame"):
+        return f"{name}.to_frame()"
     if kind.__module__.startswith("pandas.") and hasattr(data, "obj"):
         return f"{name}.obj"
     by_type = (line for types, line in LINES if isinstance(data, types))

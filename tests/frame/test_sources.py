@@ -144,10 +144,24 @@ def test_what_is_no_frame_is_said(data: Any) -> None:
         plan_of(data)
 
 
-def test_a_lazy_frame_has_to_be_collected_first() -> None:
-    """It has no rows yet; the message says how it gets some."""
-    with pytest.raises(apd.ValidationError, match=r"LazyFrame .*\.collect\(\)"):
-        plan_of(pl.LazyFrame({"user_id": ["a"]}))
+def test_a_lazy_frame_is_collected_in_batches() -> None:
+    """Its rows are those of the frame, and their labels their positions; what fails in it is said in a line."""
+    frame = pl.DataFrame({"user_id": ["a", None, "c"], "x": [1, 2, None]}, schema_overrides={"x": pl.Int8})
+    plan = plan_of(frame.lazy().filter(pl.lit(1) == 1))
+    assert (
+        lines_of(plan)
+        == lines_of(plan_of(frame))
+        == ['{"user_id":"a","metadata":{"x":1}}', '{"user_id":"c"}']
+    )
+    assert plan.invalid[["position", "index"]].to_numpy().tolist() == [[1, 1]]
+
+    def fail(_: pl.DataFrame) -> pl.DataFrame:
+        raise RuntimeError("no such luck")
+
+    for broken in (frame.lazy().map_batches(fail, schema=frame.schema), frame.lazy().select("nothing")):
+        with pytest.raises(apd.ValidationError, match=r"no such luck|nothing") as caught:
+            plan_of(broken)
+        assert "\n" not in str(caught.value)
 
 
 def test_a_dataset_has_to_be_scanned_first() -> None:
