@@ -7,7 +7,6 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
-from analytex_pandas import settings
 from analytex_pandas.frame.notes import erasing
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import group_errors
@@ -48,8 +47,8 @@ CODE: Final = re.compile(r"types=\{[^{}]*\}|\bdf(?:\[[^\]]*\])? = .+?\)(?=; |$)"
 """What is to be pasted in a note or a message: an argument, or a line that mends a column."""
 
 
-def plan_html(document: PlanDocument, *, pushed: bool) -> str:
-    page = [tag("p", tag("strong", _headline(document)), " · plan ", tag("code", document.id))]
+def plan_html(document: PlanDocument, pace: float, *, pushed: bool) -> str:
+    page = [tag("p", tag("strong", _headline(document, pace)), " · plan ", tag("code", document.id))]
     page.append(tag_if_any("p", _counted(document)))
     if problems := group_errors(document.invalid):
         lines = [
@@ -76,11 +75,14 @@ def plan_html(document: PlanDocument, *, pushed: bool) -> str:
     return str(standing_alone(*page, tag("p", prose(_next_step(document, pushed=pushed)))))
 
 
-def plan_text(document: PlanDocument, *, pushed: bool, width: int | None = None) -> str:
-    """Return a plan as text of at most ``width`` characters a line, the terminal's by default."""
+def plan_text(document: PlanDocument, pace: float, *, pushed: bool, width: int | None = None) -> str:
+    """Return a plan as text of at most ``width`` characters a line, the terminal's by default.
+
+    `pace` is in rows a minute.
+    """
     wide = min(WIDEST, width or shutil.get_terminal_size((100, 24)).columns)
     shown, others = _columns(document.columns)
-    blocks = [[f"Plan {document.id}: {_headline(document)}", _counted(document)]]
+    blocks = [[f"Plan {document.id}: {_headline(document, pace)}", _counted(document)]]
     if problems := group_errors(document.invalid):
         told = map(str, problems[:SHOWN_GROUPS])
         blocks.append([f"{PROBLEMS_CAPTION}:", *told, _plain(_more_problems(problems))])
@@ -125,16 +127,16 @@ def with_code(text: str) -> Markup:
     return join([*parts, text[end:]])
 
 
-def _headline(document: PlanDocument) -> str:
+def _headline(document: PlanDocument, pace: float) -> str:
     rows = document.counts["to_send"]
     if not rows:
         return "nothing to send"
     size = words.size(sum(chunk.bytes for chunk in document.chunks))
-    took = words.duration(rows / settings.ROWS_PER_MINUTE * words.MINUTE)
+    took = words.duration(rows / pace * words.MINUTE)
     return (
         f"{words.count(rows, words.NOUNS.get(document.kind, 'row'))} in "
         f"{words.count(len(document.chunks), 'chunk')} ({size}), "
-        f"about {took} at {words.number(settings.ROWS_PER_MINUTE)} rows a minute"
+        f"about {took} at {words.number(round(pace))} rows a minute"
     )
 
 
