@@ -7,7 +7,6 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
-from analytex_pandas import settings
 from analytex_pandas.frame.notes import erasing
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import group_errors
@@ -56,14 +55,14 @@ CODE: Final = re.compile(r"types=\{[^{}]*\}|\bdf(?:\[[^\]]*\])? = .+?\)(?=; |$)"
 """What is to be pasted in a note or a message: an argument, or a line that mends a column."""
 
 
-def plan_html(document: PlanDocument, *, pushed: bool) -> str:
+def plan_html(document: PlanDocument, pace: float, *, pushed: bool) -> str:
     """Return what is in the way, how long it takes, what goes and what does not, and what deserves a look."""
     state = words.Mark("✓", "pushed", "ok") if pushed else words.Mark("○", "nothing sent yet", "idle")
     rows = words.count(document.counts["to_send"], words.NOUNS.get(document.kind, "row"))
     page = [card_head(state, tag("b", rows), document.id)]
     if problems := group_errors(document.invalid):
         page.append(_problems(problems, refuses=len(document.in_the_way) > 0))
-    time, what = _headline(document)
+    time, what = _headline(document, pace)
     page.append(tag("p", tag("b", time), " ", tag("span", what), class_="apd-head"))
     counts = ((mark, document.counts[name], "") for name, mark in COUNTED.items())
     page.append(tiles([count for count in counts if count[1]]))
@@ -81,11 +80,14 @@ def plan_html(document: PlanDocument, *, pushed: bool) -> str:
     return str(standing_alone(*page, tag("p", prose(_next_step(document, pushed=pushed)))))
 
 
-def plan_text(document: PlanDocument, *, pushed: bool, width: int | None = None) -> str:
-    """Return a plan as text of at most ``width`` characters a line, the terminal's by default."""
+def plan_text(document: PlanDocument, pace: float, *, pushed: bool, width: int | None = None) -> str:
+    """Return a plan as text of at most ``width`` characters a line, the terminal's by default.
+
+    `pace` is in rows a minute.
+    """
     wide = min(WIDEST, width or shutil.get_terminal_size((100, 24)).columns)
     shown, others = _columns(document.columns)
-    time, what = _headline(document)
+    time, what = _headline(document, pace)
     blocks = [[f"Plan {document.id}: {f'about {time} {what}' if what else time}", _counted(document)]]
     if problems := group_errors(document.invalid):
         told = map(str, problems[:SHOWN_GROUPS])
@@ -157,17 +159,17 @@ def _problems(problems: list[ErrorGroup], *, refuses: bool) -> Markup:
     )
 
 
-def _headline(document: PlanDocument) -> tuple[str, str]:
+def _headline(document: PlanDocument, pace: float) -> tuple[str, str]:
     """Return how long the push will take, and what of."""
     rows = document.counts["to_send"]
     if not rows:
         return "nothing to send", ""
     size = words.size(sum(chunk.bytes for chunk in document.chunks))
-    took = words.duration(rows / settings.ROWS_PER_MINUTE * words.MINUTE)
+    took = words.duration(rows / pace * words.MINUTE)
     what = words.count(rows, words.NOUNS.get(document.kind, "row"))
     return took, (
         f"for {what} in {words.count(len(document.chunks), 'chunk')} ({size}), at "
-        f"{words.number(settings.ROWS_PER_MINUTE)} rows a minute"
+        f"{words.number(round(pace))} rows a minute"
     )
 
 
