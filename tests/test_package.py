@@ -49,9 +49,9 @@ ROOMS: Final = {
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    "top": 2_535,  # 100 for safety; 120 for everyday use: cells run twice, variables; 140 for arguments, callbacks, URLs
+    "top": 2_535,  # 100 for safety; 120 for everyday use; 140 for arguments, callbacks, URLs
     "frame": 6_230,  # 150 for URLs; 205 for everyday use: erasing, odd times, reserved, look-alike names
-    "engines": 365,
+    "engines": 970,  # 580 for staging: parts on shared storage, joined by the driver
     "service": 1_840,  # 245 for safety: calls, trust, what bounds an answer
     "delivery": 3_840,  # 695 for safety; 90: the same records twice; 35 for callbacks
     "show": 2_305,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title

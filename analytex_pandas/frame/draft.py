@@ -7,6 +7,7 @@ import json
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -45,15 +46,27 @@ if TYPE_CHECKING:
     from analytex_pandas.frame.sources import Source
     from analytex_pandas.settings import Kind
 
+    Fetch = Callable[[int, Mask], tuple[pa.Array, pa.Table]]
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Store(Protocol):
-    """Where chunks are written to and read back from, and what is too much to remember while a source is read."""
+class Sink(Protocol):
+    """Where chunks are written to, and what is too much to remember while a source is read."""
 
     def write_chunk(self, number: int, lines: Iterable[pa.Buffer | bytes], rows: pa.Table) -> None:
         """Write one chunk, over one that has that number already."""
+
+    def spill(self, tables: Sequence[pa.Table]) -> None:
+        """Keep tables behind those that are there."""
+
+    def spilled(self, count: int) -> Iterator[list[pa.Table]]:
+        """Read the tables from the first, as many at a time as were added together."""
+
+
+class Store(Sink, Protocol):
+    """A sink that chunks are read back from."""
 
     def read_chunk(self, number: int) -> bytes:
         """Return the lines of a chunk."""
@@ -63,12 +76,6 @@ class Store(Protocol):
 
     def delete_chunk(self, number: int) -> None:
         """Delete a chunk."""
-
-    def spill(self, tables: Sequence[pa.Table]) -> None:
-        """Keep tables behind those that are there."""
-
-    def spilled(self, count: int) -> Iterator[list[pa.Table]]:
-        """Read the tables from the first, as many at a time as were added together."""
 
 
 NOTHING_REMEMBERED = "strict: nothing is remembered of this account yet, so there was nothing to compare with"
@@ -80,7 +87,7 @@ class Draft:
 
     options: Options
     kind: Kind
-    store: Store
+    store: Sink
     memory: Memory | None
     layout: Layout | None
     index_names: tuple[Hashable, ...]
@@ -172,6 +179,16 @@ def draft(
     ValidationError
         If the frame as such cannot be sent: no id column, two properties of one name, a dtype that has no JSON.
     """
+    outcome = read_lines(source, options, kind, store, workers=workers, memory=memory)
+    check(outcome)
+    settle_lines(outcome, store)
+    return outcome
+
+
+def read_lines(
+    source: Source, options: Options, kind: Kind, store: Sink, *, workers: int, memory: Memory | None = None
+) -> Draft:
+    """Read a source into chunks: all that can be known without a look at one id twice, or at what was wrong."""
     known, wrong = None, []
     if source.fields is not None:
         known = layout(source.fields, options, kind)
@@ -190,17 +207,21 @@ def draft(
             if not outcome.wrong:
                 for lines, rows in encoded.parts():
                     chunker.add(lines, rows)
-                outcome.erased.update(encoded.erased)
                 outcome.hashes.append(encoded.hashes)
                 outcome.compared(encoded.comparison)
+                outcome.erased.update(encoded.erased)
+    if not outcome.wrong:
+        chunker.close()
+    outcome.chunks = chunker.sizes
+    return outcome
+
+
+def check(outcome: Draft) -> None:
+    """Raise ValidationError for what is wrong with the frame as such."""
     outcome.compare_types()
     if outcome.wrong:
         without_id = outcome.layout is None or outcome.layout.id is None  # then every row lacks one
         raise unsendable(outcome.wrong, invalid_table([] if without_id else outcome.reports))
-    chunker.close()
-    outcome.chunks = chunker.sizes
-    settle_lines(outcome)
-    return outcome
 
 
 def encoded_at_once(
@@ -266,7 +287,7 @@ def unique_fields(seen: Iterable[Field]) -> list[Field]:
     return list(by_label.values())
 
 
-def put_away(batch: Prepared, store: Store) -> Prepared:
+def put_away(batch: Prepared, store: Sink) -> Prepared:
     """Write a prepared batch's text away and return the batch without it."""
     columns = {"id": batch.id.text, **({"company": batch.company.text} if batch.company else {})}
     texts = {f"property {name}": coerced.text for name, coerced in batch.properties.items()}
@@ -325,10 +346,14 @@ def in_order(
             future.cancel()
 
 
-def settle_lines(outcome: Draft) -> None:
-    """Drop equal records, differing ones by policy, and unchanged ones; write the chunks anew where lines fell away."""
-    options, kind, store, memory = outcome.options, outcome.kind, outcome.store, outcome.memory
-    verdict = duplicates.judge(outcome.hashes, outcome.chunks, store.read_chunk, kind, options.duplicates)
+def settle_lines(outcome: Draft, store: Store, fetch: Fetch | None = None) -> None:
+    """Drop equal records, differing ones by policy, and unchanged ones; write the chunks anew where lines fell away.
+
+    With `fetch` the chunks of the draft lie elsewhere: what goes out is fetched from there and written in any case.
+    """
+    options, kind, memory = outcome.options, outcome.kind, outcome.memory
+    lines_at = fetch or partial(fetched, store)
+    verdict = duplicates.judge(outcome.hashes, outcome.chunks, lines_at, kind, options.duplicates)
     outcome.hashes = []
     outcome.duplicate = len(verdict.dropped)
     outcome.conflicting = len(verdict.conflicting)
@@ -338,30 +363,40 @@ def settle_lines(outcome: Draft) -> None:
     if same is not None:
         same[gone] = False
         outcome.unchanged = int(np.count_nonzero(same))
-    if not len(gone) and not outcome.unchanged:
+    if fetch is None and not len(gone) and not outcome.unchanged:
         return
     chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)
+    outcome.erased = Counter(dict.fromkeys(outcome.erased, 0))
     start = 0
     # a line never moves to a later chunk than it was in, so that each chunk is read before it is written over
     for size in outcome.chunks:
-        lines, rows = lines_of(store.read_chunk(size.number)), store.rows(size.number)
         conflicting = duplicates.within(verdict.conflicting, start, size.rows)
-        if conflicting.any():
-            mask = pa.array(conflicting)
-            outcome.reports.append(conflict_report(lines.filter(mask), rows.filter(mask), kind))
         repeated = duplicates.within(gone, start, size.rows)
-        if same is not None and memory is not None:
-            uncounted(outcome, lines.filter(pa.array(repeated)), kind, memory)
-        keep = ~repeated
-        if same is not None:
-            keep &= ~same[start : start + size.rows]
-        outcome.erased.subtract(nulls_of(lines.filter(pa.array(~keep)), outcome.erased))
-        chunker.add(lines.filter(pa.array(keep)), rows.filter(pa.array(keep)))
+        keep = ~repeated if same is None else ~(repeated | same[start : start + size.rows])
         start += size.rows
+        wanted = keep | (conflicting if memory is None or same is None else repeated)
+        if not wanted.any():
+            continue
+        lines, rows = lines_at(size.number, wanted)
+        mask = pa.array(conflicting[wanted])
+        outcome.reports += conflict_reports(lines.filter(mask), rows.filter(mask), kind)
+        if same is not None:
+            uncounted(outcome, lines.filter(pa.array(repeated[wanted])))
+        mask = pa.array(keep[wanted])
+        lines = lines.filter(mask)
+        outcome.erased.update(nulls_of(lines, outcome.erased))
+        chunker.add(lines, rows.filter(mask))
     chunker.close()
-    for size in outcome.chunks[len(chunker.sizes) :]:
-        store.delete_chunk(size.number)
+    if fetch is None:
+        for size in outcome.chunks[len(chunker.sizes) :]:
+            store.delete_chunk(size.number)
     outcome.chunks = chunker.sizes
+
+
+def fetched(store: Store, number: int, wanted: Mask) -> tuple[pa.Array, pa.Table]:
+    """Return the wanted lines of a chunk, and where they came from."""
+    mask = pa.array(wanted)
+    return lines_of(store.read_chunk(number)).filter(mask), store.rows(number).filter(mask)
 
 
 def nulls_of(lines: pa.Array, names: Iterable[str]) -> dict[str, int]:
@@ -375,21 +410,23 @@ def nulls_of(lines: pa.Array, names: Iterable[str]) -> dict[str, int]:
     }
 
 
-def uncounted(outcome: Draft, repeated: pa.Array, kind: Kind, memory: Memory) -> None:
+def uncounted(outcome: Draft, repeated: pa.Array) -> None:
     """Take lines that are sent by another row, or not at all, out of the tallies again."""
-    if not len(repeated):
+    if not len(repeated) or outcome.memory is None:
         return
-    found, _ = of_lines(repeated.cast(pa.large_binary()).to_pylist(), kind, memory.salt)
-    for name, tally in memory.compare(found).tallies.items():
+    found, _ = of_lines(repeated.cast(pa.large_binary()).to_pylist(), outcome.kind, outcome.memory.salt)
+    for name, tally in outcome.memory.compare(found).tallies.items():
         outcome.tallies[name] -= tally
 
 
-def conflict_report(lines: pa.Array, rows: pa.Table, kind: Kind) -> Report:
-    """Return why rows of one id with different values cannot be sent."""
+def conflict_reports(lines: pa.Array, rows: pa.Table, kind: Kind) -> Iterator[Report]:
+    """Yield why rows of one id with different values cannot be sent, if there are any."""
+    if not len(lines):
+        return
     id_name = settings.ID_NAMES[kind]
     ids: list[Any] = [record[id_name] for record in records(lines)]
     message = (
         "The same id stands in several rows with different values; choose with duplicates='first' or 'last', "
         "or mend the rows."
     )
-    return Report(rows[POSITION].to_pylist(), labels(rows), ids, id_name, "duplicate", message)
+    yield Report(rows[POSITION].to_pylist(), labels(rows), ids, id_name, "duplicate", message)
