@@ -114,7 +114,7 @@ def staged_draft(
     if results is None:
         raise ValidationError(
             f"staging={code(options.staging)}: {named(data)} has no workers that could write there. Frames of Dask, "
-            "Spark and Ray have; any other is read as it is, without staging=."
+            "Spark, Ray and Daft have; any other is read as it is, without staging=."
         )
     directory = made_directory(place_of(options.staging), plan_id)
     try:
@@ -245,12 +245,31 @@ def ray_results(data: Any, recipe: Recipe) -> Iterable[tuple[int, str]]:
     return enumerate(told for block in blocks for told in block[MANIFEST].to_pylist())
 
 
+def daft_results(data: Any, recipe: Recipe) -> Iterable[tuple[int, str]]:
+    """Stage a frame of Daft by a function of its batches, which come in order; those of its sinks need not."""
+    import daft
+
+    def stage(*columns: Any) -> pa.Array:
+        table = pa.table([column.to_arrow() for column in columns], names=names)
+        told = [recipe.stage(table)] if len(table) else []
+        return pa.array(told + [None] * (len(table) - 1), pa.string())
+
+    names = data.column_names
+    by_batch = daft.func.batch(return_dtype=daft.DataType.string())(stage)
+    staged = data.select(by_batch(*map(daft.col, names)).alias(MANIFEST))
+    found = chain.from_iterable(
+        frame[MANIFEST].drop_null().to_pylist() for _, frame in cast("Parts", parts_of(staged)).frames()
+    )
+    return enumerate(found)
+
+
 ENGINES: tuple[tuple[str, str, Callable[[Any, Recipe], Iterable[tuple[int, str]]]], ...] = (
     ("dask", "DataFrame", dask_results),
     ("dask_expr", "DataFrame", dask_results),
     ("pyspark.pandas", "DataFrame", pandas_on_spark_results),
     ("pyspark.sql", "DataFrame", spark_results),
     ("ray.data", "Dataset", ray_results),
+    ("daft", "DataFrame", daft_results),
 )
 """Where the class of a frame comes from and what it is called → what has its workers stage it.
 

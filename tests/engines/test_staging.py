@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engines
 
 ROWS = 3_000
-WITH_WORKERS = ("dask", "dask cluster", "spark", "pandas on spark", "ray", "ray mapped", "narwhals")
+WITH_WORKERS = ("dask", "dask cluster", "spark", "pandas on spark", "ray", "ray mapped", "daft", "narwhals")
 
 
 @pytest.fixture(params=WITH_WORKERS)
