@@ -1,14 +1,14 @@
 """Ten million profiles, of which nothing has changed: read by one process, and staged by the workers of Dask.
 
-``python tests/benchmarks/staging.py [millions of rows] [streamed|staged]``; needs the extra ``dask``. Each road has a
-process of its own: the first night is sent to the memory of the account directly, the second is measured.
+``python tests/benchmarks/staging.py [millions of rows] [streamed|staged]``; needs the extra ``dask``. What a first night
+would leave in the memory of the account is written there directly; the second night is measured.
 """
 
 from __future__ import annotations
 
 import os
-import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -51,10 +51,11 @@ def partition(number: int, rows: int = ROWS) -> pd.DataFrame:
     return frame
 
 
-def remember(client: apd.Client, parts: int) -> None:
+def remember(parts: int) -> None:
     """Write into the account's memory what a first night would leave there: sending it takes the service six days."""
-    journal = Journal(client.state_directory)
-    account = client.account_digest(journal.salt())
+    start = time.perf_counter()
+    journal = Journal(client().state_directory)
+    account = client().account_digest(journal.salt())
     options = checked_options("users", {"only_changed": True})
     directory = place_of(tempfile.mkdtemp())
     recipe = Recipe(directory.shown, "users", options, journal.salt())
@@ -69,6 +70,7 @@ def remember(client: apd.Client, parts: int) -> None:
             "UPDATE memory SET base = ?, folded = ? WHERE account = ? AND kind = 'users'",
             [base, revision, account],
         )
+    print(f"remembered {parts * ROWS:,} rows in {time.perf_counter() - start:,.0f} s", flush=True)
 
 
 def tree_bytes() -> dict[str, int]:
@@ -119,37 +121,44 @@ def measured(what: str, work: Any) -> None:
     print(f"{what}: {seconds:,.1f} s; {sizes}; {dict(plan.counts)}", flush=True)
 
 
-def main() -> None:
-    """Measure one road, or both."""
-    parts = int(float(sys.argv[1] if len(sys.argv) > 1 else 10) * 1e6) // ROWS
-    roads = sys.argv[2:] or ["streamed", "staged"]
-    os.environ["ANALYTEX_STATE_DIR"] = tempfile.mkdtemp()
+def streamed(parts: int) -> None:
+    """Plan a night by one process that reads one partition after the other."""
+    options: dict[str, Any] = {"client": client(), "only_changed": True}
+    measured("streamed by one process", lambda: apd.plan_users(map(partition, range(parts)), **options))
+
+
+def staged(parts: int) -> None:
+    """Plan a night by two workers of Dask."""
     import dask.dataframe as dd
     from distributed import Client, LocalCluster
 
-    client = apd.Client("a-key", "http://127.0.0.1:9")
-    start = time.perf_counter()
-    remember(client, parts)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(
-        f"remembered {parts * ROWS:,} rows in {time.perf_counter() - start:,.0f} s (peak {peak:,.0f} MB)",
-        flush=True,
-    )
     frame = dd.from_map(partition, range(parts), meta=partition(0, 0))
-    options: dict[str, Any] = {"client": client, "only_changed": True, "progress": False}
-    if "streamed" in roads:
-        del options["progress"]
-        measured("streamed by one process", lambda: apd.plan_users(map(partition, range(parts)), **options))
-    if "staged" in roads:
-        options.pop("progress", None)
-        staging = tempfile.mkdtemp()
-        with (
-            LocalCluster(
-                n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
-            ) as cluster,
-            Client(cluster),
-        ):
-            measured("staged by two workers", lambda: apd.plan_users(frame, staging=staging, **options))
+    options: dict[str, Any] = {"client": client(), "only_changed": True, "staging": tempfile.mkdtemp()}
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as cluster,
+        Client(cluster),
+    ):
+        measured("staged by two workers", lambda: apd.plan_users(frame, **options))
+
+
+def client() -> apd.Client:
+    """Return the client of an account that is never asked."""
+    return apd.Client("a-key", "http://127.0.0.1:9")
+
+
+STEPS = {"remember": remember, "streamed": streamed, "staged": staged}
+
+
+def main() -> None:
+    """Do one step, or each in a process of its own, so that none has what another left in memory."""
+    if sys.argv[1:2] and sys.argv[1] in STEPS:
+        STEPS[sys.argv[1]](int(sys.argv[2]))
+        return
+    parts = int(float(sys.argv[1] if len(sys.argv) > 1 else 10) * 1e6) // ROWS
+    with tempfile.TemporaryDirectory() as state:
+        for step in ["remember", *(sys.argv[2:] or ["streamed", "staged"])]:
+            environment = os.environ | {"ANALYTEX_STATE_DIR": state}
+            subprocess.run([sys.executable, __file__, step, str(parts)], check=True, env=environment)
 
 
 if __name__ == "__main__":
