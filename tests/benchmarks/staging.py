@@ -1,7 +1,7 @@
 """Ten million profiles, of which nothing has changed: read by one process, and staged by the workers of Dask.
 
-``python tests/benchmarks/staging.py [millions of rows] [streamed|staged]``; needs the extra ``dask``. What a first night
-would leave in the memory of the account is written there directly; the second night is measured.
+``python tests/benchmarks/staging.py [millions of rows] [streamed|staged]``; needs the extra ``dask``. What a first
+night would leave in the memory of the account is written there directly; the second night is measured.
 """
 
 from __future__ import annotations
