@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         sandbox,
         to_ndjson,
     )
+    from analytex_pandas.checkup import doctor
     from analytex_pandas.errors import (
         AnalytexError,
         AuthenticationError,
@@ -64,6 +65,7 @@ __all__ = [
     "ValidationError",
     "clean",
     "connect",
+    "doctor",
     "forget",
     "job",
     "jobs",
@@ -78,18 +80,19 @@ __all__ = [
     "to_ndjson",
 ]
 
-_CLASSES = {
+_PLACES = {
     "Client": "service.client",
     "Job": "account",
     "Plan": "plan",
     "Push": "push",
+    "doctor": "checkup",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = _CLASSES.get(name) or ("errors" if name[0].isupper() else "api")
+    module = _PLACES.get(name) or ("errors" if name[0].isupper() else "api")
     value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
     globals()[name] = value
     return value

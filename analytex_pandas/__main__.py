@@ -11,22 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import analytex_pandas as apd
+from analytex_pandas.commands import INTERRUPTED, MISUSED, STOPPED, add_commands
 from analytex_pandas.settings import ROWS_PER_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-FAILED: Final = 1
-MISUSED: Final = 2
-INTERRUPTED: Final = 130
-"""What a shell reports of a program that Ctrl-C ended."""
-
 USAGE: Final = """\
-With your own data you use the package from Python, in a notebook or a script:
+With ANALYTEX_API_KEY in the environment:
+
+  analytex-pandas plan users customers.csv --user-id customer_id
+  analytex-pandas push users customers.csv --user-id customer_id --only-changed
+
+The same from Python, in a notebook or a script:
 
   import pandas as pd, analytex_pandas as apd
   apd.connect()
-  pd.read_csv("customers.csv").analytex.push_users(user_id="customer_id")
+  pd.read_csv("customers.csv", dtype=str).analytex.push_users(user_id="customer_id")
 """
 
 
@@ -40,9 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         top.print_help()
         return MISUSED
-    if importlib.util.find_spec("werkzeug") is None:
-        print("The sandbox needs Werkzeug: pip install 'analytex-pandas[sandbox]'", file=sys.stderr)
-        return FAILED
     run: Callable[[argparse.Namespace], int] = options.run
     return run(options)
 
@@ -79,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"how fast its jobs go (default: {ROWS_PER_MINUTE:,}, as the service)",
     )
     sandbox.set_defaults(run=run_sandbox)
+    add_commands(commands)
     return top
 
 
@@ -96,7 +95,17 @@ def pace(text: str) -> float:
     return number
 
 
+def lacks_server() -> bool:
+    """Say so where the sandbox has nothing to serve by."""
+    lacks = importlib.util.find_spec("werkzeug") is None
+    if lacks:
+        print("The sandbox needs Werkzeug: pip install 'analytex-pandas[sandbox]'", file=sys.stderr)
+    return lacks
+
+
 def run_demo(_: argparse.Namespace) -> int:
+    if lacks_server():
+        return STOPPED
     from analytex_pandas.demo.teller import tell  # loads pandas and the server
 
     try:
@@ -108,6 +117,8 @@ def run_demo(_: argparse.Namespace) -> int:
 
 
 def run_sandbox(options: argparse.Namespace) -> int:
+    if lacks_server():
+        return STOPPED
     sandbox = apd.sandbox(options.rows_per_minute, options.port)
     try:
         with sandbox:
@@ -118,7 +129,7 @@ def run_sandbox(options: argparse.Namespace) -> int:
             f"Port {options.port} cannot be used: {error.strerror}. --port 0 takes a free one.",
             file=sys.stderr,
         )
-        return FAILED
+        return STOPPED
     except KeyboardInterrupt:
         print("\nThe sandbox is closed; what it held is gone.", flush=True)
     return 0

@@ -14,6 +14,7 @@ from analytex_pandas.push import presented
 from analytex_pandas.settings import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
     from typing import Unpack
 
@@ -253,6 +254,7 @@ def resume(
     client: Client | None = None,
     rebind: bool = False,
     chunk_bytes: int | None = None,
+    skip: Iterable[int] = (),
     wait: bool | None = None,
     progress: bool | None = None,
 ) -> Push:
@@ -271,6 +273,9 @@ def resume(
         unchanged (``only_changed``) was compared with the first.
     chunk_bytes : int, optional
         Bytes of a request at most, to which what is not sent yet is cut anew: for a proxy that takes less (HTTP 413).
+    skip : iterable of int, optional
+        Positions of rows that are not sent yet and shall not be: such as ``push.errors["position"]`` lists after the
+        service declined a chunk for them (HTTP 400, 422). They count as refused: ``push.retry(fixed)`` sends them.
     wait, progress : bool, optional
         As in :func:`push_users`.
 
@@ -286,7 +291,7 @@ def resume(
     client = connection.default_client(client)
     if chunk_bytes is not None:
         chunk_bytes = checked("chunk_bytes", chunk_bytes)
-    found = plan.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes)
+    found = plan.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes, skip=opening.positions(skip))
     return found if found.done else presented(found, wait, progress)
 
 

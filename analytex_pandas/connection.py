@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import os
 import sys
 import warnings
 from http import HTTPStatus
@@ -73,6 +74,8 @@ def default_client(given: Any = None) -> Client:
     try:
         return from_environment()
     except AuthenticationError as error:
+        if os.environ.get("ANALYTEX_API_KEY"):
+            raise  # it says what is wrong with that
         raise AuthenticationError(
             "Nothing is connected yet. Call apd.connect(), or set ANALYTEX_API_KEY, or pass client=…"
         ) from error

@@ -18,9 +18,10 @@ from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, drop, plan_lock
 from analytex_pandas.delivery.memory import compared_lines, recall
 from analytex_pandas.delivery.opening import begin, pushed_already, sweep
+from analytex_pandas.delivery.same_records import given_back, under_way
 from analytex_pandas.delivery.spool import Spool, spool_of
-from analytex_pandas.errors import AnalytexError, ValidationError, harmless, warn
-from analytex_pandas.frame.document import changes_table
+from analytex_pandas.errors import AnalytexError, ValidationError, harmless
+from analytex_pandas.frame.document import PlanDocument, changes_table
 from analytex_pandas.frame.layout import said
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.options import checked, checked_options
@@ -29,13 +30,12 @@ from analytex_pandas.planning import planned
 from analytex_pandas.push import PUSHES, Push, presented
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from filelock import FileLock
 
     from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.frame.memory import Memory
     from analytex_pandas.frame.options import Options
     from analytex_pandas.service.client import Client
@@ -220,8 +220,8 @@ class Plan:
         """
         self.check()
         wait, progress = checked("wait", wait), checked("progress", progress)
-        if self.taken and (live := opening.under_way(self.document)):
-            return given_back(live, wait, progress)
+        if self.taken and (live := under_way(self.document)):
+            return presented(held(given_back(live)), wait, progress)
         self.check_spooled()
         client = self._client or default_client()
         if self._memory is not None and self.options.only_changed:
@@ -246,7 +246,7 @@ class Plan:
             raise
         if drive.id != self.id:
             self.taken.clear()
-            return given_back(drive, wait, progress)
+            return presented(held(drive), wait, progress)
         if self.let_go is not None:
             self.let_go()  # the journal has the push now
         return presented(Push(drive, self), wait, progress)
@@ -330,29 +330,20 @@ def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, 
     return paths
 
 
-def resume(push_id: str | None, client: Client, *, rebind: bool, chunk_bytes: int | None) -> Push:
+def resume(
+    push_id: str | None, client: Client, *, rebind: bool, chunk_bytes: int | None, skip: Collection[int] = ()
+) -> Push:
     """Carry on with a push of the client's journal, or return it as it is, driven here or ended."""
-    return held(opening.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes))
-
-
-def given_back(drive: Drive, wait: bool | None, progress: bool | None) -> Push:
-    """Return the push that is under way already, with a warning that says so."""
-    counts = drive.state.counts
-    warn(
-        f"The same {drive.document.counts['to_send']:,} {drive.document.kind} are on their way to the account already, "
-        f"as push {drive.id!r} ({drive.state.status}, {counts['acknowledged']:,} acknowledged so far). That push is "
-        "given back, with its own options, and nothing is sent twice. To send them once more, wait for its end."
-    )
-    return presented(held(drive), wait, progress)
+    return held(opening.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes, skip=skip))
 
 
 def held(drive: Drive) -> Push:
     """Return the push that a user holds, or may hold, of what is driven."""
     if (push := PUSHES.get(drive)) is not None:
         return push
-    carried_out = Plan(drive.document, drive.spool, drive.client)
-    carried_out.taken.append(drive.id)
-    return Push(drive, carried_out)
+    plan = Plan(drive.document, drive.spool, drive.client)
+    plan.taken.append(drive.id)
+    return Push(drive, plan)
 
 
 def prepared(

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from analytex_pandas import settings
@@ -16,6 +17,7 @@ from analytex_pandas.engines.streaming import open_source
 from analytex_pandas.errors import ValidationError, empty_report, translated
 from analytex_pandas.frame.document import document_of
 from analytex_pandas.frame.draft import draft
+from analytex_pandas.frame.duplicates import SENT
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
 from analytex_pandas.frame.strangers import named
 
@@ -125,14 +127,16 @@ def only_ids(
 ) -> list[ChunkSize]:
     """Keep the records of some ids in a spool, with where their rows came from first; return its chunks."""
     chunker = Chunker(document.options.chunk_rows, document.options.file_bytes, spool.write_chunk)
+    spool.input.drop()
     for size in document.chunks:
         lines = lines_of(spool.read_chunk(size.number))
         found = [places.get(record[id_name], -1) for record in records(lines)]
-        wanted = [place for place in found if place >= 0]
-        chunker.add(
-            lines.filter(pa.array([place >= 0 for place in found])), rows.take(pa.array(wanted, pa.int64()))
-        )
+        wanted = rows.take(pa.array([place for place in found if place >= 0], pa.int64()))
+        kept = lines.filter(pa.array([place >= 0 for place in found]))
+        chunker.add(kept, wanted)
+        spool.input.add(wanted, pa.array([record[id_name] for record in records(kept)], pa.large_string()))
     chunker.close()
+    spool.input.end(np.full(sum(size.rows for size in chunker.sizes), SENT, np.int8))
     for size in document.chunks[len(chunker.sizes) :]:
         spool.delete_chunk(size.number)
     return chunker.sizes

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 import pandas as pd
 
 from analytex_pandas.delivery import kept, tables
+from analytex_pandas.delivery.outcomes import outcomes_table
 from analytex_pandas.delivery.state import still_running
 from analytex_pandas.errors import AnalytexError, PushError, code
 from analytex_pandas.planning import replanned
@@ -80,9 +81,10 @@ class Push:
     def counts(self) -> pd.Series[int]:
         """Rows: input, invalid, duplicate, unchanged, pending, in_flight, acknowledged, refused, unknown.
 
-        The first is the sum of all the others, at every moment.
+        The first is the sum of all the others, at every moment. A row that a retry has brought in counts as
+        acknowledged from then on.
         """
-        return pd.Series(self._drive.state.counts, dtype="int64", name="rows")
+        return pd.Series(self._drive.reread().counts, dtype="int64", name="rows")
 
     @property
     def jobs(self) -> pd.DataFrame:
@@ -105,6 +107,42 @@ class Push:
         return tables.errors_table(drive.journal.errors(drive.id), drive.journal.kept(drive.id))
 
     @property
+    def outcomes(self) -> pd.DataFrame:
+        """What became of each row of the input, in its order; adds up to ``counts`` at every moment.
+
+        position, index, id (missing where it cannot be one), outcome (a category: the names of ``counts`` without
+        ``input``), chunk, job_id, code, message. Text is Arrow's, so that a million rows take some tenths of a second.
+
+        ``code`` and ``message`` say why a row is invalid, refused or unknown: the first thing that was said. Of a row
+        that was sent again by a retry, ``outcome``, ``chunk``, ``job_id`` and ``message`` are those of the retry, whose
+        id stands in the message. Where a job leaves open which of several rows have no answer, the last of them are
+        ``unknown``, and the message of all says so.
+
+        Raises
+        ------
+        AnalytexError
+            If the input is not kept any more: its file was removed.
+
+        Examples
+        --------
+        >>> import pandas as pd, analytex_pandas as apd
+        >>> df = pd.DataFrame({"user_id": ["ann", "bob", " "]}, index=["a", "b", "c"])
+        >>> with apd.sandbox(rows_per_minute=1e6, refuse={"bob": ("bad", None, "No.")}) as service:
+        ...     push = df.analytex.push_users(invalid="skip", progress=False)
+        >>> df.join(push.outcomes.set_index("index")[["outcome", "code"]])
+          user_id       outcome      code
+        a     ann  acknowledged      <NA>
+        b     bob       refused       bad
+        c               invalid  blank_id
+
+        Where labels stand twice, or are tuples, go by place:
+        ``df.join(push.outcomes[["outcome", "code"]].set_axis(df.index))`` for unique ones, else
+        ``df.assign(outcome=push.outcomes["outcome"].array)``.
+        """
+        drive = self._drive
+        return outcomes_table(drive.journal, drive.reread(), drive.document.invalid)
+
+    @property
     def failed(self) -> pd.DataFrame:
         """The rows of the input that the service refused, under their own column names and index.
 
@@ -114,7 +152,7 @@ class Push:
 
     def state(self) -> PushState:
         """Return the push as it stands: frozen, cheap, and all that a display needs."""
-        return self._drive.state
+        return self._drive.reread()
 
     def subscribe(self, callback: Callable[[PushState], object]) -> Callable[[], None]:
         """Call `callback` with the state after each change, on the push's thread; return what ends that."""
@@ -212,7 +250,7 @@ class Push:
         return self.wait()
 
     def raise_for_errors(self) -> Push:
-        """Raise if the push was stopped, if any of its rows was refused or is unknown, or if none could be sent.
+        """Raise if the push was stopped, if the service reported any error, or if no row could be sent.
 
         Returns
         -------
@@ -222,12 +260,12 @@ class Push:
         Raises
         ------
         PushError
-            If rows were refused or are unknown, or if all were left out as invalid, with ``.push``.
+            If rows were refused or are unknown, if there are ``errors``, or if all rows were left out as invalid.
         AnalytexError
             What stopped the push, if anything did.
         """
         self._raise_what_stopped_it()
-        counts = self._drive.state.counts
+        counts = self._drive.reread().counts
         bad = [(counts[name], *words) for name, words in BAD_ENDS.items() if counts[name]]
         if bad:
             parts = " and ".join(f"{count:,} {one if count == 1 else many}" for count, one, many, _ in bad)
@@ -237,6 +275,11 @@ class Push:
             error = PushError(
                 f"All {counts['input']:,} rows of push {self.id} were left out as invalid, so nothing was sent. "
                 "push.plan.invalid tells why."
+            )
+        elif count := len(self._drive.journal.errors(self.id)):
+            error = PushError(
+                f"The service reported {count:,} error{'s' * (count != 1)} on push {self.id}, which lead to no row; "
+                "push.errors lists them."
             )
         else:
             return self

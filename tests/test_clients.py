@@ -127,6 +127,9 @@ def test_the_environment_is_read_when_it_is_used(monkeypatch: pytest.MonkeyPatch
     assert connection.connected() is None
     with pytest.raises(apd.AuthenticationError, match="Nothing is connected"):
         apd.jobs()
+    monkeypatch.setenv("ANALYTEX_API_KEY", "one key\nand more")
+    with pytest.raises(apd.AuthenticationError, match="Was more than the key pasted"):
+        apd.jobs()
     for service in services:
         service.close()
 

@@ -49,12 +49,17 @@ ROOMS: Final = {
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    "top": 2_535,  # 100 for safety; 120 for everyday use; 140 for arguments, callbacks, URLs
-    "frame": 6_230,  # 150 for URLs; 205 for everyday use: erasing, odd times, reserved, look-alike names
-    "engines": 970,  # 580 for staging: parts on shared storage, joined by the driver
-    "service": 1_840,  # 245 for safety: calls, trust, what bounds an answer
-    "delivery": 3_840,  # 695 for safety; 90: the same records twice; 35 for callbacks
-    "show": 2_305,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title
+    # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs; 950 for commands
+    # and doctor
+    "top": 3_580,
+    "frame": 6_390,  # 205 for everyday use: what is erased, odd times, reserved names; 145 for URLs; 80 for outcomes
+    "engines": 970,  # 605 for staging: parts on shared storage, joined by the driver
+    # 245 for safety: calls, trust, what bounds an answer; 1,060 to read reports of any shape: rules, not patterns
+    "service": 2_670,
+    # 695 for safety; 160: the same records twice, forks; 35 for callbacks; 250 to judge reports; 375 for outcomes;
+    # 130 for requests declined for the sake of rows
+    "delivery": 4_735,
+    "show": 2_400,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title
     "sandbox_server": 1_485,
     "demo": 245,
 }

@@ -106,6 +106,8 @@ def learn(drive: Drive, jobs: list[Job]) -> None:
     if not drive.listed and drive.document.options.transport == "file" and any(map(is_ours, jobs)):
         drive.listed.add("named")
     for job in jobs:
+        if job.job_id == drive.chunk.job_id and not drive.chunk.settled:
+            drive.hear(job)
         number = chunk_of(job, drive.id)
         if number is not None and number <= len(drive.state.chunks) and job.job_id not in ours:
             note_twin(drive, number, job)

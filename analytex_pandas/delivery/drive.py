@@ -8,13 +8,14 @@ import datetime as dt
 import os
 import random
 import threading
+from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.pacing import Clock, Pace
 from analytex_pandas.delivery.spool import spool_of
-from analytex_pandas.delivery.state import ENDED, at_the_service, rows_left, with_chunk
+from analytex_pandas.delivery.state import ENDED, at_the_service, counted, rows_left, with_chunk
 from analytex_pandas.errors import AnalytexError, harmless_line, logger_of
 from analytex_pandas.service.calls import hurry
 
@@ -109,6 +110,8 @@ class Drive:
         """How the list was seen to show jobs that are known to be chunks of this push, see ``lookup.shown``."""
         self.asked: set[str] = set()
         """How the answer about a single job was."""
+        self.heard: list[Job] = []
+        """Answers about the present chunk's job that spoke of errors; the last may not repeat them."""
 
     # Where it stands
 
@@ -174,6 +177,23 @@ class Drive:
             logger.debug("push %s: %s", self.id, activity)
         self.show(activity=activity, current=self.number, rate=rate, estimated_end=end, **values)
         self.announce()
+
+    def reread(self) -> PushState:
+        """Return the state; of an ended push with what a retry, perhaps of another process, has mended since."""
+        if self.ended.is_set():
+            with contextlib.suppress(AnalytexError):  # its history may have been cleaned
+                now = {chunk.number: chunk for chunk in self.journal.push(self.id).chunks}
+                chunks = tuple(
+                    dataclasses.replace(
+                        chunk, refused=now[chunk.number].refused, unknown=now[chunk.number].unknown
+                    )
+                    if chunk.settled
+                    else chunk
+                    for chunk in self.state.chunks
+                )
+                if chunks != self.state.chunks:
+                    self.show(chunks=chunks, counts=counted(self.document.counts, chunks))
+        return self.state
 
     def subscribe(self, callback: Callable[[PushState], object]) -> Callable[[], None]:
         with self._lock:
@@ -309,6 +329,15 @@ class Drive:
     def accepted(self) -> bool:
         """Whether the service took a chunk of the push before, perhaps under an earlier driver."""
         return any(chunk.job_id is not None for chunk in self.state.chunks)
+
+    def hear(self, job: Job) -> None:
+        """Take down what an answer says of errors of the present chunk, in the place of one that said no more."""
+        if not job.errors:
+            return
+        said = Counter(error._replace(raw="") for error in job.errors)
+        if self.heard and Counter(error._replace(raw="") for error in self.heard[-1].errors) <= said:
+            self.heard.pop()
+        self.heard.append(job)
 
     # What to say of an error
 

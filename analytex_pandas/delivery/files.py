@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 
 ID: Final = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,8}")
 MARK: Final = ".analytex-pandas"
-MARK_TEXT: Final = "State of analytex_pandas: what it has put below spool/ and memory/, it deletes again.\n"
+MARK_TEXT: Final = (
+    "State of analytex_pandas: what it has put below spool/, outcomes/ and memory/, it deletes again.\n"
+)
 JOURNAL: Final = "journal.sqlite3"
-ENTRIES: Final = frozenset({MARK, "spool", "memory", "locks", JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm"})
+ENTRIES: Final = frozenset(
+    {MARK, "spool", "outcomes", "memory", "locks", JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm"}
+)
 """All that a state directory holds."""
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -143,3 +147,27 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def unwritable(what: str, directory: Path, error: OSError) -> AnalytexError:
+    return AnalytexError(
+        f"{what} cannot be written to {directory}: {error}. Make room there, or set ANALYTEX_STATE_DIR to a directory "
+        "with more, and plan again. Nothing was sent."
+    )
+
+
+def read(path: Path) -> bytes:
+    """Return the content of a file, which is none of those that never end, nor anybody else's."""
+    if path.exists() and (path.is_symlink() or not path.is_file()):
+        raise damaged(path, "is no file of ours")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise damaged(path, f"cannot be read: {error}") from error
+
+
+def damaged(path: Path, why: str) -> AnalytexError:
+    return AnalytexError(
+        f"{path} {why}. Put it back from a backup; else plan those rows again: with only_changed=True what was "
+        "acknowledged is left out."
+    )

@@ -18,16 +18,17 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-from xxhash import xxh3_64_digest
 
+from analytex_pandas.delivery.blobs import from_blob, sealed, unsealed
 from analytex_pandas.delivery.files import ID, JOURNAL, ready, tighten, usable
+from analytex_pandas.delivery.locks import UNFORKED
 from analytex_pandas.delivery.state import ChunkState, PushState, counted
 from analytex_pandas.errors import AnalytexError, NotFoundError, did_you_mean, harmless_line
 from analytex_pandas.frame.columns import is_unicode
 from analytex_pandas.frame.document import PlanDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     Also = Callable[[sqlite3.Connection], object]
@@ -48,8 +49,6 @@ BUSY_TIMEOUT: Final = 60.0
 """Seconds to wait for another process to finish its transaction."""
 SALT_BYTES: Final = 32
 MISTYPED: Final = 0.9  # ids of one day are rather alike anyway
-SEAL: Final = b"xxh3"
-"""Begins a blob that has a checksum."""
 
 CHUNK_COLUMNS: Final = ", ".join(field.name for field in dataclasses.fields(ChunkState))
 PUSH_COLUMNS: Final = (
@@ -152,17 +151,20 @@ class Journal:
     def recut(
         self,
         push_id: str,
-        unsent: Iterable[int],
+        left: Mapping[int, int],
         chunks: Sizes,
         document: PlanDocument,
+        also: Callable[[sqlite3.Connection], object],
     ) -> None:
-        """Put chunks, with (number, rows, bytes) of each, in the place of some that are left without a row."""
+        """Put chunks, with (number, rows, bytes) of each, in the place of some that keep so many refused rows."""
         with self.writing() as connection:
             connection.executemany(
-                "UPDATE chunk SET rows = 0, bytes = 0, status = 'completed' WHERE push = ? AND number = ?",
-                ((push_id, number) for number in unsent),
+                "UPDATE chunk SET rows = ?2, refused = ?2, bytes = 0, "
+                "status = iif(?2, 'completed_with_errors', 'completed') WHERE push = ?1 AND number = ?3",
+                ((push_id, rows, number) for number, rows in left.items()),
             )
             add_chunks(connection, push_id, chunks)
+            also(connection)
             connection.execute(
                 "UPDATE push SET document = ? WHERE id = ?", [sealed(document.to_bytes()), push_id]
             )
@@ -285,6 +287,7 @@ class Journal:
                 "your own."
             ) from error
         with (
+            UNFORKED,
             translated(self.path),
             contextlib.closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT)) as connection,
         ):
@@ -377,7 +380,9 @@ def add_answers(
     errors: Iterable[Sequence[object]],
     kept: bytes | None,
 ) -> None:
-    """Write down the row errors of a chunk (position, id, property, code, message, job_id, raw), and its kept rows."""
+    """Write down the row errors of a chunk (position, id, property, code, message, job_id, raw), and kept rows."""
+    for table in ("error", "kept"):
+        connection.execute(f"DELETE FROM {table} WHERE push = ? AND chunk = ?", [push_id, number])  # noqa: S608  # constants
     connection.executemany(
         "INSERT INTO error (push, chunk, ordinal, position, id, property, code, message, job_id, raw) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -394,31 +399,3 @@ def encoded(value: object) -> object:
     if isinstance(value, str) and not is_unicode(value):
         return value.encode("utf-8", "surrogatepass")  # an id of the service's may be any text of JSON
     return json.dumps(value) if isinstance(value, dict | tuple) else value
-
-
-def sealed(content: bytes) -> bytes:
-    """Return content with its checksum before it."""
-    return SEAL + xxh3_64_digest(content) + content
-
-
-def unsealed(blob: bytes) -> bytes:
-    """Return the content of a sealed blob, or an old one without a seal; ValueError if it is not as it was."""
-    content = blob.removeprefix(SEAL)
-    if len(content) == len(blob):
-        return blob
-    if xxh3_64_digest(content[8:]) != content[:8]:
-        raise ValueError("its checksum differs")
-    return content[8:]
-
-
-def to_blob(rows: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd" if pa.Codec.is_available("zstd") else None)
-    with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
-        writer.write_table(rows)
-    return sealed(bytes(sink.getvalue()))
-
-
-def from_blob(blob: bytes) -> pa.Table:
-    with pa.ipc.open_stream(unsealed(blob)) as reader:
-        return reader.read_all()

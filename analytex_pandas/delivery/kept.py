@@ -12,19 +12,21 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.delivery.journal import from_blob, to_blob
+from analytex_pandas.delivery.blobs import from_blob, to_blob
 from analytex_pandas.errors import empty_report
 from analytex_pandas.frame.document import no_changes
+from analytex_pandas.frame.duplicates import SENT
 from analytex_pandas.frame.labels import POSITION
 from analytex_pandas.frame.ndjson import ChunkSize
 from analytex_pandas.settings import ID_NAMES
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from analytex_pandas.delivery.journal import Journal
     from analytex_pandas.delivery.report import Verdict
@@ -36,6 +38,8 @@ LINE: Final = "line"
 FATE: Final = "fate"
 REFUSED: Final = 1
 DOUBTFUL: Final = 2
+LATER: Final = "later"
+"""What a later push, of a retry, was told of the row: JSON of chunk, job_id, code and message; else null."""
 MENDED: Final = 3
 """The fate of a row that a later push, of a retry, has brought in after all."""
 
@@ -67,18 +71,57 @@ SELECT push, chunk, rows FROM kept WHERE push IN (SELECT id FROM family) AND pus
 """What pushes have kept of whose rows one is a retry, or a retry of a retry."""
 
 
-def mend(connection: sqlite3.Connection, push_id: str, kind: Kind, ids: Collection[str | None]) -> None:
-    """Write down that rows were acknowledged in a retry, in whatever pushes of the same rows have kept of them."""
+def later_answers(
+    push_id: str, number: int, job_id: str | None, names: Sequence[str | None], verdict: Verdict
+) -> dict[str | None, tuple[int, str]]:
+    """Return what a chunk of a retry says of its rows, by id: the fate, and the answer as JSON."""
+    said = {error.line: error for error in reversed(verdict.errors) if error.line is not None}
+    doubtful = {*verdict.doubtful}
+    answers = {}
+    for line, name in enumerate(names):
+        if line in doubtful:
+            continue
+        answer = {"chunk": number, "job_id": job_id, "code": None}
+        if line in said:
+            again = f"{said[line].message} (said when push {push_id} sent it again)"
+            answer |= {"code": said[line].code, "message": again}
+        else:
+            answer["message"] = f"Brought in by push {push_id}, which sent it again."
+        answers[name] = (REFUSED if line in said else MENDED, json.dumps(answer))
+    return answers
+
+
+def mend(
+    connection: sqlite3.Connection,
+    push_id: str,
+    kind: Kind,
+    answers: Mapping[str | None, tuple[int, str]],
+) -> None:
+    """Write down what a retry came to, in whatever pushes of the same rows have kept of them, and in their counts.
+
+    A row that was acknowledged once stays so; one that the retry does not know the end of stays what it was.
+    """
     for push, chunk, blob in connection.execute(RELATED, {"push": push_id}).fetchall():
         try:
             rows = from_blob(blob)
         except (ValueError, pa.ArrowException):
             continue  # whoever reads it is told that it is damaged
-        known = zip(ids_of(rows[LINE].to_pylist(), kind), rows[FATE].to_pylist(), strict=True)
-        fates = pa.array([MENDED if name in ids else fate for name, fate in known], pa.int8())
-        changed = rows.set_column(rows.schema.get_field_index(FATE), FATE, fates)
+        fates = rows[FATE].to_pylist()
+        later = rows[LATER].to_pylist() if LATER in rows.column_names else [None] * len(rows)
+        names = ids_of(rows[LINE].to_pylist(), kind)
+        told = [at for at, name in enumerate(names) if name in answers and fates[at] != MENDED]
+        if not told:
+            continue
+        for at in told:
+            fates[at], later[at] = answers[names[at]]
+        plain = rows.drop_columns([name for name in (FATE, LATER) if name in rows.column_names])
+        changed = plain.append_column(FATE, pa.array(fates, pa.int8()))
+        changed = changed.append_column(LATER, pa.array(later, pa.large_string()))
+        key = [push, chunk]
+        connection.execute("UPDATE kept SET rows = ? WHERE push = ? AND chunk = ?", [to_blob(changed), *key])
         connection.execute(
-            "UPDATE kept SET rows = ? WHERE push = ? AND chunk = ?", [to_blob(changed), push, chunk]
+            "UPDATE chunk SET refused = ?, unknown = min(unknown, ?) WHERE push = ? AND number = ?",
+            [fates.count(REFUSED), fates.count(DOUBTFUL), *key],
         )
 
 
@@ -89,9 +132,10 @@ def kept_of(journal: Journal, push_id: str, *, unknown: bool = False) -> tuple[p
         return pa.table({POSITION: pa.array([], pa.int64())}), []
     metadata = tables[0].schema.metadata
     kept = pa.concat_tables(tables, promote_options="permissive").replace_schema_metadata(metadata)
+    names = [name for name in kept.column_names if name not in (LINE, FATE, LATER)]
     fates = [REFUSED, DOUBTFUL] if unknown else [REFUSED]
     kept = kept.filter(pc.is_in(kept[FATE], value_set=pa.array(fates, pa.int8())))
-    return kept.drop_columns([LINE, FATE]), [line for line in kept[LINE].to_pylist() if line is not None]
+    return kept.select(names), [line for line in kept[LINE].to_pylist() if line is not None]
 
 
 def as_they_were(
@@ -104,6 +148,8 @@ def as_they_were(
         ended = [line + b"\n" for line in lines[begin:end]]
         spool.write_chunk(number, ended, rows.slice(begin, end - begin))
         chunks.append(ChunkSize(number, end - begin, sum(map(len, ended))))
+    spool.input.add(rows, pa.array(ids_of(lines, document.kind), pa.large_string()))
+    spool.input.end(np.full(len(lines), SENT, np.int8))
     return dataclasses.replace(
         document,
         id=spool.directory.name,

@@ -1,8 +1,13 @@
-"""Who may drive a push: a lock on a file, which a process gives back when it dies, however it dies."""
+"""Who may drive a push: a lock on a file, which a process gives back when it dies, however it dies.
+
+And when a process may fork.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -12,6 +17,13 @@ from analytex_pandas.errors import AnalytexError
 
 PATIENCE = 1.0
 """Seconds to try for: somebody who only asks whether a push is driven holds its lock for a moment."""
+
+UNFORKED = threading.RLock()
+"""Held while a database is open, and by a fork: the child would take locks of its parent's for its own, for good."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=UNFORKED.acquire, after_in_parent=UNFORKED.release, after_in_child=UNFORKED.release
+    )
 
 
 def driver_lock(state_directory: Path, push_id: str) -> FileLock:

@@ -33,7 +33,7 @@ from analytex_pandas.frame.memory import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from analytex_pandas.delivery.report import Verdict
     from analytex_pandas.frame.fingerprints import Tally
@@ -141,6 +141,21 @@ def remember(
             for name, json_type in json.loads(row[1]).items()
             if name in there and name != COMPANY
         ),
+    )
+
+
+def taught(journal: Journal, account: str, kind: Kind) -> dict[str, int]:
+    """Return what an account's reports have shown of where their numbers begin, see ``report``."""
+    found = journal.rows("SELECT value FROM setting WHERE name = ?", f"first rows of {account} {kind}")
+    with journal.legible():
+        return {str(name): int(first) for (told,) in found for name, first in json.loads(told).items()}
+
+
+def teach(connection: sqlite3.Connection, account: str, kind: Kind, firsts: Mapping[str, int]) -> None:
+    """Remember what an account's reports have shown of where their numbers begin."""
+    connection.execute(
+        "INSERT INTO setting VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+        [f"first rows of {account} {kind}", json.dumps(dict(firsts))],
     )
 
 

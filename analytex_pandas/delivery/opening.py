@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import functools
+import operator
 import os
 import platform
 import threading
@@ -13,16 +14,26 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pyarrow.compute as pc
 
 from analytex_pandas.delivery import memory
+from analytex_pandas.delivery.blobs import sealed
 from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.files import ID, children, folder
-from analytex_pandas.delivery.journal import Journal, sealed
-from analytex_pandas.delivery.locks import PATIENCE, acquired, driver_lock, drop, is_free, plan_lock
+from analytex_pandas.delivery.input_file import kept_path
+from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
+from analytex_pandas.delivery.recutting import recut
+from analytex_pandas.delivery.same_records import (
+    LeftBehindError,
+    digest_of,
+    driver_of,
+    given_back,
+    look_elsewhere,
+    under_way,
+)
 from analytex_pandas.delivery.spool import Spool, spool_of
-from analytex_pandas.delivery.state import FINISHED, UNSENT, PushState
+from analytex_pandas.delivery.state import FINISHED, PushState
 from analytex_pandas.delivery.tables import pushes_table
 from analytex_pandas.delivery.worker import LIVE, live_key, start
 from analytex_pandas.errors import (
@@ -32,16 +43,12 @@ from analytex_pandas.errors import (
     PushError,
     ValidationError,
     code,
-    warn,
 )
-from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-    import pyarrow as pa
     from filelock import FileLock
 
     from analytex_pandas.frame.document import PlanDocument
@@ -61,12 +68,18 @@ def begin(
 ) -> Drive:
     """Start the push of a plan: on disk first, then in a thread of its own; its spool moves to the client's.
 
-    Where the same records are under way to the same account, that push is returned, and the plan stays as it is.
+    Where the same records are under way to the same account, that push is returned, and the plan stays as it is; so
+    is one that was interrupted, if nothing else was sent since: what it has brought there is there still.
     """
     journal, clock = Journal(client.state_directory), clock or Clock()
     with BEGINNING.setdefault(os.getpid(), threading.Lock()):
-        live = under_way(document, client)
-        return live or begun(document, spool, client, journal, parent=parent, clock=clock)
+        if (live := under_way(document, client)) is not None:
+            return given_back(live)
+        try:
+            return begun(document, spool, client, journal, parent=parent, clock=clock)
+        except LeftBehindError as left:
+            found = resume(left.push_id, client, clock=clock)
+    return given_back(found, "were on their way before, and are again")
 
 
 def begun(
@@ -95,46 +108,11 @@ def begun(
             parent=parent,
             counts={name: int(count) for name, count in document.counts.items()},
             document=sealed(document.to_bytes()),
-            digest=document.digest if document.counts["to_send"] else None,
+            digest=digest_of(document),
             created_at=clock.now(),
         ):
             raise AnalytexError(pushed_already(document.id))
         return driven(journal, document, client, clock, lock)
-
-
-def under_way(document: PlanDocument, client: Client | None = None) -> Drive | None:
-    """Return the push that this process drives of a plan, or of the same records to the account of a client."""
-    for (process, _), drive in list(LIVE.items()):
-        if process != os.getpid() or drive.cancelled or not drive.document.counts["to_send"]:
-            continue
-        same = (drive.document.kind, drive.document.digest) == (document.kind, document.digest or None)
-        if drive.id == document.id or (client and same and drive.client.is_of_account(client)):
-            return drive
-    return None
-
-
-def look_elsewhere(
-    journal: Journal, document: PlanDocument, account: str, connection: sqlite3.Connection
-) -> None:
-    """Raise AnalytexError where another process drives a push of the same records; warn of one that nobody does."""
-    found = connection.execute(
-        "SELECT id FROM push WHERE account = ? AND kind = ? AND ended_at IS NULL AND id <> ? AND digest = ?",
-        [account, document.kind, document.id, document.digest if document.counts["to_send"] else None],
-    ).fetchall()
-    what = f"The same {document.counts['to_send']:,} {document.kind}"
-    for (push_id,) in found:
-        if live_key(journal, push_id) in LIVE:
-            continue  # it is to be cancelled
-        if not is_free(driver_lock(journal.directory, push_id), PATIENCE):
-            raise AnalytexError(
-                f"{what} are on their way to the account already, as push {push_id!r}, which is driven by "
-                f"{driver_of(journal, push_id)}. Nothing was sent. Wait for it there; apd.pushes() shows how far it "
-                f"is. Or end that process: then apd.resume({push_id!r}) goes on with it here."
-            )
-        warn(
-            f"{what} were on their way to the account before, as push {push_id!r}, which was interrupted. Now they are "
-            f"sent anew; apd.resume({push_id!r}) would have sent only what is left of them."
-        )
 
 
 def resume(
@@ -143,6 +121,7 @@ def resume(
     *,
     rebind: bool = False,
     chunk_bytes: int | None = None,
+    skip: Collection[int] = (),
     clock: Clock | None = None,
 ) -> Drive:
     """Carry on with a push of the client's journal; see :func:`analytex_pandas.resume`.
@@ -175,49 +154,28 @@ def resume(
                 )
             give_up = partial(memory.give_up, push_id=push_id)
             journal.update(push_id, None, give_up, account=account, base_url=client.base_url)
-        if push.status == "failed" and push.error_class == PushError.__name__:
+        if chunk_bytes is not None or skip:
+            document = recut(journal, push, document, chunk_bytes, skip)
+            push = journal.push(push_id)
+        if skip or (push.status == "failed" and push.error_class == PushError.__name__):
             answered = sum(push.counts[name] for name in ("refused", "acknowledged", "unknown"))
             journal.update(push_id, forgiven_refused=push.counts["refused"], forgiven_answered=answered)
-        if chunk_bytes is not None:
-            document = recut(journal, push, document, chunk_bytes)
         return driven(journal, document, client, clock or Clock(), lock)
+
+
+def positions(skip: Iterable[int]) -> frozenset[int]:
+    """Return positions as a set; a column of them has missing ones, of errors without a row."""
+    try:
+        return frozenset(map(operator.index, pd.Series(list(skip), dtype="object").dropna()))
+    except TypeError as error:
+        raise ValidationError(
+            f"skip={code(skip)}: it takes the positions of rows, whole numbers, such as push.errors['position'] lists."
+        ) from error
 
 
 def is_taken(push: PushState) -> bool:
     """Tell whether an account may have taken a chunk of a push."""
     return any(chunk.job_id is not None or chunk.in_doubt for chunk in push.chunks)
-
-
-def recut(journal: Journal, push: PushState, document: PlanDocument, chunk_bytes: int) -> PlanDocument:
-    """Cut what is not sent yet into smaller chunks, behind those that there are; return the plan with them.
-
-    The old ones are left without a row. A kill in between leaves one or the other: the new files count only when the
-    journal has them.
-    """
-    spool, last = spool_of(journal.directory, push.id), len(push.chunks)
-    unsent = [chunk.number for chunk in push.chunks if chunk.status in UNSENT and chunk.job_id is None]
-    options = replace(document.options, chunk_bytes=chunk_bytes)
-
-    def write(number: int, lines: Sequence[pa.Buffer], rows: pa.Table) -> None:
-        spool.write_chunk(last + number, lines, rows)
-
-    chunker = Chunker(options.chunk_rows, options.file_bytes, write)
-    for number in unsent:
-        lines = lines_of(spool.read_chunk(number))
-        longest = int(pc.max(pc.binary_length(lines)).as_py())
-        if longest > options.file_bytes:
-            raise ValidationError(
-                f"A record of chunk {number:,} alone has {longest:,} bytes, and chunk_bytes={chunk_bytes:,}. "
-                "Nothing was changed."
-            )
-        chunker.add(lines, spool.rows(number))
-    chunker.close()
-    spool.pushed()
-    new = [ChunkSize(last + size.number, size.rows, size.bytes) for size in chunker.sizes]
-    old = [ChunkSize(size.number, 0, 0) if size.number in unsent else size for size in document.chunks]
-    document = replace(document, options=options, chunks=(*old, *new))
-    journal.recut(push.id, unsent, [(size.number, size.rows, size.bytes) for size in new], document)
-    return document
 
 
 def check_id(push_id: object) -> None:
@@ -273,12 +231,6 @@ def locked(journal: Journal, push_id: str) -> Iterator[FileLock]:
     except BaseException:
         lock.release()
         raise
-
-
-def driver_of(journal: Journal, push_id: str) -> str:
-    """Return who drives a push of somebody else, in words."""
-    driver = journal.push(push_id).driver if journal.has(push_id) else None
-    return "process {pid} on {host}, since {since}".format_map(driver) if driver else "another process"
 
 
 def driven(journal: Journal, document: PlanDocument, client: Client, clock: Clock, lock: FileLock) -> Drive:
@@ -358,6 +310,7 @@ def clean(push_id: str | None, before: Any, state_directory: Path) -> list[str]:
         with locked(journal, name) as lock:
             # The files first: a spool without its journal entry would never be found again.
             spool_of(journal.directory, name).delete()
+            kept_path(journal.directory, name).unlink(missing_ok=True)
             with journal.writing() as connection:
                 memory.give_up(connection, name)
                 connection.execute("DELETE FROM push WHERE id = ?", [name])

@@ -1,26 +1,58 @@
-"""What a job that ended says about each row of its chunk: pure, from the job and the chunk's ids.
+"""What the answers about a job say about each row of its chunk: pure, from the answers and the chunk's records.
 
-Lines are counted from 0 within the chunk. A report names rows by id, by number, or not at all; an id that
-stands once in the chunk is believed before a number. What cannot be decided keeps its ``raw`` and no line: it
-is not guessed.
+Lines are counted from 0 within the chunk. A report names rows by id, by number, by a company, by values that it
+repeats, or not at all; an id that stands once in the chunk is believed before a number. Where numbers begin is learnt
+from what stands beside them, and from the reports before. What cannot be decided keeps its ``raw`` and no line: it is
+not guessed, and rows that it may be about are unknown.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import dataclasses
+import math
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from analytex_pandas.service.naming import RowError, Sent
+from analytex_pandas.service.values import to_text
+from analytex_pandas.settings import ID_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from analytex_pandas.service.row_errors import RowError
     from analytex_pandas.service.wire import Job
+    from analytex_pandas.settings import Kind
 
 LONGEST_REASON: Final = 1_000
 """Characters of what a failed job says that are repeated on each of its rows."""
 JOB_FAILED: Final = "job_failed"
 """Code of a row that is refused because its whole job failed."""
+FIRST: Final[Mapping[str, tuple[int, ...]]] = {
+    **dict.fromkeys(("row", "line", "key"), (1, 0, 2)),
+    "list": (0, 1, 2), "index": (0, 1), "path": (0,), "result": (0,),
+}  # fmt: skip
+"""What numbers of a kind may call the first row, the usual one first; 2 where the line of a header is counted."""
+IDS: Final = -1
+"""In the place of the first row: digits of this kind are ids."""
+ABSENT: Final = re.compile(
+    r"required|missing|blank|empty|absent|\bnull\b|must be (?:present|given|set)|not (?:present|given|provided|set)\b",
+    re.IGNORECASE,
+)
+"""Words of an error on a property that the row does not have."""
+MORE: Final = "more"
+"""Code of a remark on rows beside those named, \"and 98 more\"."""
+ABSENT_KEY: Final = re.compile(r'"[^"]{0,40}(?:missing|required|absent)[^"]{0,40}":', re.IGNORECASE)
+MOST_READ: Final = 2_000
+"""Characters of an error that are looked through for such a key."""
+MOST_HEARD: Final = 100
+"""Errors of a kind that are looked at for where its numbers begin."""
+BY_CHANCE: Final = 0.34
+"""What is as likely or less is proof."""
+MOST_ALIKE: Final = 20
+"""Rows that a repeated value is compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,42 +78,185 @@ class Verdict:
     """The lines among which the unknown ones are."""
     unknown: int = 0
     """How many of the doubtful lines nobody answered for."""
+    taught: Mapping[str, int] = field(default_factory=dict)
+    """Where numbers of each kind were shown to begin, what was known before included."""
 
 
-def judge(job: Job | None, rows: int, ids: Callable[[], Sequence[str | None]]) -> Verdict:
+class Lines:
+    """The records of a chunk, and where in it what a report may name of them stands."""
+
+    def __init__(self, records: Sequence[Mapping[str, Any]], kind: Kind) -> None:
+        self.kind: Kind = kind
+        self.records = records
+        self.names = [hashable(record.get(ID_NAMES[kind])) for record in records]
+        counts = Counter(self.names)
+        self.line_of = {name: line for line, name in enumerate(self.names) if name and counts[name] == 1}
+        self.of_company: dict[str, list[int]] = defaultdict(list)
+        for line, record in enumerate(records if kind == "users" else ()):
+            self.of_company[hashable(record.get("company_id")) or ""].append(line)
+        self.of_company.pop("", None)
+
+    @cached_property
+    def values(self) -> dict[str, dict[str, list[int]]]:
+        """The lines by property and by value, as text."""
+        found: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for line, record in enumerate(self.records):
+            for name, value in {**record, **metadata_of(record)}.items():
+                found[name][to_text(value)].append(line)
+        return found
+
+    def sent(self) -> Sent:
+        properties = {name for record in self.records for name in metadata_of(record)}
+        return Sent(len(self.records), self.kind, set(self.line_of), self.of_company, properties)
+
+    def value(self, line: int, name: str) -> str:
+        """Return the value of a property of a record as text, empty if it has none."""
+        record = self.records[line]
+        return to_text(metadata_of(record).get(name, record.get(name)))
+
+    def alike(self, pairs: Sequence[tuple[str, str]]) -> int | None:
+        """Return the one line that has all these values, None if there is none, or several."""
+        pairs = [(name, text) for name, text in pairs if name in self.values]
+        if not pairs:
+            return None
+        fewest = min((self.values[name].get(text, []) for name, text in pairs), key=len)
+        found = [
+            line
+            for line in fewest[:MOST_ALIKE]
+            if all(self.value(line, *pair[:1]) == pair[1] for pair in pairs)
+        ]
+        return found[0] if len(found) == 1 and len(fewest) <= MOST_ALIKE else None
+
+    def witness(self, error: RowError) -> frozenset[int] | None:
+        """Return the lines that an error can be about, by values it repeats or its property; None if by neither."""
+        pairs = [(name, text) for name, text in error.echo if name in self.values]
+        if error.company is not None:
+            pairs.append(("company_id", error.company))
+        if pairs:
+            return frozenset.intersection(
+                *(frozenset(self.values[name].get(text, ())) for name, text in pairs)
+            )
+        holders = self.holders.get(error.property or "")
+        if not holders or len(holders) == len(self.records):
+            return None
+        words = f"{error.code} {error.message}".replace("_", " ")
+        is_absent = ABSENT.search(words) or ABSENT_KEY.search(error.raw[:MOST_READ])
+        return frozenset(range(len(self.records))) - holders if is_absent else holders
+
+    @cached_property
+    def holders(self) -> dict[str, frozenset[int]]:
+        """The lines that have a property, and not empty."""
+        return {
+            name: frozenset(line for text, lines in found.items() if text for line in lines)
+            for name, found in self.values.items()
+        }
+
+
+def metadata_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the properties of a record; a file from elsewhere may hold anything in their place."""
+    metadata = record.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def hashable(name: Any) -> Any:
+    return name if isinstance(name, str | int) else None
+
+
+def judge(
+    job: Job | None,
+    rows: int,
+    lines: Callable[[], Lines],
+    heard: Sequence[Job] = (),
+    taught: Mapping[str, int] | None = None,
+) -> Verdict:
     """Return what became of the rows of a chunk whose job ended; None when nobody can tell what became of it.
 
-    `ids` is called only if it matters.
+    `heard` are earlier answers about it, `taught` is what earlier reports have shown of numbers. `lines` is called only
+    if it matters.
     """
-    if job is None:
-        return Verdict(doubtful=tuple(range(rows)), unknown=rows)
-    names = ids() if job.errors or job.failed else ()
-    lines = lines_meant(job.errors, rows, names)
+    taught = taught or {}
+    answers = [*heard] if job is None else [*heard, job]
+    if not any(answer.errors or answer.failed for answer in answers):
+        unknown = rows if job is None else min(shortfall(job, rows, 0), rows)
+        return Verdict(doubtful=tuple(range(rows)) if unknown else (), unknown=unknown, taught=taught)
+    chunk = lines()
+    sent = chunk.sent()
+    said, found, taught = located(united(answer.errors_of(sent) for answer in answers), chunk, taught)
+    if job is not None and job.failed:
+        return dataclasses.replace(whole_failure(said, found, chunk.names), taught=taught)
+    places = [error.line for error in found]
+    refused = {line for line in places if line is not None}
+    left = rows - len(refused)
+    unknown = (
+        left if job is None else max(shortfall(job, rows, len(refused)), unplaced(job, said, places, rows))
+    )
+    doubtful = tuple(line for line in range(rows) if line not in refused) if unknown else ()
+    return Verdict(found, tuple(sorted(refused)), doubtful, min(unknown, left), taught)
+
+
+def located(
+    said: Sequence[RowError], chunk: Lines, taught: Mapping[str, int]
+) -> tuple[list[RowError], tuple[LineError, ...], dict[str, int]]:
+    """Return errors, each once for each row, and on the lines that they are about; and what they teach of numbers."""
+    lines, taught = lines_meant(said, chunk, taught)
+    said, lines = explained(*spread(said, lines, chunk))
     found = tuple(
         LineError(
             line,
-            (None if line is None else names[line]) or said.id,
-            *(said.property, said.code, said.message, said.raw),
+            (None if line is None else chunk.names[line]) or error.id or error.company,
+            *(error.property, error.code, error.message, error.raw),
         )
-        for line, said in zip(lines, job.errors, strict=True)
+        for line, error in zip(lines, said, strict=True)
     )
-    if job.failed:
-        return whole_failure(job.errors, found, names)
-    refused = {line for line in lines if line is not None}
-    unknown = max(shortfall(job, rows, len(refused)), unplaced(job, lines, rows, len(refused)))
-    doubtful = tuple(line for line in range(rows) if line not in refused) if unknown else ()
-    return Verdict(found, tuple(sorted(refused)), doubtful, min(unknown, len(doubtful)))
+    return said, found, taught
 
 
-def unplaced(job: Job, lines: Sequence[int | None], rows: int, refused: int) -> int:
-    """Return how many rows a completed job refuses by names that lead to none of them.
+def united(answers: Iterable[Sequence[RowError]]) -> list[RowError]:
+    """Return what several answers said, what they said alike but once, in the order of the last."""
+    found: list[RowError] = []
+    for errors in answers:
+        there = Counter(error._replace(raw="") for error in errors)
+        gone = []
+        for error in found:
+            bare = error._replace(raw="")
+            if there[bare]:
+                there[bare] -= 1
+            else:
+                gone.append(error)
+        found = [*errors, *gone]
+    return found
 
-    Each is one of the others, and nobody can tell which; unless as many rows are done as are left without it.
+
+def explained(
+    said: Sequence[RowError], places: Sequence[int | None]
+) -> tuple[list[RowError], list[int | None]]:
+    """Return the errors without the counts, ``"failed_rows": 12``, that the others account for."""
+    refused = len({line for line in places if line is not None})
+    own = [line for error, line in zip(said, places, strict=True) if not error.is_count]
+    most = max((error.total for error in said if error.is_count), default=0)
+    is_explained = most <= max(len(own), refused + own.count(None))
+    left = [
+        (error, line)
+        for error, line in zip(said, places, strict=True)
+        if not (error.is_count and (is_explained or error.total < most))
+    ]
+    return [error for error, _ in left], [line for _, line in left]
+
+
+def unplaced(job: Job, said: Sequence[RowError], places: Sequence[int | None], rows: int) -> int:
+    """Return how many rows a completed job refuses by errors that lead to none of them: at least one each.
+
+    Nobody can tell which; unless as many rows are done as are left without them.
     """
+    refused = len({line for line in places if line is not None})
     if job.completed_rows is not None and job.completed_rows == rows - refused < rows:
         return 0
-    nowhere = (said for line, said in zip(lines, job.errors, strict=True) if line is None)
-    return len({(said.place_kind, said.place, said.id) for said in nowhere if names_a_row(said)})
+    nowhere = [error for line, error in zip(places, said, strict=True) if line is None]
+    names = {
+        (error.place_kind, error.place, error.id, error.company) for error in nowhere if error.names_rows()
+    }
+    remarks = sum(error.more or int(not error.total) for error in nowhere if not error.names_rows())
+    return max(len(names) + remarks, max((error.total for error in nowhere), default=0) - refused)
 
 
 def shortfall(job: Job, rows: int, refused: int) -> int:
@@ -100,7 +275,7 @@ def shortfall(job: Job, rows: int, refused: int) -> int:
 
 def whole_failure(said: Sequence[RowError], found: Sequence[LineError], ids: Sequence[str | None]) -> Verdict:
     """Return the verdict on a job that failed whole: every row is refused, each with a reason."""
-    general = [error for error in said if not names_a_row(error)]
+    general = [error for error in said if not error.names_rows()]
     alone = general[0] if len(general) == 1 else None
     named = {error.line for error in found}
     wordless = (
@@ -126,55 +301,110 @@ def whole_failure(said: Sequence[RowError], found: Sequence[LineError], ids: Seq
         if line not in named
     )
     # A general reason stands on each row that has none of its own; where all have, it stands alone.
-    own = tuple(error for error, one in zip(found, said, strict=True) if names_a_row(one) or not rest)
+    own = tuple(error for error, one in zip(found, said, strict=True) if one.names_rows() or not rest)
     return Verdict(own + rest + whole, tuple(range(len(ids))))
 
 
-def names_a_row(error: RowError) -> bool:
-    """Tell whether a report means one row, though perhaps none that can be found."""
-    return error.place is not None or error.id is not None
+def lines_meant(
+    said: Sequence[RowError], chunk: Lines, taught: Mapping[str, int]
+) -> tuple[list[int | None], dict[str, int]]:
+    """Return the line that each error is about, None where that cannot be told, and what was learnt of numbers."""
+    first: dict[str, int | None] = {}
+    known = dict(taught)
+    for kind in dict.fromkeys(error.place_kind for error in said if error.place_kind):
+        errors = [error for error in said if error.place_kind == kind]
+        first[kind], is_proven = first_row(kind, errors, chunk, taught.get(kind))
+        if is_proven:
+            known[kind] = first[kind] or 0
+    return [line_meant(error, chunk, first.get(error.place_kind or "")) for error in said], known
 
 
-def lines_meant(errors: Sequence[RowError], rows: int, ids: Sequence[str | None]) -> list[int | None]:
-    """Return the line that each error is about, None where that cannot be told."""
-    counts = Counter(ids)
-    line_of = {name: line for line, name in enumerate(ids) if name and counts[name] == 1}
-    first = first_row(errors, rows, line_of)
-    found = [(error, line_of.get(error.id or ""), line_at(error, rows, first)) for error in errors]
-    # Digits as keys are ids where all of them are ids and not all are numbers of rows, and the other way round.
-    could_be_ids = all(by_id is not None for error, by_id, _ in found if is_key(error))
-    could_be_rows = all(by_place is not None for error, _, by_place in found if is_key(error))
-    lines = []
-    for error, by_id, by_place in found:
-        if not is_key(error):
-            lines.append(by_place if by_id is None else by_id)
-        elif could_be_ids != could_be_rows:
-            lines.append(by_id if could_be_ids else by_place)
-        else:
-            lines.append(by_id if by_id == by_place else None)
-    return lines
+def line_meant(error: RowError, chunk: Lines, first: int | None) -> int | None:
+    """Return the line of an error, where numbers of its kind begin at `first`."""
+    by_id = chunk.line_of.get(error.id or "")
+    by_place = None if error.place is None or first is None else error.place - first
+    if by_place is not None and not (first != IDS and 0 <= by_place < len(chunk.records)):
+        by_place = None
+    if is_either(error):
+        if first == IDS:
+            return by_id
+        return by_place
+    if by_id is not None:
+        return by_id
+    if error.place is not None:
+        return by_place
+    return chunk.alike(error.echo) if error.id is None and error.company is None else None
 
 
-def line_at(error: RowError, rows: int, first: int | None) -> int | None:
-    """Return the line that an error's number means, or None when it has none in range."""
-    start = {"line": 1, "index": 0}.get(error.place_kind or "", first)
-    if error.place is None or start is None:
-        return None
-    return error.place - start if 0 <= error.place - start < rows else None
+def is_either(error: RowError) -> bool:
+    """Tell whether the row is named by digits that may be meant as its number or as its id."""
+    return error.place_kind in ("key", "list") and error.id is not None and error.id == str(error.place)
 
 
-def is_key(error: RowError) -> bool:
-    """Tell whether the row is named by one key of digits, which may be meant as a row number or as an id."""
-    return error.place_kind == "row" and error.id is not None and error.id == str(error.place)
+def first_row(
+    kind: str, errors: Sequence[RowError], chunk: Lines, taught: int | None
+) -> tuple[int | None, bool]:
+    """Return what numbers of a kind call the first row, and whether that is proven; None if it is undecided.
 
-
-def first_row(errors: Sequence[RowError], rows: int, line_of: Mapping[str, int]) -> int | None:
-    """Return the number that the report gives the first row, 1 unless it shows 0, None if it shows both."""
-    placed = [
-        (error.place, None if is_key(error) else line_of.get(error.id or ""))
+    Proof is an id beside a number, a 0 or the number behind the last, values repeated, and a property that only some
+    rows have. Without any, what reports before have shown holds; else what is usual.
+    """
+    rows, known = len(chunk.records), FIRST[kind]
+    either = [error for error in errors if is_either(error)]
+    if kind in ("key", "list") and (either or taught == IDS):
+        return ids_or_rows(errors, chunk, taught)
+    beside = {
+        error.place - line
         for error in errors
-        if error.place_kind == "row" and error.place is not None
+        if error.place is not None and (line := chunk.line_of.get(error.id or "")) is not None
+    }
+    if beside:
+        return (beside.pop(), True) if len(beside) == 1 else (None, False)
+    numbers = [error.place for error in errors if error.place is not None]
+    possible = [first for first in known if first <= min(numbers) and max(numbers) < first + rows]
+    if len(known) == 1 or not possible:
+        return (known[0] if possible else None), False
+    if len(possible) == 1:
+        return possible[0], True
+    usual = taught if taught in possible else known[0]
+    witnesses = [(error, seen) for error in errors[:MOST_HEARD] if (seen := chunk.witness(error)) is not None]
+    fitting = [
+        first for first in possible if all((error.place or 0) - first in seen for error, seen in witnesses)
     ]
-    shown = {place - line for place, line in placed if line is not None} & {0, 1}
-    shown |= {first for place, _ in placed for first, at in ((0, 0), (1, rows)) if place == at}
-    return None if len(shown) > 1 else min(shown, default=1)
+    # How likely it is that they all fit by chance: that many rows have such a property proves nothing.
+    chance = math.prod(len(seen) / rows for _, seen in witnesses)
+    is_proven = len(fitting) == 1 and chance <= BY_CHANCE
+    if usual in fitting or is_proven:
+        return (usual if usual in fitting else fitting[0]), is_proven
+    return None, False
+
+
+def ids_or_rows(errors: Sequence[RowError], chunk: Lines, taught: int | None) -> tuple[int | None, bool]:
+    """Return whether digits are ids, or where numbers begin: ids if all are, and not all are numbers of rows."""
+    are_ids = all(error.id in chunk.line_of for error in errors)
+    first = FIRST[errors[0].place_kind or "key"][0] if taught in (None, IDS) else taught
+    by_place = [None if error.place is None or first is None else error.place - first for error in errors]
+    are_rows = all(line is not None and 0 <= line < len(chunk.records) for line in by_place)
+    agree = are_ids and all(
+        chunk.line_of[error.id or ""] == line for error, line in zip(errors, by_place, strict=True)
+    )
+    if agree or (are_rows and not are_ids):
+        return first, not agree
+    if are_ids and (not are_rows or taught == IDS):
+        return IDS, taught != IDS
+    return (taught, False) if are_rows and taught is not None and taught != IDS else (None, False)
+
+
+def spread(
+    said: Sequence[RowError], places: Sequence[int | None], chunk: Lines
+) -> tuple[list[RowError], list[int | None]]:
+    """Return the errors with those on a company of users on each of its rows."""
+    errors: list[RowError] = []
+    lines: list[int | None] = []
+    for error, line in zip(said, places, strict=True):
+        is_company = line is None and error.place is None and error.id is None
+        rows: list[int | None] = [*chunk.of_company.get(error.company or "", ())] if is_company else []
+        for one in rows or [line]:
+            errors.append(error)
+            lines.append(one)
+    return errors, lines

@@ -24,6 +24,7 @@ from analytex_pandas.delivery.pacing import (
     backoff,
     may_have_arrived,
 )
+from analytex_pandas.delivery.recutting import note_declined
 from analytex_pandas.delivery.state import running_status
 from analytex_pandas.errors import AnalytexError, ConflictError
 from analytex_pandas.service.calls import BYTES_A_SECOND, SECONDS
@@ -141,6 +142,8 @@ class Sending:
         except AnalytexError as error:
             if not may_have_arrived(error):
                 self.not_sent()
+                if note_declined(drive, error):
+                    raise
                 self.setback.rest(error)
                 return None
             self.setback.check(error)  # where that raises, the chunk stays in doubt
@@ -163,6 +166,7 @@ class Sending:
     def accept(self, job: Job) -> Job:
         # An end that the submit's answer or the list shows is not settled yet: the job is asked for its errors.
         self.drive.record(status=running_status(job.status), job_id=job.job_id, known_jobs=None)
+        self.drive.hear(job)
         self.drive.show(phase="running")
         return job
 

@@ -3,7 +3,7 @@
 A chunk is a file ``00001.ndjson``, the records as they go over the wire. Where its lines came from (see
 ``frame.labels``) stands in ``chunks``, a few bytes a chunk, as long as no row between was left out and the labels
 follow from the positions, else in ``00001.rows.arrow``. ``chunks`` also has a checksum of every file, compared before
-each use. They are personal data: private to the user and short-lived.
+each use. They are personal data: private to the user and short-lived. ``input.arrow``, see ``input_file``, stays.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ import numpy as np
 import pyarrow as pa
 from xxhash import xxh3_64, xxh3_64_intdigest, xxh3_128
 
-from analytex_pandas.delivery.files import checked_id, private, remove, sync
+from analytex_pandas.delivery.files import (
+    checked_id,
+    damaged,
+    private,
+    read,
+    remove,
+    sync,
+    unwritable,
+)
+from analytex_pandas.delivery.input_file import INPUT, InputFile
 from analytex_pandas.errors import AnalytexError
 from analytex_pandas.frame.columns import RangeLabels
 from analytex_pandas.frame.labels import Run, run_of
@@ -37,7 +46,7 @@ PUSHED_TEXT: Final = (
     "it is removed with apd.clean(). Which of them were sent is written in journal.sqlite3, two folders up.\n"
 )
 OURS: Final = re.compile(
-    rf"[0-9]{{5,}}\.(ndjson|rows\.arrow)|{CHUNKS}|{re.escape(SPILLED)}|{re.escape(PUSHED)}"
+    rf"[0-9]{{5,}}\.(ndjson|rows\.arrow)|{CHUNKS}|{re.escape(INPUT)}|{re.escape(SPILLED)}|{re.escape(PUSHED)}"
 )
 ENTRY: Final = np.dtype(
     [
@@ -55,6 +64,7 @@ class Spool:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.input = InputFile(directory / INPUT)
         self._spilled: BinaryIO | None = None
         self._entries: dict[int, tuple[int, ...]] | None = None
         self._written = xxh3_128()
@@ -215,36 +225,12 @@ class Spool:
         remove(self.directory, OURS)
 
 
-def unwritable(what: str, directory: Path, error: OSError) -> AnalytexError:
-    return AnalytexError(
-        f"{what} cannot be written to {directory}: {error}. Make room there, or set ANALYTEX_STATE_DIR to a directory "
-        "with more, and plan again. Nothing was sent."
-    )
-
-
 def checked(path: Path, checksum: int) -> bytes:
     """Return the content of a file that has a checksum."""
     content = read(path)
     if xxh3_64_intdigest(content) != checksum:
         raise damaged(path, "is not as it was written")
     return content
-
-
-def read(path: Path) -> bytes:
-    """Return the content of a file, which is none of those that never end, nor anybody else's."""
-    if path.exists() and (path.is_symlink() or not path.is_file()):
-        raise damaged(path, "is no file of ours")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise damaged(path, f"cannot be read: {error}") from error
-
-
-def damaged(path: Path, why: str) -> AnalytexError:
-    return AnalytexError(
-        f"{path} {why}. Put it back from a backup; else plan those rows again: with only_changed=True what was "
-        "acknowledged is left out."
-    )
 
 
 def ipc_file(table: pa.Table) -> bytes:

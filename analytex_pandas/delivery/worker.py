@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from analytex_pandas.delivery import asking, memory
 from analytex_pandas.delivery.drive import CancelledError, logger
 from analytex_pandas.delivery.following import follow, settle
+from analytex_pandas.delivery.input_file import put_away
 from analytex_pandas.delivery.locks import drop, is_free, plan_lock
 from analytex_pandas.delivery.sending import NobodyKnowsError, Sending
 from analytex_pandas.delivery.state import FINISHED, at_the_service, still_running
@@ -133,7 +134,7 @@ def travel(drive: Drive) -> str:
             drive.spool.delete_chunk(chunk.number)
             continue
         check_terms(drive)
-        drive.number = chunk.number
+        drive.number, drive.heard = chunk.number, []
         carry(drive)
         drive.say(f"{drive.label}: {outcome(drive.chunk)}", phase="running")
     if any(chunk.attempts > 1 for chunk in drive.state.chunks):
@@ -141,6 +142,7 @@ def travel(drive: Drive) -> str:
         with contextlib.suppress(AnalytexError):
             asking.learn(drive, drive.client.listing().newest())
     # Before the end is written down: a push that has ended is not resumed, and nobody would delete them.
+    put_away(drive.spool.directory, drive.journal.directory)
     drive.spool.delete()
     drive.check_cancelled()
     is_complete = all(chunk.status == "completed" for chunk in drive.state.chunks)

@@ -1,7 +1,7 @@
 """A part: what a worker has made of one partition, in files that worker and driver share.
 
 ``part-TOKEN.ndjson`` has the lines of its valid rows, ``part-TOKEN.arrow`` the bytes of each and the hash of its id,
-``part-TOKEN.rows.arrow`` where they came from, ``part-TOKEN.digests``, if asked for, the digests of their values, and
+``part-TOKEN.input.arrow`` every row's label and id, ``part-TOKEN.digests``, if asked for, digests of the values, and
 ``part-TOKEN.json``, the manifest, all else. Each attempt has a token of its own; the engine says which one counts.
 """
 
@@ -21,9 +21,9 @@ from xxhash import xxh3_64_intdigest
 
 from analytex_pandas.errors import AnalytexError, code, logger_of, reason
 from analytex_pandas.frame.batch import Prepared
-from analytex_pandas.frame.columns import STRING, TEXT, Coerced, Field, Sighting, Traits
+from analytex_pandas.frame.columns import STRING, TEXT, Coerced, Field, RangeLabels, Sighting, Traits
 from analytex_pandas.frame.fingerprints import Layer
-from analytex_pandas.frame.labels import POSITION, concat_rows, placed, tag, untag
+from analytex_pandas.frame.labels import POSITION, concat_rows, placed, rows_table, tag, untag
 from analytex_pandas.frame.layout import Layout, Report
 from analytex_pandas.frame.memory import from_bytes, to_bytes
 
@@ -33,18 +33,36 @@ if TYPE_CHECKING:
 
     from analytex_pandas.frame.columns import Mask
     from analytex_pandas.frame.draft import Draft
+    from analytex_pandas.frame.duplicates import Marks
     from analytex_pandas.frame.places import Place
 
 logger = logger_of("analytex_pandas")
 
 FORMAT = 1
 """Worker and driver have to agree on what a manifest says."""
-OURS = re.compile(r"\.?part-[0-9a-f]{16}\.(ndjson|arrow|rows\.arrow|digests|json)")
+OURS = re.compile(r"\.?part-[0-9a-f]{16}\.(ndjson|arrow|input\.arrow|digests|json)")
 """What is deleted again: nothing else."""
 BYTES = "bytes"
+ID = "id"
+VALID = "valid"
 NEAR = 256 * 1024
 """Bytes between two lines that are read along with them: less than another look takes, where each has its delay."""
 NO_TEXT = pa.nulls(0, TEXT)
+
+
+@dataclass
+class PartInput:
+    """The rows of a partition, whether they are sent or not."""
+
+    rows: list[pa.Table] = field(default_factory=list)
+    ids: list[pa.Array] = field(default_factory=list)
+
+    def add(self, rows: pa.Table, ids: pa.Array) -> None:
+        self.rows.append(rows)
+        self.ids.append(ids)
+
+    def end(self, marks: Marks) -> None:
+        """Keep nothing: what becomes of them is for the driver to say."""
 
 
 @dataclass
@@ -52,7 +70,7 @@ class PartSink:
     """Where a worker writes the chunks of its partition: one file of lines; what is spilled stays in memory."""
 
     place: Place
-    rows: list[pa.Table] = field(default_factory=list)
+    input: PartInput = field(default_factory=PartInput)
     sizes: list[np.ndarray[Any, Any]] = field(default_factory=list)
     kept: list[list[pa.Table]] = field(default_factory=list)
 
@@ -69,7 +87,6 @@ class PartSink:
             self.file.write(part)
             ends = np.flatnonzero(np.frombuffer(part, np.uint8) == ord("\n")) + 1
             self.sizes.append(np.diff(ends, prepend=0).astype(np.uint32))
-        self.rows.append(rows)
 
     def spill(self, tables: Sequence[pa.Table]) -> None:
         self.kept.append(list(tables))
@@ -104,8 +121,10 @@ def write_part(place: Place, outcome: Draft, sink: PartSink, layers: Sequence[La
 
     index = pa.table({BYTES: joined(sink.sizes, np.uint32), "ids": joined(outcome.hashes, np.uint64)})
     checksums = {".arrow": beside(".arrow", ipc_file(index))}
-    if sink.rows:
-        checksums[".rows.arrow"] = beside(".rows.arrow", ipc_file(concat_rows(sink.rows).combine_chunks()))
+    if sink.input.rows:
+        rows = concat_rows(sink.input.rows).append_column(ID, pa.chunked_array(sink.input.ids))
+        rows = rows.append_column(VALID, pa.array(joined(outcome.valid, bool)))
+        checksums[".input.arrow"] = beside(".input.arrow", ipc_file(rows.combine_chunks()))
     if layers:
         names = dict.fromkeys(name for layer in layers for name in layer.cells)
         cells = {
@@ -190,6 +209,15 @@ class Part:
         """Return the bytes and the hash of the id of each line."""
         return pa.ipc.open_file(self.content(".arrow")).read_all()
 
+    def input(self) -> tuple[pa.Table, pa.Array, Mask]:
+        """Return where the rows of it are in the whole, their ids, and which of them have lines."""
+        if ".input.arrow" not in self.manifest["checksums"]:
+            return rows_table(np.zeros(0, np.int64), RangeLabels()), NO_TEXT, np.zeros(0, bool)
+        table = pa.ipc.open_file(self.content(".input.arrow")).read_all()
+        rows = placed(table.drop_columns([ID, VALID]), self.start, self.partition)
+        valid = table[VALID].to_numpy()
+        return rows, pa.concat_arrays(table[ID].chunks), valid
+
     def digests(self) -> Layer:
         return from_bytes(self.content(".digests"))
 
@@ -242,8 +270,8 @@ class Part:
                 ends = pa.py_buffer(offsets[first : last + 2] - begin)
                 text = pa.Array.from_buffers(TEXT, last + 1 - first, [None, ends, pa.py_buffer(data)])
                 lines.append(text.take(pa.array(group - first)))
-        rows = pa.ipc.open_file(self.content(".rows.arrow")).read_all().take(pa.array(places))
-        return pa.concat_arrays(lines), placed(rows, self.start, self.partition)
+        rows, _, valid = self.input()
+        return pa.concat_arrays(lines), rows.take(pa.array(np.flatnonzero(valid)[places]))
 
 
 def read_part(directory: Place, told: str, start: int, partition: int | None) -> Part:

@@ -125,14 +125,14 @@ def staged_draft(
             known = cast("Parts", parts_of(data))
             outcome.index_names = known.index_names or (None, None)
             # what is wrong with the columns is said before the workers begin
-            noted(outcome, read_part(directory, sound(recipe.stage(known.empty())), 0, None))
+            noted(outcome, read_part(directory, sound(recipe.stage(known.empty())), 0, None), store)
             check_columns(outcome)
             told = [*results(data, recipe)]
         parts = []
         for partition, name in told:
             number = None if known.index_names else partition
             parts.append(read_part(directory, sound(name), outcome.rows, number))
-            noted(outcome, parts[-1])
+            noted(outcome, parts[-1], store)
         check_types(outcome, parts)
         check(outcome)
         settle_lines(outcome, store, lambda number, wanted: parts[number - 1].fetch(wanted))
@@ -148,7 +148,7 @@ def sound(told: str) -> str:
     return told
 
 
-def noted(outcome: Draft, part: Part) -> None:
+def noted(outcome: Draft, part: Part, store: Store) -> None:
     """Add what is known of a part to what is known of the whole."""
     said = part.manifest
     outcome.layout = outcome.layout or part.layout()
@@ -158,6 +158,9 @@ def noted(outcome: Draft, part: Part) -> None:
     outcome.erased.update(dict.fromkeys(said["erased"], 0))
     if not said["rows"] or outcome.wrong:
         return
+    rows, ids, valid = part.input()
+    store.input.add(rows, ids)
+    outcome.valid.append(valid)
     outcome.hashes.append(part.index()["ids"].to_numpy())
     if outcome.memory is not None and outcome.options.only_changed:
         outcome.compared(outcome.memory.compare(part.digests()))

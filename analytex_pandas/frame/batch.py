@@ -22,6 +22,7 @@ from analytex_pandas.frame.columns import (
     RawBatch,
     RawColumn,
     UnsendableError,
+    as_text,
     is_unicode,
     text_buffers,
     without,
@@ -39,7 +40,7 @@ from analytex_pandas.frame.notes import traits_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from analytex_pandas.frame.columns import Cells, Field, JsonKind, Rows
+    from analytex_pandas.frame.columns import Cells, Field, JsonKind, Mask, Rows
     from analytex_pandas.frame.fingerprints import Comparison
     from analytex_pandas.frame.layout import Layout
     from analytex_pandas.frame.memory import Memory
@@ -71,17 +72,24 @@ class Prepared:
 class Encoded:
     """A batch as lines: those of its valid rows, where they came from, a hash of each one's id; and what is invalid.
 
-    `reports` has one (row, property, problem) an invalid cell, rows counted within `all_rows`; `comparison` tells what
-    of the lines has changed, where that was asked for, `erased` how many of them send null, by property.
+    `reports` has one (row, property, problem) an invalid cell, rows counted within the batch; `comparison` tells what
+    of the lines has changed, where that was asked for, `erased` how many of them send null, by property. `input_rows`,
+    `input_ids` and `valid` have every row of the batch.
     """
 
     lines: pa.ChunkedArray
     rows: pa.Table
     hashes: np.ndarray[Any, np.dtype[np.uint64]]
     reports: Sequence[Report]
-    total: int
+    input_rows: pa.Table
+    input_ids: pa.Array
+    valid: Mask
     comparison: Comparison | None = None
     erased: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return len(self.input_rows)
 
     def parts(self) -> Iterator[tuple[pa.Array, pa.Table]]:
         """Yield the lines as they lie in memory, with their rows."""
@@ -215,18 +223,19 @@ def encode_prepared(
     valid_ids = batch.id.text
     rows = batch.rows
     mask = None
+    valid = np.ones(len(lines), bool)
     if problems:
-        keep = np.ones(len(lines), bool)
         for _, problem in problems:
-            keep[problem.rows] = False
-        mask = pa.array(keep)
+            valid[problem.rows] = False
+        mask = pa.array(valid)
         lines, rows, valid_ids = lines.filter(mask), rows.filter(mask), valid_ids.filter(mask)
     comparison = None
     if memory is not None and options.only_changed:
         sent = sent_columns(batch, types, options.nulls == "send", mask)
         comparison = memory.compare(of_columns(valid_ids, sent, memory.salt))
     erased = {part.name: gaps(part.text, mask) for part in parts} if options.nulls == "send" else {}
-    return Encoded(lines, rows, hashes(valid_ids), reports, len(batch.rows), comparison, erased)
+    whole = batch.rows, as_text(batch.id.text), valid
+    return Encoded(lines, rows, hashes(valid_ids), reports, *whole, comparison, erased)
 
 
 def gaps(text: pa.Array, mask: pa.Array | None) -> int:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from analytex_pandas.frame.columns import Kinds, Mask
+    from analytex_pandas.frame.duplicates import Marks
     from analytex_pandas.frame.fingerprints import Comparison
     from analytex_pandas.frame.hashing import Hashes
     from analytex_pandas.frame.memory import Memory
@@ -52,8 +53,22 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+class Input(Protocol):
+    """What is kept of every row of the input, whether it is sent or not."""
+
+    def add(self, rows: pa.Table, ids: pa.Array) -> None:
+        """Keep where more rows are, and their ids."""
+
+    def end(self, marks: Marks) -> None:
+        """Keep what the plan has made of each of them."""
+
+
 class Sink(Protocol):
     """Where chunks are written to, and what is too much to remember while a source is read."""
+
+    @property
+    def input(self) -> Input:
+        """Where the rows of the input are kept."""
 
     def write_chunk(self, number: int, lines: Iterable[pa.Buffer | bytes], rows: pa.Table) -> None:
         """Write one chunk, over one that has that number already."""
@@ -105,6 +120,7 @@ class Draft:
     conflicting: int = 0
     unchanged: int = 0
     hashes: list[Hashes] = field(default_factory=list)
+    valid: list[Mask] = field(default_factory=list)
     same: list[Mask] = field(default_factory=list)
     tallies: dict[str, Tally] = field(default_factory=dict)
     erased: Counter[str] = field(default_factory=Counter)
@@ -203,8 +219,10 @@ def read_lines(
         read = encoded_at_once if source.settled and known is not None else encoded_when_settled
         for encoded in read(outcome, source, pool, workers):
             outcome.reports += encoded.reports
-            outcome.invalid += encoded.total - len(encoded.lines)
+            outcome.invalid += len(encoded.valid) - len(encoded.lines)
             if not outcome.wrong:
+                store.input.add(encoded.input_rows, encoded.input_ids)
+                outcome.valid.append(encoded.valid)
                 for lines, rows in encoded.parts():
                     chunker.add(lines, rows)
                 outcome.hashes.append(encoded.hashes)
@@ -363,6 +381,7 @@ def settle_lines(outcome: Draft, store: Store, fetch: Fetch | None = None) -> No
     if same is not None:
         same[gone] = False
         outcome.unchanged = int(np.count_nonzero(same))
+    store.input.end(duplicates.marked(outcome.valid, verdict, same))
     if fetch is None and not len(gone) and not outcome.unchanged:
         return
     chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)

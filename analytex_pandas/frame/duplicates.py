@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from analytex_pandas.settings import Kind
 
 Ordinals = np.ndarray[Any, np.dtype[np.int64]]
+Marks = np.ndarray[Any, np.dtype[np.int8]]
+SENT, INVALID, DUPLICATE, UNCHANGED = range(4)
+"""What a plan makes of a row of its input."""
 NOWHERE: Ordinals = np.zeros(0, np.int64)
 
 
@@ -98,6 +101,18 @@ def digests(
         found.append(np.frombuffer(b"".join(pairs), np.uint64).reshape(len(lines), -1))
     names = ["id_0", "id_1", "content_0", "content_1"]
     return pd.DataFrame(np.concatenate(found), columns=names).assign(place=candidates)
+
+
+def marked(valid: Sequence[Mask], verdict: Verdict, same: Mask | None) -> Marks:
+    """Return what becomes of each row of the input: of the valid ones the verdict tells, and which are the `same`."""
+    lines = np.concatenate([np.zeros(0, bool), *valid])
+    marks = np.where(lines, SENT, INVALID).astype(np.int8)
+    places = np.flatnonzero(lines)
+    marks[places[verdict.dropped]] = DUPLICATE
+    marks[places[verdict.conflicting]] = INVALID
+    if same is not None:
+        marks[places[same]] = UNCHANGED
+    return marks
 
 
 def within(places: Ordinals, start: int, rows: int) -> Mask:

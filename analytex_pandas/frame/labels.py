@@ -170,6 +170,41 @@ def level_labels(column: pa.ChunkedArray, how: str) -> list[Any]:
     return list(column.to_pandas().astype(object))
 
 
+def label_column(rows: pa.Table) -> Any:
+    """Return the labels of a rows table as a column: an array of numbers, times or Arrow text where they are such."""
+    description = json.loads((rows.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    if "levels" not in description:
+        positions = rows[POSITION].to_numpy()
+        return description.get("start", 0) + description.get("step", 1) * positions
+    column = rows["label_0"]
+    if len(description["levels"]) > 1:
+        return objects(labels(rows))
+    if description["levels"] == [TAGGED]:
+        texts = one_array(column.dictionary_encode())
+        return objects([untagged(text) for text in texts.dictionary.to_pylist()])[texts.indices.to_numpy()]
+    how = NULLABLE.get if column.type in NULLABLE else None
+    return column.to_pandas(types_mapper=how).array
+
+
+def objects(values: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """Return objects as an array of them, tuples whole."""
+    found = np.empty(len(values), object)
+    found[:] = values
+    return found
+
+
+NULLABLE: dict[pa.DataType, Any] = {
+    pa.string(): pd.StringDtype("pyarrow"),
+    pa.large_string(): pd.StringDtype("pyarrow"),
+    pa.bool_(): pd.BooleanDtype(),
+    **{
+        pa.type_for_alias(name.lower()): pd.api.types.pandas_dtype(name)
+        for name in ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
+    },
+}
+"""Dtypes that keep a missing label missing, and hold no Python objects."""
+
+
 def restored_index(rows: pa.Table, names: Sequence[Hashable]) -> pd.Index[Any]:
     """Return the index of the rows of a rows table, under the names it had in the input."""
     values = labels(rows)

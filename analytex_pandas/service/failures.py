@@ -91,13 +91,16 @@ def checked(answer: Answer) -> Answer:
     is_server = status >= HTTPStatus.INTERNAL_SERVER_ERROR
     kind = errors.ServerError if is_server else KINDS.get(status, errors.AnalytexError)
     way_out = SERVER_WAY_OUT if kind is errors.ServerError else WAYS_OUT.get(status, "")
-    raise kind(
+    failure = kind(
         f"{sentence(f'{answer}{words_of(answer)}')} {way_out}".strip(),
         status_code=status,
         retry_after=retry_after(answer)
         if issubclass(kind, errors.ServerError | errors.RateLimitError)
         else None,
     )
+    if kind is errors.ValidationError:
+        failure.document = document_of(answer)
+    raise failure
 
 
 def parsed(answer: Answer, parse: Callable[[object], T]) -> T:
@@ -214,12 +217,19 @@ def reason_of(error: BaseException) -> str:
     return text.rpartition(">: ")[2] or type(innermost).__name__
 
 
-def words_of(answer: Answer) -> str:
-    """Return what the service said in an answer, after a colon: its errors joined, or the text of a page, in brief."""
+def document_of(answer: Answer) -> object:
+    """Return the JSON document of an answer, None if it has none that can be read."""
     try:
         check_values(answer.body)
-        document = json.loads(answer.body)
+        return json.loads(answer.body)
     except (ValueError, RecursionError, errors.ServerError):
+        return None
+
+
+def words_of(answer: Answer) -> str:
+    """Return what the service said in an answer, after a colon: its errors joined, or the text of a page, in brief."""
+    document = document_of(answer)
+    if document is None:
         text = page_text(answer.body[:READ_BYTES].decode("utf-8", "replace"))
     else:
         said = document

@@ -1,92 +1,49 @@
-"""Row errors in every shape that the service has been seen or documented to send, as one flat tuple.
+"""What a job reports about its rows, in whatever shape, as one flat tuple of errors.
 
-The shape of a job's ``errors`` is not documented, so this reads: a list of strings, a list of objects, an
-object keyed by row number or by id, one string, null, any nesting of these, and keeps verbatim whatever is
-none of them.
+The shape is not documented, so it is read by rules. An object in a list is one error; an object whose keys name rows,
+properties or kinds of error has an error for each; what an object says of itself holds for the errors in it. Where one
+result a row is listed, good ones are none. Numbers and ids are read from keys, values, paths and the heads of texts
+(see ``naming``), never from the middle of prose. What is none of this is kept as it was sent.
 """
 
 from __future__ import annotations
 
-import re
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from analytex_pandas.service.values import clean, to_count, to_json, to_text
+from analytex_pandas.service.facts import Facts, lists_rows, says
+from analytex_pandas.service.keys import (
+    ALARM,
+    VAGUE,
+    Key,
+    has_text,
+    is_count,
+    is_fine,
+    is_number,
+    is_refusal,
+    mark_of,
+    meaning,
+    opened,
+    texts_of,
+)
+from analytex_pandas.service.naming import MAX_READ_CHARACTERS, Names, RowError, Sent, pieces_of
+from analytex_pandas.service.values import to_count, to_json, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
-PlaceKind = Literal["line", "index", "row"]
+    from analytex_pandas.service.keys import PlaceKind
 
-PLACE_KEYS: Final[Mapping[str, PlaceKind]] = {
-    "line": "line",
-    "line_number": "line",
-    "index": "index",
-    "row_index": "index",
-    "row": "row",
-    "record": "row",
-    "row_number": "row",
-}
-"""In order of trust: a line is 1-based and an index 0-based for everyone, a row is either."""
-ID_KEYS: Final = ("user_id", "company_id")
-PROPERTY_KEYS: Final = ("field", "property")
-CODE_KEYS: Final = ("error_code", "code")
-TEXT_KEYS: Final = ("message", "error", "details")
-KNOWN_KEYS: Final = frozenset((*PLACE_KEYS, *ID_KEYS, *PROPERTY_KEYS, *CODE_KEYS, *TEXT_KEYS, "errors"))
-
+NOTHING: Final = Sent()
+NO_REASONS: Final = frozenset({"errors", "links", "status", "type"})
+"""Keys of a job beside which there is nothing to read, or which are read by themselves."""
 MAX_AROUND_CHARACTERS: Final = 1_000
 MAX_DEPTH: Final = 20
 """Levels that are read apart; anything deeper is kept whole in the ``raw`` of one error."""
-
-PLACE: Final = r"""(?P<kind>row|line|index|record) \s* (?:number|no\.?)? \s* [\#:=\[]? \s*
-                   (?P<number>[0-9]{1,18}) \b"""
-PLACE_FIRST: Final = re.compile(
-    rf"^\W* (?:error\s+)? (?:(?:in|on|at|for)\s+)? {PLACE}",  # "Row 12: …", "Error on line 5 …"
-    re.IGNORECASE | re.VERBOSE,
-)
-# Further on, a number after such a word may be something else: "list index 3 out of range", "address line 2",
-# or where a parser stood inside one record, "line 1 column 5".
-PLACE_LATER: Final = re.compile(
-    rf"(?: \b(?:in|on|at|for)\s+ | [(\[]\s* | (?=\brow\s) ) {PLACE} (?! ,?\s*(?:col|char|pos|of\b))",
-    re.IGNORECASE | re.VERBOSE,
-)
-ID_TEXT: Final = re.compile(
-    r"""\b(?:user|company)(?:[_ ]?id)? \s*[:=]?\s* (?P<quote>["'`]) (?P<quoted>.+?) (?P=quote)
-      | \b(?:user|company)_id (?:
-            \s*=\s* (?P<equals>[^\s,;()\[\]"'`]+)                        # "user_id=abc"
-          | \s+ (?!(?:is|was|has|must|should|may|can|not)\b) (?P<prefix>\S+): (?=\s|$)  # "user_id abc: …"
-        )
-      | [(\[]\s* (?:user|company)_id \s*[:=]?\s* (?P<bracketed>[^\s()\[\]]+) \s*[)\]]  # "(user_id abc)" """,
-    re.IGNORECASE | re.VERBOSE,
-)
-MAX_READ_CHARACTERS: Final = 2_000
-"""Characters of an error's own words in which a row or an id is looked for."""
 MAX_ERRORS: Final = 100_000
 """Errors of one job that are read apart; ten for each of its rows."""
 MAX_CHARACTERS: Final = 20_000_000
 """Characters of one job's errors that are kept whole."""
-PIECES: Final = re.compile(r"[\r\n;]+")
-
-
-class RowError(NamedTuple):
-    """One error as the service reported it; every field but ``raw`` may be missing.
-
-    ``place`` is the number that it gave for the row, ``place_kind`` what it called that number; the key of an object
-    keyed by number counts as ``"row"``. ``id`` is its ``user_id`` or ``company_id``: where ``place`` and ``id`` are the
-    same digits, they come from one key, and either may be what was meant. ``message`` is ``""`` if it had no words.
-    ``raw`` is the error as JSON, with the key it stood under: nothing is ever dropped.
-    """
-
-    place: int | None = None
-    place_kind: PlaceKind | None = None
-    id: str | None = None
-    property: str | None = None
-    code: str | None = None
-    message: str = ""
-    raw: str = ""
-
-    def names_a_row(self) -> bool:
-        return self.place is not None or self.id is not None
 
 
 class Above(NamedTuple):
@@ -96,163 +53,247 @@ class Above(NamedTuple):
     depth: int = 0
     around: Callable[[object], object] = lambda value: value
 
-    def inside(self, key: object, said: RowError, beside: Mapping[object, object] | None = None) -> Above:
-        """Return the same for what stands under a key, with what is to be repeated of what stands beside it."""
-        return Above(said, self.depth + 1, lambda value: self.around({**(beside or {}), key: value}))
+    def inside(self, key: object, said: RowError, beside: Mapping[Any, object] | None = None) -> Above:
+        """Return the same for what stands under a key, with what is to be repeated of what stands beside it.
 
-    def error(self, value: object, message: str = "") -> RowError:
-        return self.said._replace(message=message or self.said.message, raw=to_json(self.around(value)))
+        What is long is repeated around the first error only: around each of thousands, it would fill the memory.
+        """
+        left = [beside or {}]
+        is_long = bool(beside) and len(to_json(beside)) > MAX_AROUND_CHARACTERS
+
+        def around(value: object) -> object:
+            here = left[0]
+            if is_long:
+                left[0] = {}
+            return self.around({**here, key: value})
+
+        return Above(said, self.depth + 1, around)
+
+    def error(self, value: object, **said: Any) -> RowError:
+        return self.said._replace(raw=to_json(self.around(value)), **said)
 
 
-def parse_errors(value: object) -> tuple[RowError, ...]:
+def parse_errors(value: object, sent: Sent = NOTHING) -> tuple[RowError, ...]:
     """Read the ``errors`` of a job, whatever their shape, in the order of the report; empty only if the report is."""
-    if not value:
-        return ()
+    return bounded(lambda: Reader(sent).read(value, Above()), value)
+
+
+def parse_report(job: Mapping[str, object], *, failed: bool, sent: Sent = NOTHING) -> tuple[RowError, ...]:
+    """Read all that a job says of errors: its ``errors``, and reasons, counts and reports beside them."""
+    return bounded(lambda: Reader(sent).read_job(job, failed=failed), job.get("errors"))
+
+
+def bounded(read: Callable[[], Iterator[RowError]], value: object) -> tuple[RowError, ...]:
+    """Return errors with bounds on their number and on their characters."""
     try:
-        errors = read(value, Above())
+        errors = read()
         found, room = list(islice(errors, MAX_ERRORS)), MAX_CHARACTERS
         more = sum(1 for _ in errors)
-        for place, error in enumerate(found):
-            room -= len(error.message) + len(error.raw)
-            if room < 0:
-                found[place] = error._replace(message=error.message[:MAX_AROUND_CHARACTERS], raw="")
-        if more:
-            found.append(RowError(message=f"{more:,} more errors were reported, which are not kept."))
-        return tuple(found)
     except RecursionError:
-        return (Above().error(value),)
+        return (Above().error(value, message=to_text(value)[:MAX_AROUND_CHARACTERS]),)
+    for place, error in enumerate(found):
+        room -= len(error.message) + len(error.raw)
+        if room < 0:
+            found[place] = error._replace(message=error.message[:MAX_AROUND_CHARACTERS], raw="", echo=())
+    if more:
+        found.append(RowError(message=f"{more:,} more errors were reported, which are not kept.", more=more))
+    told = sum(not error.is_count for error in found)
+    return tuple(error for error in found if not (error.is_count and error.total <= told))
 
 
-def read(value: object, above: Above) -> Iterator[RowError]:
-    if above.depth > MAX_DEPTH:
-        yield above.error(value, to_text(value))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            # The brackets of a list say nothing, so they are left out of `raw`.
-            yield from or_itself(read(item, above._replace(depth=above.depth + 1)), item, above)
-    elif isinstance(value, dict):
-        document = {str(key).casefold(): item for key, item in value.items()}
-        if KNOWN_KEYS.isdisjoint(document):
-            yield from read_keyed(value, above)
-        else:
-            yield from read_object(value, document, above)
-    else:
-        yield from in_words(above.error(value, to_text(value)))
+class Reader:
+    """Reads a report on rows of which some things are known."""
 
+    def __init__(self, sent: Sent) -> None:
+        self.sent = sent
+        self.names = Names(sent)
 
-def or_itself(errors: Iterator[RowError], value: object, above: Above) -> Iterator[RowError]:
-    """Yield the errors found in a value, or the value as one if there are none."""
-    yield next(errors, None) or above.error(value)
-    yield from errors
-
-
-def read_keyed(value: dict[object, object], above: Above) -> Iterator[RowError]:
-    """Yield the errors of an object keyed by row number or id; below a row, by property."""
-    for key, item in value.items():
-        name, said = clean(str(key)), above.said
-        if said.names_a_row():
-            said = said._replace(property=said.property or name)
-        else:
-            place = to_count(name)
-            said = said._replace(id=name, place=place, place_kind=None if place is None else "row")
-        # A key names a row even when nothing stands under it: that row was reported.
-        below = above.inside(key, said)
-        yield from or_itself(read(item, below), item, below)
-
-
-def read_object(
-    value: dict[object, object], document: Mapping[str, object], above: Above
-) -> Iterator[RowError]:
-    """Yield the error that an object describes, or those nested in it with what it says about them all."""
-    said = described(document, above.said)
-    for key, item in value.items():
-        name = str(key).casefold()
-        if item and (name == "errors" or (name == "details" and isinstance(item, list))):
-            in_brief = said._replace(message=said.message[:MAX_AROUND_CHARACTERS])
-            errors = read(item, above.inside(key, in_brief, beside=value))
-            if (first := next(errors, None)) is None:
+    def read_job(self, job: Mapping[str, object], *, failed: bool) -> Iterator[RowError]:
+        yield from self.read(job.get("errors"), Above())
+        reasons: dict[str, object] = {}
+        for name, item in job.items():
+            key, above = meaning(name), Above().inside(name, RowError())
+            if not item or item is True or name in NO_REASONS:
                 continue
-            yield first
-            if len(to_json(value)) - len(to_json(item)) > MAX_AROUND_CHARACTERS:
-                # Repeated around each of thousands of errors, a long surrounding would fill the memory.
-                errors = islice(read(item, above.inside(key, in_brief)), 1, None)
-            yield from errors
+            if isinstance(item, dict | list) and (key.is_wrong or key.is_list):
+                yield from self.read(item, above, key)
+            elif isinstance(item, dict):
+                counts = [(inner, count) for inner, count in item.items() if is_count(meaning(inner), count)]
+                yield from (total_of(inner, count, above) for inner, count in counts)
+            elif is_count(key, item):
+                yield total_of(name, item, Above())
+            elif "://" in (text := to_text(item)):
+                if key.is_wrong or "report" in key.name:
+                    yield above.error(item, message=f"{name}: {text}")
+            elif (key.words or key.code) and (failed or key.is_wrong or ALARM.search(text)):
+                reasons[name] = item
+        if reasons:
+            yield from self.read_object(reasons, Above())
+
+    def read(self, value: object, above: Above, key: Key = meaning("")) -> Iterator[RowError]:  # noqa: B008  # frozen
+        """Yield the errors of a value that stands under a key."""
+        value = opened(value)
+        if above.depth > MAX_DEPTH:
+            yield above.error(value, message=to_text(value))
+        elif isinstance(value, list | tuple):
+            yield from self.read_list(value, above, key)
+        elif isinstance(value, dict):
+            yield from self.read_object(value, above, is_alone=True)
+        elif isinstance(value, str):
+            yield from self.read_text(value, above, key)
+        elif value:
+            words = above.said.message or ("" if value is True else to_text(value))
+            total = 0 if above.said.names_rows() or not is_number(value) else to_count(value) or 0
+            yield above.error(value, message=words, total=total)
+
+    def read_list(self, items: Collection[object], above: Above, key: Key) -> Iterator[RowError]:
+        is_result = not above.said.names_rows() and self.are_results(items)
+        above = above._replace(
+            depth=above.depth + 1
+        )  # the brackets of a list say nothing, and are not in `raw`
+        for place, item in enumerate(map(opened, items)):
+            below = above
+            if is_result:
+                if not is_refusal(item):
+                    continue
+                below = above._replace(said=above.said._replace(place=place, place_kind="result"))
+            if isinstance(item, dict):
+                yield from self.read_object(item, below)
+            elif is_number(item) and not below.said.names_rows():
+                yield below.error(item, message=below.said.message or to_text(item)).of(
+                    self.row_of(item, key)
+                )
+            else:
+                yield from self.read(item, below, key)
+
+    def are_results(self, items: Collection[object]) -> bool:
+        """Tell whether a list has one result for each row: some are good, or all have the mark of one."""
+        if not items or len(items) != self.sent.rows:
+            return False
+        refused = [is_refusal(item) for item in items]
+        return any(refused) and (not all(refused) or all(mark_of(item) is not None for item in items))
+
+    def row_of(self, value: object, key: Key) -> RowError:
+        """Return the row that a bare number means, by its place or by its id."""
+        text, place = to_text(value), to_count(value)
+        if key.place is None and self.names.ids_in(key, [text]):
+            return RowError(id=text)
+        kind: PlaceKind | None = None if place is None else key.place or "list"
+        return RowError(place, kind, text if key.place is None and text in self.names.ids else None)
+
+    def read_text(self, text: str, above: Above, key: Key) -> Iterator[RowError]:
+        """Yield the errors of a text: one for each row, or line, that it names."""
+        sent, text, names = text, to_text(text), self.names
+        if not above.said.names_rows():
+            if not text or is_fine(text):
+                return
+            found = RowError(company=text) if text in names.companies else None
+            if text in names.ids or text.isdecimal():
+                found = self.row_of(text, key) if text.isdecimal() else RowError(id=text)
+            if found is not None:
+                yield above.error(sent, message=above.said.message or text).of(found)
+                return
+        yield from self.in_words(above.error(sent, message=text))
+
+    def in_words(self, error: RowError) -> Iterator[RowError]:
+        """Yield the error with the rows that its words name, if nothing else does; of several lines, one for each."""
+        if error.names_rows():
+            yield error
             return
-    if said.names_a_row() or any(map(has_text, (said.code, said.property, *document.values()))):
-        yield from in_words(above._replace(said=said).error(value))
+        pieces = pieces_of(error.message, MAX_ERRORS)
+        found = [self.names.rows_in_words(piece[:MAX_READ_CHARACTERS]) for piece in pieces]
+        if len(pieces) == 1 or sum(map(bool, found)) < 2:  # noqa: PLR2004  # one is the whole
+            # Not what stands behind the first line: "Row 1: a; b".
+            yield from (error.of(row) for row in next(filter(None, found[:1]), [RowError()]))
+            return
+        before, first = "", True
+        for number, (piece, rows) in enumerate(zip(pieces, found, strict=True)):
+            if not rows and number + 1 < len(pieces):
+                before += f"{piece}; "  # what names no row belongs to the next that does
+                continue
+            # The first keeps the whole text; with each of thousands it would fill the memory.
+            one = error._replace(message=before + piece, raw=error.raw if first else to_json(before + piece))
+            before, first = "", False
+            yield from (one.of(row) for row in rows or [RowError(total=1)])
 
-
-def described(document: Mapping[str, object], said: RowError) -> RowError:
-    """Return what was said of an error with what an object says itself, which comes before it."""
-    # Some services put what identifies the row one level down: {"message": …, "details": {"row": 3}}.
-    below = [item for item in (document.get("details"), document.get("error")) if isinstance(item, dict)]
-    inner = {str(key).casefold(): item for one in reversed(below) for key, item in one.items()}
-    for source in (inner, document) if inner else (document,):
-        place = place_of(source) if source is document or said.place is None else None
-        said = RowError(
-            *(place or (said.place, said.place_kind)),
-            id=first_text(source, ID_KEYS) or said.id,
-            property=first_text(source, PROPERTY_KEYS) or said.property,
-            code=first_text(source, CODE_KEYS) or said.code,
-            message=message_of(source) or said.message,
+    def read_object(
+        self, value: dict[Any, Any], above: Above, *, is_alone: bool = False
+    ) -> Iterator[RowError]:
+        """Yield the errors of an object; an item of a list is one, with all its keys, unless these name rows."""
+        if mark_of(value) is True:
+            return
+        is_map = (is_alone or lists_rows(value, self.names)) and not says(value, self.names)
+        facts = Facts(self.names)
+        facts.gather(value, is_map=is_map)
+        parts = [
+            (key, item) for key, item in facts.rest if is_alone and facts.are_none() and not is_number(item)
+        ]
+        errors = [above.said] if parts or (is_alone and facts.are_none()) else facts.described(above.said)
+        below = [*facts.below, *parts]
+        keys, found = {key for key, _ in below}, False
+        beside = {key: item for key, item in value.items() if str(key) not in keys} if below else {}
+        brief = (
+            errors[0]
+            if len(errors) == 1
+            else above.said._replace(code=errors[0].code, message=errors[0].message)
         )
-    return said
+        brief = brief._replace(message=brief.message[:MAX_AROUND_CHARACTERS])
+        for key, item in below:
+            for error in self.read_below(key, item, above.inside(key, brief, beside)):
+                found = True
+                yield error
+        if not errors[0].names_rows():
+            yield from (total_of(key, count, above) for key, count in facts.totals)
+        is_said = errors != [above.said] or (
+            (not is_alone or is_flat(value)) and any(map(has_text, value.values()))
+        )
+        if is_said and not (found and len(errors) == 1):
+            for one in errors:
+                yield from self.in_words(above._replace(said=one).error(value))
+
+    def read_below(self, name: str, item: Any, above: Above) -> Iterator[RowError]:
+        """Yield the errors under a key: of a row, of rows by place or id, of a property, or of a kind."""
+        said, key = above.said, meaning(name)
+        row = None if said.names_rows() else self.names.row_of_key(name) or self.guessed(name, key)
+        if row is not None:
+            if not (isinstance(item, str) and is_fine(item)):
+                yield from self.read(item, above._replace(said=said.of(row)), key)
+            return
+        items, is_property = item if isinstance(item, list) else [item], name in self.names.properties
+        texts = texts_of(items)
+        is_flat_list = len(texts) == len(items)
+        if is_flat_list and not is_property and not (said.names_rows() and not self.names.is_owner(key)):
+            facts = Facts(self.names)
+            facts.take_rows(key, item)
+            if rows := facts.rows():
+                for number, one in enumerate(rows):
+                    part = item if number == 0 else one.id or one.company or one.place
+                    yield above.error(part, message=said.message or name).of(one)
+                return
+        is_listed = is_flat_list and all(is_number(one) or one in self.names.ids for one in items)
+        if is_listed and not (key.words or key.is_list or VAGUE.fullmatch(key.name)):
+            said = said._replace(message=said.message or name)  # the kind of error that these rows have
+        is_name = said.names_rows() or is_flat_list
+        if is_property or (is_name and not (key.words or key.is_wrong or key.is_list)):
+            said = said._replace(property=self.names.property_of(name))
+        yield from self.read(item, above._replace(said=said), key)
+
+    def guessed(self, name: str, key: Key) -> RowError | None:
+        """Return the id that a key may be where nobody knows the rows."""
+        is_word = (
+            key.words or key.code or key.property or key.place or key.is_id or key.is_wrong or key.is_list
+        )
+        return None if self.names.is_known or is_word else RowError(id=name)
 
 
-def place_of(document: Mapping[str, object]) -> tuple[int, PlaceKind] | None:
-    for key, kind in PLACE_KEYS.items():
-        if key in document and (place := to_count(document[key])) is not None:
-            return place, kind
-    return None
+def total_of(key: str, value: Any, above: Above) -> RowError:
+    inside = above.inside(key, above.said)
+    return inside.error(value, message=f"{key}: {to_text(value)}", total=to_count(value), is_count=True)
 
 
-def first_text(document: Mapping[str, object], keys: tuple[str, ...]) -> str | None:
-    """Return the first of the keys that holds a text or a number, as text."""
-    for key in keys:
-        value = document.get(key)
-        if isinstance(value, str | int | float) and not isinstance(value, bool) and (text := to_text(value)):
-            return text
-    return None
-
-
-def message_of(document: Mapping[str, object]) -> str:
-    """Return the words of an error: its message, else its error, its details, its code."""
-    for key in (*TEXT_KEYS, *CODE_KEYS):
-        value = document.get(key)
-        if not isinstance(value, dict) and (text := to_text(value)):
-            return text
-    return to_text(document.get("details") or None)
-
-
-def has_text(value: object) -> bool:
-    """Tell whether there are words in a value; counts alone, as beside an empty list, are no error."""
-    if isinstance(value, dict | list):
-        return any(map(has_text, value.values() if isinstance(value, dict) else value))
-    return isinstance(value, str) and bool(value.strip())
-
-
-def in_words(error: RowError) -> Iterator[RowError]:
-    """Yield the error with the row or id that its words name, if no key did; one for each row they name."""
-    if error.names_a_row():
-        yield error
-        return
-    pieces = [" ".join(piece.split()) for piece in PIECES.split(error.message, MAX_ERRORS) if piece.strip()]
-    if len(pieces) < 2 or not all(PLACE_FIRST.match(piece[:MAX_READ_CHARACTERS]) for piece in pieces):  # noqa: PLR2004  # one piece is the whole
-        yield find_in_text(error)
-        return
-    for number, piece in enumerate(pieces):
-        # The first keeps the whole text; with each of thousands it would fill the memory.
-        yield find_in_text(error._replace(message=piece, raw=to_json(piece) if number else error.raw))
-
-
-def find_in_text(error: RowError) -> RowError:
-    """Return the error with the row and the id that its own words plainly name."""
-    words = " ".join(
-        error.message[:MAX_READ_CHARACTERS].split()
-    )  # runs of blanks cost the patterns their time squared
-    first = PLACE_FIRST.match(words)
-    found = [first] if first else PLACE_LATER.finditer(words)
-    places = {(int(match["number"]), PLACE_KEYS[match["kind"].casefold()]) for match in found}
-    ids = {match[match.lastgroup or 0] for match in ID_TEXT.finditer(words)}
-    place, place_kind = places.pop() if len(places) == 1 else (None, None)
-    return error._replace(place=place, place_kind=place_kind, id=ids.pop() if len(ids) == 1 else None)
+def is_flat(value: dict[Any, Any]) -> bool:
+    """Tell whether an object has but single values, none of which says that there are no errors."""
+    return not any(
+        isinstance(item, dict | list) or (meaning(str(key)).is_wrong and not item)
+        for key, item in value.items()
+    )

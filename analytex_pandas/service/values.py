@@ -12,6 +12,13 @@ from typing import Final
 MAX_COUNT: Final = 10**18
 """No count of rows or bytes is larger; it also keeps clear of Python's limit on converting long texts."""
 COUNT: Final = re.compile(r"[0-9]{1,18}")
+NUMBER: Final = r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,5}(?![0-9])|[0-9]{1,18})"
+"""A whole number; commas may group its digits by three."""
+SPAN: Final = rf"{NUMBER}(?:(?:[-\u2013]|\.\.|\ (?:to|through|-)\ ){NUMBER})?"
+COUNTS: Final = re.compile(rf"\#?{SPAN}(?:(?:\ ?,\ ?(?:and\ )?|\ (?:and|&)\ )\#?{SPAN})*")
+SPANS: Final = re.compile(rf"({NUMBER})(?:(?:[-\u2013]|\.\.|\ (?:to|through|-)\ )({NUMBER}))?")
+MAX_LISTED: Final = 10_000
+"""Characters of a list of numbers, and numbers in a span, that are read."""
 EPOCH_UNITS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """An epoch number from this size up counts nanoseconds, microseconds, milliseconds; below, seconds."""
 SECONDS: Final = re.compile(r"[0-9]{1,25}(?:\.[0-9]{1,25})?")
@@ -60,6 +67,20 @@ def to_count(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return value if 0 <= value < MAX_COUNT else None
+
+
+def to_counts(value: object) -> list[int]:
+    """Return the whole numbers that a value is, ``3``, ``"1,203"``, ``"2-4"``, ``"2, 3 and 5"``; none if it is more."""
+    if not isinstance(value, str):
+        count = to_count(value)
+        return [] if count is None else [count]
+    if len(value) > MAX_LISTED or not COUNTS.fullmatch(value.strip()):
+        return []
+    counts: list[int] = []
+    for first, last in SPANS.findall(value):
+        begin, end = (int((text or first).replace(",", "")) for text in (first, last))
+        counts += range(begin, end + 1) if begin <= end < begin + MAX_LISTED else [begin, end]
+    return counts
 
 
 def to_seconds(value: object) -> float | None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from analytex_pandas.errors import ServerError
-from analytex_pandas.service.row_errors import RowError, parse_errors
+from analytex_pandas.service.naming import RowError, Sent
+from analytex_pandas.service.row_errors import parse_report
 from analytex_pandas.service.values import to_count, to_datetime, to_seconds, to_text
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class Job:
     The id is opaque and may hold any character; a status that is not documented is the text as it was sent. Of
     ``total_rows``, ``completed_rows`` are those dealt with so far: whether refused rows are among them is not
     documented. ``file_size`` counts bytes, times are in UTC, ``elapsed_time`` is as sent: seconds by all appearance. A
-    completed job can have ``errors``, a failed one none. ``raw`` is the job as it was sent.
+    completed job can have ``errors``, a failed one none; reasons, counts and reports that stand beside them are among
+    them. ``raw`` is the job as it was sent.
     """
 
     job_id: str
@@ -51,6 +53,10 @@ class Job:
     def failed(self) -> bool:
         return self.status == "failed"
 
+    def errors_of(self, sent: Sent) -> tuple[RowError, ...]:
+        """Return the errors, read with what is known of the rows that were sent."""
+        return parse_report(self.raw, failed=self.failed, sent=sent) if self.errors else ()
+
 
 def parse_job(document: object) -> Job:
     """Read one job, bare or wrapped; ServerError for an object without an id or status."""
@@ -61,10 +67,11 @@ def parse_job(document: object) -> Job:
             f"{to_text(document)[:SHOWN_CHARACTERS] or 'nothing'}"
         )
     status = to_text(raw["status"])
+    status = status.casefold() if status.casefold() in STATUSES else status
     return Job(
         job_id=job_id_of(raw),
-        status=status.casefold() if status.casefold() in STATUSES else status,
-        errors=parse_errors(raw.get("errors")),
+        status=status,
+        errors=parse_report(raw, failed=status == "failed", sent=Sent(to_count(raw.get("total_rows")))),
         raw=raw,
         **{name: reading(raw.get(name)) for name, reading in READINGS.items()},
     )

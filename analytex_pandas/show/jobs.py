@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from analytex_pandas.service.row_errors import RowError
+    from analytex_pandas.service.naming import RowError
     from analytex_pandas.service.wire import Job
 
     Owners = Mapping[str, tuple[str, int]]

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 LONG_WORD: Final = 16
 """Characters from which a word may be broken: in a narrow table shorter ones are to stay whole."""
 GAP: Final = "  "
-NO_MATHEMATICS: Final = "tex2jax_ignore"
-"""The class below which JupyterLab lets ``$`` be a dollar."""
 
 
 class Markup(str):
@@ -69,6 +67,12 @@ def printable(text: str) -> str:
 def shortened(value: object, limit: int = 120) -> str:
     """Return a value as one printable line of at most ``limit`` characters."""
     return printable(one_line(lambda: str(value), limit))
+
+
+def prose(text: str) -> Markup:
+    """Return a sentence as HTML, what stands in backticks as code."""
+    parts = text.split("`")
+    return join(tag("code", part) if place % 2 else part for place, part in enumerate(parts))
 
 
 def table(
@@ -125,7 +129,7 @@ def standing_alone(*parts: str) -> Markup:
         before, own, after = attributes.partition(' style="')
         return f'<{name}{before} style="{style};{after}>' if own else f'<{name}{before} style="{style}">'
 
-    return tag("div", Markup(OPENING.sub(styled, join(parts))), class_=f"apd-static {NO_MATHEMATICS}")
+    return tag("div", Markup(OPENING.sub(styled, join(parts))), class_="apd-static tex2jax_ignore")
 
 
 def text_table(

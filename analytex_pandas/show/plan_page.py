@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +11,17 @@ from analytex_pandas import settings
 from analytex_pandas.frame.notes import erasing
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import group_errors
-from analytex_pandas.show.markup import shortened, standing_alone, table, tag, tag_if_any, text_table
+from analytex_pandas.show.markup import (
+    Markup,
+    join,
+    prose,
+    shortened,
+    standing_alone,
+    table,
+    tag,
+    tag_if_any,
+    text_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,59 +29,100 @@ if TYPE_CHECKING:
     from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.show.grouping import ErrorGroup
 
+OPEN_COLUMNS: Final = 12
+"""Columns up to which a page shows all; of more, those with a note are shown and the others folded."""
 SHOWN_COLUMNS: Final = 40
+FOLDED_COLUMNS: Final = 200
+"""Columns that are shown at most, open and folded; the others are counted."""
 SHOWN_GROUPS: Final = 8
 CHANGE_HEADERS: Final = ("Property", "New profiles", "Changed", "Unchanged")
 COLUMN_HEADERS: Final = ("Column", "Type", "Missing", "Example", "Note")
 PROBLEM_HEADERS: Final = ("Problems", "What is wrong", "Property", "First rows")
 CHANGES_CAPTION: Final = "Values that the account does not have yet"
 PROBLEMS_CAPTION: Final = "Rows that cannot be sent"
+COLUMNS_CAPTION: Final = "What becomes of each column"
+WORTH_A_LOOK: Final = "Worth a look"
 EXAMPLE_CHARACTERS: Final = 60
 WIDEST: Final = 140
+CODE: Final = re.compile(r"types=\{[^{}]*\}|\bdf(?:\[[^\]]*\])? = .+?\)(?=; |$)")
+"""What is to be pasted in a note or a message: an argument, or a line that mends a column."""
 
 
 def plan_html(document: PlanDocument, *, pushed: bool) -> str:
-    columns, more_columns = _columns(document.columns)
-    parts = [
-        tag("p", tag("strong", _headline(document)), " · plan ", tag("code", document.id)),
-        tag_if_any("p", _counted(document)),
-        table(COLUMN_HEADERS, columns, numeric=("Missing",), caption="What becomes of each column"),
-        tag_if_any("p", more_columns),
-    ]
-    if changes := _changes(document.changes):
-        parts.append(table(CHANGE_HEADERS, changes, numeric=CHANGE_HEADERS[1:], caption=CHANGES_CAPTION))
+    page = [tag("p", tag("strong", _headline(document)), " · plan ", tag("code", document.id))]
+    page.append(tag_if_any("p", _counted(document)))
     if problems := group_errors(document.invalid):
         lines = [
-            (words.number(group.count), shortened(group.message, 600), group.property, group.rows)
+            (
+                words.number(group.count),
+                with_code(shortened(group.message, 600)),
+                group.property,
+                group.rows,
+            )
             for group in problems[:SHOWN_GROUPS]
         ]
-        parts.append(table(PROBLEM_HEADERS, lines, numeric=("Problems",), caption=PROBLEMS_CAPTION))
-        parts.append(tag_if_any("p", _more_problems(problems)))
+        page.append(table(PROBLEM_HEADERS, lines, numeric=("Problems",), caption=PROBLEMS_CAPTION))
+        page.append(tag_if_any("p", prose(_more_problems(problems))))
+    shown, others = _columns(document.columns)
+    if len(shown):
+        page.append(_columns_table(shown, WORTH_A_LOOK if len(others) else COLUMNS_CAPTION))
+    if changes := _changes(document.changes):
+        page.append(table(CHANGE_HEADERS, changes, numeric=CHANGE_HEADERS[1:], caption=CHANGES_CAPTION))
+    if len(others):
+        hidden = words.and_more(len(others) - FOLDED_COLUMNS, "more column", " in `plan.columns`")
+        folded = _columns_table(others.head(FOLDED_COLUMNS), COLUMNS_CAPTION)
+        page.append(tag("details", tag("summary", _by_type(others)), folded, tag_if_any("p", prose(hidden))))
     # plain text: marimo's encoder refuses what only inherits from it
-    return str(standing_alone(*parts, tag("p", _next_step(document, pushed=pushed))))
+    return str(standing_alone(*page, tag("p", prose(_next_step(document, pushed=pushed)))))
 
 
 def plan_text(document: PlanDocument, *, pushed: bool, width: int | None = None) -> str:
     """Return a plan as text of at most ``width`` characters a line, the terminal's by default."""
     wide = min(WIDEST, width or shutil.get_terminal_size((100, 24)).columns)
-    columns, more_columns = _columns(document.columns)
-    cells = [line[:-1] for line in columns]
-    blocks = [
-        [f"Plan {document.id}: {_headline(document)}", _counted(document)],
-        [text_table(COLUMN_HEADERS[:-1], cells, numeric=("Missing",), width=wide), more_columns],
-    ]
+    shown, others = _columns(document.columns)
+    blocks = [[f"Plan {document.id}: {_headline(document)}", _counted(document)]]
+    if problems := group_errors(document.invalid):
+        told = map(str, problems[:SHOWN_GROUPS])
+        blocks.append([f"{PROBLEMS_CAPTION}:", *told, _plain(_more_problems(problems))])
+    lines = [_column_line(row) for row in shown.to_dict("records")]
+    # a note is a sentence: in a narrow column of a table it would be cut
+    if notes := [_wrapped(f"{line[0]}: {line[-1]}", wide) for line in lines if line[-1]]:
+        blocks.append([f"{WORTH_A_LOOK}:", *notes])
+    if lines:
+        cells = [line[:-1] for line in lines]
+        blocks.append([text_table(COLUMN_HEADERS[:-1], cells, numeric=("Missing",), width=wide)])
+    if len(others):
+        blocks.append([f"{_by_type(others)}, all in plan.columns"])
     if changes := _changes(document.changes):
         made = text_table(CHANGE_HEADERS, changes, numeric=CHANGE_HEADERS[1:], width=wide)
         blocks.append([f"{CHANGES_CAPTION}:", made])
-    # a note is a sentence: in a narrow column of a table it would be cut
-    if notes := [f"{line[0]}: {line[-1]}" for line in columns if line[-1]]:
-        wrapper = textwrap.TextWrapper(wide, initial_indent="• ", subsequent_indent="  ")
-        blocks.append(["Worth a look:", *map(wrapper.fill, notes)])
-    if problems := group_errors(document.invalid):
-        shown = map(str, problems[:SHOWN_GROUPS])
-        blocks.append([f"{PROBLEMS_CAPTION}:", *shown, _more_problems(problems)])
-    blocks.append([_next_step(document, pushed=pushed)])
+    blocks.append([_plain(_next_step(document, pushed=pushed))])
     return "\n\n".join("\n".join(filter(None, block)) for block in blocks)
+
+
+def _plain(sentence: str) -> str:
+    """Return a sentence of ours without the marks around its code."""
+    return sentence.replace("`", "")
+
+
+def _wrapped(note: str, width: int) -> str:
+    """Return a note wrapped, but for lines of code: these are to be pasted."""
+    parts, end = [], 0
+    for found in CODE.finditer(note):
+        if found[0].startswith("df"):
+            parts += [textwrap.fill(note[end : found.start()].strip("; "), width - 2), f"  {found[0]}"]
+            end = found.end()
+    parts.append(textwrap.fill(note[end:].strip("; "), width - 2))
+    return "• " + "\n".join(filter(None, parts)).replace("\n", "\n  ")
+
+
+def with_code(text: str) -> Markup:
+    """Return a note or a message as HTML, what can be pasted as code."""
+    parts, end = [], 0
+    for found in CODE.finditer(text):
+        parts += [text[end : found.start()], tag("code", found[0])]
+        end = found.end()
+    return join([*parts, text[end:]])
 
 
 def _headline(document: PlanDocument) -> str:
@@ -94,29 +146,44 @@ def _counted(document: PlanDocument) -> str:
 
 def _next_step(document: PlanDocument, *, pushed: bool) -> str:
     if pushed:
-        return f"It was pushed: apd.resume({document.id!r}) gives the push."
+        return f"It was pushed: `apd.resume({document.id!r})` gives the push."
     codes, options = document.in_the_way["code"], document.options
     if not len(codes):
-        return "Nothing has been sent yet. plan.push() sends it."
+        return "Nothing has been sent yet. `plan.push()` sends it."
     ways = []
     if options.invalid == "skip" and document.leaves_too_many:
-        ways.append(f"they are more than max_errors={options.max_errors!r} lets be left out")
+        ways.append(f"they are more than `max_errors={options.max_errors!r}` lets be left out")
     elif (codes != "duplicate").any():
-        ways.append('invalid="skip" leaves them out and reports them')
+        ways.append('`invalid="skip"` leaves them out and reports them')
     if (codes == "duplicate").any():
-        ways.append('duplicates="first" or "last" chooses among rows of one id')
-    return f"Nothing has been sent, and plan.push() will refuse to because of these rows: {'; '.join(ways)}."
+        ways.append('`duplicates="first"` or `"last"` chooses among rows of one id')
+    return (
+        f"Nothing has been sent, and `plan.push()` will refuse to because of these rows: {'; '.join(ways)}."
+    )
 
 
-def _columns(columns: pd.DataFrame) -> tuple[list[tuple[str, ...]], str]:
-    """Return the cells of ``COLUMN_HEADERS`` for each column, and how many columns there are besides.
-
-    All columns of a usual frame are shown; of a very wide one those with notes first, in their own order.
-    """
+def _columns(columns: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the columns that are shown and those that are only counted, or folded: of many, those without a note."""
     noted = columns["note"].fillna("").astype(str) != ""
-    chosen = [*columns.index[noted], *columns.index[~noted]][:SHOWN_COLUMNS]
-    more = words.and_more(len(columns) - len(chosen), "more column", " in plan.columns")
-    return [_column_line(row) for row in columns.loc[sorted(chosen)].to_dict("records")], more
+    if len(columns) <= OPEN_COLUMNS:
+        return columns, columns.iloc[:0]
+    first = columns[noted].head(SHOWN_COLUMNS)
+    return first, columns.drop(first.index)
+
+
+def _by_type(columns: pd.DataFrame) -> str:
+    """Return how many columns there are of which JSON type."""
+    types = columns["json_type"].value_counts()
+    kinds = ", ".join(f"{words.number(count)} {kind}" for kind, count in types.items())
+    return f"{words.count(len(columns), 'more column')}: {kinds}"
+
+
+def _columns_table(columns: pd.DataFrame, caption: str) -> Markup:
+    """Return the table of columns; without a column for notes where there are none."""
+    lines = [_column_line(row) for row in columns.to_dict("records")]
+    width = len(COLUMN_HEADERS) if any(line[-1] for line in lines) else len(COLUMN_HEADERS) - 1
+    cells = [(*line[:-1], with_code(line[-1]))[:width] for line in lines]
+    return table(COLUMN_HEADERS[:width], cells, numeric=("Missing",), caption=caption)
 
 
 def _column_line(row: dict[Any, Any]) -> tuple[str, ...]:
@@ -142,4 +209,4 @@ def _changes(changes: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def _more_problems(problems: list[ErrorGroup]) -> str:
-    return words.and_more(len(problems) - SHOWN_GROUPS, "more kind", " of problem in plan.invalid")
+    return words.and_more(len(problems) - SHOWN_GROUPS, "more kind", " of problem in `plan.invalid`")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from analytex_pandas.errors import logger_of
 from analytex_pandas.show import words
@@ -24,16 +24,23 @@ BAR_FORMAT: Final = "{desc} {percentage:3.0f}%|{bar:10}| {unit}"
 logger = logger_of("analytex_pandas")
 
 
+def bar(**options: Any) -> Any:
+    """Return a tqdm bar that is silent where its stream is no terminal."""
+    from tqdm import tqdm  # only a terminal needs it
+
+    class Bar(tqdm):  # type: ignore[type-arg]  # older ones take no parameter
+        # its thread waits at the end of the process, for ever where an older tqdm could not write
+        monitor_interval = 0
+
+    return Bar(disable=None, dynamic_ncols=True, **options)
+
+
 class PushBar:
     """A push as a tqdm bar that shows the snapshot's own numbers; silent where the stream is no terminal."""
 
     def __init__(self, stream: TextIO) -> None:
-        from tqdm import tqdm  # only a terminal needs it
-
         # tqdm's own pace and time left would differ from those of the other displays: they are left out.
-        self._bar = tqdm(
-            total=1, file=stream, disable=None, dynamic_ncols=True, bar_format=BAR_FORMAT, mininterval=0
-        )
+        self._bar = bar(file=stream, total=1, bar_format=BAR_FORMAT, mininterval=0)
         self.end = self._bar.close
 
     def draw(self, snapshot: Snapshot) -> None:
@@ -105,17 +112,7 @@ class PlanBar:
     """How far a plan is, as a tqdm bar on stderr; none where that is no terminal."""
 
     def __init__(self, total: int | None) -> None:
-        from tqdm import tqdm  # only a plan that takes long needs it
-
-        self._bar = tqdm(
-            total=total,
-            desc="planning",
-            unit=" rows",
-            unit_scale=True,
-            leave=False,
-            disable=None,
-            dynamic_ncols=True,
-        )
+        self._bar = bar(total=total, desc="planning", unit=" rows", unit_scale=True, leave=False)
         self.end = self._bar.close
 
     def draw(self, done: int) -> None:

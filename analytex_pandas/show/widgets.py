@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets
 
 from analytex_pandas.show import words
-from analytex_pandas.show.markup import NO_MATHEMATICS, Markup, tag
+from analytex_pandas.show.markup import Markup, tag
 from analytex_pandas.show.pages import STYLE
 from analytex_pandas.show.surroundings import in_marimo, unattended
 
@@ -34,7 +34,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         style.add_class("apd-style")
         super().__init__([style, *parts])
         self.add_class("apd")
-        self.add_class(NO_MATHEMATICS)
+        self.add_class("tex2jax_ignore")
         self.add_class(f"apd-{kind}")
 
     def saved_form(self) -> dict[str, str]:

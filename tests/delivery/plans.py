@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from analytex_pandas.delivery.spool import Spool
 from analytex_pandas.errors import empty_report, typed_table
 from analytex_pandas.frame.document import COLUMN_DTYPES, PlanDocument
+from analytex_pandas.frame.duplicates import INVALID, SENT
 from analytex_pandas.frame.labels import index_arrays, rows_table
 from analytex_pandas.frame.ndjson import ChunkSize
 from analytex_pandas.frame.options import Options
@@ -53,6 +55,9 @@ def make_plan(
             labels = index_arrays(index[positions])
         spool.write_chunk(number, lines, rows_table(positions, labels))
         chunks.append(ChunkSize(number, end - begin, sum(map(len, lines))))
+    labels = index_arrays(index)
+    spool.input.add(rows_table(np.arange(total, dtype=np.int64), labels), pa.array([None] * skipped + ids))
+    spool.input.end(np.array([INVALID] * skipped + [SENT] * rows, np.int8))
     spool.pushed()  # so that another process finds them, too
     document = PlanDocument(
         id=push_id,

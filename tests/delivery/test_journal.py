@@ -14,7 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from analytex_pandas.delivery.journal import CHUNK_COLUMNS, VERSION, Journal, add_answers, to_blob
+from analytex_pandas.delivery.blobs import to_blob
+from analytex_pandas.delivery.journal import CHUNK_COLUMNS, VERSION, Journal, add_answers
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free
 from analytex_pandas.delivery.state import ChunkState
 from analytex_pandas.errors import AnalytexError

@@ -17,7 +17,8 @@ from plans import make_plan
 
 import analytex_pandas as apd
 from analytex_pandas.delivery import pacing
-from analytex_pandas.delivery.journal import Journal, sealed
+from analytex_pandas.delivery.blobs import sealed
+from analytex_pandas.delivery.journal import Journal
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,11 +26,13 @@ from plans import make_plan
 
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.opening import pushes
+from analytex_pandas.delivery.outcomes import outcomes_table
 from analytex_pandas.delivery.state import FINISHED, SETTLED, counted
 from analytex_pandas.delivery.worker import LIVE, live_key
 from analytex_pandas.sandbox_server import Sandbox
 
 if TYPE_CHECKING:
+    from analytex_pandas.delivery.state import PushState
     from analytex_pandas.push import Push
 
 EXAMPLES = int(os.environ.get("ANALYTEX_MACHINE_EXAMPLES", "6"))
@@ -242,6 +244,21 @@ class Journey(RuleBasedStateMachine):
             assert dict(state.counts) == counted(self.push.plan.document.counts, state.chunks)
 
     @invariant()
+    def every_row_has_one_outcome(self) -> None:
+        """The table of rows adds up to the counts of its moment, whatever the push is doing."""
+        if hasattr(self, "push"):
+            self.check_outcomes(self.push, self.push.state())
+
+    def check_outcomes(self, push: Push, state: PushState) -> pd.DataFrame:
+        table = outcomes_table(Journal(self.state), state, push.plan.invalid)
+        counts = table["outcome"].value_counts()
+        assert {name: counts[name] for name in SHOWN} == {name: state.counts[name] for name in SHOWN}
+        assert table["position"].tolist() == list(range(SKIPPED + ROWS))
+        assert table["index"].tolist() == LABELS.tolist()
+        assert table["id"].tolist()[SKIPPED:] == IDS
+        return table
+
+    @invariant()
     def what_is_written_down_is_true_and_enough_to_go_on(self) -> None:
         """What the journal takes for answered is at the service, and what it does not is still in the spool."""
         if not hasattr(self, "push"):
@@ -249,11 +266,11 @@ class Journey(RuleBasedStateMachine):
         record = pushes(self.state).iloc[0]
         assert record["input"] * 2 == record[["input", *SHOWN]].sum()
         chunks = Journal(self.state).push(PUSH_ID).chunks
-        sent = self.sent()
         for chunk in chunks:
             ids = IDS[(chunk.number - 1) * CHUNK_ROWS : chunk.number * CHUNK_ROWS]
             if chunk.job_id is not None:
-                assert set(ids) <= set(sent)
+                # A slow submit is found in the list before the sandbox has answered it, and written it down.
+                until(lambda ids=ids: set(ids) <= set(self.sent()), 5.0)
             if chunk.status not in SETTLED:
                 path = self.state / "spool" / PUSH_ID / f"{chunk.number:05d}.ndjson"
                 # It may have been settled, and its file deleted, since it was read.
@@ -308,6 +325,14 @@ class Journey(RuleBasedStateMachine):
         assert errors["id"].drop_duplicates().tolist() == refused
         assert self.push.failed.index.tolist() == [LABELS[place] for place in places]
         assert counts["refused"] == len(refused)
+        table = self.push.outcomes
+        assert table["id"][table["outcome"] == "refused"].tolist() == refused
+        assert table["message"][table["outcome"] == "refused"].notna().all()
+        chunks = {chunk.number: chunk.job_id for chunk in self.push.state().chunks}
+        assert table["chunk"].tolist()[SKIPPED:] == [1 + place // CHUNK_ROWS for place in range(ROWS)]
+        assert table["job_id"].dropna().tolist() == [
+            job_id for job_id in (chunks[number] for number in table["chunk"].dropna()) if job_id is not None
+        ]
         taken = set(self.sandbox.users["user_id"])
         if counts["unknown"] == 0:
             assert set(self.sent()) == set(IDS)
@@ -324,7 +349,19 @@ class Journey(RuleBasedStateMachine):
         again = self.push.retry().wait()
         assert self.sent() - before == Counter(refused)
         still = [uid for uid in refused if uid in REFUSED]
-        assert again.errors["position"].tolist() == [IDS.index(uid) + SKIPPED for uid in still]
+        places = [IDS.index(uid) + SKIPPED for uid in still]
+        assert again.errors["position"].tolist() == places
+        # What the retry came to stands in the place of what was refused, here and in a new kernel.
+        table = self.check_outcomes(self.push, self.push.state())
+        pd.testing.assert_frame_equal(
+            table, self.check_outcomes(self.push, Journal(self.state).push(PUSH_ID))
+        )
+        assert table.index[table["outcome"] == "refused"].tolist() == places
+        sent_again = table[table["id"].isin(refused)]
+        assert sent_again["message"].str.contains(again.id).all()
+        assert set(sent_again["job_id"]) == set(again.jobs["job_id"])
+        counts = again.outcomes["outcome"].value_counts()
+        assert {name: counts[name] for name in SHOWN} == {name: again.counts[name] for name in SHOWN}
 
 
 SHOWN = [

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytex_pandas.delivery.report import JOB_FAILED, Verdict, judge
+from analytex_pandas.delivery.report import JOB_FAILED, Lines, Verdict, judge
 from analytex_pandas.service.wire import parse_job
 
 IDS = ["ann", "bob", "cy", "dee", "eve"]
@@ -18,7 +18,8 @@ def verdict(errors: Any, *, ids: list[str] | None = None, status: str = "complet
     """Return the verdict on a job with these errors, as the service would send it."""
     ids = IDS if ids is None else ids
     parsed = parse_job({"job_id": "j", "status": status, "errors": errors, **job})
-    return judge(parsed, len(ids), lambda: ids)
+    lines = Lines([{"user_id": name, "metadata": {"n": place}} for place, name in enumerate(ids)], "users")
+    return judge(parsed, len(ids), lambda: lines)
 
 
 def lines(errors: Any, **how: Any) -> list[int | None]:
@@ -129,10 +130,12 @@ def test_a_shortfall_is_unknown(completed: int | None, refused: int, unknown: in
     assert found.doubtful == (tuple(range(refused, 5)) if unknown else ())
 
 
-def test_errors_without_a_row_count_only_by_the_shortfall() -> None:
-    """A remark is no refusal; but where rows are missing, they are unknown."""
-    assert verdict("two rows were bad", completed_rows=5).unknown == 0
+def test_errors_without_a_row_leave_at_least_one_row_unknown_each() -> None:
+    """One of the rows was refused, and nobody can tell which; unless the numbers say that none of the others was."""
+    assert verdict("it was bad", completed_rows=5).unknown == 1
     assert verdict("two rows were bad", completed_rows=3).unknown == 2
+    assert verdict(["bad", "worse"]).unknown == 2
+    assert verdict([{"line": 1, "message": "bad"}, "a remark"], completed_rows=4).unknown == 0
 
 
 @pytest.mark.parametrize(

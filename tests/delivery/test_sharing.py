@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import threading
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ import pytest
 from driving import client_of, refusing, wait_until
 
 import analytex_pandas as apd
+from analytex_pandas.delivery import journal
 
 if TYPE_CHECKING:
     from other_service import OtherService
@@ -80,3 +83,30 @@ def test_what_a_retry_has_brought_in_is_not_failed_any_more(service: OtherServic
     service.report = refusing()
     assert first.retry(wait=True, progress=False).counts["input"] == 1
     assert [len(push.failed) for push in (first, second, third)] == [0, 0, 0]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_waits_for_open_databases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that inherits a transaction of another thread would find the journal locked for good, or damage it."""
+    monkeypatch.setattr(journal, "BUSY_TIMEOUT", 2.0)
+    shared = journal.Journal(tmp_path)
+    opened, go_on = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with shared.writing():
+            opened.set()
+            go_on.wait(20)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    opened.wait(20)
+    threading.Timer(0.1, go_on.set).start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads is what this is about
+        child = os.fork()
+    if not child:
+        with contextlib.suppress(BaseException):
+            os._exit(0 if shared.salt() else 1)
+        os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    writer.join()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -27,9 +29,10 @@ class Text(HTMLParser):
 
     def handle_starttag(self, name: str, _: list[tuple[str, str | None]]) -> None:
         self.tags.add(name)
+        self.text += "" if name == "code" else "\n"
 
     def handle_data(self, text: str) -> None:
-        self.text += text + "\n"
+        self.text += text
 
 
 def messy() -> pd.DataFrame:
@@ -81,13 +84,57 @@ def test_a_conflict_of_ids_names_its_way_out() -> None:
     assert 'invalid="skip"' not in text
 
 
+def wide() -> pd.DataFrame:
+    """Sixty columns of three types, one of which is odd."""
+    columns = {f"c{place:02}": [place] if place % 3 else ["x"] for place in range(58)}
+    return pd.DataFrame({"user_id": ["ann"], **columns, "odd": [2.0]})
+
+
 def test_a_wide_frame_shows_first_what_has_a_note() -> None:
-    """Of 400 columns the odd ones matter; the page says how many more there are."""
-    wide = pd.DataFrame({f"c{place:03}": [1] for place in range(400)} | {"odd": [2.0]})
-    wide.insert(0, "user_id", ["ann"])
-    text = str(apd.plan_users(wide))
-    assert "odd" in text
-    assert "and 362 more columns in plan.columns" in text
+    """Of sixty columns the odd one matters; the others are counted by type, and folded on a page."""
+    plan = apd.plan_users(wide())
+    text, page = str(plan), plan._repr_html_()
+    assert "• odd: whole floats, sent as integers" in text
+    assert "59 more columns: 38 number, 21 string, all in plan.columns" in text
+    assert "c07" not in text
+    open_part, _, folded = page.partition("<details><summary>59 more columns: 38 number, 21 string</summary>")
+    assert "whole floats" in open_part
+    assert "c07" not in open_part
+    assert "c07" in folded
+    assert len(text.splitlines()) < 12
+
+
+def test_a_table_has_no_column_of_notes_without_one() -> None:
+    """An empty column costs the width that examples need."""
+    assert "Note" not in apd.plan_users(pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]}))._repr_html_()
+    assert "Note" in apd.plan_users(pd.DataFrame({"user_id": ["ann"], "seats": [2.0]}))._repr_html_()
+
+
+def test_code_is_set_as_code_and_can_be_pasted() -> None:
+    """What mends a column is whole in one element, and in a terminal on one line; it runs, and mends."""
+    frame = pd.DataFrame(
+        {"user_id": ["nan", " b", "c"], "joined": ["2024-01-01", "2024-02-01", "2024-03-01"]}
+    )
+    plan = apd.plan_users(frame)
+    found = [html.unescape(code) for code in re.findall(r"<code>(df.*?)</code>", plan._repr_html_())]
+    assert len(found) == 2
+    assert "<code>types={&#x27;joined&#x27;: &#x27;date&#x27;}</code>" in plan._repr_html_()
+    assert "<code>plan.push()</code>" in plan._repr_html_()
+    for width in (60, 140):
+        lines = [line.strip() for line in plan_text(plan.document, pushed=False, width=width).splitlines()]
+        assert set(found) <= set(lines)
+    names: dict[str, pd.DataFrame] = {"df": frame.copy()}
+    for line in found:
+        exec(line, names)  # noqa: S102  # it is there to be pasted
+    assert names["df"]["user_id"].tolist()[1:] == ["b", "c"]
+    assert pd.isna(names["df"]["user_id"][0])
+
+
+def test_a_backtick_in_data_is_a_backtick() -> None:
+    """It is our sentences that mark code by it."""
+    plan = apd.plan_users(pd.DataFrame({"user_id": ["ann"], "a`b": ["`x`"]}))
+    assert "a`b" in str(plan)
+    assert "<code>x" not in plan._repr_html_()
 
 
 @pytest.mark.parametrize("width", [60, 100, 140])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import fcntl
@@ -81,11 +82,18 @@ def test_the_time_left_is_never_cut_off(
     end = now + dt.timedelta(hours=hours)
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    with os.fdopen(slave, "w", encoding="utf-8") as stream, os.fdopen(master, "rb") as screen:
+    with os.fdopen(slave, "w", encoding="utf-8") as stream:
         view = PushBar(stream)
         view.draw(Snapshot(dataclasses.replace(running, estimated_end=end), now))
         view.end()
-        shown = screen.read1().decode().split("\r")[2]
+    written = b""
+    with (
+        os.fdopen(master, "rb", buffering=0) as screen,
+        contextlib.suppress(OSError),
+    ):  # at the end of what was written
+        while part := screen.read(4096):
+            written += part
+    shown = written.decode().split("\r")[2]
     left = words.duration(hours * 3_600)
     assert f"| {left} left, " in shown
     if columns >= 80:

@@ -1,0 +1,77 @@
+"""What a command came to, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from analytex_pandas.errors import ValidationError, code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pandas as pd
+
+    from analytex_pandas.errors import AnalytexError
+
+
+class Done(NamedTuple):
+    """What a command came to: its exit status, its result as a document of JSON, and as text."""
+
+    status: int
+    document: Any
+    text: str = ""
+
+
+def shown(table: pd.DataFrame) -> Done:
+    """Return a table as a result."""
+    return Done(0, json_of(table), table_text(table))
+
+
+def written(table: pd.DataFrame, to: Path | None) -> Done:
+    """Return a table as a result, as CSV where it is text; or write it to a file."""
+    if to is None:
+        return Done(0, json_of(table), table.to_csv(index=False))
+    plain = table.assign(**{name: table[name].map(str) for name in ("index",) if table[name].dtype == object})
+    writers: dict[str, Callable[[], object]] = {
+        ".csv": lambda: table.to_csv(to, index=False),
+        ".parquet": lambda: plain.to_parquet(to, index=False),
+        ".json": lambda: to.write_text(json_of(table), encoding="utf-8"),
+        ".ndjson": lambda: to.write_text(json_of(table, lines=True), encoding="utf-8"),
+    }
+    writers[".jsonl"] = writers[".ndjson"]
+    if to.suffix.lower() not in writers:
+        raise ValidationError(f"--to {code(str(to))}: it ends in none of {', '.join(writers)}.")
+    try:
+        writers[to.suffix.lower()]()
+    except OSError as error:
+        raise ValidationError(f"{code(str(to))} cannot be written: {error}") from error
+    return Done(0, {"file": str(to), "rows": len(table)}, f"{len(table):,} rows in {to}")
+
+
+def json_of(table: pd.DataFrame, *, lines: bool = False) -> str:
+    """Return a table as JSON: a list of its rows, or a row a line."""
+    text: str = table.to_json(
+        orient="records", date_format="iso", force_ascii=False, default_handler=str, lines=lines
+    )
+    return text
+
+
+def records(table: pd.DataFrame) -> Any:
+    """Return a table as a list of its rows, in values of JSON."""
+    return json.loads(json_of(table))
+
+
+def table_text(table: pd.DataFrame) -> str:
+    """Return a table as aligned text, whole."""
+    if table.empty:
+        return "There are none."
+    return (
+        table.astype(object).where(table.notna(), "").to_string(index=False, max_colwidth=200, justify="left")
+    )
+
+
+def said(error: AnalytexError) -> dict[str, str]:
+    """Return an error in values of JSON."""
+    return {"class": type(error).__name__, "message": str(error)}

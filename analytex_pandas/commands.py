@@ -1,0 +1,369 @@
+"""The commands of a shell or scheduler: what each calls, what it prints, and its exit status.
+
+Results go to stdout, as text or with ``--json`` as one document; progress and errors go to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import functools
+import json
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, get_args
+
+from analytex_pandas import api, connection, plan
+from analytex_pandas.account import Job
+from analytex_pandas.checkup import doctor
+from analytex_pandas.command_options import add_options, add_progress, given
+from analytex_pandas.command_output import Done, records, said, shown, table_text, written
+from analytex_pandas.csv_files import data_at
+from analytex_pandas.delivery import tables
+from analytex_pandas.delivery.drive import Drive
+from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.delivery.opening import newest_unfinished, present_status
+from analytex_pandas.delivery.outcomes import outcomes_table
+from analytex_pandas.errors import (
+    AnalytexError,
+    NotFoundError,
+    ValidationError,
+    empty_report,
+    harmless,
+)
+from analytex_pandas.push import Push, presented
+from analytex_pandas.settings import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from analytex_pandas.plan import Plan
+    from analytex_pandas.service.client import Client
+
+STOPPED: Final = 1
+MISUSED: Final = 2
+LEFT_OPEN: Final = 3
+"""A push ended with rows that were refused, or are unknown."""
+UNSENDABLE: Final = 4
+INTERRUPTED: Final = 130
+"""What a shell reports of a program that Ctrl-C ended."""
+STATUSES: Final = f"""\
+exit status:
+  0    every row was acknowledged, or there was nothing to send
+  {STOPPED}    it was stopped; the last line says how to go on
+  {MISUSED}    the command, an option or the file cannot be used as it is
+  {LEFT_OPEN}    it ended with refused or unknown rows
+  {UNSENDABLE}    there are rows that cannot be sent, so nothing was
+  {INTERRUPTED}  it was interrupted (Ctrl-C, SIGTERM); the last line says how to go on
+"""
+NAME: Final = "analytex-pandas"
+
+Subparsers = Any
+"""What argparse returns of ``add_subparsers``: a class without a public name."""
+
+
+# What there is
+
+
+def add_commands(commands: Subparsers) -> None:
+    """Add all commands on data and pushes to those of a parser."""
+    for name, run, does in (
+        ("plan", run_plan, "say what a push of a file would do; nothing is sent"),
+        ("push", run_push, "send the rows of a file"),
+    ):
+        command = commands.add_parser(name, help=does, description=f"{does.capitalize()}.")
+        kinds = command.add_subparsers(title="kinds", dest="kind", metavar="KIND", required=True)
+        for kind in get_args(Kind):
+            one = added(kinds, kind, run, f"{does.capitalize()}, each row one of the {kind}.")
+            one.add_argument(
+                "file",
+                metavar="FILE",
+                help="Parquet (file, pattern, directory or URL), or CSV: all of it is text",
+            )
+            add_options(one, kind, progress=run is run_push)
+    one = added(commands, "resume", run_resume, "Carry on with a push where it stopped.")
+    one.add_argument("push", metavar="PUSH", nargs="?", help="its id; by default the newest unfinished one")
+    one.add_argument("--rebind", action="store_true", help="go on under another key or environment")
+    one.add_argument(
+        "--chunk-bytes", type=int, metavar="BYTES", help="cut what is not sent yet into smaller requests"
+    )
+    add_progress(one)
+    one = added(commands, "retry", run_retry, "Send the refused rows of a push again.")
+    one.add_argument("push", metavar="PUSH")
+    one.add_argument("--unknown", action="store_true", help="send the unknown rows again, too")
+    add_progress(one)
+    added(commands, "pushes", run_pushes, "List the pushes of this machine.")
+    for name, run, does in (
+        ("errors", run_errors, "Show what the service refused of a push."),
+        ("outcomes", run_outcomes, "Show what became of each row of a push."),
+    ):
+        one = added(commands, name, run, does)
+        one.add_argument("push", metavar="PUSH")
+        one.add_argument(
+            "--to", metavar="FILE", type=Path, help="write it to a .csv, .parquet, .json or .ndjson"
+        )
+    added(commands, "jobs", run_jobs, "List the account's jobs.")
+    one = added(commands, "job", run_job, "Show one job of the account.")
+    one.add_argument("job", metavar="ID")
+    added(commands, "doctor", run_doctor, "Look at what may be wrong here, and what to do about it.")
+
+
+def added(commands: Subparsers, name: str, run: Callable[..., Done], does: str) -> argparse.ArgumentParser:
+    """Add one command that runs a function of this module."""
+    one: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=f"{does[0].lower()}{does[1:-1]}",
+        description=does,
+        epilog=STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    one.add_argument("--json", action="store_true", help="print one JSON document on stdout")
+    one.set_defaults(run=functools.partial(carried_out, run))
+    return one
+
+
+# What each does
+
+
+def run_plan(options: argparse.Namespace) -> Done:
+    """Plan, and tell whether a push would be refused."""
+    made = planned(options, quiet_client())
+    document = {
+        "kind": made.kind,
+        "rows": made.rows,
+        "bytes": made.bytes,
+        "seconds": made.duration.total_seconds(),
+        "counts": made.counts.to_dict(),
+        "columns": records(made.columns),
+        "invalid": records(made.invalid),
+        "chunks": records(made.chunks),
+        "changes": records(made.changes),
+    }
+    try:
+        made.check()
+    except ValidationError as error:
+        return Done(UNSENDABLE, document | {"error": said(error)}, f"{made!r}\n\n{error}")
+    return Done(0, document, repr(made))
+
+
+def quiet_client() -> Client | None:
+    """Return the client that the environment names, if it does: a plan needs none, and says more with one."""
+    try:
+        return connection.default_client()
+    except AnalytexError:
+        return None
+
+
+def run_push(options: argparse.Namespace) -> Done:
+    """Plan and push; a wrong key is said before a long plan."""
+    made = planned(options, connection.connect(None, None, check=True))
+    options.going = made.id
+    return followed(options, lambda: made.push(wait=False, progress=False))
+
+
+def planned(options: argparse.Namespace, client: Client | None) -> Plan:
+    """Return the plan of the file of a command."""
+    arguments = given(options) | ({} if client is None else {"client": client})
+    return plan.make_plan(
+        data_at(options.file), options.kind, arguments, progress=getattr(options, "progress", None)
+    )
+
+
+def run_resume(options: argparse.Namespace) -> Done:
+    """Carry on with a push; without any to carry on with there is nothing to send."""
+    client, push_id = connection.connect(None, None, check=True), options.push
+    if push_id is None:
+        try:
+            journal = Journal(client.state_directory)
+            push_id = newest_unfinished(journal, client.account_digest(journal.salt()))
+        except NotFoundError as error:
+            return Done(0, None, str(error))
+    options.going = push_id
+    more = {"rebind": options.rebind, "chunk_bytes": options.chunk_bytes}
+    return followed(options, lambda: api.resume(push_id, client=client, wait=False, progress=False, **more))
+
+
+def run_retry(options: argparse.Namespace) -> Done:
+    """Send again what was refused."""
+    push = as_it_stands(options.push, connection.connect(None, None, check=True))
+    return followed(options, lambda: push.retry(unknown=options.unknown, wait=False, progress=False))
+
+
+def as_it_stands(push_id: str, client: Client) -> Push:
+    """Return a push of the client's journal that nobody drives, without carrying on with it."""
+    journal = Journal(client.state_directory)
+    state = journal.push(push_id)
+    state = dataclasses.replace(state, status=present_status(journal, state))
+    drive = Drive(journal.document(push_id), state, journal, client)
+    if state.done:
+        drive.ended.set()
+    return plan.held(drive)
+
+
+def followed(options: argparse.Namespace, begin: Callable[[], Push]) -> Done:
+    """Begin a push, follow it to its end, and tell what it came to."""
+    push = begin()
+    options.going = push.id
+    error = None
+    try:
+        presented(push, True, options.progress)
+    except AnalytexError as stopped:
+        error = stopped
+    counts = {name: int(rows) for name, rows in push.counts.items()}
+    if error is not None or push.status not in ("completed", "completed_with_errors"):
+        status = STOPPED
+    elif counts["refused"] or counts["unknown"]:
+        status = LEFT_OPEN
+    else:
+        # All rows left out as invalid is not what a skip was asked for.
+        status = UNSENDABLE if 0 < counts["input"] == counts["invalid"] else 0
+    document = {
+        "push": push.id,
+        "kind": push.kind,
+        "status": push.status,
+        "parent": push.parent,
+        "counts": counts,
+        "errors": len(push.errors),
+        "jobs": records(push.jobs),
+        "error": None if error is None else said(error),
+    }
+    return Done(status, document, f"{push!r}\n{way_on(push.id)}" if status == STOPPED else repr(push))
+
+
+def run_pushes(_: argparse.Namespace) -> Done:
+    """List the pushes of this machine."""
+    return shown(api.pushes())
+
+
+def run_errors(options: argparse.Namespace) -> Done:
+    """Show or write the errors of a push, as the journal has them."""
+    journal = Journal(connection.state_directory(None))
+    push = journal.push(options.push)
+    return written(tables.errors_table(journal.errors(push.id), journal.kept(push.id)), options.to)
+
+
+def run_outcomes(options: argparse.Namespace) -> Done:
+    """Show or write what became of each row of a push, as the journal has it."""
+    journal = Journal(connection.state_directory(None))
+    push = journal.push(options.push)
+    return written(outcomes_table(journal, push, journal.document(push.id).invalid), options.to)
+
+
+def run_jobs(_: argparse.Namespace) -> Done:
+    """List the account's jobs."""
+    return shown(api.jobs())
+
+
+def run_job(options: argparse.Namespace) -> Done:
+    """Show one job, with its errors."""
+    found = Job(connection.default_client(), options.job)
+    seen = dataclasses.asdict(found.look()) | {"errors": records(found.errors)}
+    document = {
+        name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in seen.items()
+    }
+    document.pop("raw", None)
+    return Done(0, document, f"{found!r}\n{table_text(found.errors)}".rstrip())
+
+
+def run_doctor(_: argparse.Namespace) -> Done:
+    """Look at what may be wrong."""
+    found = doctor()
+    return shown(found)._replace(status=STOPPED if (found["remedy"] != "").any() else 0)
+
+
+# What they print
+
+
+def carried_out(run: Callable[[argparse.Namespace], Done], options: argparse.Namespace) -> int:
+    """Run a command, print its result, and return its exit status."""
+    options.going = None
+    with signals_interrupt(), logged() as log:
+        try:
+            done = run(options)
+        except KeyboardInterrupt:
+            log.setLevel(logging.CRITICAL)  # what is said of it comes last
+            left = Journal(connection.state_directory(None)).has(options.going) if options.going else False
+            last = way_on(options.going) if left else "Interrupted. Nothing was sent."
+            done = Done(INTERRUPTED, {"push": options.going if left else None, "error": {"message": last}})
+            print_result(options, done)
+            say(last)
+            return INTERRUPTED
+        except AnalytexError as error:
+            rows = error.report if isinstance(error, ValidationError) else empty_report()
+            unsendable = len(rows) > 0
+            status = (
+                UNSENDABLE
+                if unsendable
+                else MISUSED
+                if isinstance(error, ValidationError | NotFoundError)
+                else STOPPED
+            )
+            document = {"push": None, "error": said(error), "invalid": records(rows)}
+            done = Done(status, document)
+            say(harmless(str(error)))
+    print_result(options, done)
+    return done.status
+
+
+def print_result(options: argparse.Namespace, done: Done) -> None:
+    """Print a result on stdout."""
+    if options.json:
+        document = done.document
+        if isinstance(document, dict):
+            document = document | {"exit_status": done.status}
+        text = (
+            document if isinstance(document, str) else json.dumps(document, ensure_ascii=False, default=str)
+        )
+    else:
+        text = harmless(done.text)
+    with contextlib.suppress(BrokenPipeError):  # who reads it has seen enough
+        sys.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
+        sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """Say something on stderr."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def way_on(push_id: str) -> str:
+    """Return the line that says how to go on with a push."""
+    return f"Push {push_id} is not at its end, and nothing is lost. To go on: {NAME} resume {push_id}"
+
+
+@contextlib.contextmanager
+def signals_interrupt() -> Iterator[None]:
+    """Let the signals that end a program do what Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():  # which alone gets signals
+        yield
+        return
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), interrupt) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+@contextlib.contextmanager
+def logged() -> Iterator[logging.Handler]:
+    """Show the package's warnings on stderr."""
+    handler, logger = logging.StreamHandler(), logging.getLogger("analytex_pandas")
+    handler.setLevel(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield handler
+    finally:
+        if handler.level == logging.WARNING:
+            logger.removeHandler(handler)

@@ -1,0 +1,97 @@
+"""CSV files for the command line: streamed as Arrow, every column as text, so that ids keep their zeros."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from glob import glob
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+from pyarrow import csv
+
+from analytex_pandas.errors import ValidationError, code, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CSV: Final = re.compile(r".+\.(csv|tsv|txt|tab)(\.(gz|bz2|zst|lz4|br))?", re.IGNORECASE)
+DELIMITERS: Final = ",;\t|"
+BLOCK_BYTES: Final = 8 * 1024 * 1024
+"""Bytes that are read at once; no row may be longer."""
+QUOTED: Final = re.compile(r'"(?:[^"]|"")*"')
+HEADER_BYTES: Final = 256 * 1024
+"""Bytes of a file's beginning in which its first line is looked for."""
+
+
+def data_at(place: str) -> Any:
+    """Return what a path, pattern, directory or URL names as data of a plan.
+
+    CSV is a stream of batches, of several files one a file; anything else, Parquet by all appearance, is the place
+    itself, which a plan opens.
+
+    Raises
+    ------
+    ValidationError
+        If a CSV file cannot be read.
+    """
+    if "://" in place:
+        return place
+    path = Path(place)
+    if path.is_dir():
+        files = [file for file in sorted(path.rglob("*")) if is_csv(file)]
+        if not files or any(path.rglob("*.parquet")):
+            return place
+    elif is_csv(path) or path.exists():
+        files = [path]
+    else:
+        files = sorted(Path(found) for found in glob(place, recursive=True))  # noqa: PTH207  # may be absolute
+    if not files or not all(map(is_csv, files)):
+        return place
+    return opened(files[0]) if len(files) == 1 else map(opened, files)
+
+
+def is_csv(file: Path) -> bool:
+    """Tell by its name whether a file is CSV."""
+    return CSV.fullmatch(file.name) is not None
+
+
+def opened(file: Path) -> pa.RecordBatchReader:
+    """Return a CSV file as a stream of batches of text; what is empty is missing."""
+    try:
+        read = csv.ReadOptions(block_size=BLOCK_BYTES)
+        parse = csv.ParseOptions(delimiter=delimiter_of(file), newlines_in_values=True)
+        names = csv.open_csv(file, read, parse).schema.names
+        convert = csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.large_string()), null_values=[""], strings_can_be_null=True
+        )
+        reader = csv.open_csv(file, read, parse, convert)
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError, EOFError) as error:
+        raise unreadable(file, error) from error
+    return pa.RecordBatchReader.from_batches(reader.schema, batches(reader, file))
+
+
+def batches(reader: csv.CSVStreamingReader, file: Path) -> Iterator[pa.RecordBatch]:
+    """Yield what a reader reads."""
+    try:
+        yield from reader
+    except (pa.ArrowInvalid, OSError) as error:
+        raise unreadable(file, error) from error
+
+
+def delimiter_of(file: Path) -> str:
+    """Return what stands most often between the names in the first line of a file."""
+    with pa.input_stream(str(file), compression="detect") as stream:
+        beginning = stream.read(HEADER_BYTES).decode("utf-8", "replace")
+    first = QUOTED.sub("", beginning).partition("\n")[0]
+    counts = Counter(character for character in first if character in DELIMITERS)
+    return counts.most_common(1)[0][0] if counts else DELIMITERS[0]
+
+
+def unreadable(file: Path, error: Exception) -> ValidationError:
+    """Return what to say of a file that is no CSV as it should be."""
+    return ValidationError(
+        f"{code(str(file))} cannot be read as CSV ({reason(error)}). It has to be UTF-8 with names in its first line, "
+        "and as many cells in every row."
+    )

@@ -1,0 +1,174 @@
+"""What became of each row of a push's input, as one table: from the input as it was kept, the journal and the state."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from analytex_pandas.delivery.blobs import from_blob
+from analytex_pandas.delivery.input_file import read_input
+from analytex_pandas.delivery.kept import DOUBTFUL, FATE, LATER, MENDED, REFUSED
+from analytex_pandas.delivery.state import COUNTS, UNSENT
+from analytex_pandas.errors import AnalytexError
+from analytex_pandas.frame.columns import TEXT, is_unicode
+from analytex_pandas.frame.duplicates import DUPLICATE, INVALID, SENT, UNCHANGED
+from analytex_pandas.frame.labels import POSITION, label_column
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from analytex_pandas.delivery.journal import Journal
+    from analytex_pandas.delivery.state import ChunkState, PushState
+    from analytex_pandas.frame.duplicates import Marks
+
+OUTCOMES: Final = COUNTS[1:]
+CODE: Final = {name: code for code, name in enumerate(OUTCOMES)}
+OF_MARK: Final = {INVALID: "invalid", DUPLICATE: "duplicate", UNCHANGED: "unchanged", SENT: "pending"}
+NO_ANSWER: Final = "The service has not said what became of this row."
+PERHAPS: Final = (
+    "Of {rows:,} rows of its chunk, this one among them, {unknown:,} have no answer: it may be one of those."
+)
+
+Places = np.ndarray[Any, np.dtype[np.int64]]
+
+
+class Words:
+    """A column of text most of which is missing; what is said of a row later counts."""
+
+    def __init__(self, rows: int) -> None:
+        self._said: list[str | None] = [None]
+        self._which = np.zeros(rows, np.int64)
+
+    def say(self, places: Places, texts: Sequence[str | None]) -> None:
+        """Say something of each of some rows; of no row twice."""
+        self._which[places] = np.arange(len(self._said), len(self._said) + len(texts))
+        self._said += texts
+
+    def say_of_all(self, places: Places, text: str) -> None:
+        self._which[places] = len(self._said)
+        self._said.append(text)
+
+    def column(self) -> Any:
+        said = [text if text is None or is_unicode(text) else ascii(text)[1:-1] for text in self._said]
+        return pd.arrays.ArrowStringArray(pa.array(said, TEXT).take(pa.array(self._which)))
+
+
+def outcomes_table(journal: Journal, state: PushState, invalid: pd.DataFrame) -> pd.DataFrame:
+    """Return ``Push.outcomes``: one row a row of the input, in its order.
+
+    `state` is the push at the moment that is wanted, `invalid` what its plan found wrong with rows. No column holds an
+    object a row, but labels that are objects themselves.
+
+    Raises
+    ------
+    AnalytexError
+        If the input of the push is not kept here (any more).
+    """
+    rows, ids, marks = planned(journal, state)
+    positions = rows[POSITION].to_numpy()
+    place_of = pd.Index(positions) if len(marks) else pd.RangeIndex(0)
+    chunks, sent = state.chunks, np.flatnonzero(marks == SENT)
+    of_chunk = np.zeros(len(marks), np.int64)  # the place of each row's chunk, where it has one
+    of_chunk[sent] = np.repeat(np.arange(len(chunks)), [chunk.rows for chunk in chunks])
+    numbers = np.array([0, *(chunk.number for chunk in chunks)])[np.where(marks == SENT, of_chunk + 1, 0)]
+    outcome = np.array([CODE[OF_MARK[mark]] for mark in range(len(OF_MARK))], np.int8)[marks]
+    codes, messages, job_ids = Words(len(marks)), Words(len(marks)), Words(len(marks))
+    by_chunk = np.array([CODE[usual_outcome(chunk)] for chunk in chunks] or [0], np.int8)
+    outcome[sent] = by_chunk[of_chunk[sent]]
+    for place, chunk in enumerate(chunks):
+        if chunk.job_id is not None:
+            job_ids.say_of_all(
+                sent[slice(*np.searchsorted(of_chunk[sent], [place, place + 1]))], chunk.job_id
+            )
+
+    said = invalid.drop_duplicates("position") if len(invalid) else invalid
+    at = place_of.get_indexer(pd.Index(said["position"].to_numpy(np.int64)))
+    codes.say(at[at >= 0], said["code"][at >= 0].tolist())
+    messages.say(at[at >= 0], said["message"][at >= 0].tolist())
+
+    settled = {chunk.number: chunk for chunk in chunks if chunk.settled}
+    errors = first_errors(journal, state.id, settled)
+    at = place_of.get_indexer(pd.Index(errors["position"].to_numpy(np.int64)))
+    codes.say(at, errors["code"].tolist())
+    messages.say(at, errors["message"].tolist())
+    for number, kept in kept_by_chunk(journal, state.id, settled):
+        fates = kept[FATE].to_numpy()
+        at = place_of.get_indexer(pd.Index(kept[POSITION].to_numpy()))
+        outcome[at[fates == REFUSED]] = CODE["refused"]
+        # Which of the doubtful rows are the unknown ones, nobody can tell; a job that stops early leaves the last.
+        doubtful = at[fates == DOUBTFUL]
+        unknown = min(settled[number].unknown, len(doubtful))
+        first = len(doubtful) - unknown
+        outcome[doubtful[first:]] = CODE["unknown"]
+        messages.say_of_all(doubtful[first:], NO_ANSWER)
+        if first:
+            messages.say_of_all(doubtful, PERHAPS.format(rows=len(doubtful), unknown=unknown))
+        if LATER in kept.column_names:
+            again = np.flatnonzero(kept[LATER].is_valid())
+            answers, places = [*map(json.loads, kept[LATER].drop_null().to_pylist())], at[again]
+            outcome[places[fates[again] == MENDED]] = CODE["acknowledged"]
+            numbers[places] = [answer["chunk"] for answer in answers]
+            job_ids.say(places, [answer["job_id"] for answer in answers])
+            codes.say(places, [answer["code"] for answer in answers])
+            messages.say(places, [answer["message"] for answer in answers])
+    return pd.DataFrame(
+        {
+            "position": positions,
+            "index": label_column(rows),
+            "id": pd.arrays.ArrowStringArray(ids),
+            "outcome": pd.Categorical.from_codes(outcome, pd.Index(OUTCOMES, dtype=object)),
+            "chunk": pd.arrays.IntegerArray(numbers, numbers == 0),
+            "job_id": job_ids.column(),
+            "code": codes.column(),
+            "message": messages.column(),
+        }
+    )
+
+
+def planned(journal: Journal, state: PushState) -> tuple[pa.Table, pa.ChunkedArray, Marks]:
+    """Return the input of a push, which agrees with its chunks."""
+    if not state.counts["input"]:
+        return (
+            pa.table({POSITION: pa.array([], pa.int64())}),
+            pa.chunked_array([], TEXT),
+            np.zeros(0, np.int8),
+        )
+    rows, ids, marks = read_input(journal.directory, state.id)
+    if np.count_nonzero(marks == SENT) != sum(chunk.rows for chunk in state.chunks):
+        raise AnalytexError(f"The input that is kept of push {state.id} is not that of its chunks.")
+    return rows, ids, marks
+
+
+def usual_outcome(chunk: ChunkState) -> str:
+    """Return what became of the rows of a chunk of which nothing else is said."""
+    if chunk.settled:
+        return "acknowledged"
+    return "pending" if chunk.status in UNSENT else "in_flight"
+
+
+def first_errors(journal: Journal, push_id: str, settled: Collection[int]) -> pd.DataFrame:
+    """Return position, code and message of what was first said of each row, and how much more was."""
+    found = journal.rows(
+        # Of the columns without a function, SQLite takes those of the row that has the minimum.
+        "SELECT chunk, position, code, message, count(*), min(ordinal) FROM error "
+        "WHERE push = ? AND position IS NOT NULL GROUP BY chunk, position",
+        push_id,
+    )
+    said = [
+        (position, code, f"{message} (and {count - 1:,} more)" if count > 1 else message)
+        for chunk, position, code, message, count, _ in found
+        if chunk in settled
+    ]
+    return pd.DataFrame(said, columns=["position", "code", "message"], dtype=object)
+
+
+def kept_by_chunk(journal: Journal, push_id: str, settled: Collection[int]) -> Iterator[tuple[int, pa.Table]]:
+    for number, blob in journal.rows("SELECT chunk, rows FROM kept WHERE push = ?", push_id):
+        if number in settled:
+            with journal.legible():
+                rows = from_blob(blob)
+            yield number, rows

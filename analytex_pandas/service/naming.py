@@ -1,0 +1,290 @@
+"""What a report names: rows, ids, companies and properties, in single values, in paths, and at the head of a text."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from analytex_pandas.service.keys import WEAK, Key, PlaceKind, is_number, meaning, texts_of
+from analytex_pandas.service.values import COUNTS, NUMBER, clean, to_count, to_counts, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Container
+
+PLACE: Final = rf"""(?P<kind>row|line|index|record|item)
+    (?: (?:e?s|ices)[\s_]?[:=]?\s?[\[(]?(?P<many>{COUNTS.pattern})
+      | [\s_]*(?:number\b|no\b\.?|nr\b\.?|id\b)?\s?[\#:=\[(]?\s?\#?(?P<one>{NUMBER}(?:[-\u2013]{NUMBER})?) )
+    (?![\w%]|[.:-][0-9]|,?\s?(?:col|char|pos|out\s+of)|\s?of\s[^0-9])"""
+LEAD: Final = r"""(?:(?:errors?|fail(?:ed|ure)|fatal|invalid|bad|problem|warning|validation|skipp(?:ed|ing)
+    |reject(?:ed|ing)|refused|ignored|could|not|cannot|unable|to|import(?:ing)?|process(?:ing)?|pars(?:e|ing)|insert|updat(?:e|ing)|upsert
+    |sav(?:e|ing)|validat(?:e|ing)|in|on|at|for|while|the|input|data|csv|json|ndjson|file)\b[\s:,-]{1,3}){0,7}"""
+WHO: Final = r"""(?P<who>user|company|customer|profile|contact)(?P<id>[_ ]?id)?\s?[:=\#]?\s?
+    (?: (?P<quote>["'`]) (?P<quoted>[^"'`]{1,500}) (?P=quote) | [(\[](?P<inside>[^\s()\[\]]{1,500})[)\]]
+      | (?P<bare>[^\s,;()\[\]"'`]{1,500}) )"""
+HEAD: Final = re.compile(rf"\W{{0,5}}{LEAD}\W{{0,3}}{PLACE}", re.IGNORECASE | re.VERBOSE)
+"""The row that a text is about stands at its head, behind a few words at most: "Failed to import row 5: …"."""
+OWNER: Final = re.compile(rf"\W{{0,5}}{LEAD}\W{{0,3}}{WHO}", re.IGNORECASE | re.VERBOSE)
+BEHIND: Final = re.compile(rf"\s?[(\[]\s?{WHO}\s?[)\]]", re.IGNORECASE | re.VERBOSE)
+"""The owner behind a row: "Row 5 (user_id u4): …"."""
+TAIL: Final = re.compile(rf"[(\[]\s?(?:{PLACE}|{WHO})\s?[)\]]\W{{0,3}}$", re.IGNORECASE | re.VERBOSE)
+"""In brackets at the end: "… is invalid (row 5)"."""
+FIRST: Final = re.compile(
+    r"""(?P<quote>["'`(\[<])?(?P<token>[^\s"'`()<>]{1,500}?)["'`)\]>]?(?P<colon>:(?=\s|$))?(?=\s|$)"""
+)
+MORE: Final = re.compile(
+    rf"\W{{0,5}}(?:and\s)?(?P<number>{NUMBER})\s(?P<more>more|other|additional|further)?\s?(?:\w{{1,20}}\s){{0,2}}?"
+    r"(?:rows?|records?|errors?|failures?|users?|companies|items?|(?<=more))\b",
+    re.IGNORECASE,
+)
+LINES: Final = re.compile(r"[\r\n;|]+")
+PIECES: Final = re.compile(r"[,.]\s(?=(?:row|line|record|index|item)s?\s\#?[0-9])", re.IGNORECASE)
+PATH: Final = re.compile(r"(?!\S{0,20}://)(?=\S*[./\[])[\w#$/\[][^\s,;]{0,500}")
+STEPS: Final = re.compile(r"[^./\[\]#$\"']+")
+DIGITS: Final = re.compile(r"[0-9]{1,18}")
+ID_LIKE: Final = re.compile(r"\S{1,500}")
+MAX_READ_CHARACTERS: Final = 2_000
+"""Characters of an error's own words in which a row or an id is looked for."""
+MAX_TAIL: Final = 200
+MOST_REMEMBERED: Final = 1_000
+
+
+class RowError(NamedTuple):
+    """One error as the service reported it; every field but ``raw`` may be missing.
+
+    ``place`` is the number that it gave for the row, ``place_kind`` what it called that number: ``key`` for the key of
+    an object, ``list`` for a bare number in a list, ``path`` for one in a path, ``result`` for the place of a result
+    among as many as there are rows, from 0. ``id`` is its ``user_id`` or ``company_id``: where ``place`` and ``id`` are
+    the same digits, either may be what was meant. ``company`` is one that a job of users names: it stands for its rows.
+    ``echo`` are values of the row that were repeated, by property. ``total`` counts the rows that a remark on many
+    speaks of, ``more`` those beside the ones named; ``is_count`` is a number under a key, ``"failed_rows": 12``.
+    ``message`` is ``""`` if it had no words. ``raw`` is the error as JSON, with the key it stood under.
+    """
+
+    place: int | None = None
+    place_kind: PlaceKind | None = None
+    id: str | None = None
+    property: str | None = None
+    code: str | None = None
+    message: str = ""
+    raw: str = ""
+    company: str | None = None
+    echo: tuple[tuple[str, str], ...] = ()
+    total: int = 0
+    more: int = 0
+    is_count: bool = False
+
+    def names_rows(self) -> bool:
+        return self.place is not None or self.id is not None or self.company is not None
+
+    def on(self, row: RowError) -> RowError:
+        """Return the error on the row that another names."""
+        return self._replace(place=row.place, place_kind=row.place_kind, id=row.id, company=row.company)
+
+    def of(self, found: RowError) -> RowError:
+        """Return the error as one of the rows that another names, and of its property, if it has one."""
+        name = found.property or self.property
+        return self.on(found)._replace(total=found.total, more=found.more, property=name)
+
+
+class Sent(NamedTuple):
+    """What is known of the rows that a report is about; of ``ids`` None: any text may be one."""
+
+    rows: int | None = None
+    kind: str | None = None
+    ids: Container[str] | None = None
+    companies: Container[str] = ()
+    properties: Collection[str] = ()
+
+
+class Names:
+    """Finds what is named, with what is known of the rows that were sent."""
+
+    def __init__(self, sent: Sent) -> None:
+        self.sent = sent
+        self.is_known = sent.ids is not None
+        self.ids: Container[str] = sent.ids or ()
+        self.companies: Container[str] = sent.companies if sent.kind == "users" else ()
+        self.properties = sent.properties
+        self.read: dict[str, list[RowError]] = {}
+        """What was found in texts, most of which come again."""
+
+    def is_owner(self, key: Key) -> bool:
+        """Tell whether a key is the service's own for the id of a row."""
+        if self.sent.kind is None:
+            return key.is_user or key.name.endswith("companyid")
+        return key.is_user if self.sent.kind == "users" else key.name.endswith("companyid")
+
+    def ids_in(self, key: Key, texts: list[str]) -> list[str]:
+        """Return the ids among the values of a key; such as the rows have, where they are known."""
+        if self.is_owner(key) and not self.is_known:
+            return [text for text in texts if ID_LIKE.fullmatch(text)]
+        return [text for text in texts if text in self.ids] if self.is_owner(key) or key.is_id else []
+
+    def strangers_in(self, key: Key, item: object) -> list[str]:
+        """Return the values of the service's own key that are ids of no row; words such as "is required" are none."""
+        texts = texts_of(item)
+        return [text for text in texts if ID_LIKE.fullmatch(text)] if self.is_owner(key) else []
+
+    def companies_in(self, key: Key, texts: list[str]) -> list[str]:
+        """Return the companies that a job of users names."""
+        if self.sent.kind != "users" or not key.is_company:
+            return []
+        is_id = key.name.endswith("companyid")
+        return [text for text in texts if text in self.companies or (is_id and ID_LIKE.fullmatch(text))]
+
+    def property_in(self, key: Key, item: Any) -> RowError | None:
+        """Return the property that a key names, with the row where it is a path; None where it names none."""
+        texts = texts_of(item) if key.property else []
+        if not texts or is_number(item) or (isinstance(item, list) and len(texts) < len(item)):
+            return None
+        if isinstance(item, list):
+            if key.is_plural and not any(map(str.isdigit, texts)):
+                return RowError(property=", ".join(map(self.property_of, texts)))
+            return self.located(texts)
+        found = self.located(item) if is_path(item) else RowError(property=texts[0])
+        is_theirs = {texts[0], found.property} & set(self.properties) or found.names_rows()
+        return found if is_theirs or key.property not in WEAK else None
+
+    def property_of(self, name: str) -> str:
+        return self.located(name).property or name if is_path(name) else name
+
+    def located(self, path: str | list[str]) -> RowError:
+        """Return what a path names: a row, from 0, or an id, and the last name behind it, a property."""
+        steps = path if isinstance(path, list) else STEPS.findall(path)
+        if isinstance(path, str) and (whole := path.removeprefix("metadata.")) in self.properties:
+            return RowError(property=whole)
+        is_closed = isinstance(path, list) or path[0] in "/#[" or "[" in path
+        place = identity = None
+        for number, step in enumerate(steps):
+            is_inner = number > 0 and steps[number - 1] in self.properties
+            if DIGITS.fullmatch(step) and (is_closed or not all(map(str.isdigit, steps[number:]))):
+                if not is_inner:  # else it is one of the values of a property
+                    place, steps = int(step), steps[number + 1 :]
+                break
+            if step in self.ids and step not in self.properties and len(steps) > 1:
+                identity, steps = step, steps[number + 1 :]
+                break
+        names = [step for step in steps if not DIGITS.fullmatch(step)]
+        joined = ".".join(name for name in names if name != "metadata")
+        last = joined if joined in self.properties else names[-1] if names else None
+        return RowError(place, None if place is None else "path", identity, last)
+
+    def row_of_key(self, text: str) -> RowError | None:
+        """Return the row that the key of an object names, None where it names none."""
+        key = clean(text)
+        if key.isalpha() and key not in self.ids and key not in self.companies:
+            return None
+        place = to_count(key)
+        kind: PlaceKind | None = None if place is None else "key"
+        if key in self.ids or (place is not None and not self.is_known):
+            return RowError(place, kind, key)
+        if place is not None:
+            return RowError(place, kind)
+        if key in self.companies:
+            return RowError(company=key)
+        if key in self.properties or len(key) > MAX_READ_CHARACTERS:
+            return None
+        if match := HEAD.fullmatch(key.replace("_", " ")):
+            return places_in(match)[0]
+        found = self.located(key) if is_path(key) else None
+        return found if found is not None and found.names_rows() else None
+
+    def is_record(self, record: dict[Any, Any]) -> bool:
+        """Tell whether an object repeats a row that was sent, rather than say more of an error."""
+        single = [
+            (meaning(str(key)), to_text(item))
+            for key, item in record.items()
+            if not isinstance(item, dict | list)
+        ]
+        if "metadata" in record or any(self.is_owner(key) for key, _ in single):
+            return True
+        if any(key.is_id and (text in self.ids or text in self.companies) for key, text in single):
+            return not any(key.words for key, _ in single)
+        return bool(record) and all(key in self.properties for key in record)
+
+    def of_record(self, under: Key, record: dict[Any, Any]) -> RowError:
+        """Return whose the record is that was repeated, and its values."""
+        metadata = record.get("metadata")
+        flat = record | (metadata if isinstance(metadata, dict) else {})
+        single = [
+            (str(key), to_text(item)) for key, item in flat.items() if not isinstance(item, dict | list)
+        ]
+        named = [(meaning(key), text) for key, text in single]
+        own = [text for key, text in named if self.is_owner(key) and (text in self.ids or not self.is_known)]
+        if under.is_company and not own:
+            company = [
+                text for key, text in named if text in self.companies and (key.is_id or key.is_company)
+            ]
+            return RowError(company=company[0]) if company else RowError()
+        own += [text for key, text in named if key.is_id and text in self.ids]
+        echo = tuple(
+            (key, text) for key, text in single if text and (key in self.properties or key == "company_id")
+        )
+        return RowError(id=own[0] if own else None, echo=echo)
+
+    def rows_in_words(self, words: str) -> list[RowError]:
+        """Return the rows that the head of a text names, or that stand alone in brackets at its end."""
+        if (found := self.read.get(words)) is None:
+            if len(self.read) == MOST_REMEMBERED:
+                self.read.clear()
+            found = self.read[words] = self.rows_at_head(words)
+        return found
+
+    def rows_at_head(self, words: str) -> list[RowError]:
+        if match := HEAD.match(words):
+            behind, places = BEHIND.match(words, match.end()), places_in(match)
+            owner = self.owner(behind) if behind and len(places) == 1 else RowError()
+            return [place._replace(id=owner.id) for place in places]
+        first = FIRST.match(words)
+        token = first["token"] if first else ""
+        if token and is_path(token) and (found := self.located(token.rstrip(":"))).names_rows():
+            return [found]
+        if (match := OWNER.match(words)) and (owner := self.owner(match)).names_rows():
+            return [owner]
+        is_marked = first and (first["colon"] or first["quote"] or not (token.isdigit() or token.isalpha()))
+        if is_marked and token in self.ids:  # "a" may be a user, but is a word in most texts
+            place = to_count(token)
+            return [RowError(place, None if place is None else "key", token)]
+        if match := TAIL.search(words[-MAX_TAIL:]):
+            if match["kind"]:
+                return places_in(match)
+            if (owner := self.owner(match)).names_rows():
+                return [owner]
+        if match := MORE.match(words):
+            number = int(match["number"].replace(",", ""))
+            return [RowError(more=number) if match["more"] else RowError(total=number)] if number else []
+        return []
+
+    def owner(self, match: re.Match[str]) -> RowError:
+        """Return the id, or the company, that words name; one that no row has only if they say it plainly."""
+        text = match["quoted"] or match["inside"] or match["bare"]
+        spelled = (text, text.rstrip(":."))
+        known = next((one for one in spelled if one in self.ids or one in self.companies), None)
+        if known is None:
+            is_marked = (
+                text.endswith(":")
+                or match[0].endswith((f"={text}", f": {text}"))
+                or match[0].strip()[0] in "(["
+            )
+            is_plain = match["quoted"] or match["inside"] or (match["id"] and is_marked)
+            if not is_plain or (self.is_known and not match["id"]):
+                return RowError()
+        is_company = match["who"].casefold() == "company" and self.sent.kind == "users"
+        name = known or text.rstrip(":")
+        return RowError(company=name) if is_company else RowError(id=name)
+
+
+def places_in(match: re.Match[str]) -> list[RowError]:
+    kind = meaning(match["kind"]).place
+    return [RowError(place, kind) for place in to_counts(match["many"] or match["one"])]
+
+
+def pieces_of(text: str, most: int) -> list[str]:
+    """Return the lines, or sentences that begin with a row, of a text."""
+    lines = LINES.split(text, most)
+    parts = (PIECES.split(line) if len(line) < MAX_READ_CHARACTERS else [line] for line in lines)
+    return [" ".join(piece.split()) for part in parts for piece in part if piece.strip()]
+
+
+def is_path(text: str) -> bool:
+    return PATH.fullmatch(text) is not None
