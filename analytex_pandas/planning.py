@@ -16,9 +16,9 @@ from analytex_pandas.engines.staging import staged_draft
 from analytex_pandas.engines.streaming import open_source
 from analytex_pandas.errors import ValidationError, empty_report, translated
 from analytex_pandas.frame.document import document_of
-from analytex_pandas.frame.draft import draft
 from analytex_pandas.frame.duplicates import SENT
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
+from analytex_pandas.frame.settling import draft
 from analytex_pandas.frame.strangers import named
 
 if TYPE_CHECKING:

@@ -25,13 +25,14 @@ from analytex_pandas.engines.failures import translated
 from analytex_pandas.engines.parts import PartSink, read_part, remove, write_part
 from analytex_pandas.engines.streaming import in_order, is_of, native, parts_of, unpickled
 from analytex_pandas.errors import ValidationError, code
-from analytex_pandas.frame.draft import Draft, check, read_lines, settle_lines
+from analytex_pandas.frame.draft import Draft, read_lines
 from analytex_pandas.frame.fingerprints import Comparison, Layer
 from analytex_pandas.frame.inputs import source_of_frame
 from analytex_pandas.frame.layout import invalid_table, unsendable, wrong_names
 from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.ndjson import ChunkSize
 from analytex_pandas.frame.places import Place, place_of
+from analytex_pandas.frame.settling import check, settle_lines
 from analytex_pandas.frame.strangers import named
 
 if TYPE_CHECKING:
