@@ -1,4 +1,4 @@
-"""From a source to a plan's chunks: what was read is judged as a whole, chunks are written anew where lines fell away."""
+"""From a source to a plan's chunks: what was read is judged as a whole, and what goes out is written."""
 
 from __future__ import annotations
 
