@@ -6,7 +6,14 @@ import functools
 from typing import TYPE_CHECKING, Any, get_args
 
 from analytex_pandas import connection, plan, settings
-from analytex_pandas.arguments import PlanCompanies, PlanUsers, PushCompanies, PushUsers, with_options
+from analytex_pandas.arguments import (
+    PlanCompanies,
+    PlanUsers,
+    PushCompanies,
+    PushFiles,
+    PushUsers,
+    with_options,
+)
 from analytex_pandas.delivery import memory, opening
 from analytex_pandas.errors import ValidationError
 from analytex_pandas.frame.options import checked
@@ -180,6 +187,45 @@ def to_ndjson(
         If the frame, or rows of it, cannot be sent.
     """
     return plan.to_ndjson(data, directory, kind, options)
+
+
+@with_options(PushFiles)
+def push_files(paths: Any, kind: Kind = "users", **options: Unpack[PushFiles]) -> Push:
+    """Send files of NDJSON that exist already, such as those of :func:`to_ndjson`: one record a line.
+
+    Every line is checked before anything is sent: encoding, JSON, ids, primitives, the service's limits, keys that
+    stand twice. Files that are too large for a request are cut, small ones go together.
+
+    Parameters
+    ----------
+    paths : str, path, or list of those
+        Files, patterns such as ``out/*.ndjson``, directories, or URLs (by fsspec). ``.gz`` is unpacked.
+    kind : {"users", "companies"}, default "users"
+        What a record is.
+    **options
+        The keyword arguments.
+
+    Returns
+    -------
+    Push
+        As of :func:`push_users`; ``position`` counts the lines of all files that are not blank, ``index`` is (file,
+        line), the line counted from 1.
+
+    Raises
+    ------
+    ValidationError
+        If there is no file, or lines of it cannot be sent. ``.report`` lists them.
+
+    Examples
+    --------
+    >>> import tempfile, pandas as pd, analytex_pandas as apd
+    >>> with apd.sandbox(rows_per_minute=1e6) as service, tempfile.TemporaryDirectory() as folder:
+    ...     files = apd.to_ndjson(pd.DataFrame({"user_id": ["ann", "bob"]}), folder)
+    ...     push = apd.push_files(files, progress=False)
+    >>> push.counts["acknowledged"].item()
+    2
+    """
+    return plan.push_at_once(paths, checked("kind", kind), options, of_files=True)
 
 
 def jobs(*, client: Client | None = None) -> pd.DataFrame:

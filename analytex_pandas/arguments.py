@@ -11,7 +11,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analytex_pandas.errors import code
-from analytex_pandas.frame.options import RULES, CompanyOptions, Options, UserOptions
+from analytex_pandas.frame.options import RULES, CompanyOptions, Options, SendOptions, UserOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +41,14 @@ class PushUsers(PlanUsers, total=False):
 class PushCompanies(PlanCompanies, total=False):
     """Keyword arguments of ``push_companies``."""
 
+    wait: bool | None
+    progress: bool | None
+
+
+class PushFiles(SendOptions, total=False):
+    """Keyword arguments of ``push_files``."""
+
+    client: Client | None
     wait: bool | None
     progress: bool | None
 

@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 from analytex_pandas.arguments import MEANINGS, default_of, named_options
 from analytex_pandas.errors import ValidationError, code, did_you_mean
-from analytex_pandas.frame.options import RULES, CompanyOptions, UserOptions
+from analytex_pandas.frame.options import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from analytex_pandas.settings import Kind
 
 
 def add_progress(one: argparse.ArgumentParser) -> None:
@@ -30,14 +28,15 @@ def add_progress(one: argparse.ArgumentParser) -> None:
     )
 
 
-def add_options(one: argparse.ArgumentParser, kind: Kind, *, progress: bool) -> None:
-    """Add every keyword argument of a plan."""
+def add_options(one: argparse.ArgumentParser, table: type, *, progress: bool) -> None:
+    """Add every keyword argument of a table of them."""
+    one.set_defaults(table=table)
     group = one.add_argument_group("options", "the keyword arguments of the Python functions")
     group.add_argument(
         "--options", metavar="FILE.toml", type=Path, help="a file that has options; those here come first"
     )
-    annotations = options_of(kind)
-    for name in named_options(UserOptions if kind == "users" else CompanyOptions):
+    annotations = get_type_hints(table)
+    for name in named_options(table):
         group.add_argument(
             f"--{name.replace('_', '-')}",
             dest=name,
@@ -45,7 +44,7 @@ def add_options(one: argparse.ArgumentParser, kind: Kind, *, progress: bool) -> 
             help=described(name),
             **argument_of(annotations[name]),
         )
-        if name == "company_id" and kind == "users":
+        if name == "company_id" and "user_id" in annotations:
             group.add_argument(
                 "--no-company-id",
                 dest=name,
@@ -56,11 +55,6 @@ def add_options(one: argparse.ArgumentParser, kind: Kind, *, progress: bool) -> 
             )
     if progress:
         add_progress(one)
-
-
-def options_of(kind: Kind) -> dict[str, Any]:
-    """Return the keyword arguments of a kind's plans, with what each takes."""
-    return get_type_hints(UserOptions if kind == "users" else CompanyOptions)
 
 
 def argument_of(annotation: Any) -> dict[str, Any]:
@@ -104,7 +98,7 @@ def described(name: str) -> str:
 
 def given(options: argparse.Namespace) -> dict[str, Any]:
     """Return the keyword arguments that were given, in the file of options or, which counts, on the line."""
-    known = options_of(options.kind)
+    known = get_type_hints(options.table)
     found = {} if options.options is None else from_toml(options.options, known)
     for name in known:
         if hasattr(options, name):

@@ -35,6 +35,7 @@ from analytex_pandas.errors import (
     empty_report,
     harmless,
 )
+from analytex_pandas.frame.options import CompanyOptions, SendOptions, UserOptions
 from analytex_pandas.push import Push, presented
 from analytex_pandas.settings import Kind
 
@@ -84,7 +85,14 @@ def add_commands(commands: Subparsers) -> None:
                 metavar="FILE",
                 help="Parquet (file, pattern, directory or URL), or CSV: all of it is text",
             )
-            add_options(one, kind, progress=run is run_push)
+            table = UserOptions if kind == "users" else CompanyOptions
+            add_options(one, table, progress=run is run_push)
+    one = added(commands, "push-files", run_push_files, "Send files of NDJSON that exist already.")
+    one.add_argument("paths", metavar="PATH", nargs="+", help="files, patterns, directories or URLs")
+    one.add_argument(
+        "--kind", choices=get_args(Kind), default="users", help="what a record is (default: users)"
+    )
+    add_options(one, SendOptions, progress=True)
     one = added(commands, "resume", run_resume, "Carry on with a push where it stopped.")
     one.add_argument("push", metavar="PUSH", nargs="?", help="its id; by default the newest unfinished one")
     one.add_argument("--rebind", action="store_true", help="go on under another key or environment")
@@ -161,7 +169,21 @@ def quiet_client() -> Client | None:
 
 def run_push(options: argparse.Namespace) -> Done:
     """Plan and push; a wrong key is said before a long plan."""
-    made = planned(options, connection.connect(None, None, check=True))
+    client = connection.connect(None, None, check=True)
+    return pushed(options, planned(options, client))
+
+
+def run_push_files(options: argparse.Namespace) -> Done:
+    """Check files of records and push them."""
+    arguments = given(options) | {"client": connection.connect(None, None, check=True)}
+    return pushed(
+        options,
+        plan.make_plan(options.paths, options.kind, arguments, progress=options.progress, of_files=True),
+    )
+
+
+def pushed(options: argparse.Namespace, made: Plan) -> Done:
+    """Push a plan."""
     options.going = made.id
     return followed(options, lambda: made.push(wait=False, progress=False))
 

@@ -26,8 +26,8 @@ from analytex_pandas.frame.layout import said
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.options import checked, checked_options
 from analytex_pandas.frame.places import place_of
-from analytex_pandas.planning import planned
-from analytex_pandas.push import PUSHES, Push, presented
+from analytex_pandas.planning import planned, planned_files
+from analytex_pandas.push import PUSHES, Push, presented, tell_the_way_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -207,8 +207,8 @@ class Plan:
         Returns
         -------
         Push
-            The push, under way or ended. Where the same records are under way to the same account already, that push,
-            with a warning: a cell that is run twice sends nothing twice.
+            The push, under way or ended. Where the same records are under way to the same account already, or were so
+            when their process ended, that push, with a warning: a cell that is run twice sends nothing twice.
 
         Raises
         ------
@@ -220,10 +220,11 @@ class Plan:
         """
         self.check()
         wait, progress = checked("wait", wait), checked("progress", progress)
-        if self.taken and (live := under_way(self.document)):
+        client = None if self.taken else self._client or default_client()
+        if (live := under_way(self.document, client)) is not None:
             return presented(held(given_back(live)), wait, progress)
-        self.check_spooled()
-        client = self._client or default_client()
+        if client is None:
+            raise AnalytexError(pushed_already(self.id))
         if self._memory is not None and self.options.only_changed:
             now = recall(
                 Journal(client.state_directory), self._memory.account, self.kind, types_only=True
@@ -234,22 +235,29 @@ class Plan:
                     "plan leaves out as unchanged may be so no more. Plan again; nothing was sent."
                 )
         self._first = self.records()
+        try:
+            return presented(self._begun(client), wait, progress)
+        except KeyboardInterrupt as interrupt:
+            if (live := under_way(self.document, client)) is not None:
+                tell_the_way_back(interrupt, live)
+            raise
+
+    def _begun(self, client: Client) -> Push:
+        """Return the push, begun; or the one that sends the same records already."""
         # Taken first: else an interrupt in between would have the push's files deleted along with the plan.
         self.taken.append(self.id)
         try:
             drive = begin(self.document, self.spool, client, parent=self._parent)
-        except BaseException as error:
+        except BaseException:
             if not Journal(client.state_directory).has(self.id):
                 self.taken.clear()
-            elif isinstance(error, KeyboardInterrupt):
-                error.add_note(f"Push {self.id} had begun: push = apd.resume({self.id!r}) goes on with it.")
             raise
         if drive.id != self.id:
             self.taken.clear()
-            return presented(held(drive), wait, progress)
+            return held(drive)
         if self.let_go is not None:
             self.let_go()  # the journal has the push now
-        return presented(Push(drive, self), wait, progress)
+        return Push(drive, self)
 
     def successor(self, write: Callable[[Spool], PlanDocument], client: Client, parent: str) -> Plan:
         """Return a plan of rows of this one that were pushed, made by `write`; what ``Push.retry`` pushes."""
@@ -296,19 +304,22 @@ class Plan:
         return plan_html(self.document, pushed=bool(self.taken))
 
 
-def make_plan(data: Any, kind: Kind, given: Mapping[str, Any], *, progress: bool | None = None) -> Plan:
+def make_plan(
+    data: Any, kind: Kind, given: Mapping[str, Any], *, progress: bool | None = None, of_files: bool = False
+) -> Plan:
     """Return the plan of a push; see :func:`analytex_pandas.plan_users`."""
-    client, memory, write = prepared(data, kind, given, progress)
+    client, memory, write = prepared(data, kind, given, progress, of_files=of_files)
     return spooled(write, client, memory=memory)
 
 
-def push_at_once(data: Any, kind: Kind, given: Mapping[str, Any]) -> Push:
-    """Plan and push; see :func:`analytex_pandas.push_users`."""
+def push_at_once(data: Any, kind: Kind, given: Mapping[str, Any], *, of_files: bool = False) -> Push:
+    """Plan and push, data or files of records; see :func:`analytex_pandas.push_users` and ``push_files``."""
     options = dict(given)
     wait, progress = (checked(name, options.pop(name, None)) for name in ("wait", "progress"))
     if options.get("client") is None:
         options["client"] = default_client()  # a missing key is said before a long plan, not after
-    return make_plan(data, kind, options, progress=progress).push(wait=wait, progress=progress)
+    made = make_plan(data, kind, options, progress=progress, of_files=of_files)
+    return made.push(wait=wait, progress=progress)
 
 
 def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, Any]) -> list[Path | Any]:
@@ -347,7 +358,7 @@ def held(drive: Drive) -> Push:
 
 
 def prepared(
-    data: Any, kind: Kind, given: Mapping[str, Any], progress: bool | None = None
+    data: Any, kind: Kind, given: Mapping[str, Any], progress: bool | None = None, *, of_files: bool = False
 ) -> tuple[Client | None, Memory | None, Callable[[Spool], PlanDocument]]:
     """Return the client of a plan, what its account has acknowledged, and what writes the plan into a spool.
 
@@ -355,7 +366,8 @@ def prepared(
     connected one makes notes.
     """
     client = checked_client(given.get("client"))
-    options = checked_options(kind, {name: value for name, value in given.items() if name != "client"})
+    asked = {name: value for name, value in given.items() if name != "client"}
+    options = checked_options(kind, asked, of_files=of_files)
     if options.only_changed or options.strict:
         client = client or default_client()
     memory = watched = None
@@ -368,7 +380,8 @@ def prepared(
         from analytex_pandas.show import display  # light until used
 
         watched = display.watched
-    return client, memory, functools.partial(planned, data, kind, options, memory=memory, watched=watched)
+    write = planned_files if of_files else planned
+    return client, memory, functools.partial(write, data, kind, options, memory=memory, watched=watched)
 
 
 def spooled(

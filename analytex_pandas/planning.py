@@ -18,6 +18,7 @@ from analytex_pandas.errors import ValidationError, empty_report, translated
 from analytex_pandas.frame.document import document_of
 from analytex_pandas.frame.duplicates import SENT
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
+from analytex_pandas.frame.record_files import bytes_of_files, draft_of_files, record_files
 from analytex_pandas.frame.settling import draft
 from analytex_pandas.frame.strangers import named
 
@@ -61,7 +62,10 @@ def planned(
                 outcome = read_here(data, kind, options, spool, memory=memory, watched=watched)
             else:
                 outcome = staged_draft(data, options, kind, spool, plan_id=plan_id, memory=memory)
-            return document_of(outcome, plan_id, kind, options, spool.digest)
+            # What is left out as unchanged is more each time; what it is left out of is the same.
+            drafted = f"{outcome.drafted or spool.drafted} {options.duplicates}"
+            digest = drafted if options.only_changed else spool.digest
+            return document_of(outcome, plan_id, kind, options, digest)
         except BaseException:
             spool.delete()
             raise
@@ -82,6 +86,26 @@ def read_here(
     # A thread a core that this process may use, as far as the source allows.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return draft(source, options, kind, spool, workers=min(cores, source.workers), memory=memory)
+
+
+def planned_files(
+    paths: Any,
+    kind: Kind,
+    options: Options,
+    spool: Spool,
+    *,
+    memory: Memory | None = None,
+    watched: Watched | None = None,  # noqa: ARG001  # files of records are read in seconds a million
+) -> PlanDocument:
+    """Write the records of files into a spool, as ``planned`` does those of data."""
+    try:
+        files = record_files(paths)
+        spool.check_room(bytes_of_files(files))
+        outcome = draft_of_files(files, options, kind, spool, memory)
+        return document_of(outcome, spool.directory.name, kind, options, spool.digest)
+    except BaseException:
+        spool.delete()
+        raise
 
 
 def replanned(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import warnings
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -17,7 +16,7 @@ from analytex_pandas.errors import AnalytexError, PushError, code
 from analytex_pandas.planning import replanned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator
 
     from analytex_pandas.delivery.drive import Drive
     from analytex_pandas.delivery.spool import Spool
@@ -214,8 +213,11 @@ class Push:
             What stopped the push, in its own class, with ``.push``. Refused rows do not: see
             ``raise_for_errors``.
         """
-        with telling_the_way_back(self):
+        try:
             ended = self._drive.wait(timeout)
+        except KeyboardInterrupt as interrupt:
+            tell_the_way_back(interrupt, self._drive)
+            raise
         if not ended:
             warnings.warn(f"After {timeout:g} s: {still_running(self._drive.state)}", stacklevel=2)
         else:
@@ -260,7 +262,8 @@ class Push:
         Raises
         ------
         PushError
-            If rows were refused or are unknown, if there are ``errors``, or if all rows were left out as invalid.
+            If rows were refused and not mended by a retry, if rows are unknown, if there are ``errors`` without a row,
+            or if all rows were left out as invalid.
         AnalytexError
             What stopped the push, if anything did.
         """
@@ -276,7 +279,7 @@ class Push:
                 f"All {counts['input']:,} rows of push {self.id} were left out as invalid, so nothing was sent. "
                 "push.plan.invalid tells why."
             )
-        elif count := len(self._drive.journal.errors(self.id)):
+        elif count := sum(error["position"] is None for error in self._drive.journal.errors(self.id)):
             error = PushError(
                 f"The service reported {count:,} error{'s' * (count != 1)} on push {self.id}, which lead to no row; "
                 "push.errors lists them."
@@ -361,28 +364,22 @@ def presented(push: Push, wait: bool | None, progress: bool | None) -> Push:
     from analytex_pandas.show.display import show_push  # light until used
     from analytex_pandas.show.surroundings import in_notebook  # light until used
 
-    with telling_the_way_back(push):
-        displays = show_push(push, progress)
-        if not (not in_notebook() if wait is None else wait):
-            return push
-        try:
-            push.wait()
-        finally:
-            for display in displays:
-                display.finish()
+    displays = show_push(push, progress)
+    if not (not in_notebook() if wait is None else wait):
+        return push
+    try:
+        push.wait()
+    finally:
+        for display in displays:
+            display.finish()
     return push
 
 
-@contextlib.contextmanager
-def telling_the_way_back(push: Push) -> Iterator[None]:
+def tell_the_way_back(interrupt: KeyboardInterrupt, drive: Drive) -> None:
     """Make an interrupt say what goes on, and how to come back to it where no name was given to it yet."""
-    try:
-        yield
-    except KeyboardInterrupt as interrupt:
-        if not hasattr(interrupt, "__notes__"):
-            back = f"Here, push = apd.resume({push.id!r}) has it again, and push.wait() waits for it again."
-            interrupt.add_note(f"{still_running(push.state())} {back}")
-        raise
+    if not hasattr(interrupt, "__notes__"):
+        back = f"Here, push = apd.resume({drive.id!r}) has it again, and push.wait() waits for it again."
+        interrupt.add_note(f"{still_running(drive.state)} {back}")
 
 
 PUSHES: WeakValueDictionary[Drive, Push] = WeakValueDictionary()

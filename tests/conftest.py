@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 os.environ["ANALYTEX_TEST_ABSENCE"] = "3"  # before the package is imported, and for every process of a test
+
+if threading.current_thread() is threading.main_thread():
+    # Where Ctrl-C is ignored (nohup, a job in the background), the processes of the tests would ignore it, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if TYPE_CHECKING:
     from pathlib import Path

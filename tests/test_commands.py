@@ -337,3 +337,18 @@ def test_kinds(service: Any, run: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "firms.csv").write_text("company_id,size\n01,5\n")
     assert run("push", "companies", "firms.csv")[0] == 0
     assert service.companies["company_id"].tolist() == ["01"]
+
+
+def test_files_of_records(service: Any, run: Callable[..., Any], tmp_path: Path) -> None:
+    """Files that exist already, with the options that have a meaning for them; lines that cannot be sent are 4."""
+    (tmp_path / "a.ndjson").write_text('{"user_id":"01"}\n{"user_id":""}\n')
+    (tmp_path / "b.ndjson").write_text('{"user_id":"02","metadata":{"n":1}}\n')
+    status, document, _ = run("push-files", "a.ndjson", "b.ndjson")
+    assert (status, document["invalid"][0]["index"]) == (4, ["a.ndjson", 2])
+    assert run("push-files", "*.ndjson", "--invalid", "skip")[0] == 0
+    assert service.users["user_id"].tolist() == ["01", "02"]
+    assert run("push-files", "*.ndjson", "--user-id", "x")[0] == 2
+    (tmp_path / "c.ndjson").write_text('{"company_id":"9"}\n')
+    assert run("push-files", "c.ndjson", "--kind", "companies", "--chunk-rows", "10")[0] == 0
+    assert service.companies["company_id"].tolist() == ["9"]
+    assert run("push-files", "nothing.ndjson")[0] == 2

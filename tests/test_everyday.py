@@ -112,6 +112,25 @@ OTHERS: dict[str, Callable[[], Any]] = {
 }
 
 
+def test_what_was_acknowledged_meanwhile_makes_no_other_records() -> None:
+    """With ``only_changed`` a cell run again leaves out more than the first time, and is the same cell still."""
+    options: dict[str, Any] = {"only_changed": True, "chunk_rows": 10, **NOW}
+    push = apd.push_users(frame(), **options)
+    while not push.counts["in_flight"]:
+        pass
+    push.pause()
+    while not push.counts["acknowledged"]:
+        pass
+    assert not push.done
+    with pytest.warns(UserWarning, match="given back"):
+        assert apd.push_users(frame(), **options) is push
+    assert (
+        apd.plan_users(frame().assign(seats=1), only_changed=True).document.digest
+        != push.plan.document.digest
+    )
+    assert ended(push).counts["acknowledged"] == ROWS
+
+
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 def test_other_records_are_another_push(other: Callable[[], Any]) -> None:
     """No mistaken identity: no warning, and both arrive."""

@@ -49,16 +49,17 @@ ROOMS: Final = {
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs; 950 for commands
-    # and doctor
-    "top": 3_580,
-    "frame": 6_425,  # 205 for everyday use: what is erased, odd times, reserved names; 145 for URLs; 80 for outcomes
-    "engines": 990,  # 625 for staging: parts on shared storage, joined by the driver
+    # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs; 950 for
+    # commands and doctor; 65 for files of records
+    "top": 3_680,
+    # 205 for everyday use: erased values, reserved names; 145 for URLs; 80 for outcomes; 505 for files of records
+    "frame": 6_940,
+    "engines": 1_010,  # 645 for staging: parts on shared storage, joined by the driver
     # 245 for safety: calls, trust, what bounds an answer; 1,060 to read reports of any shape: rules, not patterns
-    "service": 2_670,
-    # 695 for safety; 160: the same records twice, forks; 35 for callbacks; 250 to judge reports; 375 for outcomes;
+    "service": 2_720,
+    # 695 for safety; 170: the same records twice, forks; 35 for callbacks; 250 to judge reports; 375 for outcomes;
     # 130 for requests declined for the sake of rows
-    "delivery": 4_735,
+    "delivery": 4_745,
     "show": 2_400,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title
     "sandbox_server": 1_485,
     "demo": 245,

@@ -332,10 +332,11 @@ class Drive:
 
     def hear(self, job: Job) -> None:
         """Take down what an answer says of errors of the present chunk, in the place of one that said no more."""
-        if not job.errors:
+        if not job.has_report:
             return
-        said = Counter(error._replace(raw="") for error in job.errors)
-        if self.heard and Counter(error._replace(raw="") for error in self.heard[-1].errors) <= said:
+        last = self.heard[-1] if self.heard else job
+        before, now = (Counter(error._replace(raw="") for error in one.errors) for one in (last, job))
+        if self.heard and before <= now and (before or last.raw.get("errors") == job.raw.get("errors")):
             self.heard.pop()
         self.heard.append(job)
 

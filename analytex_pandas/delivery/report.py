@@ -129,9 +129,10 @@ class Lines:
 
     def witness(self, error: RowError) -> frozenset[int] | None:
         """Return the lines that an error can be about, by values it repeats or its property; None if by neither."""
-        pairs = [(name, text) for name, text in error.echo if name in self.values]
-        if error.company is not None:
-            pairs.append(("company_id", error.company))
+        echo = error.echo if error.company is None else (*error.echo, ("company_id", error.company))
+        pairs = [
+            (name, text) for name, text in echo if text in self.values.get(name, ())
+        ]  # else it is not as it was sent
         if pairs:
             return frozenset.intersection(
                 *(frozenset(self.values[name].get(text, ())) for name, text in pairs)
@@ -175,8 +176,8 @@ def judge(
     if it matters.
     """
     taught = taught or {}
-    answers = [*heard] if job is None else [*heard, job]
-    if not any(answer.errors or answer.failed for answer in answers):
+    answers = [*heard] if job is None or (heard and heard[-1] is job) else [*heard, job]
+    if not any(answer.has_report or answer.failed for answer in answers):
         unknown = rows if job is None else min(shortfall(job, rows, 0), rows)
         return Verdict(doubtful=tuple(range(rows)) if unknown else (), unknown=unknown, taught=taught)
     chunk = lines()

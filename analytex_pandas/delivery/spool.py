@@ -68,6 +68,7 @@ class Spool:
         self._spilled: BinaryIO | None = None
         self._entries: dict[int, tuple[int, ...]] | None = None
         self._written = xxh3_128()
+        self._drafted: str | None = None
 
     def __repr__(self) -> str:
         return f"Spool({str(self.directory)!r})"
@@ -96,10 +97,16 @@ class Spool:
         """What tells the lines of all chunks, in their order, from any others, however they were cut."""
         return self._written.hexdigest()
 
+    @property
+    def drafted(self) -> str:
+        """The digest that there was before chunks were written anew."""
+        return self._drafted or self.digest
+
     def write_chunk(self, number: int, lines: Iterable[pa.Buffer | bytes], rows: pa.Table) -> None:
         """Write one chunk, behind those before it; `rows` has one row a line."""
         private_directory(self.directory)
-        if number == 1:  # perhaps anew
+        if number == 1 and self.entries:
+            self._drafted = self.drafted
             self._written.reset()
         found, checksum, rows_checksum = run_of(rows), xxh3_64(), 0
         run = found or Run(0, len(rows), RangeLabels())

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
 from analytex_pandas.errors import AnalytexError, code, logger_of, reason
 from analytex_pandas.frame.batch import Prepared
@@ -285,6 +285,12 @@ def read_part(directory: Place, told: str, start: int, partition: int | None) ->
             "machine on the workers, too."
         )
     return Part(place, manifest, start, partition)
+
+
+def content_of(parts: Sequence[Part]) -> str:
+    """Return what tells whether parts say the same as others, whichever attempts they are."""
+    told = [[part.manifest["checksums"].get(ending) for ending in (".arrow", ".digests")] for part in parts]
+    return xxh3_128_hexdigest(json.dumps(told).encode())
 
 
 def read(place: Place, checksum: int) -> bytes:

@@ -22,7 +22,7 @@ import pyarrow as pa
 from analytex_pandas import settings
 from analytex_pandas.engines import spark
 from analytex_pandas.engines.failures import translated
-from analytex_pandas.engines.parts import PartSink, read_part, remove, write_part
+from analytex_pandas.engines.parts import PartSink, content_of, read_part, remove, write_part
 from analytex_pandas.engines.streaming import in_order, is_of, native, parts_of, unpickled
 from analytex_pandas.errors import ValidationError, code
 from analytex_pandas.frame.draft import Draft, read_lines
@@ -32,7 +32,7 @@ from analytex_pandas.frame.layout import invalid_table, unsendable, wrong_names
 from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.ndjson import ChunkSize
 from analytex_pandas.frame.places import Place, place_of
-from analytex_pandas.frame.settling import check, settle_lines
+from analytex_pandas.frame.settling import settled
 from analytex_pandas.frame.strangers import named
 
 if TYPE_CHECKING:
@@ -135,9 +135,8 @@ def staged_draft(
             parts.append(read_part(directory, sound(name), outcome.rows, number))
             noted(outcome, parts[-1], store)
         check_types(outcome, parts)
-        check(outcome)
-        settle_lines(outcome, store, lambda number, wanted: parts[number - 1].fetch(wanted))
-        return outcome
+        outcome.drafted = content_of(parts)
+        return settled(outcome, store, lambda number, wanted: parts[number - 1].fetch(wanted))
     finally:
         remove(directory)
 

@@ -116,6 +116,7 @@ class Draft:
     erased: Counter[str] = field(default_factory=Counter)
     change_notes: Mapping[str, str] = field(default_factory=dict)
     memory_note: str = ""
+    drafted: str = ""
 
     def compared(self, comparison: Comparison | None) -> None:
         if comparison is None:
@@ -182,20 +183,26 @@ def read_lines(
         # the columns' types belong into the same report; the first batch shows them
         every = source.batches
         source = dataclasses.replace(source, batches=lambda: islice(every(), 1))
-    chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)
     with ThreadPoolExecutor(workers, thread_name_prefix="analytex-encode") as pool:
         read = encoded_at_once if source.settled and known is not None else encoded_when_settled
-        for encoded in read(outcome, source, pool, workers):
-            outcome.reports += encoded.reports
-            outcome.invalid += len(encoded.valid) - len(encoded.lines)
-            if not outcome.wrong:
-                store.input.add(encoded.input_rows, encoded.input_ids)
-                outcome.valid.append(encoded.valid)
-                for lines, rows in encoded.parts():
-                    chunker.add(lines, rows)
-                outcome.hashes.append(encoded.hashes)
-                outcome.compared(encoded.comparison)
-                outcome.erased.update(encoded.erased)
+        return gathered(outcome, read(outcome, source, pool, workers))
+
+
+def gathered(outcome: Draft, batches: Iterable[Encoded]) -> Draft:
+    """Cut batches into chunks."""
+    options, store = outcome.options, outcome.store
+    chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)
+    for encoded in batches:
+        outcome.reports += encoded.reports
+        outcome.invalid += len(encoded.valid) - len(encoded.lines)
+        if not outcome.wrong:
+            store.input.add(encoded.input_rows, encoded.input_ids)
+            outcome.valid.append(encoded.valid)
+            for lines, rows in encoded.parts():
+                chunker.add(lines, rows)
+            outcome.erased.update(encoded.erased)
+            outcome.hashes.append(encoded.hashes)
+            outcome.compared(encoded.comparison)
     if not outcome.wrong:
         chunker.close()
     outcome.chunks = chunker.sizes

@@ -100,6 +100,10 @@ def traits_of(coerced: Coerced) -> Traits:
     )
 
 
+AS_IT_STANDS = "json"
+"""The dtype of a property that stands in lines of JSON already."""
+
+
 def property_note(
     name: str, json_type: str, traits: Traits, origin: Field, *, kind: Kind, twin: Twin | None
 ) -> str:
@@ -112,7 +116,10 @@ def property_note(
         )
         dates = DATE_WORDS & traits.kinds.keys() and traits.kinds.keys() <= DATE_WORDS | {"string"}
         way_out = f"; types={{{LABEL}: 'datetime'}} or 'date' makes them one" if dates else ""
-        notes.append(f"mixed types ({counts}): all sent as {json_type.replace('string', 'text')}{way_out}")
+        sent = f"all sent as {json_type.replace('string', 'text')}{way_out}"
+        notes.append(
+            f"mixed types ({counts}): {'sent as they stand' if origin.dtype == AS_IT_STANDS else sent}"
+        )
     if not traits.present:
         notes.append("no value in any row")
     if traits.floats and traits.whole_floats == traits.floats and json_type == "number":

@@ -34,16 +34,11 @@ MULTIPART_OVERHEAD = 320
 OFFSET = re.compile(r"(?:UTC|GMT)?([+-])([01][0-9]|2[0-3]):?([0-5][0-9])")
 
 
-class CommonOptions(TypedDict, total=False):
-    """Keyword arguments of every ``plan_*`` and ``push_*``."""
+class SendOptions(TypedDict, total=False):
+    """Keyword arguments of everything that sends, whatever the records come from."""
 
-    properties: Sequence[Hashable] | Mapping[Hashable, str] | None
-    types: Mapping[Hashable, JsonType] | Literal["string"] | None
-    nulls: Nulls
-    nested: Nested
     invalid: Invalid
     duplicates: Duplicates
-    timezone: str
     only_changed: bool
     strict: bool
     canary: int
@@ -52,6 +47,16 @@ class CommonOptions(TypedDict, total=False):
     chunk_rows: int
     chunk_bytes: int
     staging: str | os.PathLike[str] | None
+
+
+class CommonOptions(SendOptions, total=False):
+    """Keyword arguments of every ``plan_*`` and ``push_*`` of frames."""
+
+    properties: Sequence[Hashable] | Mapping[Hashable, str] | None
+    types: Mapping[Hashable, JsonType] | Literal["string"] | None
+    nulls: Nulls
+    nested: Nested
+    timezone: str
 
 
 class UserOptions(CommonOptions, total=False):
@@ -102,14 +107,16 @@ class Options:
         return (errors / rows if isinstance(self.max_errors, float) else errors) > self.max_errors
 
 
-def checked_options(kind: Kind, given: Mapping[str, Any]) -> Options:
+def checked_options(kind: Kind, given: Mapping[str, Any], *, of_files: bool = False) -> Options:
     """Return the options of a plan from keyword arguments; one that there is not is a TypeError."""
-    known = set(UserOptions.__annotations__ if kind == "users" else CompanyOptions.__annotations__)
+    table: type = SendOptions if of_files else UserOptions if kind == "users" else CompanyOptions
+    known = set(table.__annotations__)
     for name in given:
         if name not in known:
             near = did_you_mean(name, known | {"client"}).replace("'", "").replace("?", "=?")
             hint = near or f" There are: {', '.join(sorted(known))}."
-            raise TypeError(f"plan_{kind}() and push_{kind}() have no argument {name!r}.{hint}")
+            who = "push_files() has" if of_files else f"plan_{kind}() and push_{kind}() have"
+            raise TypeError(f"{who} no argument {name!r}.{hint}")
     options = Options(**{name: checked(name, value) for name, value in given.items()})
     if kind == "companies" and options.company_id is None:
         raise ValidationError("company_id=None: companies need the column that holds their id.")

@@ -48,9 +48,13 @@ def draft(
     ValidationError
         If the frame as such cannot be sent: no id column, two properties of one name, a dtype that has no JSON.
     """
-    outcome = read_lines(source, options, kind, store, workers=workers, memory=memory)
+    return settled(read_lines(source, options, kind, store, workers=workers, memory=memory), store)
+
+
+def settled(outcome: Draft, store: Store, fetch: Fetch | None = None) -> Draft:
+    """Return a draft of all that was read, when it is settled which of its lines are sent; see ``settle_lines``."""
     check(outcome)
-    settle_lines(outcome, store)
+    settle_lines(outcome, store, fetch)
     return outcome
 
 

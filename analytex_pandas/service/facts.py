@@ -14,13 +14,15 @@ from analytex_pandas.service.keys import (
     Key,
     is_count,
     is_empty,
+    is_fine,
     is_number,
+    is_refusal,
     meaning,
     opened,
     plain,
     texts_of,
 )
-from analytex_pandas.service.naming import Names, RowError
+from analytex_pandas.service.naming import HEAD, Names, RowError, is_path, places_in
 from analytex_pandas.service.values import to_counts
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 TRUSTED: Final[tuple[PlaceKind, ...]] = ("line", "index", "row")
 """Words for the place of a row, in order of trust."""
+NO_NUMBERS: Final = frozenset({"error", "reason", "type", "kind", "category", "rule", "keyword"})
+"""Words for a code that are none with a number: ``"errors": 0``."""
 MAX_HELD: Final = 3
 """Levels below an error in which its own details are looked for."""
 
@@ -63,11 +67,14 @@ class Facts:
 
     def gather(self, value: dict[Any, Any], *, is_map: bool = False, level: int = 0) -> None:
         """Take what an object says; where it is a map, each of its keys is about something else."""
+        has_wrong = any(meaning(str(name)).is_wrong for name in value)
         is_parser = any(
             meaning(str(name)).name in COLUMNS and is_number(item) for name, item in value.items()
         )
         for name, given in value.items():
             key, item = meaning(str(name)), opened(given)
+            if has_wrong and key.is_list and isinstance(item, list):  # the others have a list of their own
+                item = [one if is_refusal(one) else None for one in item]
             if is_empty(item) or key.is_good or key.is_elsewhere or str(name).startswith("@"):
                 continue
             if level == 0 and self.names.row_of_key(str(name)):
@@ -82,7 +89,7 @@ class Facts:
                 self.take(key, str(name), item)
 
     def gather_inside(self, key: Key, name: str, item: dict[Any, Any], *, is_map: bool, level: int) -> None:
-        if key.is_echo and self.names.is_record(item):
+        if key.is_echo and not is_map and self.names.is_record(item):
             self.records.append(self.names.of_record(key, item))
         elif is_map or level == MAX_HELD or (key.is_wrong and not says(item, self.names)):
             self.below.append((name, item))
@@ -109,9 +116,15 @@ class Facts:
         elif key.full in VALUES:
             self.values.append(texts[0])
         elif key.words and not is_number(item) and name not in self.names.properties:
-            self.words.setdefault(key.words, "; ".join(texts))
+            if not is_fine(texts[0]):
+                self.words.setdefault(key.words, "; ".join(texts))
         elif key.code and not isinstance(item, list) and " " not in texts[0]:
-            self.codes.setdefault(key.code, texts[0])
+            if not (is_fine(texts[0]) or (is_number(item) and key.code in NO_NUMBERS)):
+                self.codes.setdefault(key.code, texts[0])
+        elif (
+            isinstance(item, str) and is_path(item) and (found := self.names.located(item)).place is not None
+        ):
+            self.paths.append(found)
         elif not key.is_id or isinstance(item, list):
             self.rest.append((name, item))
 
@@ -119,6 +132,9 @@ class Facts:
         """Take the places, ids or companies that a value names; tell whether it names any."""
         texts, names = texts_of(item), self.names
         counts = [to_counts(one) for one in (item if isinstance(item, list) else [item])] if key.place else []
+        in_words = HEAD.fullmatch(item.strip()) if key.place and isinstance(item, str) else None
+        if in_words:  # {"row": "row 4"}
+            counts = [[row.place for row in places_in(in_words) if row.place is not None]]
         if key.place and all(counts):
             self.places.setdefault(key.place, list(chain.from_iterable(counts)))
         elif ids := names.ids_in(key, texts):
@@ -156,6 +172,8 @@ class Facts:
                 ", ".join(key for key, item, _ in own if isinstance(item, list) and key in properties) or None
             )
         name = name or said.property
+        if name == "company_id":
+            self.companies += [text for text in self.values if text in self.names.companies]
         echo = [
             *((name or "", text) for text in self.values),
             *((key, text) for key, item, text in rest if not isinstance(item, list)),

@@ -30,7 +30,8 @@ PLACES: Final[dict[str, PlaceKind]] = {
 ECHOES: Final = frozenset(
     listed(
         "user company record data location row line item object entity profile contact payload input body "
-        "source subject customer person resource document value"
+        "source subject customer person resource document value "
+        "trait attribute"
     )
 )
 """Where the record, or its id, may be repeated; what begins with ``original`` likewise."""
@@ -78,6 +79,9 @@ GOOD: Final = re.compile(
     r"ok|okay|success\w{0,9}|succe\w{0,6}|updated|created|upserted|inserted|imported|accepted|processed|applied|saved|merged"
     r"|unchanged|complete\w?|done|valid|passed|noop|none|null|(?:no|0)(?:error|failure|problem|issue)s?\w{0,9}"
 )
+GOOD_KEY: Final = re.compile(
+    rf"(?:{GOOD.pattern}|unmodified)(?:count|total|id|userid|indice|indexe|row|record|member|user|companie|item|field)?s?"
+)
 VAGUE: Final = re.compile(r"(?:error|fail\w{0,4}|invalid|rejected|refused|skipped|bad|false|warning)s?")
 """A status that says no more than that there is an error."""
 ALARM: Final = re.compile(
@@ -86,6 +90,8 @@ ALARM: Final = re.compile(
 )
 MARKS: Final = frozenset(listed("success ok succeeded valid isvalid"))
 STATUSES: Final = frozenset(listed("status result state outcome statuscode httpstatus"))
+CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]{1,60}")
+"""``INVALID_EMAIL``: a code, also as a key."""
 BAD_STATUS: Final = 400
 STATUS: Final = range(200, 600)
 """HTTP's."""
@@ -133,11 +139,11 @@ def meaning(key: str) -> Key:
         is_user=name.endswith("userid"),
         is_company=name.endswith("companyid") or full in ("company", "companies"),
         is_id=name in IDS or full in IDS or full.startswith("original"),
-        is_echo=full in ECHOES or full.startswith("original"),
+        is_echo=not {full, name}.isdisjoint(ECHOES) or full.startswith("original"),
         is_wrong=bool(WRONG.search(full)),
         is_list=name in LISTS,
         is_total=bool(WRONG.search(full) and TOTAL.search(name)) and (place is None or full.endswith("s")),
-        is_good=bool(GOOD.fullmatch(full)),
+        is_good=bool(GOOD_KEY.fullmatch(full)),
         is_elsewhere=full in ("locations", "stack", "trace") or (name in ELSEWHERE and name != "location"),
     )
 
@@ -151,6 +157,13 @@ def plain(text: str) -> str:
 def is_fine(text: str) -> bool:
     """Tell whether words say that all is well."""
     return len(text) < 100 and GOOD.fullmatch(plain(text)) is not None  # noqa: PLR2004  # as many as ``plain`` reads
+
+
+def is_good(value: object) -> bool:
+    """Tell whether a value, such as stands under an id, says that all is well: "ok", or a status of HTTP below 400."""
+    if isinstance(value, str):
+        return is_fine(value)
+    return is_number(value) and to_count(value) in range(STATUS.start, BAD_STATUS)
 
 
 def is_number(value: object) -> bool:
@@ -183,11 +196,16 @@ def texts_of(value: object) -> list[str]:
 
 
 def opened(value: Any) -> Any:
-    """Return what a text holds, if it is a JSON document itself."""
-    if not (isinstance(value, str) and value[:1] in ("{", "[") and value[-1:] in ("}", "]")):
+    """Return what a text holds, if it is a JSON document itself, or has one in each line."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not (text[:1] in ("{", "[") and text[-1:] in ("}", "]")):
         return value
     try:
-        return json.loads(value)
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
     except (ValueError, RecursionError):
         return value
 

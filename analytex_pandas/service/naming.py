@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 PLACE: Final = rf"""(?P<kind>row|line|index|record|item)
     (?: (?:e?s|ices)[\s_]?[:=]?\s?[\[(]?(?P<many>{COUNTS.pattern})
       | [\s_]*(?:number\b|no\b\.?|nr\b\.?|id\b)?\s?[\#:=\[(]?\s?\#?(?P<one>{NUMBER}(?:[-\u2013]{NUMBER})?) )
-    (?![\w%]|[.:-][0-9]|,?\s?(?:col|char|pos|out\s+of)|\s?of\s[^0-9])"""
+    (?P<further>(?:\s(?:and|&)\s(?:row|line|index|record|item)\s\#?{NUMBER}){{0,50}})
+    (?![\w%]|[.:-][0-9]|\s?out\s+of|\s?of\s[^0-9])"""
 LEAD: Final = r"""(?:(?:errors?|fail(?:ed|ure)|fatal|invalid|bad|problem|warning|validation|skipp(?:ed|ing)
     |reject(?:ed|ing)|refused|ignored|could|not|cannot|unable|to|import(?:ing)?|process(?:ing)?|pars(?:e|ing)|insert|updat(?:e|ing)|upsert
     |sav(?:e|ing)|validat(?:e|ing)|in|on|at|for|while|the|input|data|csv|json|ndjson|file)\b[\s:,-]{1,3}){0,7}"""
@@ -31,6 +32,8 @@ TAIL: Final = re.compile(rf"[(\[]\s?(?:{PLACE}|{WHO})\s?[)\]]\W{{0,3}}$", re.IGN
 FIRST: Final = re.compile(
     r"""(?P<quote>["'`(\[<])?(?P<token>[^\s"'`()<>]{1,500}?)["'`)\]>]?(?P<colon>:(?=\s|$))?(?=\s|$)"""
 )
+PARSER: Final = re.compile(r",?\s?(?:col|char|pos)\w{0,10}\W{0,3}[0-9]", re.IGNORECASE)
+"""Behind a line: where a parser stood, perhaps in one record."""
 MORE: Final = re.compile(
     rf"\W{{0,5}}(?:and\s)?(?P<number>{NUMBER})\s(?P<more>more|other|additional|further)?\s?(?:\w{{1,20}}\s){{0,2}}?"
     r"(?:rows?|records?|errors?|failures?|users?|companies|items?|(?<=more))\b",
@@ -231,7 +234,8 @@ class Names:
         return found
 
     def rows_at_head(self, words: str) -> list[RowError]:
-        if match := HEAD.match(words):
+        match = HEAD.match(words)
+        if match and not (match["kind"].casefold() == "line" and PARSER.match(words, match.end())):
             behind, places = BEHIND.match(words, match.end()), places_in(match)
             owner = self.owner(behind) if behind and len(places) == 1 else RowError()
             return [place._replace(id=owner.id) for place in places]
@@ -276,7 +280,8 @@ class Names:
 
 def places_in(match: re.Match[str]) -> list[RowError]:
     kind = meaning(match["kind"]).place
-    return [RowError(place, kind) for place in to_counts(match["many"] or match["one"])]
+    further = [int(number) for number in DIGITS.findall(match["further"].replace(",", ""))]
+    return [RowError(place, kind) for place in (*to_counts(match["many"] or match["one"]), *further)]
 
 
 def pieces_of(text: str, most: int) -> list[str]:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from analytex_pandas.service.facts import Facts, lists_rows, says
 from analytex_pandas.service.keys import (
     ALARM,
+    CONSTANT,
     VAGUE,
     Key,
     has_text,
     is_count,
     is_fine,
+    is_good,
     is_number,
     is_refusal,
     mark_of,
@@ -230,7 +232,7 @@ class Reader:
         ]
         errors = [above.said] if parts or (is_alone and facts.are_none()) else facts.described(above.said)
         below = [*facts.below, *parts]
-        keys, found = {key for key, _ in below}, False
+        keys, found = {key for key, _ in below}, set()
         beside = {key: item for key, item in value.items() if str(key) not in keys} if below else {}
         brief = (
             errors[0]
@@ -240,15 +242,16 @@ class Reader:
         brief = brief._replace(message=brief.message[:MAX_AROUND_CHARACTERS])
         for key, item in below:
             for error in self.read_below(key, item, above.inside(key, brief, beside)):
-                found = True
+                found.add(RowError().on(error))
                 yield error
         if not errors[0].names_rows():
             yield from (total_of(key, count, above) for key, count in facts.totals)
         is_said = errors != [above.said] or (
             (not is_alone or is_flat(value)) and any(map(has_text, value.values()))
         )
-        if is_said and not (found and len(errors) == 1):
-            for one in errors:
+        for one in errors if is_said else ():
+            # What is said of a row is said by the errors below, if these are on the same row.
+            if not found or (one.names_rows() and RowError().on(one) not in found):
                 yield from self.in_words(above._replace(said=one).error(value))
 
     def read_below(self, name: str, item: Any, above: Above) -> Iterator[RowError]:
@@ -256,7 +259,7 @@ class Reader:
         said, key = above.said, meaning(name)
         row = None if said.names_rows() else self.names.row_of_key(name) or self.guessed(name, key)
         if row is not None:
-            if not (isinstance(item, str) and is_fine(item)):
+            if not is_good(item):
                 yield from self.read(item, above._replace(said=said.of(row)), key)
             return
         items, is_property = item if isinstance(item, list) else [item], name in self.names.properties
@@ -273,6 +276,8 @@ class Reader:
         is_listed = is_flat_list and all(is_number(one) or one in self.names.ids for one in items)
         if is_listed and not (key.words or key.is_list or VAGUE.fullmatch(key.name)):
             said = said._replace(message=said.message or name)  # the kind of error that these rows have
+        if CONSTANT.fullmatch(name):
+            said = said._replace(code=said.code or name)
         is_name = said.names_rows() or is_flat_list
         if is_property or (is_name and not (key.words or key.is_wrong or key.is_list)):
             said = said._replace(property=self.names.property_of(name))

@@ -53,9 +53,14 @@ class Job:
     def failed(self) -> bool:
         return self.status == "failed"
 
+    @property
+    def has_report(self) -> bool:
+        """Whether it may say anything of errors; what it says may show only to who knows the rows."""
+        return bool(self.errors or self.raw.get("errors"))
+
     def errors_of(self, sent: Sent) -> tuple[RowError, ...]:
         """Return the errors, read with what is known of the rows that were sent."""
-        return parse_report(self.raw, failed=self.failed, sent=sent) if self.errors else ()
+        return parse_report(self.raw, failed=self.failed, sent=sent) if self.has_report else ()
 
 
 def parse_job(document: object) -> Job:

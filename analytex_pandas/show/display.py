@@ -18,7 +18,7 @@ from analytex_pandas.show.live import follow
 from analytex_pandas.show.marimo_cells import follow_in_cell, within_cell
 from analytex_pandas.show.pages import push_bundle
 from analytex_pandas.show.surroundings import execution, in_marimo, on_kernel, widgets_work
-from analytex_pandas.show.terminal import PlanBar, PushBar, log_lines, stream_lines
+from analytex_pandas.show.terminal import LINE_INTERVAL, PlanBar, PushBar, log_lines, stream_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ SHOWN: Final[WeakKeyDictionary[ShownPush, int]] = WeakKeyDictionary()
 RENEWAL_INTERVAL: Final = 2.0
 """Seconds between two renewals of HTML: each replaces the whole output."""
 PATIENCE: Final = 2.0
-"""Seconds that a plan, or a push without a terminal, may take without a word."""
+"""Seconds that a plan may take without a word."""
 PLAN_INTERVAL: Final = 0.25
 """Seconds between two pictures of a plan that takes longer."""
 
@@ -64,7 +64,7 @@ def show_push(push: ShownPush, progress: bool | None = None) -> list[Live[PushSt
     """Start the displays that suit and return at once; what draws on a stream, so that its end can be waited for.
 
     `progress` is False for none, True insists. None is what suits: a panel in a notebook, a bar on a terminal;
-    elsewhere lines now and then once the push has lasted a while, unless a log has them; nothing where
+    elsewhere lines once the push has lasted half a minute, unless a log has them; nothing where
     ``ANALYTEX_SILENT`` says so. The log is told in any case.
     """
     streams = []
@@ -84,7 +84,7 @@ def show_push(push: ShownPush, progress: bool | None = None) -> list[Live[PushSt
             bar = PushBar(sys.stderr)
             streams.append(follow(push, bar.draw, ended=bar.end).begin())
         elif lines is None or progress:
-            told = stream_lines(sys.stderr, patience=0.0 if progress else PATIENCE)
+            told = stream_lines(sys.stderr, patience=0.0 if progress else LINE_INTERVAL)
             streams.append(follow(push, told.draw).begin())
     except Exception:  # no display may stop a push
         logger.warning("The display of push %s failed; the push goes on.", push.id, exc_info=True)
