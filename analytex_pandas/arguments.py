@@ -70,6 +70,7 @@ MEANINGS: Final = {
     "transport": "Uploads of NDJSON files, or JSON bodies.",
     "chunk_rows": "Records a request at most; never above the service's limit.",
     "chunk_bytes": "Bytes of a request's body, which stays below them; never above the service's limit.",
+    "staging": "A directory or URL that an engine's workers share: they encode into it, and what goes out is fetched.",
     "client": "Who sends it. By default the connected one; a plan needs none.",
     "wait": "Whether to return only at the end. By default not in a notebook, and elsewhere yes.",
     "progress": "Whether to show how far it is. By default a panel in a notebook, and a bar on stderr in a terminal.",
