@@ -56,14 +56,16 @@ def told(client: Any, code: str, **options: Any) -> list[Any]:
 
 
 def test_a_displayed_push_has_its_buttons(kernel: Any) -> None:
-    """The panel is a widget, with HTML beside it, whether ipywidgets knows of bundles or not; and it can be pressed."""
-    (data,) = told(kernel, "push = df.analytex.push_users(chunk_rows=50)\npush")
+    """The panel is a widget, and below it is HTML for the file, whether ipywidgets knows of bundles or not."""
+    data, kept = told(kernel, "push = df.analytex.push_users(chunk_rows=50)\npush")
     assert {WIDGET, "text/html", "text/plain"} <= set(data)
+    assert set(kept) == {"text/html", "text/plain"}
+    assert "apd.resume(" in kept["text/html"]
     found = "import gc, ipywidgets\n{one.description for one in gc.get_objects() if isinstance(one, ipywidgets.Button)}"
     (names,) = told(kernel, found)
     assert "Pause" in names["text/plain"]
     assert "Cancel" in names["text/plain"]
-    (again,) = told(kernel, "push")
+    again, _ = told(kernel, "push")
     assert WIDGET in again
     assert told(kernel, "push.cancel()") == []
 
