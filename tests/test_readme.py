@@ -41,6 +41,8 @@ def test_the_first_ten_minutes_work(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         monkeypatch.setenv("ANALYTEX_ENVIRONMENT", service.url)
         names: dict[str, Any] = {"df": df}
         for number, block in enumerate(PYTHON):
+            if "ddf" in block:  # needs a cluster; notebooks/engines.ipynb has one
+                continue
             if "apd.resume()" in block:  # there has to be a push that was stopped
                 stopped = df.assign(email=[" x ", "y", "z"])
                 with pytest.raises(apd.PushError):
