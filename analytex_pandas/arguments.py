@@ -70,6 +70,7 @@ MEANINGS: Final = {
     "transport": "Uploads of NDJSON files, or JSON bodies.",
     "chunk_rows": "Records a request at most; never above the service's limit.",
     "chunk_bytes": "Bytes of a request's body, which stays below them; never above the service's limit.",
+    "staging": "A directory or URL that an engine's workers share: they encode into it, and what goes out is fetched.",
     "client": "Who sends it. By default the connected one; a plan needs none.",
     "wait": "Whether to return only at the end. By default not in a notebook, and elsewhere yes.",
     "progress": "Whether to show how far it is. By default a panel in a notebook, and a bar on stderr in a terminal.",
@@ -98,7 +99,10 @@ def with_options(options: type) -> Callable[[F], F]:
             try:
                 bare.bind(*given, **named)
             except TypeError as error:
-                raise TypeError(meant(function, list(bare.parameters)[:-1], given, f"{error}")) from None
+                known = named_options(options)
+                raise TypeError(
+                    meant(function, list(bare.parameters)[:-1], known, given, f"{error}")
+                ) from None
             return function(*given, **named)
 
         call.__signature__ = bare.replace(parameters=[*own, *keywords])  # type: ignore[attr-defined]
@@ -136,7 +140,13 @@ def with_parameters(text: str, parameters: str) -> str:
     return before + parameters.rstrip() + after if mark else f"{text}\n\nParameters\n----------\n{parameters}"
 
 
-def meant(function: Callable[..., Any], parameters: Sequence[str], given: Sequence[Any], error: str) -> str:
+def meant(
+    function: Callable[..., Any],
+    parameters: Sequence[str],
+    known: Sequence[str],
+    given: Sequence[Any],
+    error: str,
+) -> str:
     """Return what a call that Python refuses should look like: without its data, or with options without names."""
     name, kind = function.__name__, "company" if function.__name__.endswith("companies") else "user"
     is_method, directory = parameters[0] == "self", "'out'" if "directory" in parameters else ""
@@ -154,5 +164,5 @@ def meant(function: Callable[..., Any], parameters: Sequence[str], given: Sequen
     is_label = isinstance(first, str | int)
     what = code(first) if is_label else f"a {type(first).__name__}"
     data = " The data are df itself." if is_method and hasattr(first, "columns") else ""
-    meant = likely(first if is_label else "id")
-    return f"{called}() takes its options by name, and {what} has none.{data} Did you mean {meant}?"
+    way = f" Did you mean {likely(first if is_label else 'id')}?" if f"{kind}_id" in known else ""
+    return f"{called}() takes its options by name, and {what} has none.{data}{way}"

@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from analytex_pandas import settings
 from analytex_pandas.delivery.kept import ids_of
+from analytex_pandas.engines.staging import staged_draft
 from analytex_pandas.engines.streaming import open_source
 from analytex_pandas.errors import ValidationError, empty_report, translated
 from analytex_pandas.frame.document import document_of
-from analytex_pandas.frame.draft import draft
 from analytex_pandas.frame.duplicates import SENT
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
 from analytex_pandas.frame.record_files import bytes_of_files, draft_of_files, record_files
+from analytex_pandas.frame.settling import draft
 from analytex_pandas.frame.strangers import named
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from analytex_pandas.delivery.spool import Spool
     from analytex_pandas.frame.columns import RawBatch
     from analytex_pandas.frame.document import PlanDocument
+    from analytex_pandas.frame.draft import Draft
     from analytex_pandas.frame.memory import Memory
     from analytex_pandas.frame.ndjson import ChunkSize
     from analytex_pandas.frame.options import Options
@@ -55,23 +57,35 @@ def planned(
     """
     with translated(f"{called} ({named(data)}) cannot be planned"):
         try:
-            source = open_source(data)
-            if watched is not None:
-                every, show = source.batches, watched
-                source = dataclasses.replace(source, batches=lambda: show(every(), source.rows))
-            cells = (source.rows or 0) * len(source.fields or ())
-            spool.check_room(cells * BYTES_A_CELL + source.bytes_hint)
-            # A thread a core that this process may use, as far as the source allows.
-            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-            outcome = draft(source, options, kind, spool, workers=min(cores, source.workers), memory=memory)
+            plan_id = spool.directory.name.removeprefix(".")
+            if options.staging is None:
+                outcome = read_here(data, kind, options, spool, memory=memory, watched=watched)
+            else:
+                outcome = staged_draft(data, options, kind, spool, plan_id=plan_id, memory=memory)
             # What is left out as unchanged is more each time; what it is left out of is the same.
-            digest = f"{spool.drafted} {options.duplicates}" if options.only_changed else spool.digest
-            return document_of(outcome, spool.directory.name.removeprefix("."), kind, options, digest)
+            drafted = f"{outcome.drafted or spool.drafted} {options.duplicates}"
+            digest = drafted if options.only_changed else spool.digest
+            return document_of(outcome, plan_id, kind, options, digest)
         except BaseException:
             spool.delete()
             raise
         finally:
             spool.drop_spilled()
+
+
+def read_here(
+    data: Any, kind: Kind, options: Options, spool: Spool, *, memory: Memory | None, watched: Watched | None
+) -> Draft:
+    """Read data into a spool, on this machine."""
+    source = open_source(data)
+    if watched is not None:
+        every = source.batches
+        source = dataclasses.replace(source, batches=lambda: watched(every(), source.rows))
+    cells = (source.rows or 0) * len(source.fields or ())
+    spool.check_room(cells * BYTES_A_CELL + source.bytes_hint)
+    # A thread a core that this process may use, as far as the source allows.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return draft(source, options, kind, spool, workers=min(cores, source.workers), memory=memory)
 
 
 def planned_files(
@@ -103,7 +117,9 @@ def replanned(
     """
     id_name = settings.ID_NAMES[parent.kind]
     places = {name: place for place, name in enumerate(ids_of(lines, parent.kind))}
-    options = dataclasses.replace(parent.options, canary=0, invalid="raise", only_changed=False, strict=False)
+    options = dataclasses.replace(
+        parent.options, canary=0, invalid="raise", only_changed=False, strict=False, staging=None
+    )
     document = planned(fixed, parent.kind, options, spool, called="What is in fixed")
     unsendable = document.invalid[document.invalid["id"].isin(places)]
     if len(unsendable):

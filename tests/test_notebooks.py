@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).parents[1]
-NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted(path for path in (REPOSITORY / "notebooks").glob("*.ipynb") if path.stem != "engines")
 MACHINE_PATH = re.compile(r"(?<![\w/.])/(?:root|home|tmp|work|Users|var)/")
 VARYING = re.compile(r"took [^\n]*|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d[\d.,:+-]*[a-f\d]*|[.\s─]+")
 """Ids, times, numbers and the widths of columns: what is not the same in two runs."""

@@ -6,6 +6,7 @@ No engine is imported for that: whoever has a frame of one has imported it.
 from __future__ import annotations
 
 import dataclasses
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any
@@ -53,12 +54,18 @@ class Parts:
 def open_source(data: Any) -> Source:
     """Return anything that can be read as a source: a frame of an engine, or what ``read_source`` takes."""
     with translated(f"{named(data)} cannot be read"):
-        while is_of(data, "narwhals", "DataFrame") or is_of(data, "narwhals", "LazyFrame"):
-            data = data.to_native()
+        data = native(data)
         if is_of(data, "polars", "LazyFrame"):
             data = lazy_batches(data)
         parts = parts_of(data)
     return read_source(data) if parts is None else parted_source(parts, named(data))
+
+
+def native(data: Any) -> Any:
+    """Return what is behind a frame of narwhals; anything else is as it is."""
+    while is_of(data, "narwhals", "DataFrame") or is_of(data, "narwhals", "LazyFrame"):
+        data = data.to_native()
+    return data
 
 
 def is_of(data: Any, module: str, name: str) -> bool:
@@ -147,9 +154,11 @@ def dask_parts(data: Any) -> Parts:
 def dask_client() -> Any:
     """Return the client of the cluster that Dask's frames are computed by; None where there is none."""
     try:
+        import dask
         from distributed import default_client
 
-        return default_client()
+        chosen = dask.config.get("scheduler", None) in (None, "distributed")
+        return default_client() if chosen else None
     except (ImportError, ValueError):
         return None
 
@@ -170,14 +179,21 @@ def pandas_on_spark_parts(data: Any) -> Parts:
 
 def ray_parts(data: Any) -> Parts:
     def frames() -> Iterator[tuple[int, Any]]:
-        options = data.context.execution_options
-        before, options.preserve_order = options.preserve_order, True  # else positions were those of a moment
-        try:
+        with in_order(data):
             yield from enumerate(data.iter_batches(batch_size=None, batch_format=None))
-        finally:
-            options.preserve_order = before
 
     return Parts(frames, lambda: pd.DataFrame(columns=data.columns() or []))
+
+
+@contextmanager
+def in_order(data: Any) -> Iterator[None]:
+    """Have Ray give blocks in their order, else positions were those of a moment; the setting is as before then."""
+    options = data.context.execution_options
+    before, options.preserve_order = options.preserve_order, True
+    try:
+        yield
+    finally:
+        options.preserve_order = before
 
 
 def daft_parts(data: Any) -> Parts:

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from analytex_pandas import settings
 from analytex_pandas.errors import code
-from analytex_pandas.frame import duplicates
 from analytex_pandas.frame.batch import Encoded, Prepared, encode_prepared, prepare
 from analytex_pandas.frame.columns import Coerced, Field, RawBatch, Traits, json_type_of
-from analytex_pandas.frame.fingerprints import Tally, add_tallies, of_lines
-from analytex_pandas.frame.labels import POSITION, labels
+from analytex_pandas.frame.fingerprints import Tally, add_tallies
 from analytex_pandas.frame.layout import (
     Layout,
     Report,
-    invalid_table,
     layout,
     same,
-    unsendable,
     wrong_columns,
     wrong_names,
 )
-from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
+from analytex_pandas.frame.ndjson import Chunker, ChunkSize
 from analytex_pandas.frame.notes import changes_of_type
 
 if TYPE_CHECKING:
@@ -60,8 +53,8 @@ class Input(Protocol):
         """Keep what the plan has made of each of them."""
 
 
-class Store(Protocol):
-    """Where chunks are written to and read back from, and what is too much to remember while a source is read."""
+class Sink(Protocol):
+    """Where chunks are written to, and what is too much to remember while a source is read."""
 
     @property
     def input(self) -> Input:
@@ -69,6 +62,16 @@ class Store(Protocol):
 
     def write_chunk(self, number: int, lines: Iterable[pa.Buffer | bytes], rows: pa.Table) -> None:
         """Write one chunk, over one that has that number already."""
+
+    def spill(self, tables: Sequence[pa.Table]) -> None:
+        """Keep tables behind those that are there."""
+
+    def spilled(self, count: int) -> Iterator[list[pa.Table]]:
+        """Read the tables from the first, as many at a time as were added together."""
+
+
+class Store(Sink, Protocol):
+    """A sink that chunks are read back from."""
 
     def read_chunk(self, number: int) -> bytes:
         """Return the lines of a chunk."""
@@ -78,12 +81,6 @@ class Store(Protocol):
 
     def delete_chunk(self, number: int) -> None:
         """Delete a chunk."""
-
-    def spill(self, tables: Sequence[pa.Table]) -> None:
-        """Keep tables behind those that are there."""
-
-    def spilled(self, count: int) -> Iterator[list[pa.Table]]:
-        """Read the tables from the first, as many at a time as were added together."""
 
 
 NOTHING_REMEMBERED = "strict: nothing is remembered of this account yet, so there was nothing to compare with"
@@ -95,7 +92,7 @@ class Draft:
 
     options: Options
     kind: Kind
-    store: Store
+    store: Sink
     memory: Memory | None
     layout: Layout | None
     index_names: tuple[Hashable, ...]
@@ -119,6 +116,7 @@ class Draft:
     erased: Counter[str] = field(default_factory=Counter)
     change_notes: Mapping[str, str] = field(default_factory=dict)
     memory_note: str = ""
+    drafted: str = ""
 
     def compared(self, comparison: Comparison | None) -> None:
         if comparison is None:
@@ -172,22 +170,10 @@ class Draft:
             del self.kinds[name], self.traits[name], self.fields[name]
 
 
-def draft(
-    source: Source,
-    options: Options,
-    kind: Kind,
-    store: Store,
-    *,
-    workers: int,
-    memory: Memory | None = None,
+def read_lines(
+    source: Source, options: Options, kind: Kind, store: Sink, *, workers: int, memory: Memory | None = None
 ) -> Draft:
-    """Read a source into chunks and return what is known of them.
-
-    Raises
-    ------
-    ValidationError
-        If the frame as such cannot be sent: no id column, two properties of one name, a dtype that has no JSON.
-    """
+    """Read a source into chunks: all that can be known without a look at one id twice, or at what was wrong."""
     known, wrong = None, []
     if source.fields is not None:
         known = layout(source.fields, options, kind)
@@ -203,7 +189,7 @@ def draft(
 
 
 def gathered(outcome: Draft, batches: Iterable[Encoded]) -> Draft:
-    """Cut batches into chunks, and settle which of their lines are sent."""
+    """Cut batches into chunks."""
     options, store = outcome.options, outcome.store
     chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)
     for encoded in batches:
@@ -217,13 +203,9 @@ def gathered(outcome: Draft, batches: Iterable[Encoded]) -> Draft:
             outcome.erased.update(encoded.erased)
             outcome.hashes.append(encoded.hashes)
             outcome.compared(encoded.comparison)
-    outcome.compare_types()
-    if outcome.wrong:
-        without_id = outcome.layout is None or outcome.layout.id is None  # then every row lacks one
-        raise unsendable(outcome.wrong, invalid_table([] if without_id else outcome.reports))
-    chunker.close()
+    if not outcome.wrong:
+        chunker.close()
     outcome.chunks = chunker.sizes
-    settle_lines(outcome)
     return outcome
 
 
@@ -290,7 +272,7 @@ def unique_fields(seen: Iterable[Field]) -> list[Field]:
     return list(by_label.values())
 
 
-def put_away(batch: Prepared, store: Store) -> Prepared:
+def put_away(batch: Prepared, store: Sink) -> Prepared:
     """Write a prepared batch's text away and return the batch without it."""
     columns = {"id": batch.id.text, **({"company": batch.company.text} if batch.company else {})}
     texts = {f"property {name}": coerced.text for name, coerced in batch.properties.items()}
@@ -347,74 +329,3 @@ def in_order(
     finally:
         for future in running:
             future.cancel()
-
-
-def settle_lines(outcome: Draft) -> None:
-    """Drop equal records, differing ones by policy, and unchanged ones; write the chunks anew where lines fell away."""
-    options, kind, store, memory = outcome.options, outcome.kind, outcome.store, outcome.memory
-    verdict = duplicates.judge(outcome.hashes, outcome.chunks, store.read_chunk, kind, options.duplicates)
-    outcome.hashes = []
-    outcome.duplicate = len(verdict.dropped)
-    outcome.conflicting = len(verdict.conflicting)
-    outcome.invalid += outcome.conflicting
-    gone = np.union1d(verdict.dropped, verdict.conflicting)
-    same = np.concatenate(outcome.same) if outcome.same else None
-    if same is not None:
-        same[gone] = False
-        outcome.unchanged = int(np.count_nonzero(same))
-    store.input.end(duplicates.marked(outcome.valid, verdict, same))
-    if not len(gone) and not outcome.unchanged:
-        return
-    chunker = Chunker(options.chunk_rows, options.file_bytes, store.write_chunk, options.canary)
-    start = 0
-    # a line never moves to a later chunk than it was in, so that each chunk is read before it is written over
-    for size in outcome.chunks:
-        lines, rows = lines_of(store.read_chunk(size.number)), store.rows(size.number)
-        conflicting = duplicates.within(verdict.conflicting, start, size.rows)
-        if conflicting.any():
-            mask = pa.array(conflicting)
-            outcome.reports.append(conflict_report(lines.filter(mask), rows.filter(mask), kind))
-        repeated = duplicates.within(gone, start, size.rows)
-        if same is not None and memory is not None:
-            uncounted(outcome, lines.filter(pa.array(repeated)), kind, memory)
-        keep = ~repeated
-        if same is not None:
-            keep &= ~same[start : start + size.rows]
-        outcome.erased.subtract(nulls_of(lines.filter(pa.array(~keep)), outcome.erased))
-        chunker.add(lines.filter(pa.array(keep)), rows.filter(pa.array(keep)))
-        start += size.rows
-    chunker.close()
-    for size in outcome.chunks[len(chunker.sizes) :]:
-        store.delete_chunk(size.number)
-    outcome.chunks = chunker.sizes
-
-
-def nulls_of(lines: pa.Array, names: Iterable[str]) -> dict[str, int]:
-    """Return how many of some lines send null, by property; a quote within a text has a backslash before it."""
-    keys = {name: json.dumps(name, ensure_ascii=False) for name in names}
-    return {
-        name: sum(
-            pc.sum(pc.count_substring(lines, f"{before}{key}:null"), min_count=0).as_py() for before in "{,"
-        )
-        for name, key in keys.items()
-    }
-
-
-def uncounted(outcome: Draft, repeated: pa.Array, kind: Kind, memory: Memory) -> None:
-    """Take lines that are sent by another row, or not at all, out of the tallies again."""
-    if not len(repeated):
-        return
-    found, _ = of_lines(repeated.cast(pa.large_binary()).to_pylist(), kind, memory.salt)
-    for name, tally in memory.compare(found).tallies.items():
-        outcome.tallies[name] -= tally
-
-
-def conflict_report(lines: pa.Array, rows: pa.Table, kind: Kind) -> Report:
-    """Return why rows of one id with different values cannot be sent."""
-    id_name = settings.ID_NAMES[kind]
-    ids: list[Any] = [record[id_name] for record in records(lines)]
-    message = (
-        "The same id stands in several rows with different values; choose with duplicates='first' or 'last', "
-        "or mend the rows."
-    )
-    return Report(rows[POSITION].to_pylist(), labels(rows), ids, id_name, "duplicate", message)

@@ -17,12 +17,12 @@ import pyarrow as pa
 
 from analytex_pandas import settings
 from analytex_pandas.frame.columns import Mask, mask_of
-from analytex_pandas.frame.ndjson import ChunkSize, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from analytex_pandas.frame.hashing import Hashes
+    from analytex_pandas.frame.ndjson import ChunkSize
     from analytex_pandas.frame.options import Duplicates
     from analytex_pandas.settings import Kind
 
@@ -54,7 +54,7 @@ def suspects(blocks: Sequence[Hashes]) -> Ordinals:
 def judge(
     blocks: Sequence[Hashes],
     sizes: Sequence[ChunkSize],
-    read: Callable[[int], bytes],
+    fetch: Callable[[int, Mask], tuple[pa.Array, pa.Table]],
     kind: Kind,
     policy: Duplicates,
 ) -> Verdict:
@@ -62,7 +62,7 @@ def judge(
     places = suspects(blocks)
     if not len(places):
         return Verdict(NOWHERE, NOWHERE)
-    return verdict_on(digests(places, sizes, read, settings.ID_NAMES[kind]), policy)
+    return verdict_on(digests(places, sizes, fetch, settings.ID_NAMES[kind]), policy)
 
 
 def verdict_on(lines: pd.DataFrame, policy: Duplicates) -> Verdict:
@@ -82,17 +82,20 @@ def verdict_on(lines: pd.DataFrame, policy: Duplicates) -> Verdict:
 
 
 def digests(
-    candidates: Ordinals, sizes: Sequence[ChunkSize], read: Callable[[int], bytes], id_name: str
+    candidates: Ordinals,
+    sizes: Sequence[ChunkSize],
+    fetch: Callable[[int, Mask], tuple[pa.Array, pa.Table]],
+    id_name: str,
 ) -> pd.DataFrame:
     """Return place, digest of the id and digest of the whole line of each candidate, reading each chunk once."""
     start_of_id = re.compile(rb'{"%s":"((?:[^"\\]|\\.)*)"' % id_name.encode())
     found, start = [], 0
     for size in sizes:
-        inside = np.flatnonzero(within(candidates, start, size.rows))
+        inside = within(candidates, start, size.rows)
         start += size.rows
-        if not len(inside):
+        if not inside.any():
             continue
-        lines = lines_of(read(size.number)).take(pa.array(inside)).cast(pa.large_binary()).to_pylist()
+        lines = fetch(size.number, inside)[0].cast(pa.large_binary()).to_pylist()
         ids = (start_of_id.match(line) for line in lines)
         pairs = (digest(match[1]) + digest(line) for match, line in zip(ids, lines, strict=True) if match)
         found.append(np.frombuffer(b"".join(pairs), np.uint64).reshape(len(lines), -1))

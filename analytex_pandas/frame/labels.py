@@ -129,6 +129,21 @@ def concat_rows(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables([with_tagged_labels(table) for table in tables])
 
 
+def placed(rows: pa.Table, start: int, partition: int | None) -> pa.Table:
+    """Return the rows table of a partition as that of the whole, in which its first row is at `start`.
+
+    Their labels are (partition, row), or where there is no such number those that they have.
+    """
+    places = rows[POSITION].to_numpy()
+    if partition is not None:
+        return rows_table(places + start, [pa.array(np.full(len(rows), partition)), pa.array(places)])
+    description = json.loads(rows.schema.metadata[METADATA_KEY])
+    if "levels" not in description:
+        step = description["step"]
+        return rows_table(places + start, RangeLabels(description["start"] - step * start, step))
+    return rows.set_column(0, rows.schema.field(0), pa.array(places + start))
+
+
 def with_tagged_labels(rows: pa.Table) -> pa.Table:
     """Return a rows table whose labels are one column of tagged text."""
     texts = pa.array([tagged(label) for label in labels(rows)], pa.large_string()).dictionary_encode()

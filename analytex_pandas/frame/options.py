@@ -46,6 +46,7 @@ class SendOptions(TypedDict, total=False):
     transport: Transport
     chunk_rows: int
     chunk_bytes: int
+    staging: str | os.PathLike[str] | None
 
 
 class CommonOptions(SendOptions, total=False):
@@ -92,6 +93,7 @@ class Options:
     transport: Transport = "file"
     chunk_rows: int = settings.MAX_REQUEST_RECORDS
     chunk_bytes: int = settings.MAX_REQUEST_BYTES
+    staging: str | None = None
 
     @property
     def file_bytes(self) -> int:
@@ -231,6 +233,12 @@ def directory(value: Any) -> Path | str:
     return path
 
 
+def shared_directory(value: Any) -> str:
+    """Return a directory as any process finds it."""
+    found = directory(value)
+    return found if isinstance(found, str) else str(found.absolute())
+
+
 LABEL = Rule("the label of a column (one, not a list)", label)
 FLAG = Rule("True or False", flag)
 MAYBE = Rule("True, False or None", or_none(flag))
@@ -264,6 +272,10 @@ RULES: dict[str, Rule] = {
     "transport": one_of(get_args(Transport)),
     "chunk_rows": whole(1, settings.MAX_REQUEST_RECORDS),
     "chunk_bytes": whole(MULTIPART_OVERHEAD + 2, settings.MAX_REQUEST_BYTES),
+    "staging": Rule(
+        "the path or URL of a directory that the engine's workers and this machine share, or None,",
+        or_none(shared_directory),
+    ),
     "wait": MAYBE,
     "progress": MAYBE,
     "kind": one_of(get_args(Kind)),

@@ -72,6 +72,10 @@ class Place:
     def __truediv__(self, name: str) -> Place:
         return Place(f"{self.shown.rstrip('/')}/{name}", self.path / name, self.filesystem)
 
+    def sibling(self, name: str) -> Place:
+        """Return what is beside it."""
+        return Place(f"{self.shown.rpartition('/')[0]}/{name}", self.path.with_name(name), self.filesystem)
+
     def exists(self) -> bool:
         return bool(self.filesystem.get_file_info(str(self.path)).type.name != "NotFound")
 

@@ -22,6 +22,7 @@ from analytex_pandas.frame.layout import Report
 from analytex_pandas.frame.ndjson import lines_of
 from analytex_pandas.frame.places import place_of
 from analytex_pandas.frame.record_lines import Reader
+from analytex_pandas.frame.settling import settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,7 +129,7 @@ def draft_of_files(
             yield batch_of(lines, [file.shown for file in files], outcome)
         reader.describe(outcome)
 
-    return gathered(outcome, encoded())
+    return settled(gathered(outcome, encoded()), store)
 
 
 def batches(reader: Reader, files: list[RecordFile]) -> Iterator[list[Line]]:
