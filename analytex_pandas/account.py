@@ -28,7 +28,7 @@ ASKED_AT_ONCE: Final = 10
 JOB_COLUMNS: Final = {
     **dict.fromkeys(("job_id", "status", "type", "filename"), "object"),
     **dict.fromkeys(("file_size", "total_rows", "completed_rows"), "Int64"),
-    "errors": "int64",
+    "errors": "Int64",
     **dict.fromkeys(("start_time", "end_time", "submitted_at"), "datetime64[us, UTC]"),
     "push": "object",
     "chunk": "Int64",
@@ -42,7 +42,7 @@ def jobs_frame(client: Client) -> pd.DataFrame:
     rows = []
     for job in found:
         push, chunk = own.get(job.job_id, (None, None))
-        ours = {"errors": len(job.errors), "push": push, "chunk": chunk}
+        ours = {"errors": len(job.errors) if "errors" in job.raw else None, "push": push, "chunk": chunk}
         rows.append({name: ours[name] if name in ours else getattr(job, name) for name in JOB_COLUMNS})
     return typed_table(JOB_COLUMNS, rows)
 

@@ -234,8 +234,8 @@ def jobs(*, client: Client | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        job_id, status, type, filename, file_size (bytes), total_rows, completed_rows, errors (how many), start_time,
-        end_time, submitted_at (UTC), push and chunk (those of this machine that the job belongs to).
+        job_id, status, type, filename, file_size (bytes), total_rows, completed_rows, errors (how many, if shown),
+        start_time, end_time, submitted_at (UTC), push and chunk (those of this machine that the job belongs to).
     """
     from analytex_pandas.account import jobs_frame  # light until used
 
