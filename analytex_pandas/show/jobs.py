@@ -156,7 +156,7 @@ def when(group: Sequence[Job], now: datetime) -> str:
 
 def rows_of(job: Job) -> str:
     done, total = job.completed_rows, job.total_rows
-    if done is None or total is None or done == total:
+    if done is None or not total or done == total:
         known = done if total is None else total
         return "" if known is None else words.number(known)
     return f"{words.number(done)} of {words.number(total)} ({words.percent(min(1.0, done / total))})"
@@ -253,10 +253,7 @@ def jobs_bundle(jobs: Sequence[Job], owners: Owners, width: int = 140) -> dict[s
     told = lines(jobs, owners, now)
     shown = told[:SHOWN_LINES]
     more = words.and_more(len(told) - len(shown), "older line", ", all in apd.jobs()")
-    cells = [
-        (str(line.mark), ", ".join(filter(None, line[1:3])), str(len(line.jobs)), *line[3:6])
-        for line in shown
-    ]
+    cells = [(*told_in_text(line), str(len(line.jobs))) for line in shown]
     text = [headline(jobs)]
     if shown:
         text.append(text_table(COLUMNS, cells, numeric=NUMERIC, width=width))

@@ -62,8 +62,9 @@ def plan_html(document: PlanDocument, pace: float, *, pushed: bool) -> str:
     page = [card_head(state, tag("b", rows), document.id)]
     if problems := group_errors(document.invalid):
         page.append(_problems(problems, refuses=len(document.in_the_way) > 0))
-    time, what = _headline(document, pace)
-    page.append(tag("p", tag("b", time), " ", tag("span", what), class_="apd-head"))
+    time, what, at = _headline(document, pace)
+    of = tag("span", f"for {what}, {at}") if what else ""
+    page.append(tag("p", tag("b", time), " ", of, class_="apd-head"))
     counts = ((mark, document.counts[name], "") for name, mark in COUNTED.items())
     page.append(tiles([count for count in counts if count[1]]))
     page.append(tag_if_any("p", _counted(document)))
@@ -87,8 +88,9 @@ def plan_text(document: PlanDocument, pace: float, *, pushed: bool, width: int |
     """
     wide = min(WIDEST, width or shutil.get_terminal_size((100, 24)).columns)
     shown, others = _columns(document.columns)
-    time, what = _headline(document, pace)
-    blocks = [[f"Plan {document.id}: {f'about {time} {what}' if what else time}", _counted(document)]]
+    time, what, at = _headline(document, pace)
+    said = f"{what}, about {time} {at}" if what else time
+    blocks = [[f"Plan {document.id}: {said}", _counted(document)]]
     if problems := group_errors(document.invalid):
         told = map(str, problems[:SHOWN_GROUPS])
         blocks.append([f"{PROBLEMS_CAPTION}:", *told, _plain(_more_problems(problems))])
@@ -159,18 +161,16 @@ def _problems(problems: list[ErrorGroup], *, refuses: bool) -> Markup:
     )
 
 
-def _headline(document: PlanDocument, pace: float) -> tuple[str, str]:
-    """Return how long the push will take, and what of."""
+def _headline(document: PlanDocument, pace: float) -> tuple[str, str, str]:
+    """Return how long the push will take, what of, and at which pace."""
     rows = document.counts["to_send"]
     if not rows:
-        return "nothing to send", ""
+        return "nothing to send", "", ""
     size = words.size(sum(chunk.bytes for chunk in document.chunks))
     took = words.duration(rows / pace * words.MINUTE)
     what = words.count(rows, words.NOUNS.get(document.kind, "row"))
-    return took, (
-        f"for {what} in {words.count(len(document.chunks), 'chunk')} ({size}), at "
-        f"{words.number(round(pace))} rows a minute"
-    )
+    chunks = words.count(len(document.chunks), "chunk")
+    return took, f"{what} in {chunks} ({size})", f"at {words.number(round(pace))} rows a minute"
 
 
 def _counted(document: PlanDocument) -> str:

@@ -115,6 +115,15 @@ def test_an_account_says_whether_it_is_free_and_until_when() -> None:
     assert "<b>Free</b>" in account_html(JOBS[:1], OWNERS, NOW)
 
 
+def test_the_text_has_its_columns_under_their_headers() -> None:
+    """Rows are rows, and jobs are jobs."""
+    many = [job(f"j{number}", minutes=9 - number, total_rows=100, filename="a.csv") for number in range(4)]
+    header, line = jobs_bundle(many, {})["text/plain"].splitlines()[1:3]
+    assert header.split() == ["State", "What", "Rows", "When", "From", "Jobs"]
+    assert line.split()[2:4] == ["a.csv", "400"]
+    assert line.split()[-2:] == ["elsewhere", "4"]
+
+
 def test_an_account_without_jobs_has_a_picture_too() -> None:
     """The first thing a new user sees."""
     picture = jobs_bundle([], {})
