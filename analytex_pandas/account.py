@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.errors import AnalytexError, ServerError, TransportError, harmless_line, typed_table
-from analytex_pandas.show.jobs import errors_frame
+from analytex_pandas.show.jobs import errors_frame, newest_first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,10 +23,12 @@ LONGEST_PAUSE: Final = 15.0
 """Seconds between two looks at a job that is waited for."""
 LOOKS_IN_VAIN: Final = 10
 """Looks in a row that may fail before ``wait`` gives up."""
+ASKED_AT_ONCE: Final = 10
+"""Jobs that a look at the account asks about one by one."""
 JOB_COLUMNS: Final = {
     **dict.fromkeys(("job_id", "status", "type", "filename"), "object"),
     **dict.fromkeys(("file_size", "total_rows", "completed_rows"), "Int64"),
-    "errors": "int64",
+    "errors": "Int64",
     **dict.fromkeys(("start_time", "end_time", "submitted_at"), "datetime64[us, UTC]"),
     "push": "object",
     "chunk": "Int64",
@@ -40,7 +42,7 @@ def jobs_frame(client: Client) -> pd.DataFrame:
     rows = []
     for job in found:
         push, chunk = own.get(job.job_id, (None, None))
-        ours = {"errors": len(job.errors), "push": push, "chunk": chunk}
+        ours = {"errors": len(job.errors) if "errors" in job.raw else None, "push": push, "chunk": chunk}
         rows.append({name: ours[name] if name in ours else getattr(job, name) for name in JOB_COLUMNS})
     return typed_table(JOB_COLUMNS, rows)
 
@@ -49,6 +51,29 @@ def own_pushes(client: Client, job_ids: Sequence[str]) -> dict[str, tuple[str, i
     """Return the push and the chunk of those jobs that this machine started."""
     journal = Journal(client.state_directory)
     return journal.owners(job_ids) if journal.exists() else {}
+
+
+class WholeJobs:
+    """The account's jobs with what only each of them tells by itself: the list has neither progress nor errors.
+
+    A few are asked about at a time, the newest first, and those that have ended only once.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._ended: dict[str, WireJob] = {}
+
+    def __call__(self) -> list[WireJob]:
+        """Return the jobs as the list has them, and as they themselves say where they were asked."""
+        found = self.client.jobs()
+        asked: dict[str, WireJob] = {}
+        for job in [it for it in newest_first(found) if it.job_id not in self._ended][:ASKED_AT_ONCE]:
+            try:
+                asked[job.job_id] = self.client.job(job.job_id)
+            except AnalytexError:  # the list says what it says; it is asked again at the next look
+                break
+        self._ended |= {job_id: job for job_id, job in asked.items() if job.ended}
+        return [asked.get(job.job_id) or self._ended.get(job.job_id) or job for job in found]
 
 
 class Job:

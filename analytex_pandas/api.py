@@ -234,8 +234,8 @@ def jobs(*, client: Client | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        job_id, status, type, filename, file_size (bytes), total_rows, completed_rows, errors (how many), start_time,
-        end_time, submitted_at (UTC), push and chunk (those of this machine that the job belongs to).
+        job_id, status, type, filename, file_size (bytes), total_rows, completed_rows, errors (how many, if shown),
+        start_time, end_time, submitted_at (UTC), push and chunk (those of this machine that the job belongs to).
     """
     from analytex_pandas.account import jobs_frame  # light until used
 
@@ -270,11 +270,11 @@ def monitor(*, client: Client | None = None) -> Monitor:
     AnalytexError
         If the service does not answer the first time.
     """
-    from analytex_pandas.account import own_pushes  # light until used
+    from analytex_pandas.account import WholeJobs, own_pushes  # light until used
     from analytex_pandas.show.display import monitor as watch  # loads ipywidgets
 
     client = connection.default_client(client)
-    return watch(client.jobs, functools.partial(own_pushes, client))
+    return watch(WholeJobs(client), functools.partial(own_pushes, client))
 
 
 def pushes(*, client: Client | None = None) -> pd.DataFrame:

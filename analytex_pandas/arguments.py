@@ -99,7 +99,10 @@ def with_options(options: type) -> Callable[[F], F]:
             try:
                 bare.bind(*given, **named)
             except TypeError as error:
-                raise TypeError(meant(function, list(bare.parameters)[:-1], given, f"{error}")) from None
+                known = named_options(options)
+                raise TypeError(
+                    meant(function, list(bare.parameters)[:-1], known, given, f"{error}")
+                ) from None
             return function(*given, **named)
 
         call.__signature__ = bare.replace(parameters=[*own, *keywords])  # type: ignore[attr-defined]
@@ -137,7 +140,13 @@ def with_parameters(text: str, parameters: str) -> str:
     return before + parameters.rstrip() + after if mark else f"{text}\n\nParameters\n----------\n{parameters}"
 
 
-def meant(function: Callable[..., Any], parameters: Sequence[str], given: Sequence[Any], error: str) -> str:
+def meant(
+    function: Callable[..., Any],
+    parameters: Sequence[str],
+    known: Sequence[str],
+    given: Sequence[Any],
+    error: str,
+) -> str:
     """Return what a call that Python refuses should look like: without its data, or with options without names."""
     name, kind = function.__name__, "company" if function.__name__.endswith("companies") else "user"
     is_method, directory = parameters[0] == "self", "'out'" if "directory" in parameters else ""
@@ -155,5 +164,5 @@ def meant(function: Callable[..., Any], parameters: Sequence[str], given: Sequen
     is_label = isinstance(first, str | int)
     what = code(first) if is_label else f"a {type(first).__name__}"
     data = " The data are df itself." if is_method and hasattr(first, "columns") else ""
-    meant = likely(first if is_label else "id")
-    return f"{called}() takes its options by name, and {what} has none.{data} Did you mean {meant}?"
+    way = f" Did you mean {likely(first if is_label else 'id')}?" if f"{kind}_id" in known else ""
+    return f"{called}() takes its options by name, and {what} has none.{data}{way}"

@@ -108,6 +108,12 @@ def state_directory(client: Client | None) -> Path:
     return settings.state_directory() if client is None else client.state_directory
 
 
+def rows_per_minute(client: Client | None) -> float:
+    """Return the pace that is reckoned with: of the jobs that a client, or the connected one, has seen."""
+    client = client or connected()
+    return (client and client.speed.rows_per_minute) or settings.ROWS_PER_MINUTE
+
+
 def checked_client(client: Any) -> Client | None:
     """Return the client that was given, if it is one."""
     if client is None or isinstance(client, Client):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analytex_pandas import settings
+from analytex_pandas import connection, settings
 from analytex_pandas.connection import checked_client, connected, default_client, state_directory
 from analytex_pandas.delivery import opening
 from analytex_pandas.delivery.files import folder, new_id, private, usable
@@ -104,8 +104,8 @@ class Plan:
 
     @property
     def duration(self) -> pd.Timedelta:
-        """How long the service takes for it, at its documented pace of 1,200 rows a minute."""
-        return pd.Timedelta(seconds=round(self.rows / settings.ROWS_PER_MINUTE * 60))
+        """How long the service takes, at the pace of jobs that the client has seen, else of 1,200 rows a minute."""
+        return pd.Timedelta(seconds=round(self.rows / connection.rows_per_minute(self._client) * 60))
 
     @property
     def columns(self) -> pd.DataFrame:
@@ -296,12 +296,14 @@ class Plan:
     def __repr__(self) -> str:
         from analytex_pandas.show.plan_page import plan_text  # light until used
 
-        return harmless(plan_text(self.document, pushed=bool(self.taken)))
+        return harmless(
+            plan_text(self.document, connection.rows_per_minute(self._client), pushed=bool(self.taken))
+        )
 
     def _repr_html_(self) -> str:
         from analytex_pandas.show.plan_page import plan_html  # light until used
 
-        return plan_html(self.document, pushed=bool(self.taken))
+        return plan_html(self.document, connection.rows_per_minute(self._client), pushed=bool(self.taken))
 
 
 def make_plan(

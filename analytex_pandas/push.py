@@ -9,7 +9,8 @@ from weakref import WeakValueDictionary
 
 import pandas as pd
 
-from analytex_pandas.delivery import kept, tables
+from analytex_pandas import connection
+from analytex_pandas.delivery import kept, opening, tables
 from analytex_pandas.delivery.outcomes import outcomes_table
 from analytex_pandas.delivery.state import still_running
 from analytex_pandas.errors import AnalytexError, PushError, code
@@ -336,6 +337,26 @@ class Push:
 
         again: Push = self.plan.successor(write, client, self.id).push(wait, progress)
         return again
+
+    def resume(self) -> Push:
+        """Carry on with it where it stopped: ``apd.resume(push.id)``, which gives back this very push.
+
+        Under the key of the connected client, where that is of the same address: it may have been mended.
+
+        Raises
+        ------
+        AuthenticationError
+            If the connected key is of another account.
+        AnalytexError
+            If another process drives it; the message says which.
+        """
+        mine, connected = self._drive.client, connection.connected()
+        same = connected is not None and all(
+            getattr(connected, name) == getattr(mine, name) for name in ("base_url", "state_directory")
+        )
+        self._drive = opening.resume(self.id, connected if connected is not None and same else mine)
+        PUSHES[self._drive] = self
+        return self
 
     def panel(self) -> Any:
         """Return the live panel of this push, for a notebook."""

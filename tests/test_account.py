@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import pytest
 
@@ -46,3 +48,18 @@ def test_waiting_for_a_job_has_an_end() -> None:
         submitted = service.client.submit_records([{"user_id": "a"}])
         with pytest.raises(apd.AnalytexError, match="goes on at the service"):
             apd.job(submitted.job_id, client=service.client).wait(timeout=0.05)
+
+
+def test_the_monitor_tells_what_only_each_job_tells() -> None:
+    """The list of the service has no errors; each ended job is asked once, and no more."""
+    with apd.sandbox(rows_per_minute=math.inf, refuse={"u3": ("bad", "plan", "no such plan")}) as service:
+        frame = pd.DataFrame({"user_id": [f"u{place}" for place in range(8)], "plan": "gold"})
+        frame.analytex.push_users(chunk_rows=4, client=service.client, wait=True, progress=False)
+        before = len(service.requests)
+        watched = apd.monitor(client=service.client)
+        assert "! done, 1 refused" in repr(watched)
+        assert len(service.requests) - before <= 4  # the list, of one page or two, and both jobs
+        again = len(service.requests)
+        watched.seen(watched.live.look())
+        assert len(service.requests) - again <= 2
+        assert "! done, 1 refused" in repr(watched)

@@ -179,6 +179,11 @@ def test_type_checkers_see_them(tmp_path: Path) -> None:
             "the data come first, as in plan_users(df, user_id='uid')",
         ),
         (lambda: apd.push_users(FRAME, uid="uid"), TypeError, "Did you mean user_id=?"),
+        (
+            lambda: apd.push_files("out", "users", "skip"),
+            TypeError,
+            "takes its options by name, and 'skip' has none.",
+        ),
     ],
 )
 def test_a_call_that_misses_is_told_what_it_should_be(

@@ -91,7 +91,7 @@ def test_the_quickstart_ends_with_every_row_answered_for() -> None:
     """It is what a newcomer sees first."""
     notebook = nbformat.read(REPOSITORY / "notebooks" / "quickstart.ipynb", as_version=4)
     texts = [output.data["text/plain"] for output in outputs(notebook) if "data" in output]
-    assert any(re.search(r"acknowledged +2995 +3\n", text) for text in texts)
+    assert any(re.search(r"acknowledged +2998 +3\n", text) for text in texts)
 
 
 def test_the_reference_has_every_argument_and_every_error() -> None:

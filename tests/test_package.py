@@ -49,19 +49,21 @@ ROOMS: Final = {
 }
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
-    # 100 for safety; 120 for everyday use: cells run twice, variables; 125 for arguments; 20 for URLs; 950 for
-    # commands and doctor; 65 for files of records
-    "top": 3_680,
+    # 100 for safety; 120 for everyday use: cells run twice, variables; 145: arguments, resume; 20 for URLs; 950 for
+    # commands and doctor; 65 for files of records; 20 for what only each job tells
+    "top": 3_735,
     # 205 for everyday use: erased values, reserved names; 145 for URLs; 80 for outcomes; 505 for files of records
     "frame": 6_940,
     "engines": 1_010,  # 645 for staging: parts on shared storage, joined by the driver
-    # 245 for safety: calls, trust, what bounds an answer; 1,060 to read reports of any shape: rules, not patterns
-    "service": 2_720,
+    # 245 for safety: calls, trust, what bounds an answer; 1,060 to read reports of any shape; 65 to learn the pace
+    "service": 2_830,
     # 695 for safety; 170: the same records twice, forks; 35 for callbacks; 250 to judge reports; 375 for outcomes;
-    # 130 for requests declined for the sake of rows
-    "delivery": 4_745,
-    "show": 2_400,  # of these 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title
-    "sandbox_server": 1_485,
+    # 130 for requests declined for the sake of rows; 105 to tell displays of troubles, waits and ends
+    "delivery": 4_850,
+    # 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title; 95 for the page of a plan; 790
+    # for a panel of 23 states that each say what is so and what can be done, and the account by pushes and files
+    "show": 3_230,
+    "sandbox_server": 1_500,
     "demo": 245,
 }
 """Lines that each room may have at most, as ``wc -l`` counts them. More needs a reason, here, beside the number.

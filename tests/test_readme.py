@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import os
 import re
 from pathlib import Path
@@ -11,6 +13,7 @@ import pandas as pd
 import pytest
 
 import analytex_pandas as apd
+from analytex_pandas.arguments import MEANINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +41,8 @@ def test_the_first_ten_minutes_work(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         monkeypatch.setenv("ANALYTEX_ENVIRONMENT", service.url)
         names: dict[str, Any] = {"df": df}
         for number, block in enumerate(PYTHON):
+            if "ddf" in block:  # needs a cluster; notebooks/engines.ipynb has one
+                continue
             if "apd.resume()" in block:  # there has to be a push that was stopped
                 stopped = df.assign(email=[" x ", "y", "z"])
                 with pytest.raises(apd.PushError):
@@ -82,3 +87,21 @@ def test_its_commands_can_be_run_as_they_stand(mark: str) -> None:
     assert len(found) == 1
     assert f"<!-- {mark} -->" in (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
     assert os.access(REPOSITORY / ".ci" / "run", os.X_OK)
+
+
+def test_the_table_of_arguments_is_that_of_the_signatures() -> None:
+    """Names, defaults, and what they mean in the words of the documentation."""
+    table = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \| .+ \|$", README, re.MULTILINE))
+    parameters = inspect.signature(apd.push_users).parameters.values()
+    shown = {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
+    assert list(table) == list(shown)
+    assert {name: ast.literal_eval(text) for name, text in table.items()} == shown
+    assert [name for name in shown if f"| {MEANINGS[name]} |" not in README] == []
+
+
+def test_what_it_links_to_is_there() -> None:
+    """Every notebook is offered, and none that is not there."""
+    linked = {link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link}
+    assert [link for link in linked if not (REPOSITORY / link).exists()] == []
+    notebooks = {f"notebooks/{path.name}" for path in (REPOSITORY / "notebooks").glob("*.ipynb")}
+    assert notebooks <= linked

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+from http.client import responses
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from analytex_pandas.delivery import memory
@@ -20,6 +22,7 @@ from analytex_pandas.delivery.pacing import (
     is_refusal,
     told_to_wait,
 )
+from analytex_pandas.delivery.state import Trouble
 from analytex_pandas.errors import AnalytexError, AuthenticationError, TransportError
 
 if TYPE_CHECKING:
@@ -95,7 +98,7 @@ def persist(drive: Drive, call: Callable[[], T], what: str, patience: float | No
         except AnalytexError as error:
             setback.rest(error)
         else:
-            drive.trouble = None
+            drive.answered()
             return answer
 
 
@@ -143,9 +146,13 @@ class Setback:
         self._refused_since: float | None = None
         self._told = 0.0  # seconds that the service asked to wait: no reason to lose patience with it
 
-    def check(self, error: AnalytexError, delay: float = 0.0) -> None:
-        """Take an error down; raise it when it does not heal, or patience has run out before `delay` is over."""
+    def check(self, error: AnalytexError, delay: float = 0.0) -> float:
+        """Take an error down; raise it when it does not heal, or patience has run out before `delay` is over.
+
+        Returns when patience runs out, on the steady clock.
+        """
         drive, now = self.drive, self.drive.clock.monotonic()
+        drive.tries += 1
         drive.trouble = now if drive.trouble is None else drive.trouble
         self._since = now if self._since is None else self._since
         patience, since, told = self.patience, self._since, self._told
@@ -160,9 +167,10 @@ class Setback:
         else:
             self._refused_since = None
         patience = patience or (PATIENCE_WITH_A_JOB if drive.chunk.job_id is not None else PATIENCE)
-        waited = now - since + delay
-        if waited - told > patience or waited > max(patience, PATIENCE):
+        until = since + min(patience + told, max(patience, PATIENCE))
+        if now + delay > until:
             raise error
+        return until
 
     def rest(self, error: AnalytexError) -> None:
         """Wait until the next try is due; raise `error` where ``check`` does."""
@@ -170,15 +178,29 @@ class Setback:
         self.failures += 1
         delay = backoff(self.failures, error, drive.chance)
         self._told += told_to_wait(error) or 0.0
-        self.check(error, delay)
+        until = self.check(error, delay)
         reason = in_brief(error)
         when = f"in {delay:,.0f} s" if delay >= 1 else "in a moment"
-        drive.say(f"{self.what} again {when}: {reason}")
+        drive.say(f"{self.what} again {when}: {reason}", trouble=self.trouble(reason, delay, until))
         logger.info("push %s: %s again in %.1f s: %s", drive.id, self.what, delay, reason)
         drive.rest(delay, in_trouble=True)
+
+    def trouble(self, answer: str, delay: float, until: float) -> Trouble:
+        """Return what a display says of it; until when is told where the push stops then."""
+        drive, now, passed = self.drive, self.drive.clock.now(), self.drive.clock.monotonic()
+        since = passed if drive.trouble is None else drive.trouble
+        if self.patience is not None:  # the push can go without this answer
+            until = math.inf if drive.accepted else since + PATIENCE_AT_FIRST
+        return Trouble(
+            now - dt.timedelta(seconds=passed - since),
+            answer,
+            drive.tries,
+            now + dt.timedelta(seconds=delay),
+            None if until == math.inf else now + dt.timedelta(seconds=until - passed),
+        )
 
 
 def in_brief(error: AnalytexError) -> str:
     if error.status_code is not None:
-        return f"HTTP {error.status_code}"
+        return f"HTTP {error.status_code} {responses.get(error.status_code, '')}".rstrip()
     return "no answer" if isinstance(error, TransportError) else str(error).partition("\n")[0][:120]

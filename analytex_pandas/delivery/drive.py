@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from analytex_pandas.delivery.journal import Journal
     from analytex_pandas.delivery.pacing import Watch
-    from analytex_pandas.delivery.state import ChunkState, PushState
+    from analytex_pandas.delivery.state import Blocker, ChunkState, PushState
     from analytex_pandas.frame.document import PlanDocument
     from analytex_pandas.service.client import Client
     from analytex_pandas.service.listing import Listing
@@ -40,6 +40,10 @@ T = TypeVar("T")
 LONGEST_ESTIMATE: Final = 10 * 365 * 86400.0
 INTERRUPTIBLE_WAIT: Final = 0.5
 """Seconds; on some systems an unbounded wait in the main thread cannot be interrupted by Ctrl-C."""
+
+
+def later(seconds: float) -> dt.timedelta:
+    return dt.timedelta(seconds=min(seconds, LONGEST_ESTIMATE))
 
 
 class CancelledError(Exception):
@@ -78,8 +82,7 @@ class Drive:
         self.ended = threading.Event()
         self.error: AnalytexError | None = None
         """What stopped it."""
-        self.cancelled = False
-        self.paused = False
+        self.cancelled = self.paused = False
         self.state = state
         self.number = 1
         """Of the chunk that is worked on."""
@@ -100,6 +103,10 @@ class Drive:
         """That of its worker."""
         self.trouble: float | None = None
         """Since when the service gives no good answer at all."""
+        self.tries = 0
+        """Answers since then that were not good."""
+        self.reason: str | None = None
+        """What stopped it, before it was said where and what to do."""
         self.harmless: set[str] = set()
         """Jobs that ran while a chunk was accepted."""
         self.crowded = False
@@ -159,24 +166,38 @@ class Drive:
             self._phase = phase or self._phase
             running = self._phase not in ENDED
             state = dataclasses.replace(self.state, **values, revision=self.state.revision + 1)
+            status = "paused" if self.paused and running else self._phase
+            pausing = self.paused and running and state.counts["in_flight"] > 0
+            mode = (status, pausing, self.cancelled and running)
+            is_same = mode == (self.state.status, self.state.pausing, self.state.cancelling)
+            since = (state.since if is_same else None) or self.clock.now()
             self.state = dataclasses.replace(
-                state,
-                status="paused" if self.paused and running else self._phase,
-                pausing=self.paused and running and state.counts["in_flight"] > 0,
-                cancelling=self.cancelled and running,
+                state, status=status, pausing=pausing, cancelling=mode[2], since=since
             )
 
-    def say(self, activity: str, *, watch: Watch | None = None, **values: Any) -> None:
+    def say(
+        self, activity: str, *, watch: Watch | None = None, blocker: Blocker | None = None, **values: Any
+    ) -> None:
         """Show what the push is doing now, and tell the subscribers."""
-        rate = self.pace.rate(watch, watch.last_running if watch else 0.0)
-        end = None
-        if rate and values.get("phase", self._phase) == "running" and not self.paused:
-            end = self.clock.now() + dt.timedelta(seconds=min(rows_left(self.state) / rate, LONGEST_ESTIMATE))
+        now, elapsed = self.clock.now(), watch.last_running if watch else 0.0
+        rate = self.pace.rate(watch, elapsed)
+        expected = self.pace.expected_end(watch) if watch else None
+        due = now + later(expected - elapsed) if expected is not None and expected > elapsed else None
+        begin = {"running": now, "waiting": blocker and blocker.until}.get(values.get("phase", self._phase))
+        going = not (self.paused or self.cancelled or values.get("trouble"))
+        end = begin + later(rows_left(self.state) / rate) if rate and begin and going else None
         activity = harmless_line(activity)
         if activity != self.state.activity:
             logger.debug("push %s: %s", self.id, activity)
-        self.show(activity=activity, current=self.number, rate=rate, estimated_end=end, **values)
+        values |= {"current": self.number, "rate": rate, "estimated_end": end, "due": due, "blocker": blocker}
+        self.show(activity=activity, **values)
         self.announce()
+
+    def answered(self) -> None:
+        """Take down that the service gave a good answer."""
+        self.trouble, self.tries = None, 0
+        if self.state.trouble is not None:
+            self.show(trouble=None)
 
     def reread(self) -> PushState:
         """Return the state; of an ended push with what a retry, perhaps of another process, has mended since."""
@@ -344,6 +365,7 @@ class Drive:
 
     def locate(self, error: AnalytexError) -> None:
         """Make an error also say which chunk it stopped and how to go on."""
+        self.reason = str(error)
         job_id = self.chunk.job_id
         if job_id is not None:
             what = f"is at the service as job {job_id} and runs on there, but it cannot be asked about"

@@ -112,7 +112,7 @@ def ask(drive: Drive) -> Job | None:
             # Not only what heals by itself: a login page redirects, and the job runs on behind it.
             setback.rest(error)
         else:
-            drive.trouble = None
+            drive.answered()
             drive.asked.add(shown(job, drive.name(drive.number)))
             drive.hear(job)
             return job

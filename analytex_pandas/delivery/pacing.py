@@ -155,6 +155,14 @@ class Pace:
             return self._rows / self._seconds
         return watch.seen[-1][1] / elapsed if watch is not None and watch.seen and elapsed > 0 else None
 
+    def expected_end(self, watch: Watch) -> float | None:
+        """Return when a running job will likely end, in seconds after it was accepted; None if nothing tells."""
+        by_progress = watch.end_by_progress()
+        if by_progress is not None or self._expected is None:
+            return None if by_progress is None else by_progress + max(self._tail, 0.0)
+        rows, window = self._expected
+        return window.late * (watch.rows / rows if rows else 1.0)
+
     def next_poll(self, watch: Watch, elapsed: float) -> float:
         """Return seconds until the next question about a job that was accepted `elapsed` seconds ago.
 

@@ -25,7 +25,7 @@ from analytex_pandas.delivery.pacing import (
     may_have_arrived,
 )
 from analytex_pandas.delivery.recutting import note_declined
-from analytex_pandas.delivery.state import running_status
+from analytex_pandas.delivery.state import Blocker, running_status
 from analytex_pandas.errors import AnalytexError, ConflictError
 from analytex_pandas.service.calls import BYTES_A_SECOND, SECONDS
 from analytex_pandas.service.listing import newest_first
@@ -152,7 +152,7 @@ class Sending:
                 self.not_sent()
             return found
         else:
-            drive.trouble = None
+            drive.answered()
             drive.harmless |= {job.job_id for job in looked or []}
             return self.accept(job)
         return None
@@ -231,7 +231,8 @@ class Sending:
     def queue(self, looked: list[Job]) -> None:
         """Prepare to wait after a submit that a job stood in the way of, also of one that is not listed."""
         drive = self.drive
-        drive.crowded, drive.trouble = True, None
+        drive.crowded = True
+        drive.answered()
         self.setback.over()
         drive.harmless -= {job.job_id for job in looked}
         self.turn = drive.clock.monotonic() + TRY_AGAIN
@@ -261,9 +262,8 @@ class Sending:
         while not job.ended and (left := self.turn - drive.clock.monotonic()) > 0:
             elapsed = drive.clock.monotonic() - begin
             watch.note(elapsed, job.completed_rows)
-            drive.say(
-                f"waiting for {named}: {progress(job, watch, drive.clock.now(), elapsed)}", phase="waiting"
-            )
+            blocker = seen(job, whose, watch, drive.clock.now(), elapsed)
+            drive.say(f"waiting for {named}: {progress(blocker, job)}", blocker=blocker, phase="waiting")
             drive.rest(min(pace.next_poll(watch, elapsed), left))
             answer = asking.job(drive, job_id, f"waiting for {named}; asking", PATIENCE_FOR_A_LIST)
             if answer is None:
@@ -275,12 +275,20 @@ class Sending:
             drive.harmless.add(job_id)  # a list that is behind shows it as running for a while
 
 
-def progress(job: Job, watch: Watch, now: dt.datetime, elapsed: float) -> str:
-    """Return how far a job is, and when it will end if it goes on so."""
-    if job.completed_rows is None:
-        return job.status
-    words = f"{job.completed_rows:,} " + (f"of {job.total_rows:,}" if job.total_rows else "rows")
+def seen(job: Job, owner: tuple[str, int] | None, watch: Watch, now: dt.datetime, elapsed: float) -> Blocker:
+    """Return a job in the way as displays show it; when it ends is told where it was seen to move."""
     end = watch.end_by_progress() if job.total_rows else None
-    if end is None or not 0 < end - elapsed < LONGEST_TOLD:
-        return words
-    return f"{words}, likely until {now + dt.timedelta(seconds=end - elapsed):%H:%M:%S} UTC"
+    until = now + dt.timedelta(seconds=end - elapsed) if end and 0 < end - elapsed < LONGEST_TOLD else None
+    since = job.start_time or job.submitted_at
+    return Blocker(
+        job.job_id, owner, job.filename, job.type, job.completed_rows, job.total_rows, since, until
+    )
+
+
+def progress(blocker: Blocker, job: Job) -> str:
+    """Return how far a job is, and when it will end if it goes on so."""
+    if blocker.completed_rows is None:
+        return job.status
+    of = f"of {blocker.total_rows:,}" if blocker.total_rows else "rows"
+    until = f", likely until {blocker.until:%H:%M:%S} UTC" if blocker.until else ""
+    return f"{blocker.completed_rows:,} {of}{until}"

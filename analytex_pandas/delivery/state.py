@@ -81,6 +81,35 @@ class ChunkState:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why nothing moves: the service gives no good answer, and is asked again."""
+
+    since: dt.datetime
+    answer: str
+    """What came last, in brief."""
+    tries: int
+    next_try: dt.datetime
+    gives_up: dt.datetime | None
+    """When the push stops if nothing changes; None where it goes on without this answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """The job that is waited for, as it was last seen."""
+
+    job_id: str
+    owner: tuple[str, int] | None
+    """Push and chunk, where this machine started it."""
+    filename: str | None
+    kind: str | None
+    completed_rows: int | None
+    total_rows: int | None
+    since: dt.datetime | None
+    until: dt.datetime | None
+    """When it ends if it goes on as it did."""
+
+
+@dataclass(frozen=True, slots=True)
 class PushState:
     """A push at one moment."""
 
@@ -98,8 +127,16 @@ class PushState:
     started_at: dt.datetime | None = None
     ended_at: dt.datetime | None = None
     estimated_end: dt.datetime | None = None
+    due: dt.datetime | None = None
+    """When the running job is expected to end."""
+    since: dt.datetime | None = None
+    """Since when it is in this status (or pausing, or cancelling)."""
+    trouble: Trouble | None = None
+    blocker: Blocker | None = None
     error_class: str | None = None
     error: str | None = None
+    reason: str | None = None
+    """What stopped it, without where and what next; in the process that drove it."""
     revision: int = 0
     pausing: bool = False
     """Paused, and a job of it still runs at the service."""

@@ -89,6 +89,11 @@ def end(drive: Drive, status: str, error: AnalytexError | None) -> None:
         estimated_end=None,
         ended_at=now,
         error=None if error is None else str(error),
+        error_class=error_class,
+        reason=drive.reason,
+        due=None,
+        blocker=None,
+        trouble=None,
     )
     drive.announce()
     ENDING.add(threading.current_thread())
@@ -190,6 +195,7 @@ def check_terms(drive: Drive) -> None:
         )
     else:
         return
+    drive.reason = f"{reason[:1].upper()}{reason[1:]}."
     raise PushError(
         f"Push {state.id} was stopped by its own terms: {reason}. {state.counts['pending']:,} rows were not sent, and "
         "no job of it runs any more. push.errors tells what was refused and why; "

@@ -139,7 +139,7 @@ def summary(names: Mapping[str, Any], profiles: int) -> str:
     push, again = names["push"], names["again"]
     counts = push.counts
     fates = [
-        (counts["acknowledged"], "acknowledged by the service at once"),
+        (counts["acknowledged"] - again.counts["acknowledged"], "acknowledged by the service at once"),
         (again.counts["acknowledged"], "acknowledged once they were mended"),
         (counts["duplicate"], "stood in the file twice, and went once"),
         (counts["invalid"], "stayed behind without an id: push.plan.invalid lists them"),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from analytex_pandas.sandbox_server.records import Record, Row, RowError
-    from analytex_pandas.sandbox_server.terms import Fault, Kind, Terms
+    from analytex_pandas.sandbox_server.terms import Endpoint, Fault, Kind, Terms
 
 JOBS_PATH: Final = "/v1/background_jobs"
 
@@ -42,6 +42,13 @@ Most is processing, so that the pace that a caller measures from completed_rows 
 """
 PROCESSING: Final = STAGES["processing"]
 PROCESSED: Final = STAGES["pending_refresh"]
+
+UNSHOWN: Final[dict[Endpoint | None, frozenset[str]]] = {
+    "submit": frozenset({"completed_rows", "errors", "elapsed_time", "submitted_at"}),
+    "list": frozenset({"completed_rows", "errors", "submitted_at"}),
+    "job": frozenset({"submitted_at"}),
+}
+"""What of a job is not among what is published of a call's answer."""
 
 encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -181,7 +188,7 @@ class Account:
                 else:
                     share = 0.1 if struck.share is None else struck.share
                     job.lost_rows = max(1, round(share * job.rows))
-            return self._document(job, job.submitted, "queued")  # however short it will be
+            return self._document(job, job.submitted, "submit", "queued")  # however short it will be
 
     def start_foreign_job(self, rows: int, kind: Kind, filename: str | None) -> str:
         with self._lock:
@@ -190,18 +197,18 @@ class Account:
                 raise RuntimeError(f"Job {running.job_id} still runs; an account runs one job at a time.")
             return self._start(kind, filename, None, rows).job_id
 
-    def jobs(self) -> list[dict[str, Any]]:
-        """Return all jobs, newest first."""
+    def jobs(self, view: Endpoint | None = "list") -> list[dict[str, Any]]:
+        """Return all jobs, newest first, as a call shows them, or with all that there is of them."""
         with self._lock:
             now = self._advance()
-            return [self._document(job, now) for job in reversed(self._jobs.values())]
+            return [self._document(job, now, view) for job in reversed(self._jobs.values())]
 
     def job(self, job_id: str) -> dict[str, Any]:
         with self._lock:
             now = self._advance()
             if job_id not in self._jobs:
                 raise RefusedError(404, "not_found", "There is no such job.", job_id)
-            return self._document(self._jobs[job_id], now)
+            return self._document(self._jobs[job_id], now, "job")
 
     def frame(self, kind: Kind) -> pd.DataFrame:
         with self._lock:
@@ -237,8 +244,10 @@ class Account:
         self._jobs[job_id] = self._current
         return self._current
 
-    def _document(self, job: Job, now: float, status: Status | None = None) -> dict[str, Any]:
-        """Return a job as the service shows it at a moment; `status` is given where the clock does not decide it."""
+    def _document(
+        self, job: Job, now: float, view: Endpoint | None, status: Status | None = None
+    ) -> dict[str, Any]:
+        """Return a job as a call shows it at a moment; `status` is given where the clock does not decide it."""
 
         def when(seconds: float) -> str:
             return self.moment(seconds).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -265,7 +274,7 @@ class Account:
         shown = {
             key: value
             for key, value in document.items()
-            if (terms.job_keys is None or key in terms.job_keys)
+            if (key not in UNSHOWN.get(view, ()) if terms.job_keys is None else key in terms.job_keys)
             and (value is not None or key in ("end_time", "errors"))
         }
         return {"job_id": job.job_id, "status": status, **shown}

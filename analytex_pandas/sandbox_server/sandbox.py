@@ -53,7 +53,9 @@ class Sandbox(Terms):
     job_ids
         ``"uuid"``, ``"urn"`` (``bulk:jobs:…``) or ``"odd"`` (slashes, spaces, percent signs, an accent).
     job_keys
-        The keys that a job shows beside ``job_id`` and ``status``; None: all that the service is known to.
+        The keys that a job shows, wherever it is shown, beside ``job_id`` and ``status``. None: those of the
+        published examples: a submit's answer and the list have neither ``completed_rows`` nor ``errors``, and none
+        has ``submitted_at``.
     echo_filename
         Whether jobs name the file that was uploaded.
     completed_includes_refused
@@ -153,8 +155,8 @@ class Sandbox(Terms):
 
     @property
     def jobs(self) -> list[dict[str, Any]]:
-        """The jobs, newest first, as the service shows them."""
-        return self._service.account.jobs()
+        """The jobs, newest first, with all that there is of them, shown by a call or not."""
+        return self._service.account.jobs(None)
 
     @property
     def requests(self) -> list[Request]:

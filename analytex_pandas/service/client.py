@@ -13,6 +13,7 @@ from analytex_pandas import settings
 from analytex_pandas.errors import AnalytexError, ValidationError, code, did_you_mean
 from analytex_pandas.service import bodies, failures
 from analytex_pandas.service.listing import Listing
+from analytex_pandas.service.speed import Speed
 from analytex_pandas.service.transport import Transport
 from analytex_pandas.service.wire import Job, parse_job
 from analytex_pandas.settings import Kind
@@ -103,6 +104,7 @@ class Client:
         self.paths = merge_paths(paths)
         self.transport = Transport(self.key, self.base_url, self.timeout, session)
         self._state_directory = None if state_directory is None else checked_directory(state_directory)
+        self.speed = Speed()
         self._digests: dict[bytes, str] = {}
 
     def __repr__(self) -> str:
@@ -239,7 +241,9 @@ class Client:
             raise ValidationError("job_id is empty. Client.jobs() lists the jobs with their ids.")
         call = f"Asking for job {failures.in_brief(job_id)}"
         path = self.paths["job"].replace(JOB_PLACE, quote_segment(job_id))
-        return failures.parsed(self.transport.get(self.base_url + path, call), parse_job)
+        job = failures.parsed(self.transport.get(self.base_url + path, call), parse_job)
+        self.speed.note(job)
+        return job
 
     def jobs(self) -> list[Job]:
         """List the account's jobs, every page of them.
@@ -266,11 +270,11 @@ class Client:
         """
         transport = copy.copy(self.transport)
         transport.timeout = (min(self.timeout[0], CHECK_SECONDS), min(self.timeout[1], CHECK_SECONDS))
-        Listing(transport, self.base_url + self.paths["jobs"]).read_page()
+        Listing(transport, self.base_url + self.paths["jobs"], self.speed.note).read_page()
 
     def listing(self) -> Listing:
         """Return a reading of the account's jobs that can go on where it failed."""
-        return Listing(self.transport, self.base_url + self.paths["jobs"])
+        return Listing(self.transport, self.base_url + self.paths["jobs"], self.speed.note)
 
 
 def checked_directory(directory: object) -> Path:

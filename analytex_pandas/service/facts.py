@@ -23,7 +23,7 @@ from analytex_pandas.service.keys import (
     texts_of,
 )
 from analytex_pandas.service.naming import HEAD, Names, RowError, is_path, places_in
-from analytex_pandas.service.values import to_counts
+from analytex_pandas.service.values import to_count, to_counts
 
 if TYPE_CHECKING:
     from analytex_pandas.service.keys import PlaceKind
@@ -67,6 +67,7 @@ class Facts:
 
     def gather(self, value: dict[Any, Any], *, is_map: bool = False, level: int = 0) -> None:
         """Take what an object says; where it is a map, each of its keys is about something else."""
+        is_bare = is_flat(value) and not says(value, self.names)  # but for {"count": 3, "url": …}
         has_wrong = any(meaning(str(name)).is_wrong for name in value)
         is_parser = any(
             meaning(str(name)).name in COLUMNS and is_number(item) for name, item in value.items()
@@ -79,7 +80,7 @@ class Facts:
                 continue
             if level == 0 and self.names.row_of_key(str(name)):
                 self.below.append((str(name), item))
-            elif is_count(key, item):
+            elif is_count(key, item) or (is_bare and key.full in ("count", "total") and is_number(item)):
                 self.totals.append((str(name), item))
             elif isinstance(item, dict):
                 self.gather_inside(key, str(name), item, is_map=is_map, level=level)
@@ -131,6 +132,8 @@ class Facts:
     def take_rows(self, key: Key, item: Any) -> bool:
         """Take the places, ids or companies that a value names; tell whether it names any."""
         texts, names = texts_of(item), self.names
+        if key.place and key.is_plural and not isinstance(item, list) and to_count(item) is not None:
+            return False  # "rows": 3 may be how many
         counts = [to_counts(one) for one in (item if isinstance(item, list) else [item])] if key.place else []
         in_words = HEAD.fullmatch(item.strip()) if key.place and isinstance(item, str) else None
         if in_words:  # {"row": "row 4"}
@@ -234,6 +237,12 @@ def lists_rows(value: dict[Any, Any], names: Names) -> bool:
     """Tell whether lists of rows stand in an object, each perhaps of another kind of error."""
     lists = ((meaning(str(key)), item) for key, item in value.items() if isinstance(item, list) and item)
     return any(Facts(names).take_rows(key, item) for key, item in lists)
+
+
+def is_flat(value: dict[Any, Any]) -> bool:
+    """Tell whether an object has but single values, none of which says that there are no errors."""
+    said = ((meaning(str(key)), item) for key, item in value.items())
+    return not any(isinstance(item, dict | list) or (key.is_wrong and not item) for key, item in said)
 
 
 def only_numbers(item: object) -> bool:

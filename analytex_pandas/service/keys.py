@@ -38,7 +38,8 @@ ECHOES: Final = frozenset(
 IDS: Final = ECHOES | frozenset(
     listed(
         "id key uid identifier recordid objectid resourceid distinctid externalid customerid contactid "
-        "profileid"
+        "profileid personid memberid identity username subscriberkey "
+        "personid memberid identity username subscriberkey"
     )
 )
 """Where an id may stand, which it is only if the rows have it."""
@@ -67,9 +68,9 @@ ABOUT: Final = re.compile(
     r"(?:fail(?:ed)?|invalid|bad|errored|error|reject(?:ed)?|refused|skipped|affected|input|csv|file|source|sf)"
 )
 """May stand before a word of a vocabulary: ``failedRows``, ``error_indices``."""
-LIKE_WORDS: Final = re.compile(r"(?:message|error|reason|description|detail)$")
+LIKE_WORDS: Final = re.compile(r"(?:message|msg|error|reason|description|detail|explanation)$")
 WRONG: Final = re.compile(
-    r"err|fail|invalid|reject|refus|violat|problem|missing|notfound|unprocess|conflict|detail|issue|cause|duplicate"
+    r"err|fail|invalid|reject|refus|skipp|violat|problem|missing|notfound|unprocess|conflict|detail|issue|cause|duplicate"
 )
 """In a key: what stands there is about rows that were not taken."""
 TOTAL: Final = re.compile(
@@ -126,7 +127,9 @@ def meaning(key: str) -> Key:
     full = plain(key)
     name = full.removesuffix("s") or full
     stems = (full, name, ABOUT.sub("", full, count=1), ABOUT.sub("", name, count=1))
-    place = next((PLACES[stem] for stem in stems if stem in PLACES), None)
+    place = next(
+        (PLACES[stem] for stem in stems if stem in PLACES), "index" if name.endswith("index") else None
+    )
     code, word = (next((stem for stem in stems[:2] if stem in words), "") for words in (CODES, WORDS))
     return Key(
         full,
@@ -229,7 +232,21 @@ def mark_of(item: object) -> bool | None:
         return mark_of(values[0][1])
     if any(is_alarming(key, value) for key, value in values):
         return False if marks else None
+    if all(marks) and any(not key.is_echo and holds_refusals(value) for key, value in values):
+        return None  # {"success": true, "results": […]} is about the request
     return all(marks) if marks else None
+
+
+def holds_refusals(value: object) -> bool:
+    """Tell whether there are errors somewhere in a value."""
+    if isinstance(value, list):
+        return any(map(holds_refusals, value))
+    if not isinstance(value, dict):
+        return False
+    keys = [(meaning(str(key)), item) for key, item in value.items()]
+    is_error = any(key.words and has_text(item) for key, item in keys) and any(key.code for key, _ in keys)
+    is_wrong = mark_of(value) is False or any(is_alarming(key, item) for key, item in keys)
+    return is_wrong or (is_error and mark_of(value) is None) or any(holds_refusals(item) for _, item in keys)
 
 
 def is_alarming(key: Key, value: object) -> bool:

@@ -33,10 +33,14 @@ MAX_DEPTH: Final = 3
 
 
 class Listing:
-    """One reading of the account's jobs, from the URL `first`; ``whole`` once every page has been read."""
+    """One reading of the account's jobs, from the URL `first`; ``whole`` once every page has been read.
 
-    def __init__(self, transport: Transport, first: str) -> None:
+    `note` is told of every job.
+    """
+
+    def __init__(self, transport: Transport, first: str, note: Callable[[Job], object]) -> None:
         self._transport = transport
+        self._note = note
         self._first = first
         self._begin()
 
@@ -69,6 +73,7 @@ class Listing:
         before = len(self._jobs)
         for job in page:
             self._jobs.setdefault(job.job_id, job)
+            self._note(job)
         self._stale = self._stale + 1 if len(self._jobs) == before else 0
         if following is None:
             self.whole = True

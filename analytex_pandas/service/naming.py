@@ -35,7 +35,7 @@ FIRST: Final = re.compile(
 PARSER: Final = re.compile(r",?\s?(?:col|char|pos)\w{0,10}\W{0,3}[0-9]", re.IGNORECASE)
 """Behind a line: where a parser stood, perhaps in one record."""
 MORE: Final = re.compile(
-    rf"\W{{0,5}}(?:and\s)?(?P<number>{NUMBER})\s(?P<more>more|other|additional|further)?\s?(?:\w{{1,20}}\s){{0,2}}?"
+    rf"\W{{0,5}}(?:(?:[a-z]{{1,15}}\s){{0,3}}(?:with|were|are|found)\s)?(?:and\s)?(?P<number>{NUMBER})\s(?P<more>more|other|additional|further)?\s?(?:\w{{1,20}}\s){{0,2}}?"
     r"(?:rows?|records?|errors?|failures?|users?|companies|items?|(?<=more))\b",
     re.IGNORECASE,
 )
@@ -144,6 +144,7 @@ class Names:
             if key.is_plural and not any(map(str.isdigit, texts)):
                 return RowError(property=", ".join(map(self.property_of, texts)))
             return self.located(texts)
+        item = item.replace(" -> ", ".")
         found = self.located(item) if is_path(item) else RowError(property=texts[0])
         is_theirs = {texts[0], found.property} & set(self.properties) or found.names_rows()
         return found if is_theirs or key.property not in WEAK else None

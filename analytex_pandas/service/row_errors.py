@@ -11,7 +11,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from analytex_pandas.service.facts import Facts, lists_rows, says
+from analytex_pandas.service.facts import Facts, is_flat, lists_rows, says
 from analytex_pandas.service.keys import (
     ALARM,
     CONSTANT,
@@ -90,7 +90,7 @@ def bounded(read: Callable[[], Iterator[RowError]], value: object) -> tuple[RowE
     try:
         errors = read()
         found, room = list(islice(errors, MAX_ERRORS)), MAX_CHARACTERS
-        more = sum(1 for _ in errors)
+        more = sum(1 for _ in islice(errors, MAX_ERRORS))  # as many are counted as are kept
     except RecursionError:
         return (Above().error(value, message=to_text(value)[:MAX_AROUND_CHARACTERS]),)
     for place, error in enumerate(found):
@@ -115,14 +115,14 @@ class Reader:
         reasons: dict[str, object] = {}
         for name, item in job.items():
             key, above = meaning(name), Above().inside(name, RowError())
-            if not item or item is True or name in NO_REASONS:
+            if not item or name in NO_REASONS or (item is True and not key.is_wrong):
                 continue
             if isinstance(item, dict | list) and (key.is_wrong or key.is_list):
                 yield from self.read(item, above, key)
             elif isinstance(item, dict):
                 counts = [(inner, count) for inner, count in item.items() if is_count(meaning(inner), count)]
                 yield from (total_of(inner, count, above) for inner, count in counts)
-            elif is_count(key, item):
+            elif item is True or is_count(key, item):  # "has_errors": true
                 yield total_of(name, item, Above())
             elif "://" in (text := to_text(item)):
                 if key.is_wrong or "report" in key.name:
@@ -165,8 +165,26 @@ class Reader:
                 yield below.error(item, message=below.said.message or to_text(item)).of(
                     self.row_of(item, key)
                 )
+            elif (one := self.of_tuple(item, below)) is not None:
+                yield one
             else:
                 yield from self.read(item, below, key)
+
+    def of_tuple(self, item: object, above: Above) -> RowError | None:
+        """Return the error that a list of single values is: a row or an id, perhaps a property, and words."""
+        values: list[Any] = item if isinstance(item, list) else []
+        if len(values) < 2 or len(texts_of(values)) != len(values) or above.said.names_rows():  # noqa: PLR2004  # else it says one thing
+            return None
+        first, *more, message = values
+        if (
+            is_number(message)
+            or not (is_number(first) or first in self.names.ids)
+            or message in self.names.ids
+        ):
+            return None
+        name = next((one for one in more if one in self.names.properties), above.said.property)
+        row = self.row_of(first, meaning("")) if is_number(first) else RowError(id=first)
+        return above.error(item, message=message, property=name).of(row)
 
     def are_results(self, items: Collection[object]) -> bool:
         """Tell whether a list has one result for each row: some are good, or all have the mark of one."""
@@ -232,7 +250,8 @@ class Reader:
         ]
         errors = [above.said] if parts or (is_alone and facts.are_none()) else facts.described(above.said)
         below = [*facts.below, *parts]
-        keys, found = {key for key, _ in below}, set()
+        found: set[RowError] = set()
+        keys = {key for key, _ in below}
         beside = {key: item for key, item in value.items() if str(key) not in keys} if below else {}
         brief = (
             errors[0]
@@ -241,6 +260,8 @@ class Reader:
         )
         brief = brief._replace(message=brief.message[:MAX_AROUND_CHARACTERS])
         for key, item in below:
+            if found and isinstance(item, str) and meaning(key).property and key not in self.names.properties:
+                continue  # {"issues": […], "name": "ZodError"}
             for error in self.read_below(key, item, above.inside(key, brief, beside)):
                 found.add(RowError().on(error))
                 yield error
@@ -278,7 +299,7 @@ class Reader:
             said = said._replace(message=said.message or name)  # the kind of error that these rows have
         if CONSTANT.fullmatch(name):
             said = said._replace(code=said.code or name)
-        is_name = said.names_rows() or is_flat_list
+        is_name = said.names_rows() or (is_flat_list and not any("://" in text for text in texts))
         if is_property or (is_name and not (key.words or key.is_wrong or key.is_list)):
             said = said._replace(property=self.names.property_of(name))
         yield from self.read(item, above._replace(said=said), key)
@@ -293,12 +314,4 @@ class Reader:
 
 def total_of(key: str, value: Any, above: Above) -> RowError:
     inside = above.inside(key, above.said)
-    return inside.error(value, message=f"{key}: {to_text(value)}", total=to_count(value), is_count=True)
-
-
-def is_flat(value: dict[Any, Any]) -> bool:
-    """Tell whether an object has but single values, none of which says that there are no errors."""
-    return not any(
-        isinstance(item, dict | list) or (meaning(str(key)).is_wrong and not item)
-        for key, item in value.items()
-    )
+    return inside.error(value, message=f"{key}: {to_text(value)}", total=to_count(value) or 1, is_count=True)

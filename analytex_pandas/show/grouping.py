@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from analytex_pandas.show import words
-from analytex_pandas.show.markup import Markup, shortened, table
+from analytex_pandas.show.markup import Markup, datum, join, shortened, table, tag_if_any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,15 +71,21 @@ def row_name(position: object, label: object, identifier: object) -> str:
 
 
 def groups_table(groups: Sequence[ErrorGroup]) -> Markup:
+    """Return what went wrong: message, how many rows, property, the first of them, in this order."""
     lines = [
         (
+            join(
+                (
+                    datum(group.message or "no message", 300),
+                    " ",
+                    tag_if_any("code", shortened(group.code, 40)),
+                )
+            ),
             words.number(group.count),
-            shortened(group.message, 300) or "no message",
-            group.property,
-            group.code,
-            group.rows,
+            datum(group.property, 120),
+            datum(group.rows, 200),
         )
         for group in groups
     ]
-    headers = ("Errors", "Message", "Property", "Code", "First rows")
-    return table(headers, lines, numeric=("Errors",), caption="Refused by the service")
+    headers = ("Message", "Rows", "Property", "First rows")
+    return table(headers, lines, numeric=("Rows",), wide="Message", caption="Reasons")

@@ -1,38 +1,68 @@
-"""The account's jobs at one moment, in words: running first, then history, one's own pushes recognised."""
+"""The account's jobs at one moment, in words and as HTML: is it free, what runs, what went wrong, whose they are."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Final
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analytex_pandas.errors import typed_table
 from analytex_pandas.show import words
-from analytex_pandas.show.markup import Markup, shortened, standing_alone, table, tag, tag_if_any, text_table
+from analytex_pandas.show.markup import (
+    Markup,
+    datum,
+    join,
+    prose,
+    shortened,
+    standing_alone,
+    table,
+    tag,
+    tag_if_any,
+    text_table,
+)
+from analytex_pandas.show.pages import marked, pill
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
 
     from analytex_pandas.service.naming import RowError
     from analytex_pandas.service.wire import Job
+    from analytex_pandas.show.words import Mark
 
     Owners = Mapping[str, tuple[str, int]]
     """Push id and chunk of each job that this machine started."""
 
-COLUMNS: Final = ("State", "Rows", "Errors", "Kind", "From", "Submitted", "Took", "Job")
-NUMERIC: Final = ("Errors",)
-ERROR_COLUMNS: Final = ("Row", "Id", "Property", "Code", "Message")
+COLUMNS: Final = ("State", "What", "Rows", "When", "From", "Jobs")
+EACH_COLUMNS: Final = (*COLUMNS[:-1], "Job")
+NUMERIC: Final = ("Jobs", "Rows")
+ERROR_COLUMNS: Final = ("Message", "Code", "Property", "Id", "Row")
 ERROR_DTYPES: Final = {
     "row": "Int64",
     **dict.fromkeys(("id", "property", "code", "message", "raw"), "object"),
 }
-SHOWN_HISTORY: Final = 20
+SHOWN_LINES: Final = 20
 SHOWN_ERRORS: Final = 20
+LANE: Final = timedelta(hours=24)
+HOURS: Final = 4
+"""Hours between two labels of the lane."""
+LONGEST_TOLD: Final = 30 * 86_400.0
+"""Seconds; an end beyond is no help."""
+DIGITS: Final = re.compile(r"\d+")
 
-jobs_table = partial(table, COLUMNS, numeric=NUMERIC)
-"""The HTML table of such lines as ``job_line`` gives."""
+
+class Line(NamedTuple):
+    """Jobs of one file or push in one state, newest of them first."""
+
+    mark: Mark
+    name: str
+    chunks: str
+    rows: str
+    when: str
+    origin: str
+    jobs: list[Job]
 
 
 def newest_first(jobs: Sequence[Job]) -> list[Job]:
@@ -45,90 +75,237 @@ def came(job: Job) -> datetime | None:
     return job.submitted_at or job.start_time
 
 
-def jobs_told(
-    jobs: Sequence[Job], owners: Owners, now: datetime
-) -> tuple[str, list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """Return how many jobs there are, and the lines of those that run and of those that have ended."""
-    ordered = newest_first(jobs)
-    running = [job_line(job, owners, now) for job in ordered if not job.ended]
-    history = [job_line(job, owners, now) for job in ordered if job.ended]
-    state = f"{words.count(len(running), 'job')} running" if running else "No job runs"
-    return f"{state}, {words.number(len(history))} in the history.", running, history
+def refused(job: Job) -> int:
+    """Return how many rows the errors of a job name, or how many errors there are that name none."""
+    named = {(error.place, error.id) for error in job.errors} - {(None, None)}
+    return len(named) or len(job.errors)
 
 
-def job_line(job: Job, owners: Owners, now: datetime) -> tuple[str, ...]:
-    """Return the cells of ``COLUMNS`` for a job."""
-    moment = came(job)
-    push, chunk = owners.get(job.job_id, (None, 0))
-    start, end = job.start_time or job.submitted_at, job.end_time or (None if job.ended else now)
-    took = job.elapsed_time if start is None or end is None else (end - start).total_seconds()
-    return (
-        mark_of(job),
-        rows_of(job),
-        words.number(len(job.errors)) if job.errors else "",
-        shortened(job.type or "", 40),
-        f"push {push}, chunk {chunk:,}" if push else shortened(job.filename or "elsewhere", 60),
-        words.clock(moment, now) if moment else "",
-        "" if took is None else words.duration(took),
-        job.job_id,
-    )
+def mark_of(job: Job) -> Mark:
+    mark = words.mark(job.status, words.JOB_MARKS)
+    if job.errors:
+        sign = mark if job.failed else words.SOME_REFUSED
+        return sign._replace(word=f"{mark.word}, {words.number(refused(job))} refused")
+    return mark
 
 
-def mark_of(job: Job) -> str:
-    return str(words.mark(job.status, words.JOB_MARKS))
+def name_of(job: Job, owners: Owners) -> str:
+    """Return what a job is called: its push, where this machine started it, else its file, else its kind."""
+    push, _ = owners.get(job.job_id, (None, 0))
+    return f"push {push}" if push else shortened(job.filename or job.type or "no file name", 60)
+
+
+def lines(jobs: Sequence[Job], owners: Owners, now: datetime, *, together: bool = True) -> list[Line]:
+    """Return the jobs newest first, those that run before the others; of one push or file and state as one line."""
+    ordered = sorted(newest_first(jobs), key=lambda job: job.ended)
+    grouped: dict[object, list[Job]] = {}
+    for job in ordered:
+        same = DIGITS.sub("…", name_of(job, owners)) if job.job_id not in owners else name_of(job, owners)
+        key = (same, mark_of(job).character) if together and job.ended else job.job_id
+        grouped.setdefault(key, []).append(job)
+    return [_line(group, owners, now) for group in grouped.values()]
+
+
+def _line(group: list[Job], owners: Owners, now: datetime) -> Line:
+    first, single = group[0], len(group) == 1
+    mark, name = mark_of(first), name_of(first, owners)
+    if not single:
+        rows = sum(map(refused, group))
+        done = mark.word.partition(",")[0]
+        mark = mark._replace(word=f"{done}, {words.number(rows)} refused" if rows else done)
+        name = name if first.job_id in owners else DIGITS.sub("…", name)
+        total = sum(job.total_rows or job.completed_rows or 0 for job in group)
+        told = words.number(total) if total else ""
+    else:
+        told = rows_of(first)
+    numbers = sorted(owners[job.job_id][1] for job in group if job.job_id in owners)
+    origin = "this machine" if first.job_id in owners else "elsewhere"
+    return Line(mark, name, chunks_told(numbers), told, when(group, now), origin, group)
+
+
+def chunks_told(numbers: Sequence[int]) -> str:
+    """Return chunk numbers in words: ``chunks 1, 3 to 7 and 9``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    told: list[str] = []
+    for run in runs:
+        told += [f"{run[0]:,} to {run[-1]:,}"] if len(run) > 2 else [f"{number:,}" for number in run]  # noqa: PLR2004
+    *most, last = told or [""]
+    listed = " and ".join(filter(None, (", ".join(most), last)))
+    return f"{'chunk' if len(numbers) == 1 else 'chunks'} {listed}" if listed else ""
+
+
+def when(group: Sequence[Job], now: datetime) -> str:
+    begins = [moment for job in group if (moment := job.start_time or job.submitted_at)]
+    ends = [job.end_time for job in group if job.end_time]
+    if not begins:
+        return ""
+    if not group[0].ended:
+        return f"since {words.clock(min(begins), now)}"
+    begin = words.clock(min(begins), now, seconds=False)
+    if not ends:
+        return begin
+    end = words.clock(max(ends), now, seconds=False)
+    day, _, time = end.rpartition(" ")
+    return f"{begin} to {time if day and begin.startswith(day) else end}"
 
 
 def rows_of(job: Job) -> str:
     done, total = job.completed_rows, job.total_rows
-    if done is None or total is None or done == total:
+    if done is None or not total or done == total:
         known = done if total is None else total
         return "" if known is None else words.number(known)
     return f"{words.number(done)} of {words.number(total)} ({words.percent(min(1.0, done / total))})"
 
 
+def end_of(job: Job, now: datetime) -> datetime | None:
+    """Return when a running job ends if it goes on as it did."""
+    begin = job.start_time or job.submitted_at
+    if begin is None or not job.completed_rows or not job.total_rows or begin >= now:
+        return None
+    passed = (now - begin).total_seconds()
+    left = passed * max(0.0, job.total_rows / job.completed_rows - 1)
+    return now + timedelta(seconds=left) if left < LONGEST_TOLD else None
+
+
+def headline(jobs: Sequence[Job]) -> str:
+    running = sum(not job.ended for job in jobs)
+    state = f"{words.count(running, 'job')} running" if running else "No job runs"
+    return f"{state}, {words.number(len(jobs) - running)} in the history."
+
+
+def account_html(jobs: Sequence[Job], owners: Owners, now: datetime, *, saved: bool = False) -> Markup:
+    """Return whether the account is free, and its last day as a lane: one job at a time is one lane."""
+    running = [line for line in lines(jobs, owners, now) if not line.jobs[0].ended]
+    mark = words.mark("running", {}) if running else words.Mark("○", "free", "idle")
+    since = min((moment for job in jobs if (moment := came(job))), default=None)
+    story = f"since {words.clock(since, now)}" if since else ""
+    number, what, time = "Free", "for the next push", ""
+    if running:
+        line = running[0]
+        number = "Busy"
+        what = f"with {', '.join(filter(None, (line.name, line.chunks, f'from {line.origin}')))}"
+        end = end_of(line.jobs[0], now)
+        if end is not None and end > now:
+            left = words.duration((end - now).total_seconds())
+            time = f"ends in {left}, {words.about(end, now)}"
+    head = [tag("b", number), " ", tag("span", datum(what, 300))]
+    head += [" ", tag("span", tag("b", time), class_="apd-time")] if time else []
+    top = tag(
+        "div", pill(mark._replace(word=headline(jobs).rstrip("."))), " ", tag("span", story), class_="apd-top"
+    )
+    parts = [
+        top,
+        tag("p", *head, class_="apd-head"),
+        Markup("") if saved or not jobs else lane(jobs, owners, now),
+    ]
+    return tag("div", *parts)
+
+
+def lane(jobs: Sequence[Job], owners: Owners, now: datetime) -> Markup:
+    """Return the last day of the account: when jobs ran, whose they were, which failed."""
+    last = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    first = last - LANE
+    stretches = []
+    for job in jobs:
+        begin, end = job.start_time or job.submitted_at, job.end_time or now
+        if begin is None or end < first:
+            continue
+        fate = "ack" if job.job_id in owners else "oth"
+        fate = "ref" if job.failed else fate if job.ended else "due"
+        left = min(max(0.0, (begin - first) / LANE * 100), 100.0)
+        width = min(max(0.2, (end - first) / LANE * 100 - left), 100.0)
+        stretches.append(tag("i", class_=f"apd-{fate}", style=f"left:{left:.2f}%;width:{width:.2f}%"))
+    hours = (first + timedelta(hours=hour) for hour in range(0, 25, HOURS))
+    key = {"ack": "this machine", "due": "running", "oth": "elsewhere", "ref": "failed"}
+    entries = join((tag("span", tag("b", class_=f"apd-{fate}"), word) for fate, word in key.items()), " ")
+    return join(
+        (
+            tag("div", *stretches, class_="apd-lane", aria_hidden="true"),
+            tag(
+                "p", *(tag("span", f"{hour:%H:%M}") for hour in hours), class_="apd-hours", aria_hidden="true"
+            ),
+            tag("p", entries, class_="apd-key", aria_hidden="true"),
+        )
+    )
+
+
+def lines_html(shown: Iterable[Line], caption: str, *, each: bool = False) -> Markup:
+    """Return lines as a table; of `each` job its id, else how many jobs they are."""
+    made = []
+    for line in shown:
+        what = join((tag("b", datum(line.name)), f", {line.chunks}" if line.chunks else ""))
+        of = tag("code", line.jobs[0].job_id) if each else words.number(len(line.jobs))
+        made.append((marked(line.mark), what, line.rows, line.when, line.origin, of))
+    columns = EACH_COLUMNS if each else COLUMNS
+    return table(
+        columns, made, numeric=NUMERIC, wide="What", nowrap=("State", "When", "From"), caption=caption
+    )
+
+
 def jobs_bundle(jobs: Sequence[Job], owners: Owners, width: int = 140) -> dict[str, str]:
     """Return the account's jobs as text and as HTML, the history cut short."""
-    headline, running, history = jobs_told(jobs, owners, words.present())
-    recent = history[:SHOWN_HISTORY]
-    more = words.and_more(len(history) - len(recent), "older job", ", all in apd.jobs()")
-    named = {"Running": running, "History": recent}
-    tables = (jobs_table(lines, caption=name) for name, lines in named.items() if lines)
-    text = [headline]
-    if running or history:
-        text.append(text_table(COLUMNS, running + recent, numeric=NUMERIC, width=width))
-    page = standing_alone(tag("p", headline), *tables, tag_if_any("p", more))
-    return {"text/plain": "\n".join(text), "text/html": str(page)}
+    now = words.present()
+    told = lines(jobs, owners, now)
+    shown = told[:SHOWN_LINES]
+    more = words.and_more(len(told) - len(shown), "older line", ", all in apd.jobs()")
+    cells = [(*told_in_text(line), str(len(line.jobs))) for line in shown]
+    text = [headline(jobs)]
+    if shown:
+        text.append(text_table(COLUMNS, cells, numeric=NUMERIC, width=width))
+    as_of = tag("p", tag("span", f"as of {now:%Y-%m-%d %H:%M %Z}"), class_="apd-foot")
+    tables = [lines_html(shown, "Jobs, newest first")] if shown else []
+    page = standing_alone(account_html(jobs, owners, now, saved=True), *tables, tag_if_any("p", more), as_of)
+    return {"text/plain": "\n".join(filter(None, (*text, more))), "text/html": str(page)}
+
+
+def told_in_text(line: Line) -> tuple[str, ...]:
+    return (
+        str(line.mark),
+        ", ".join(filter(None, (line.name, line.chunks))),
+        line.rows,
+        line.when,
+        line.origin,
+    )
 
 
 def job_bundle(job: Job, owners: Owners) -> dict[str, str]:
     """Return one job as text and as HTML."""
     now = words.present()
-    text = text_table(COLUMNS, [job_line(job, owners, now)], numeric=NUMERIC, width=160)
+    (line,) = lines([job], owners, now)
+    text = text_table(EACH_COLUMNS, [(*told_in_text(line), job.job_id)], numeric=NUMERIC, width=160)
     return {"text/plain": text, "text/html": str(standing_alone(job_html(job, owners, now)))}
 
 
 def job_html(job: Job, owners: Owners, now: datetime) -> Markup:
     """Return one job as HTML: what it is doing, and its first errors."""
-    line = jobs_table([job_line(job, owners, now)], caption="Job")
-    return tag("div", line, errors_html(job) if job.errors or job.ended else Markup(""))
+    made = lines_html(lines([job], owners, now), "Job", each=True)
+    return tag(
+        "div", made, errors_html(job) if job.errors or job.ended else Markup(""), class_="tex2jax_ignore"
+    )
 
 
-def errors_html(job: Job) -> Markup:
-    """Return the first errors of a job as HTML; where the rest is, in words."""
+def errors_html(job: Job, shown: slice = slice(SHOWN_ERRORS)) -> Markup:
+    """Return errors of a job as HTML, message first; where all of them are, in words."""
     if not job.errors:
         return tag("p", "The job reports no errors.")
-    lines = [
+    cells = [
         (
+            datum(error.message or error.raw, 300),
+            *(datum(text or "", 60) for text in (error.code, error.property, error.id)),
             "" if error.place is None else str(error.place),
-            *(shortened(text or "", 60) for text in (error.id, error.property, error.code)),
-            shortened(error.message or error.raw, 300),
         )
-        for error in job.errors[:SHOWN_ERRORS]
+        for error in job.errors[shown]
     ]
-    shown = table(ERROR_COLUMNS, lines, caption="Errors, as the service counts rows")
-    more = len(job.errors) - len(lines)
-    rest = f"and {words.number(more)} more; " if more > 0 else ""
-    return tag("div", shown, tag("p", f"{rest}apd.job({job.job_id!r}).errors has them all as a DataFrame."))
+    made = table(ERROR_COLUMNS, cells, wide="Message", caption="Errors, as the service counts rows")
+    more = words.and_more(len(job.errors) - len(cells), "more", "; ").replace("mores", "more")
+    return tag(
+        "div", made, tag("p", prose(f"{more}`apd.job({job.job_id!r}).errors` has all as a DataFrame."))
+    )
 
 
 def errors_frame(errors: Sequence[RowError]) -> pd.DataFrame:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.show.snapshot import RateHistory, Snapshot
+from analytex_pandas.show.snapshot import Snapshot
 from analytex_pandas.show.words import present
 
 if TYPE_CHECKING:
@@ -50,7 +49,8 @@ class ShownPush(Protocol):
     def pause(self) -> None: ...
     def unpause(self) -> None: ...
     def cancel(self) -> None: ...
-    def retry(self, *, wait: bool, progress: bool) -> ShownPush: ...
+    def retry(self, *, unknown: bool, wait: bool, progress: bool) -> ShownPush: ...
+    def resume(self) -> object: ...
 
 
 def ignored(*_: object) -> None:
@@ -178,19 +178,11 @@ def follow(
     shortest: float = SHORTEST_INTERVAL,
 ) -> Live[PushState]:
     """Return what draws a push whenever it changes, and once a second for the clock, until it is done."""
-    rates = RateHistory()
     longest = max(shortest, LONGEST_INTERVAL)
-
-    def show(state: PushState) -> None:
-        snapshot = Snapshot(state, present())
-        rates.add(time.monotonic(), snapshot.rows_done)
-        snapshot.rates = rates.rates()
-        draw(snapshot)
-
     return Live(
         f"push {push.id}",
         push.state,
-        show,
+        lambda state: draw(Snapshot(state, present())),
         lambda state: None if state.done else longest,
         ended=ended,
         subscribe=push.subscribe,

@@ -1,33 +1,50 @@
 """A push as HTML and as text: one rendering, for the live panel, the saved notebook and the exported page.
 
-An untrusted JupyterLab strips style sheets, SVG, roles and ARIA. So the markup is plain and says everything in words,
-and ``standing_alone`` writes the few colours that it needs in place.
+An untrusted JupyterLab strips style sheets, SVG, roles and ARIA. So the markup says everything in words, in lists and
+tables, and has the few colours that it needs in place; the style sheet overrides them where there is one.
 """
 
 from __future__ import annotations
 
-from importlib.resources import files
+import re
 from typing import TYPE_CHECKING, Final
 
 from analytex_pandas.errors import harmless
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import ErrorGroup, group_errors, groups_table
-from analytex_pandas.show.markup import Markup, join, printable, standing_alone, tag, tag_if_any
-from analytex_pandas.show.snapshot import Snapshot, sparkline, strip
+from analytex_pandas.show.markup import Markup, datum, join, printable, prose, standing_alone, tag, tag_if_any
+from analytex_pandas.show.messages import message
+from analytex_pandas.show.snapshot import Snapshot, strip, time_slot
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from analytex_pandas.show.live import ShownPush
-    from analytex_pandas.show.snapshot import Strip
+    from analytex_pandas.show.messages import Message
     from analytex_pandas.show.words import Mark
 
-STYLE: Final = Markup(f"<style>\n{files(__package__).joinpath('style.css').read_text('utf-8')}</style>")
-"""The style sheet of the live panels."""
-SECTIONS: Final = ("state", "bar", "numbers", "pace", "activity", "cells", "legend")
-HTML_GROUPS: Final = 8
-TEXT_GROUPS: Final = 5
+SHOWN_GROUPS: Final = {"live": 3, "saved": 8, "text": 5}
+"""Reasons that are shown; a panel has the others on demand."""
 CELLS_TOGETHER: Final = 10
-CELL_CLASSES: Final = {"ok": "o", "bad": "b", "warn": "w", "busy": "u", "idle": None}
-"""One letter each: a strip has up to a thousand cells."""
+FEW_CELLS: Final = 60
+"""Chunks up to which the squares are large."""
+FILLS: Final = {
+    "✓": "ack",
+    "✕": "ref",
+    "?": "unk",
+    "!": "err",
+    "◔": "due",
+    "↑": "svc",
+    "↻": "unk",
+    "○": "rest",
+    "⊘": "rest",
+}
+"""The fill of a mark, by its character: bar, tiles, squares and legend share it."""
+TONES: Final = {"busy": "ok"}
+CALLS: Final = re.compile(r"(apd|push)\.\w+(\([^)]*\))?")
+"""Code in a hint."""
+SEPARATOR: Final = tag("i", " · ", class_="apd-sep")
+"""Seen only where no style sheet puts things apart."""
 
 
 def push_bundle(push: ShownPush) -> dict[str, str]:
@@ -43,130 +60,292 @@ def push_bundle(push: ShownPush) -> dict[str, str]:
 
 def snapshot_html(snapshot: Snapshot, groups: list[ErrorGroup]) -> Markup:
     """Return a snapshot and its groups of errors as the page that a notebook keeps."""
-    parts = list(sections(snapshot, large=False).values())
-    if not snapshot.state.done:
-        parts.append(tag("div", f"As of {snapshot.now:%Y-%m-%d %H:%M %Z}."))
-        parts.append(tag("div", f"apd.resume({snapshot.state.id!r}) shows and continues it."))
-    if groups:
-        parts.append(groups_table(groups[:HTML_GROUPS]))
-    more = words.and_more(len(groups) - HTML_GROUPS, "more kind", " of error in push.errors")
-    return standing_alone(*parts, tag_if_any("div", more))
+    return standing_alone(head(snapshot), body(snapshot, groups, saved=True))
 
 
 def snapshot_text(snapshot: Snapshot, groups: list[ErrorGroup]) -> str:
-    """Return a snapshot and its groups of errors in a few lines: state, rows, time, what went wrong, what to do."""
+    """Return a snapshot and its groups of errors in a few lines: state, what to know, rows, time, what to do."""
+    most, said = SHOWN_GROUPS["text"], message(snapshot)
+    stopped = "Stopped: " if snapshot.state.status == "failed" else ""
     lines = [
+        *((f"{stopped}{said.headline}", said.small, said.sentence.replace("`", "")) if said else ()),
+        *(f"{name}: {fact}" for name, fact in (said.facts.items() if said else ())),
+        "" if said else snapshot.activity,
         snapshot.rows_in_words,
+        f"{words.number(snapshot.processed)} of these processed, not answered for yet"
+        if snapshot.processed
+        else "",
         snapshot.left_out,
-        snapshot.activity,
         snapshot.time_in_words,
-        f"Stopped: {printable(snapshot.state.error)}" if snapshot.state.error else "",
-        *map(str, groups[:TEXT_GROUPS]),
-        words.and_more(len(groups) - TEXT_GROUPS, "more kind", " of error"),
+        *map(str, groups[:most]),
+        words.and_more(len(groups) - most, "more kind", " of error"),
         snapshot.hint,
     ]
     headline = f"Push {snapshot.state.id}: {snapshot.mark}, {snapshot.title}"
-    return "\n  ".join([headline, *filter(None, lines)])
+    return "\n  ".join([headline, *(printable(line) for line in lines if line)])
 
 
-def sections(snapshot: Snapshot, *, large: bool) -> dict[str, Markup]:
-    """Return a snapshot section by section, in the order of ``SECTIONS``.
+def head(snapshot: Snapshot) -> Markup:
+    """Return state, what is sent, and id: a live region, read aloud when it changes, which is seldom."""
+    what = tag("b", snapshot.title)
+    if snapshot.state.parent:
+        what = join((tag("b", "Retry"), f" → {snapshot.title}"))
+    return card_head(snapshot.mark, what, snapshot.state.id)
 
-    The last two say of every chunk what the others say of all: too `large` to be sent often, or to be saved.
+
+def card_head(mark: Mark, what: Markup, name: str) -> Markup:
+    """Return the first line of a card: its state, what it is of, its id."""
+    parts = (pill(mark), tag("span", what), tag("code", name, class_="apd-id"))
+    return tag("div", join(parts, SEPARATOR), class_="apd-top")
+
+
+def body(
+    snapshot: Snapshot,
+    groups: list[ErrorGroup],
+    *,
+    said: Message | None = None,
+    quiet: bool = False,
+    small: str = "",
+    saved: bool = False,
+) -> Markup:
+    """Return all that is read below the head, in its order: message, number, bar, tiles, chunks, small print.
+
+    `said` takes the place of the snapshot's own message, `quiet` leaves it out, `small` is added to the small print.
     """
-    shown = {
-        "state": _state(snapshot),
-        "bar": _bar(snapshot),
-        "numbers": _numbers(snapshot),
-        "pace": _pace(snapshot),
-        "activity": tag_if_any("div", snapshot.activity),
-    }
-    if large:
-        chunks = strip(snapshot.state.chunks)
-        shown |= {"cells": _cells(chunks), "legend": _legend(chunks)}
-    return shown
+    asked = said is not None
+    said = said or (None if quiet else message(snapshot))
+    groups = groups if snapshot.refused else []  # all may have been mended since
+    if said and groups and snapshot.mode == "completed_with_errors" and not snapshot.unknown:
+        reasons = words.count(len(groups), "reason")
+        said = said._replace(headline=f"{said.headline.removesuffix('.')}, for {reasons}.")
+    names_reasons = snapshot.mode in ("completed_with_errors", "stopped") or (saved and snapshot.state.done)
+    shown = groups[: SHOWN_GROUPS["saved" if saved else "live"]] if names_reasons else []
+    small = " ".join(filter(None, (said.small if said else "", small)))
+    parts = [_note(said, groups, shown) if said else Markup(""), _number(snapshot)]
+    if snapshot.total and (snapshot.rows_done or not snapshot.state.done):
+        parts += [_bar(snapshot), _tiles(snapshot)]
+    if snapshot.mode == "running" and not asked:
+        parts += [_refused_so_far(groups), _now(snapshot)]
+    parts += [_chunks(snapshot), _small_print(snapshot, small, saved=saved), _without_kernel(snapshot)]
+    return tag("div", *parts)
 
 
-def _state(snapshot: Snapshot) -> Markup:
-    """Return the state as a live region: read aloud when it changes, which is seldom."""
-    state = snapshot.state
-    stopped = tag("div", tag("b", "Stopped: "), state.error, class_="apd-trouble") if state.error else ""
-    return tag(
-        "div",
-        tag("b", _marked(snapshot.mark)),
-        f" · {snapshot.title} · push ",
-        tag("code", state.id),
-        stopped,
-        tag_if_any("div", snapshot.hint),
-        class_="apd-state",
-        role="status",
-    )
+def pill(mark: Mark) -> Markup:
+    """Return a state for the head of a card, read aloud when it changes."""
+    sign = tag("span", mark.character, aria_hidden="true")
+    word = tag("span", mark.word, class_="apd-word")
+    return tag("b", sign, " ", word, class_=f"apd-pill {_tone(mark)}", role="status")
 
 
-def _marked(mark: Mark) -> Markup:
+def marked(mark: Mark) -> Markup:
     """Return a mark in its colour, with its word."""
-    return join((tag("span", mark.character, class_=f"apd-{mark.tone}", aria_hidden="true"), " ", mark.word))
+    sign = tag("span", mark.character, class_=f"apd-mark {_tone(mark)}", aria_hidden="true")
+    return join((sign, Markup("&nbsp;"), mark.word))
+
+
+def _tone(mark: Mark) -> str:
+    return f"apd-{TONES.get(mark.tone, mark.tone)}"
+
+
+def _note(said: Message, groups: list[ErrorGroup], shown: list[ErrorGroup]) -> Markup:
+    parts = [tag("p", tag("b", said.headline))]
+    if said.facts:
+        facts = ((tag("dt", name), tag("dd", tag("bdi", fact))) for name, fact in said.facts.items())
+        parts.append(tag("dl", *(part for fact in facts for part in fact), class_="apd-facts"))
+    if said.sentence:
+        parts.append(tag("p", prose(said.sentence)))
+    if shown:
+        parts.append(groups_table(shown))
+        more = words.and_more(len(groups) - len(shown), "more reason", ", in push.errors")
+        parts.append(tag_if_any("p", more))
+    return tag("div", *parts, class_=f"apd-note apd-{said.tone}")
+
+
+def _number(snapshot: Snapshot) -> Markup:
+    """Return the one big number with its words, and the time that matters now."""
+    total = words.number(snapshot.total)
+    over = snapshot.is_over
+    rows = snapshot.acknowledged if over else snapshot.rows_done
+    share = rows / snapshot.total if snapshot.total else snapshot.share
+    number = words.percent(share).replace("100.0", "100")
+    what = f"{words.number(rows)} of {total} rows {'acknowledged' if over else 'processed'}"
+    if not snapshot.total:
+        number, what = "0", "rows to send"
+    elif over and rows == snapshot.total:
+        what = f"all {words.count(rows, 'row')} acknowledged"
+    elif snapshot.nothing_sent:
+        number, what = f"0 of {total}", "rows were sent; all are kept on this machine"
+    elif snapshot.mode in ("trouble", "interrupted"):
+        what += ", as last heard"
+    parts = [tag("b", number), " ", tag("span", what)]
+    time, more = time_slot(snapshot)
+    if time:
+        parts += [SEPARATOR, tag("span", tag("b", time), more, class_="apd-time")]
+    return tag("p", *parts, class_="apd-head")
 
 
 def _bar(snapshot: Snapshot) -> Markup:
+    at_service = snapshot.in_flight - snapshot.processed
     stretches = (
+        ("ack", snapshot.acknowledged, "acknowledged", "#2f8fbb", 10),
+        ("ref", snapshot.refused, "refused", "#d0443a", 10),
+        ("unk", snapshot.unknown, "unknown", "#b07a10", 10),
+        ("due", snapshot.processed, "processed, not answered yet", "#2f8fbb", 5),
+        ("svc", at_service, "at the service", "#2f8fbb", 2),
+    )
+    shown = (
         tag(
-            "span",
-            class_=f"apd-fill-{mark.tone}",
-            style=f"width:{rows / snapshot.total * 100:.2f}%",
-            title=mark.word,
+            "div",
+            class_=f"apd-{fill}",
+            style="float:left;min-width:2px;"
+            f"width:{rows / snapshot.total * 100:.2f}%;background-color:{colour};height:{height}px",
+            title=f"{words.number(rows)} {what}",
         )
-        for mark, rows in snapshot.segments.items()
+        for fill, rows, what, colour, height in stretches
+        if rows
     )
     return tag(
         "div",
-        *stretches,
-        class_="apd-track",
+        *shown,
+        class_="apd-bar",
         role="progressbar",
-        aria_label="Rows done",
+        aria_label="Rows processed",
         aria_valuemin="0",
         aria_valuemax="100",
         aria_valuenow=f"{int(snapshot.share * 1000) / 10:g}",
         aria_valuetext=f"{snapshot.percent}: {snapshot.rows_in_words}",
+        style="overflow:hidden;height:10px;max-width:60rem;background-color:rgba(128,128,128,.3)",
     )
 
 
-def _numbers(snapshot: Snapshot) -> Markup:
-    shown = [tag("span", tag("b", snapshot.percent), " done")]
-    for mark, rows in snapshot.tiles.items():
-        # seen only where no style sheet puts the tiles apart
-        shown.append(tag("span", " · ", class_="apd-sep"))
-        sign = tag("span", mark.character, class_=f"apd-{mark.tone}" if rows else None, aria_hidden="true")
-        name = f"apd-{mark.word.replace(' ', '-')}"
-        shown.append(tag("span", tag("b", words.number(rows)), " ", sign, f" {mark.word}", class_=name))
-    return tag("div", *shown, class_="apd-numbers")
+def _tiles(snapshot: Snapshot) -> Markup:
+    """Return the rows by what became of them: the legend of the bar, and ``push.counts``."""
+    over = snapshot.is_over
+    told = [
+        (words.ACKNOWLEDGED, snapshot.acknowledged, ""),
+        (words.REFUSED, snapshot.refused, ""),
+        (words.UNKNOWN, snapshot.unknown, ""),
+    ]
+    sent = snapshot.sent
+    if snapshot.in_flight and sent is not None and sent.completed_rows is not None:
+        told.append((words.PROCESSING, snapshot.processed, f"of {words.number(snapshot.in_flight)}"))
+    elif snapshot.in_flight:
+        what = "at the service" if sent is not None and sent.job_id else "being sent"
+        what = "looked for" if sent is not None and sent.status == "looking" else what
+        told.append((words.PROCESSING._replace(word=what), snapshot.in_flight, ""))
+    elif not over:
+        told.append((words.PROCESSING, 0, ""))
+    if snapshot.pending or not over:
+        stays = over or snapshot.state.cancelling
+        told.append((words.NOT_SENT if stays else words.TO_GO, snapshot.pending, ""))
+    return tiles(told)
 
 
-def _pace(snapshot: Snapshot) -> Markup:
-    """Return pace, its history, time left and end, and what is not sent."""
-    parts = [snapshot.time_in_words] if snapshot.time_in_words else []
-    if snapshot.rates:
-        title, blocks = "pace so far", sparkline(snapshot.rates)
-        parts.append(tag("span", blocks, class_="apd-spark", title=title, aria_hidden="true"))
+def tiles(told: Iterable[tuple[Mark, int, str]]) -> Markup:
+    """Return numbers of rows with what became of them: mark, rows, and of how many, where that says more."""
+    items = (
+        tag(
+            "li",
+            tag("b", words.number(rows)),
+            " ",
+            *((tag("small", of), " ") if of else ()),
+            tag("span", str(mark)),
+            class_=f"apd-{FILLS.get(mark.character, 'oth')}{'' if rows or of else ' apd-zero'}",
+        )
+        for mark, rows, of in told
+    )
+    return tag("ul", *items, class_="apd-tiles")
+
+
+def _refused_so_far(groups: list[ErrorGroup]) -> Markup:
+    if not groups:
+        return Markup("")
+    first, more = groups[0], len(groups) - 1
+    parts = [f" Refused so far: {words.number(first.count)} × ", datum(first.message or first.code, 160)]  # noqa: RUF001  # times
+    if first.property:
+        parts += [" (", datum(first.property, 80), ")"]
+    parts += [", rows ", datum(first.rows, 120)]
+    if more:
+        parts.append(f" and {words.count(more, 'more reason')}")
+    sign = tag("span", "✕", class_="apd-mark apd-bad", aria_hidden="true")
+    return tag("p", sign, *parts, class_="apd-now")
+
+
+def _now(snapshot: Snapshot) -> Markup:
+    """Return what the push is doing, where no message says it."""
+    if snapshot.is_usual and len(snapshot.chunks) == 1:
+        text = ": the service answers for them when it ends. Until then none counts as acknowledged."
+        return tag("p", tag("b", "One job for all rows"), text, class_="apd-now")
+    if snapshot.is_usual and snapshot.sent is not None:
+        name = f"Chunk {snapshot.sent.number:,} of {len(snapshot.state.chunks):,}"
+        due = snapshot.due.removeprefix(",")
+        text = f" is at the service; the answer for its rows is due{due or ' when it ends'}."
+        return tag("p", tag("b", name), text, class_="apd-now")
+    return tag(
+        "p", datum(snapshot.state.activity[:1].upper() + snapshot.state.activity[1:], 400), class_="apd-now"
+    )
+
+
+def _chunks(snapshot: Snapshot) -> Markup:
+    """Return a square for each chunk, or for several, and their legend; nothing where all are alike."""
+    made = strip(snapshot.chunks, over=snapshot.is_over or snapshot.state.cancelling)
+    if len(made.legend) <= 1:
+        return Markup("")
+    cells = {mark: tag("b", mark.character, class_=f"apd-{FILLS[mark.character]}") for mark, _ in made.legend}
+    tens = (made.cells[at : at + CELLS_TOGETHER] for at in range(0, len(made.cells), CELLS_TOGETHER))
+    shown = join((tag("span", *(cells[mark] for mark in ten)) for ten in tens), " ")
+    size = "" if len(made.cells) <= FEW_CELLS else " apd-many"
+    comma = tag("i", ", ", class_="apd-sep")
+    key = join(
+        (
+            tag(
+                "span",
+                tag("b", mark.character, class_=f"apd-{FILLS[mark.character]}", aria_hidden="true"),
+                f" {words.number(chunks)} {mark.word}",
+            )
+            for mark, chunks in made.legend
+        ),
+        comma,
+    )
+    entries = [tag("span", f"{words.count(len(snapshot.chunks), 'chunk')}:"), " ", key]
+    if made.chunks_per_cell > 1:
+        entries += [" ", tag("span", f"each square is {made.chunks_per_cell} chunks, the worst of them")]
+    squares = tag("div", shown, class_=f"apd-cells{size}", aria_hidden="true")
+    return join((squares, tag("p", *entries, class_="apd-key")))
+
+
+def _small_print(snapshot: Snapshot, small: str, *, saved: bool) -> Markup:
+    state = snapshot.state
+    made = strip(snapshot.chunks, over=snapshot.is_over)
+    parts = []
+    if len(snapshot.chunks) > 1 and len(made.legend) == 1:
+        parts.append(f"{words.count(len(snapshot.chunks), 'chunk')}, all {made.legend[0][0].word}")
+    if state.started_at is not None and not snapshot.is_over:
+        ago = words.duration((snapshot.now - state.started_at).total_seconds())
+        parts.append(f"started {snapshot.clock(state.started_at)}, {ago} ago")
+    if snapshot.mode in ("waiting", "paused") and state.since is not None:
+        parts.append(f"{snapshot.mode} for {words.duration((snapshot.now - state.since).total_seconds())}")
+    if state.rate is not None and snapshot.mode in (
+        "running",
+        "pausing",
+        "completed",
+        "completed_with_errors",
+    ):
+        parts.append(f"{words.number(state.rate * words.MINUTE)} rows/min")
     if snapshot.left_out:
-        parts.append(tag("div", snapshot.left_out))
-    return tag("div", join(parts, " "))
+        parts.append(snapshot.left_out)
+    if small:
+        parts.append(small)
+    spans = [tag("span", part) for part in parts]
+    if not snapshot.is_over:
+        moment = f"{snapshot.now:%Y-%m-%d %H:%M %Z}" if saved else f"{snapshot.now:%H:%M:%S}"
+        spans.append(tag("span", f"as of {moment}", class_="apd-as-of"))
+    return tag("p", join(spans, SEPARATOR), class_="apd-foot") if spans else Markup("")
 
 
-def _cells(strip: Strip) -> Markup:
-    """Return the strip: one cell a chunk, in tens. Its words are in the legend."""
-    cells = {
-        mark: tag("i", mark.character, class_="e" if mark is words.SOME_REFUSED else CELL_CLASSES[mark.tone])
-        for mark in set(strip.cells)
-    }
-    tens = (strip.cells[at : at + CELLS_TOGETHER] for at in range(0, len(strip.cells), CELLS_TOGETHER))
-    shown = (tag("span", *(cells[mark] for mark in ten)) for ten in tens)
-    return tag("div", *shown, class_="apd-cells", aria_hidden="true")
-
-
-def _legend(strip: Strip) -> Markup:
-    """Return how many chunks bear which mark."""
-    entries = [tag("span", _marked(mark), f" {words.number(chunks)}") for mark, chunks in strip.legend]
-    if strip.chunks_per_cell > 1:
-        entries.append(tag("span", f"each mark is {strip.chunks_per_cell} chunks"))
-    return tag("div", tag("span", "Chunks:"), *entries, class_="apd-legend")
+def _without_kernel(snapshot: Snapshot) -> Markup:
+    """Return the call that helps where no button can: shown when the panel has lost its kernel, and in a file."""
+    hint = f"Without its kernel this is as old as it says: apd.resume({snapshot.state.id!r}) shows and continues it."
+    if snapshot.state.done:
+        hint = snapshot.hint
+    return tag("p", prose(CALLS.sub(r"`\g<0>`", hint)), class_="apd-gone") if hint else Markup("")

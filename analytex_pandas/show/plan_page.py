@@ -7,7 +7,6 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
-from analytex_pandas import settings
 from analytex_pandas.frame.notes import erasing
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import group_errors
@@ -22,6 +21,7 @@ from analytex_pandas.show.markup import (
     tag_if_any,
     text_table,
 )
+from analytex_pandas.show.pages import card_head, tiles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,32 +37,37 @@ FOLDED_COLUMNS: Final = 200
 SHOWN_GROUPS: Final = 8
 CHANGE_HEADERS: Final = ("Property", "New profiles", "Changed", "Unchanged")
 COLUMN_HEADERS: Final = ("Column", "Type", "Missing", "Example", "Note")
-PROBLEM_HEADERS: Final = ("Problems", "What is wrong", "Property", "First rows")
+PROBLEM_HEADERS: Final = ("What is wrong", "Problems", "Property", "First rows")
 CHANGES_CAPTION: Final = "Values that the account does not have yet"
 PROBLEMS_CAPTION: Final = "Rows that cannot be sent"
 COLUMNS_CAPTION: Final = "What becomes of each column"
 WORTH_A_LOOK: Final = "Worth a look"
 EXAMPLE_CHARACTERS: Final = 60
+COUNTED: Final = {
+    "to_send": words.Mark("✓", "to send", "ok"),
+    "invalid": words.Mark("✕", "invalid", "bad"),
+    "duplicate": words.Mark("=", "duplicate", "idle"),
+    "unchanged": words.Mark("≡", "unchanged", "idle"),
+}
+"""What becomes of the rows of an input, see ``Plan.counts``."""
 WIDEST: Final = 140
 CODE: Final = re.compile(r"types=\{[^{}]*\}|\bdf(?:\[[^\]]*\])? = .+?\)(?=; |$)")
 """What is to be pasted in a note or a message: an argument, or a line that mends a column."""
 
 
-def plan_html(document: PlanDocument, *, pushed: bool) -> str:
-    page = [tag("p", tag("strong", _headline(document)), " · plan ", tag("code", document.id))]
-    page.append(tag_if_any("p", _counted(document)))
+def plan_html(document: PlanDocument, pace: float, *, pushed: bool) -> str:
+    """Return what is in the way, how long it takes, what goes and what does not, and what deserves a look."""
+    state = words.Mark("✓", "pushed", "ok") if pushed else words.Mark("○", "nothing sent yet", "idle")
+    rows = words.count(document.counts["to_send"], words.NOUNS.get(document.kind, "row"))
+    page = [card_head(state, tag("b", rows), document.id)]
     if problems := group_errors(document.invalid):
-        lines = [
-            (
-                words.number(group.count),
-                with_code(shortened(group.message, 600)),
-                group.property,
-                group.rows,
-            )
-            for group in problems[:SHOWN_GROUPS]
-        ]
-        page.append(table(PROBLEM_HEADERS, lines, numeric=("Problems",), caption=PROBLEMS_CAPTION))
-        page.append(tag_if_any("p", prose(_more_problems(problems))))
+        page.append(_problems(problems, refuses=len(document.in_the_way) > 0))
+    time, what, at = _headline(document, pace)
+    of = tag("span", f"for {what}, {at}") if what else ""
+    page.append(tag("p", tag("b", time), " ", of, class_="apd-head"))
+    counts = ((mark, document.counts[name], "") for name, mark in COUNTED.items())
+    page.append(tiles([count for count in counts if count[1]]))
+    page.append(tag_if_any("p", _counted(document)))
     shown, others = _columns(document.columns)
     if len(shown):
         page.append(_columns_table(shown, WORTH_A_LOOK if len(others) else COLUMNS_CAPTION))
@@ -76,11 +81,16 @@ def plan_html(document: PlanDocument, *, pushed: bool) -> str:
     return str(standing_alone(*page, tag("p", prose(_next_step(document, pushed=pushed)))))
 
 
-def plan_text(document: PlanDocument, *, pushed: bool, width: int | None = None) -> str:
-    """Return a plan as text of at most ``width`` characters a line, the terminal's by default."""
+def plan_text(document: PlanDocument, pace: float, *, pushed: bool, width: int | None = None) -> str:
+    """Return a plan as text of at most ``width`` characters a line, the terminal's by default.
+
+    `pace` is in rows a minute.
+    """
     wide = min(WIDEST, width or shutil.get_terminal_size((100, 24)).columns)
     shown, others = _columns(document.columns)
-    blocks = [[f"Plan {document.id}: {_headline(document)}", _counted(document)]]
+    time, what, at = _headline(document, pace)
+    said = f"{what}, about {time} {at}" if what else time
+    blocks = [[f"Plan {document.id}: {said}", _counted(document)]]
     if problems := group_errors(document.invalid):
         told = map(str, problems[:SHOWN_GROUPS])
         blocks.append([f"{PROBLEMS_CAPTION}:", *told, _plain(_more_problems(problems))])
@@ -125,17 +135,42 @@ def with_code(text: str) -> Markup:
     return join([*parts, text[end:]])
 
 
-def _headline(document: PlanDocument) -> str:
+def _problems(problems: list[ErrorGroup], *, refuses: bool) -> Markup:
+    """Return what is wrong with rows: message, how many, property, the first of them."""
+    rows = words.count(sum(group.count for group in problems), "problem")
+    said = f"{rows}: `plan.push()` refuses." if refuses else f"{rows}: these rows are left out."
+    lines = [
+        (
+            with_code(shortened(group.message, 600)),
+            words.number(group.count),
+            group.property,
+            group.rows,
+        )
+        for group in problems[:SHOWN_GROUPS]
+    ]
+    made = table(
+        PROBLEM_HEADERS, lines, numeric=("Problems",), wide=PROBLEM_HEADERS[0], caption=PROBLEMS_CAPTION
+    )
+    more = tag_if_any("p", prose(_more_problems(problems)))
+    return tag(
+        "div",
+        tag("p", tag("b", prose(said))),
+        made,
+        more,
+        class_=f"apd-note apd-{'bad' if refuses else 'warn'}",
+    )
+
+
+def _headline(document: PlanDocument, pace: float) -> tuple[str, str, str]:
+    """Return how long the push will take, what of, and at which pace."""
     rows = document.counts["to_send"]
     if not rows:
-        return "nothing to send"
+        return "nothing to send", "", ""
     size = words.size(sum(chunk.bytes for chunk in document.chunks))
-    took = words.duration(rows / settings.ROWS_PER_MINUTE * words.MINUTE)
-    return (
-        f"{words.count(rows, words.NOUNS.get(document.kind, 'row'))} in "
-        f"{words.count(len(document.chunks), 'chunk')} ({size}), "
-        f"about {took} at {words.number(settings.ROWS_PER_MINUTE)} rows a minute"
-    )
+    took = words.duration(rows / pace * words.MINUTE)
+    what = words.count(rows, words.NOUNS.get(document.kind, "row"))
+    chunks = words.count(len(document.chunks), "chunk")
+    return took, f"{what} in {chunks} ({size})", f"at {words.number(round(pace))} rows a minute"
 
 
 def _counted(document: PlanDocument) -> str:
@@ -183,7 +218,7 @@ def _columns_table(columns: pd.DataFrame, caption: str) -> Markup:
     lines = [_column_line(row) for row in columns.to_dict("records")]
     width = len(COLUMN_HEADERS) if any(line[-1] for line in lines) else len(COLUMN_HEADERS) - 1
     cells = [(*line[:-1], with_code(line[-1]))[:width] for line in lines]
-    return table(COLUMN_HEADERS[:width], cells, numeric=("Missing",), caption=caption)
+    return table(COLUMN_HEADERS[:width], cells, numeric=("Missing",), wide="Note", caption=caption)
 
 
 def _column_line(row: dict[Any, Any]) -> tuple[str, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from math import ceil
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
+from analytex_pandas.delivery.state import FINISHED, UNSENT, rows_left
 from analytex_pandas.show import words
 
 if TYPE_CHECKING:
@@ -19,57 +19,128 @@ if TYPE_CHECKING:
     from analytex_pandas.delivery.state import ChunkState, PushState
     from analytex_pandas.show.words import Mark
 
+TRIES_OF_A_BLIP: Final = 1
+"""Answers that may fail before it is called trouble."""
+USUAL: Final = re.compile(r".*: (processing|validating|pending refresh)(, [\d,]+ of [\d,]+ rows)?")
+"""The activity while a job runs as jobs do."""
+
 
 class Snapshot:
     """A push at the moment `now`, in whose zone times are told, in numbers (rows) and in words.
 
-    `rates` are rows a second in equal stretches since the start, see ``RateHistory``. Words are empty where there is
-    nothing to say.
+    Words are empty where there is nothing to say.
     """
 
-    def __init__(self, state: PushState, now: datetime, rates: Sequence[float] = ()) -> None:
-        self.state, self.now, self.rates = state, now, rates
+    def __init__(self, state: PushState, now: datetime) -> None:
+        self.state, self.now = state, now
         counts = state.counts
-        self.tiles = {
-            words.ACKNOWLEDGED: counts["acknowledged"],
-            words.REFUSED: counts["refused"],
-            words.UNKNOWN: counts["unknown"],
-            words.TO_GO: counts["pending"] + counts["in_flight"],
-        }
-        """The rows of this push by what became of them."""
-        self.acknowledged, self.refused, self.unknown, self.to_go = self.tiles.values()
-        self.total = sum(self.tiles.values())
-        self.rows_done = sum(chunk.progress for chunk in state.chunks)
-        self.processed = self.rows_done + self.to_go - self.total
-        """Those of the rows to go that are done with in the job that runs, though not answered for yet."""
+        self.acknowledged, self.refused, self.unknown = (
+            counts[name] for name in ("acknowledged", "refused", "unknown")
+        )
+        self.in_flight, self.pending = counts["in_flight"], counts["pending"]
+        self.to_go = self.in_flight + self.pending
+        """Rows without an answer."""
+        self.total = self.acknowledged + self.refused + self.unknown + self.to_go
+        at_service = [it for it in state.chunks if not it.settled and it.status not in UNSENT]
+        self.processed = sum(chunk.progress for chunk in at_service)
+        """Those of the rows in flight that are done with in their job, though not answered for yet."""
+        self.rows_done = self.total - self.to_go + self.processed
         self.share = self.rows_done / self.total if self.total else float(state.done)
         """What is done with of the total, 0 to 1."""
-        bar = self.tiles | {words.TO_GO: 0, words.PROCESSED: self.processed}
-        self.segments = {mark: rows for mark, rows in bar.items() if rows}
-        """The stretches of the progress bar, in rows of the total."""
+        # cut anew, a chunk is left without any rows
+        self.chunks = tuple(chunk for chunk in state.chunks if chunk.rows)
+        self.sent = next(iter(at_service), None)
+        """The chunk that is at the service, or may be."""
+        self.trouble = None if state.done else state.trouble
+        if self.trouble is not None and self.trouble.tries <= TRIES_OF_A_BLIP:
+            self.trouble = None
 
-        self.mark = words.mark(state.status, words.PUSH_MARKS)
+        self.mode = self._mode()
+        """The status, and what a status does not tell: see ``words.PUSH_MARKS``."""
+        self.mark = words.mark(self.mode, words.PUSH_MARKS)
+        if state.status in FINISHED and self.unknown:
+            self.mark = words.UNKNOWN._replace(word=f"completed, {words.count(self.unknown, 'row')} unknown")
         self.title = words.count(self.total, words.NOUNS.get(state.kind, "row"))
         self.percent = words.percent(self.share)
         self.rows_in_words = ", ".join(
             f"{words.number(rows)} {mark.word}"
-            for mark, rows in self.tiles.items()
+            for mark, rows in (
+                (words.ACKNOWLEDGED, self.acknowledged),
+                (words.REFUSED, self.refused),
+                (words.UNKNOWN, self.unknown),
+                (words.TO_GO, self.to_go),
+            )
             if rows or mark is not words.UNKNOWN
         )
-        self.activity = "" if state.done else state.activity or self.mark.word
         self.left_out = words.left_out(counts)
         """Rows of the input that are not sent."""
+        self.activity = "" if state.done else state.activity or self.mark.word
+        self.time_in_words = time_in_words(state, now, end_known=self.mode in ("running", "waiting"))
 
-        pausing = state.status == "paused" or state.pausing
-        self.can_cancel = not state.done and not state.cancelling
-        self.can_pause = self.can_cancel and not pausing
-        self.can_go_on = self.can_cancel and pausing
-        self.can_retry = state.done and self.refused > 0
-        self.time_in_words = time_in_words(state, now, end_known=not pausing)
+    def _mode(self) -> str:
+        state = self.state
+        if state.done:
+            by_terms = state.error_class == "PushError" and state.status == "failed"
+            return "stopped" if by_terms else state.status
+        if state.cancelling:
+            return "cancelling"
+        if self.trouble is not None:
+            return "trouble"
+        if state.pausing:
+            return "pausing"
+        looking = state.status == "running" and self.sent is not None and self.sent.status == "looking"
+        return "looking" if looking else state.status
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it came to an end of its own; what was interrupted only waits to be taken up again."""
+        return self.state.done and self.state.status != "interrupted"
+
+    @property
+    def nothing_sent(self) -> bool:
+        """Whether it ended before the service had anything of it."""
+        return self.state.done and self.total > 0 and self.total == self.pending
+
+    @property
+    def acts(self) -> tuple[str, ...]:
+        """What can be done now, the first thing first; see ``panel.PushPanel``."""
+        state = self.state
+        if not state.done:
+            if state.cancelling:
+                return ()
+            return ("go_on" if state.pausing or state.status == "paused" else "pause", "cancel")
+        acts = {
+            "resume": state.status not in FINISHED,
+            "retry_unknown": state.status in FINISHED and self.unknown,
+            "retry": state.status in FINISHED and self.refused,
+            "save": self.refused,
+        }
+        return tuple(act for act, can in acts.items() if can)
+
+    @property
+    def sent_chunk(self) -> str:
+        """What the chunk at the service is called in a sentence."""
+        return f"chunk {self.sent.number:,}" if self.sent and len(self.chunks) > 1 else "its job"
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether a job runs as jobs do, so that there is nothing more to say of it."""
+        return self.sent is not None and USUAL.fullmatch(self.state.activity) is not None
+
+    @property
+    def due(self) -> str:
+        """When the running job ends, as the end of a sentence."""
+        due = self.state.due
+        if due is None or self.trouble is not None:
+            return ""
+        return f", {words.about(due, self.now)}" if due > self.now else ", any moment now"
+
+    def clock(self, moment: datetime | None) -> str:
+        return "an unknown time" if moment is None else words.clock(moment, self.now)
 
     @property
     def hint(self) -> str:
-        """What the user can do next; empty while all goes its way."""
+        """The call that helps; empty while all goes its way."""
         come_back = f"apd.resume({self.state.id!r})"
         ways = {
             "push.errors lists the refused rows, push.retry() sends them again.": self.refused,
@@ -95,12 +166,41 @@ def time_in_words(state: PushState, now: datetime, *, end_known: bool) -> str:
     parts = [] if state.rate is None else [f"{words.number(state.rate * words.MINUTE)} rows/min"]
     if state.estimated_end is not None and end_known:
         left = words.duration((state.estimated_end - now).total_seconds())
-        parts.append(f"{left} left, until {words.clock(state.estimated_end, now)}")
+        parts.append(f"{left} left, until {words.about(state.estimated_end, now)}")
     return ", ".join(parts)
 
 
-MAX_CELLS: Final = 1_000
-"""Marks in a strip; pushes of more chunks show several of them in one mark."""
+def time_slot(shot: Snapshot) -> tuple[str, str]:
+    """Return what stands beside the big number: the time that matters now, and what belongs to it."""
+    state, now = shot.state, shot.now
+    if shot.is_over:
+        if state.started_at is None or shot.nothing_sent:
+            return "", ""
+        end = state.ended_at or now
+        took = words.duration((end - state.started_at).total_seconds())
+        word = "took" if state.status in FINISHED else "ran"
+        return f"{word} {took}", f", {shot.clock(state.started_at)} to {shot.clock(end)}"
+    if shot.mode in ("trouble", "looking"):
+        return "end not known", ""
+    if shot.mode in ("pausing", "cancelling"):
+        verb = "pauses" if shot.mode == "pausing" else "stops"
+        if state.due is None or shot.sent is None:
+            return f"{verb} when its job ends" if shot.sent else "", ""
+        left = (state.due - now).total_seconds()
+        return f"{verb} in {words.duration(left)}" if left > 0 else f"{verb} any moment now", ""
+    if shot.mode in ("paused", "interrupted"):
+        left = rows_left(state) / state.rate if state.rate else 0
+        return f"{words.duration(left)} of sending left" if left else "", ""
+    if state.estimated_end is None:
+        return "", ""
+    left = (state.estimated_end - now).total_seconds()
+    if left <= 0:
+        return "any moment now", ""
+    return f"{words.duration(left)} left", f", until {words.about(state.estimated_end, now)}"
+
+
+MAX_CELLS: Final = 300
+"""Squares in a strip; pushes of more chunks show several of them in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +215,11 @@ class Strip:
     legend: tuple[tuple[Mark, int], ...]
 
 
-def strip(chunks: Sequence[ChunkState], max_cells: int = MAX_CELLS) -> Strip:
-    marks = [words.mark(chunk.status, words.CHUNK_MARKS) for chunk in chunks]
-    legend = sorted(Counter(marks).items(), key=lambda entry: (-entry[0].urgency, entry[0].word))
+def strip(chunks: Sequence[ChunkState], max_cells: int = MAX_CELLS, *, over: bool = False) -> Strip:
+    """Return the strip of chunks; `over` says that what was not sent will not be."""
+    known = words.CHUNK_MARKS | dict.fromkeys(UNSENT, words.NOT_SENT if over else words.TO_GO)
+    marks = [words.mark(chunk.status, known) for chunk in chunks]
+    legend = sorted(Counter(marks).items(), key=lambda entry: LEGEND.find(entry[0].character))
     together = max(1, ceil(len(marks) / max_cells))
     if together > 1:
         marks = [
@@ -126,7 +228,9 @@ def strip(chunks: Sequence[ChunkState], max_cells: int = MAX_CELLS) -> Strip:
     return Strip(tuple(marks), together, tuple(legend))
 
 
-CHUNK_COLUMNS: Final = ("Chunk", "State", "Rows", "Processed", "Refused", "Sent", "Took", "Tries", "Job")
+LEGEND: Final = "✓!?✕◔↑↻○⊘"
+"""The order in which a legend tells the marks: from the first rows to the last."""
+CHUNK_COLUMNS: Final = ("Chunk", "State", "Rows", "Refused", "Sent", "Took", "Job")
 
 
 def chunk_line(chunk: ChunkState, now: datetime) -> tuple[str, ...]:
@@ -135,56 +239,18 @@ def chunk_line(chunk: ChunkState, now: datetime) -> tuple[str, ...]:
     if chunk.submitted_at:
         sent = words.clock(chunk.submitted_at, now)
         took = words.duration(((chunk.ended_at or now) - chunk.submitted_at).total_seconds())
+        took += "" if chunk.ended_at else " so far"
+    tries = f", try {chunk.attempts}" if chunk.attempts > 1 else ""
     unknown = f" + {words.number(chunk.unknown)} unknown" if chunk.unknown else ""
+    rows = words.number(chunk.rows)
+    if not chunk.settled and chunk.completed_rows is not None:
+        rows = f"{words.number(chunk.progress)} of {rows}"
     return (
         str(chunk.number),
-        str(words.mark(chunk.status, words.CHUNK_MARKS)),
-        words.number(chunk.rows),
-        "" if chunk.completed_rows is None else words.number(chunk.completed_rows),
+        f"{words.mark(chunk.status, words.CHUNK_MARKS)}{tries}",
+        rows,
         f"{words.number(chunk.refused)}{unknown}" if chunk.refused or unknown else "",
         sent,
         took,
-        str(chunk.attempts) if chunk.attempts else "",
         chunk.job_id or "",
     )
-
-
-CAPACITY: Final = 64
-BLOCKS: Final = "▁▂▃▄▅▆▇█"
-
-
-class RateHistory:
-    """Rows answered over time: at most ``CAPACITY`` points, thinned out as the push grows longer."""
-
-    def __init__(self) -> None:
-        self.points: list[tuple[float, float]] = []
-        self._spacing = 0.0
-
-    def add(self, seconds: float, rows: float) -> None:
-        """Note how many rows are answered at a time (in seconds of any steady clock)."""
-        points = self.points
-        # The newest point moves along until it is a spacing away from the one before: the end is exact.
-        if len(points) > 1 and points[-1][0] - points[-2][0] < self._spacing:
-            points.pop()
-        points.append((seconds, rows))
-        if len(points) > CAPACITY:
-            del points[1:-1:2]
-            self._spacing = max(2 * self._spacing, (points[-1][0] - points[0][0]) / CAPACITY)
-
-    def rates(self, buckets: int = 24) -> list[float]:
-        """Return rows per second in ``buckets`` equal stretches from first to last point, oldest first."""
-        if not self.points or self.points[-1][0] <= self.points[0][0]:
-            return []
-        times, rows = zip(*self.points, strict=True)
-        edges = np.linspace(times[0], times[-1], buckets + 1)
-        gained = np.diff(np.interp(edges, times, rows)).clip(min=0)
-        rates: list[float] = (gained / (edges[1] - edges[0])).tolist()
-        return rates
-
-
-def sparkline(rates: Sequence[float]) -> str:
-    """Return the rates as a line of blocks, the highest one full."""
-    highest = max(rates, default=0.0)
-    if highest <= 0:
-        return BLOCKS[0] * len(rates)
-    return "".join(BLOCKS[min(len(BLOCKS) - 1, int(value / highest * len(BLOCKS)))] for value in rates)

@@ -32,7 +32,7 @@ def unattended() -> bool:
     """
     if not on_kernel() or os.environ.get("SERVER_SOFTWARE", "").startswith("voila/"):
         return False
-    request: dict[str, Any] = shell().get_parent() or {}
+    request: dict[str, Any] = getattr(shell(), "get_parent", dict)() or {}
     return not request.get("content", {}).get("allow_stdin", True)
 
 

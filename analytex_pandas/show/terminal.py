@@ -72,10 +72,10 @@ class PushLines:
 
     def draw(self, snapshot: Snapshot) -> None:
         state, now = snapshot.state, time.monotonic()
-        changed = self._status not in ("", state.status)
+        changed = self._status not in ("", snapshot.mode)
         if not changed and now < self._due:
             return
-        self._status, self._due = state.status, now + self._interval
+        self._status, self._due = snapshot.mode, now + self._interval
         brief = f"Push {state.id}: {snapshot.mark}, {snapshot.percent}, {line(snapshot)}"
         self._write(snapshot_text(snapshot, []) if state.done else brief)
 

@@ -14,6 +14,7 @@ UNITS: Final = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
 ROUNDED: Final = ((10 * 60, 60), (86_400, 3_600))
 """From how many seconds on a duration is told to how many seconds."""
 MINUTE: Final = 60
+HOUR: Final = 3_600
 KILOBYTE: Final = 1_000
 
 
@@ -64,13 +65,22 @@ def present() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
-def clock(moment: datetime, now: datetime) -> str:
-    """Return the time of day of a moment in the zone of ``now``, with the day where it is another one."""
+def clock(moment: datetime, now: datetime, *, seconds: bool = True) -> str:
+    """Return the time of day of a moment in the zone of ``now``, with the day where it is another one.
+
+    Seconds, if any, are told of what is less than an hour away.
+    """
     local = moment.astimezone(now.tzinfo)
-    time = f"{local:%H:%M:%S}" if abs((local - now).total_seconds()) < MINUTE else f"{local:%H:%M}"
+    is_near = seconds and abs((local - now).total_seconds()) < HOUR
+    time = f"{local:%H:%M:%S}" if is_near else f"{local:%H:%M}"
     days = (local.date() - now.date()).days
     named = {0: time, 1: f"tomorrow {time}", -1: f"yesterday {time}"}
     return named.get(days, f"{local:%Y-%m-%d} {time}")
+
+
+def about(moment: datetime, now: datetime) -> str:
+    """Return a moment that is only expected."""
+    return f"about {clock(moment, now)}"
 
 
 def left_out(counts: Mapping[str, int]) -> str:
@@ -102,9 +112,10 @@ class Mark(NamedTuple):
 ACKNOWLEDGED: Final = Mark("✓", "acknowledged", "ok")
 REFUSED: Final = Mark("✕", "refused", "bad")
 UNKNOWN: Final = Mark("?", "unknown", "warn")
-PROCESSED: Final = Mark("◔", "processed", "busy")
+PROCESSING: Final = Mark("◔", "processing", "busy")
 TO_GO: Final = Mark("○", "to go", "idle")
-SOME_REFUSED: Final = Mark("!", "done, rows refused", "bad")
+NOT_SENT: Final = Mark("⊘", "not sent", "idle")
+SOME_REFUSED: Final = Mark("!", "with refused rows", "bad")
 
 JOB_MARKS: Final = {
     "pending_refresh": Mark("◔", "refreshing", "busy"),
@@ -113,18 +124,23 @@ JOB_MARKS: Final = {
 }
 CHUNK_MARKS: Final = JOB_MARKS | {
     "pending": TO_GO,
-    "submitting": Mark("↑", "sending", "busy"),
-    "looking": Mark("↻", "looking for it", "warn"),
+    "submitting": Mark("↑", "being sent", "busy"),
+    "looking": Mark("↻", "looked for", "warn"),
     "waiting": Mark("↻", "waiting", "warn"),
     "completed_with_errors": SOME_REFUSED,
-    "unknown": UNKNOWN,
-    "cancelled": Mark("⊘", "cancelled", "idle"),
+    "unknown": Mark("?", "with unknown rows", "warn"),
+    "cancelled": NOT_SENT,
 }
 PUSH_MARKS: Final = {
+    "pausing": Mark("‖", "pausing after this job", "warn"),
     "paused": Mark("‖", "paused", "warn"),
+    "cancelling": Mark("⊘", "cancelling", "warn"),
     "waiting": Mark("↻", "waiting", "warn"),
+    "trouble": Mark("↻", "no good answer", "warn"),
+    "looking": Mark("↻", "looking for what was sent", "warn"),
     "completed": Mark("✓", "completed", "ok"),
     "completed_with_errors": Mark("!", "completed with errors", "bad"),
+    "stopped": Mark("✕", "stopped", "bad"),
     "failed": Mark("✕", "failed", "bad"),
     "cancelled": Mark("⊘", "cancelled", "idle"),
     "interrupted": Mark("‖", "interrupted", "warn"),

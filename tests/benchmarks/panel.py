@@ -78,7 +78,7 @@ def main() -> None:
         push = Push(drive, plan)
         panel = PushPanel(push)
         panel.live.draw()
-        panel.jobs.toggle.value = True
+        panel.jobs.toggle.click()
         sent[0] = 0
         spent = 0.0
         begin = time.monotonic()

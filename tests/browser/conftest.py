@@ -271,7 +271,7 @@ class Notebook:
 
     def shows(self, text: str) -> None:
         """Wait until the state line of the panel says so."""
-        expect(self.panel.locator(".apd-state").first).to_contain_text(text, timeout=PATIENCE)
+        expect(self.panel.locator(".apd-pill").first).to_contain_text(text, timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")

@@ -82,6 +82,7 @@ def service() -> Iterator[Any]:
 def test_a_push_moves_and_ends_with_its_errors(marimo_page: Callable[[str], Page], service: Any) -> None:
     """Shown by its own cell and by another one; what stands above it stays; tables are padded; nothing goes wrong."""
     page = marimo_page(NOTEBOOK.format(key=service.api_key, url=service.url))
+    expect(page.get_by_text("in the history.")).to_be_visible()  # the monitor
     shown = page.locator(".apd-static")
     expect(page.get_by_text("◔ running").first).to_be_visible()
     expect(page.get_by_text("above the push", exact=True)).to_be_visible()

@@ -26,7 +26,7 @@ ROWS = 4_000
 MOVED = "before => Number(document.querySelector('.apd-panel [role=progressbar]').ariaValueNow) > before"
 SAVED_FORM = """text => {
   const cell = window.jupyterapp.shell.currentWidget.content.widgets[1];
-  return cell.outputArea.model.get(0).data["text/html"].includes(text);
+  return cell.outputArea.model.get(1).data["text/html"].includes(text);
 }"""
 """Whether what would be saved of the second cell's output says this."""
 CONNECT = "import pandas as pd, analytex_pandas as apd\nclient = apd.connect({key!r}, {url!r})"
@@ -78,34 +78,36 @@ def test_the_panel_moves_obeys_and_mends(lab: Any, service: Any, dark: bool, wid
         book.run_all()
         book.shows("running")
         until_moved(book.page, book.progress() + 5)
-        book.button("Show jobs (20)").click()
+        book.button("Jobs (20)").click()
         book.shot(shots / "1-running.png")
         book.button("Pause").click()
         book.shows("paused")
         book.page.wait_for_function(
-            "() => !/processing|queued|validating/.test(document.querySelector('.apd-legend').innerText)"
+            "() => !/processing|queued|validating/.test(document.querySelector('.apd-key').innerText)"
         )
         sent = submits(service)
         book.shot(shots / "2-paused.png")
-        assert book.button("Pause").is_disabled()
+        expect(book.button("Pause")).to_be_hidden()
         assert submits(service) == sent < 20
-        book.button("Go on").click()
+        book.button("Resume").click()
         book.shows("running")
         book.button("Cancel …").click()
         expect(book.button("Yes, cancel")).to_be_visible()
         book.shot(shots / "3-asked.png")
-        book.button("No, keep sending").click()
+        expect(book.button("Keep sending")).to_be_focused()
+        book.button("Keep sending").click()
+        expect(book.button("Cancel …")).to_be_focused()
         book.shows("completed with errors")
         assert submits(service) == 20
-        book.button(re.compile("Show errors")).click()
+        book.button(re.compile("Refused rows")).click()
         book.page.get_by_label("Rows of").select_option(index=2)
-        book.button("Show these rows of the input").click()
+        book.button("These rows of the input").click()
         expect(book.button("Hide these rows of the input")).to_be_visible()
         expect(book.panel.get_by_text("row <i>17").last).to_be_visible()
         book.shot(shots / "4-errors.png")
         book.button("Retry refused rows").click()
         expect(book.page.locator(".apd-panel")).to_have_count(2, timeout=PATIENCE)
-        expect(book.page.locator(".apd-panel").nth(1).locator(".apd-state")).to_contain_text(
+        expect(book.page.locator(".apd-panel").nth(1).locator(".apd-pill")).to_contain_text(
             "completed with errors"
         )
         book.shot(shots / "5-retried.png")
@@ -125,7 +127,7 @@ def test_the_quickstart_runs_as_it_stands(lab: Any) -> None:
     with lab.opened("quickstart.ipynb", height=6_000) as book:
         book.run_all()
         expect(book.page.locator(".apd-panel")).to_have_count(2, timeout=PATIENCE)  # the push, and its retry
-        states = book.page.locator(".apd-panel .apd-state")
+        states = book.page.locator(".apd-panel .apd-pill")
         expect(states.nth(0)).to_contain_text("completed with errors", timeout=PATIENCE)
         expect(states.nth(1)).to_contain_text("completed", timeout=PATIENCE)
         book.ready()
@@ -161,7 +163,13 @@ def test_cancel_and_a_restarted_kernel_carry_on_where_they_stopped(lab: Any, ser
         until_moved(book.page, book.progress())
         book.button("Cancel …").click()
         book.button("Yes, cancel").click()
+        book.shows("cancelling")
+        expect(book.panel).to_contain_text("Nothing more is sent")
+        expect(book.button("Jobs (20)")).to_be_focused()
         book.shows("cancelled")
+        expect(book.button("Resume")).to_be_visible()
+        book.page.wait_for_timeout(1_500)
+        expect(book.button("Jobs (20)")).to_be_focused()
         sent = submits(service)
         assert sent < 20
         book.add_cell("again = apd.resume(push.id)")
@@ -171,9 +179,38 @@ def test_cancel_and_a_restarted_kernel_carry_on_where_they_stopped(lab: Any, ser
         connect = CONNECT.format(key=service.api_key, url=service.url)
         book.add_cell(f"{connect}\nresumed = apd.resume()")
         last = book.page.locator(".apd-panel").last
-        expect(last.locator(".apd-state")).to_contain_text("completed with errors", timeout=PATIENCE)
+        expect(last.locator(".apd-pill")).to_contain_text("completed with errors", timeout=PATIENCE)
         assert submits(service) == 20
         assert len(service.users) == ROWS - len(range(0, ROWS, 90)) - 1
+
+
+def test_a_panel_that_lost_its_kernel_says_how_to_go_on(lab: Any, service: Any) -> None:
+    """It stands there with its last numbers: they have a time, no button pretends to work, and the call is there."""
+    with lab.opened("lost.ipynb", cells(service, PUSH)) as book:
+        book.run_all()
+        book.shows("running")
+        until_moved(book.page, 5)
+        expect(book.panel.locator(".apd-gone")).to_be_hidden()
+        book.restart_kernel()
+        expect(book.panel.locator(".apd-gone")).to_be_visible()
+        expect(book.panel.locator(".apd-gone")).to_contain_text("shows and continues it")
+        expect(book.panel.locator(".apd-as-of")).to_contain_text("as of")
+        expect(book.button("Pause")).to_be_hidden()
+        book.shot(lab.home / "lost.png")
+
+
+def test_a_button_with_the_focus_stays_until_the_focus_leaves_it(lab: Any, service: Any) -> None:
+    """A keyboard user at Pause, when the push ends, is not thrown to the top of the page; nobody's typing is either."""
+    with lab.opened("focus.ipynb", cells(service, PUSH)) as book:
+        book.run_all()
+        book.shows("running")
+        pause = book.button("Pause")
+        pause.focus()
+        book.shows("completed with errors")
+        expect(pause).to_be_focused()
+        book.page.keyboard.press("Tab")
+        expect(pause).to_be_hidden()
+        assert book.page.evaluate("() => document.activeElement.closest('.apd') !== null")
 
 
 def test_a_cell_that_waits_can_be_interrupted_and_the_push_goes_on(lab: Any, service: Any) -> None:
@@ -194,10 +231,11 @@ def test_the_saved_notebook_keeps_the_end(lab: Any, service: Any) -> None:
         book.shows("completed with errors")
         book.page.wait_for_function(SAVED_FORM, arg="completed with errors")
         saved = book.saved()
-    (output,) = saved.cells[1].outputs
+    live, output = saved.cells[1].outputs
+    assert live.data["text/html"] == ""
     assert "completed with errors" in output.data["text/html"]
-    assert "100.0 %" in output.data["text/html"]
-    assert "As of" not in output.data["text/html"]
+    assert "98.8 %" in output.data["text/html"]
+    assert "as of" not in output.data["text/html"]
     command = [sys.executable, "-m", "nbconvert", "--to", "html", str(lab.root / "saved.ipynb"), "--stdout"]
     page = subprocess.run(command, capture_output=True, check=True, text=True).stdout
     assert "completed with errors" in page

@@ -299,4 +299,9 @@ def test_what_is_not_sent_is_cut_anew_where_a_proxy_takes_less(state_directory: 
     assert again.errors["index"].tolist() == ["row 7", "row 41"]
     assert again.failed.index.tolist() == ["row 7", "row 41"]
     assert again.jobs["rows"].sum() == 60
+    table = again.outcomes
+    assert table["index"].tolist() == frame.index.tolist()
+    assert table.index[table["outcome"] == "refused"].tolist() == [7, 41]
+    rows = table.groupby("chunk").size()
+    assert rows.tolist() == again.jobs.set_index("chunk")["rows"][rows.index].tolist()
     assert not list((state_directory / "spool").iterdir())

@@ -80,7 +80,7 @@ HOLDERS: dict[str, Callable[[list[Any]], Any]] = {
 NOISE = [{}, None, {"index": 0, "status": "Updated"}, {"id": "u1", "success": True, "errors": []}, "ok"]
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(
     kinds=st.lists(st.sampled_from(list(ITEMS)), min_size=1, max_size=4),
     rows=st.lists(st.integers(0, ROWS - 1), min_size=1, max_size=ROWS, unique=True),
@@ -134,6 +134,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(report=JSON, completed=st.none() | st.integers(0, ROWS), failed=st.booleans())
 def test_whatever_is_reported_every_row_has_one_fate(
     report: Any, completed: int | None, failed: bool

@@ -108,6 +108,11 @@ WORST = [
         for part in (" ", "(", "in ", "'", "error ", "\t ", "row 1;", "<title", "<script>", "<!--", "<a b='")
     ),
     *(f"{word}{' ' * LONG}x" for word in ("user", "user_id", "row ", "on line ")),
+    *(
+        part * LONG
+        for part in ("row 1 and ", "a.b/", "user (", "with ", "[3].", "and 1 more ", "(row 1) ", "x/1/")
+    ),
+    *("rows " + "1, " * LONG, "rows 1" + " and 1" * LONG, "[" * LONG + "]" * LONG),
     *("user id '" * LONG, f"company_id={'a' * LONG}", "<a " * LONG, "</" * LONG, "<" * 5 * LONG),
 ]
 

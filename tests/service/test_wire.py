@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analytex_pandas.errors import ServerError
@@ -168,6 +168,7 @@ def leaves(value: object) -> list[str]:
     return [value] if isinstance(value, str) and value.strip() else []
 
 
+@settings(deadline=None)
 @given(JSON)
 @example([{"errors": [{"errors": [[]]}]}])
 @example({"message": "a", "errors": [[]], "details": ["b"]})

@@ -113,11 +113,13 @@ def pushed() -> Iterator[Callable[..., Push]]:
     """Send a frame through a sandbox of its own, which refuses what a test says; return the ended push."""
     opened = []
 
-    def send(frame: pd.DataFrame, refuse: Refusals | None = None, **options: Any) -> Push:
+    def send(
+        frame: pd.DataFrame, refuse: Refusals | None = None, *, wait: bool = True, **options: Any
+    ) -> Push:
         service = apd.sandbox(rows_per_minute=math.inf, refuse=refuse or {})
         service.__enter__()
         opened.append(service)
-        return apd.push_users(frame, client=service.client, wait=True, progress=False, **options)
+        return apd.push_users(frame, client=service.client, wait=wait, progress=False, **options)
 
     yield send
     for service in opened:
@@ -129,10 +131,12 @@ class Wire:
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
+        self.custom: list[tuple[str, Any]] = []
 
     def clear(self) -> None:
         """Forget what was sent."""
         self.messages.clear()
+        self.custom.clear()
 
     @property
     def bytes(self) -> int:
@@ -153,6 +157,8 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
     class Recording(comm.DummyComm):
         def send(self, data: Any = None, **_: Any) -> None:
             sent.messages.append(data)
+            if data.get("method") == "custom":
+                sent.custom.append((self.comm_id, data["content"]))
 
     monkeypatch.setattr(comm, "create_comm", Recording)
     return sent

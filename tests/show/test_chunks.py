@@ -10,17 +10,19 @@ from hypothesis import strategies as st
 
 from analytex_pandas.delivery.state import ChunkState
 from analytex_pandas.show.snapshot import CHUNK_COLUMNS, chunk_line, strip
-from analytex_pandas.show.words import CHUNK_MARKS, mark
+from analytex_pandas.show.words import CHUNK_MARKS, TO_GO, mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def test_a_thousand_chunks_have_a_mark_each(make_chunk: Callable[..., ChunkState]) -> None:
-    """At a glance means each of them."""
-    shown = strip([make_chunk(number, "completed") for number in range(1, 1_001)])
-    assert len(shown.cells) == 1_000
-    assert shown.chunks_per_cell == 1
+def test_a_thousand_chunks_fit_at_a_glance(make_chunk: Callable[..., ChunkState]) -> None:
+    """Each of three hundred has its own; of more, several share one, and the legend counts them all."""
+    for total, together in ((300, 1), (1_000, 4)):
+        shown = strip([make_chunk(number, "completed") for number in range(1, total + 1)])
+        assert len(shown.cells) * together == total
+        assert shown.chunks_per_cell == together
+        assert shown.legend[0][1] == total
 
 
 @given(st.lists(st.sampled_from(sorted(CHUNK_MARKS)), max_size=200), st.integers(1, 30))
@@ -30,7 +32,8 @@ def test_trouble_is_never_hidden_behind_what_is_done(statuses: list[str], cells:
     assert len(shown.cells) <= cells
     each = shown.chunks_per_cell
     for place, cell in enumerate(shown.cells):
-        group = [mark(status, CHUNK_MARKS) for status in statuses[place * each : (place + 1) * each]]
+        known = CHUNK_MARKS | {"waiting": TO_GO}
+        group = [mark(status, known) for status in statuses[place * each : (place + 1) * each]]
         assert cell in group
         assert cell.character == "✕" or all(one.character != "✕" for one in group)
 
@@ -49,14 +52,13 @@ def test_the_jobs_table_tells_what_is_known_and_no_more(
         for one in chunks
     )
     assert (first["State"], first["Refused"], first["Took"]) == (
-        "! done, rows refused",
+        "! with refused rows",
         "3 + 2 unknown",
         "40 s",
     )
-    assert (second["State"], second["Processed"], second["Took"], second["Tries"]) == (
-        "◔ processing",
-        "40",
-        "42 s",
-        "2",
+    assert (second["State"], second["Rows"], second["Took"]) == (
+        "◔ processing, try 2",
+        "40 of 100",
+        "42 s so far",
     )
     assert third == dict.fromkeys(CHUNK_COLUMNS, "") | {"Chunk": "3", "State": "○ to go", "Rows": "100"}

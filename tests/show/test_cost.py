@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import pytest
 
-from analytex_pandas.show import live, panel
+from analytex_pandas.show import panel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,6 @@ def test_a_thousand_chunks_stay_under_twenty_kilobytes_a_second(
     now = [0.0]
     clock = types.SimpleNamespace(monotonic=lambda: now[0])
     monkeypatch.setattr(panel, "time", clock)
-    monkeypatch.setattr(live, "time", clock)
 
     def at(tick: int) -> PushState:
         ended, processed = divmod(tick, 8)
@@ -50,8 +49,8 @@ def test_a_thousand_chunks_stay_under_twenty_kilobytes_a_second(
 
     work = steered(at(0))
     made = panel.PushPanel(work.push)
-    made.live.draw()
-    made.jobs.toggle.value = True
+    made.redraw()
+    made.jobs.toggle.click()
     wire.clear()
     for tick in range(1, 4 * SECONDS + 1):
         now[0] = tick / 4
@@ -70,7 +69,6 @@ def test_an_hour_leaves_nothing_behind(
     now = [0.0]
     clock = types.SimpleNamespace(monotonic=lambda: now[0])
     monkeypatch.setattr(panel, "time", clock)
-    monkeypatch.setattr(live, "time", clock)
 
     def at(second: int) -> PushState:
         current = 1 + second * 7 // HOUR
@@ -81,7 +79,7 @@ def test_an_hour_leaves_nothing_behind(
 
     work = steered(at(0))
     made = panel.PushPanel(work.push)
-    made.jobs.toggle.value = True
+    made.jobs.toggle.click()
     held = {}
     for second in range(HOUR + 1):
         now[0] = float(second)

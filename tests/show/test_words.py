@@ -53,6 +53,7 @@ def test_a_hundred_percent_is_said_of_the_whole_only(share: float) -> None:
     ("moment", "text"),
     [
         (dt.datetime(2026, 11, 23, 11, 0, 30, tzinfo=dt.UTC), "12:00:30"),
+        (dt.datetime(2026, 11, 23, 11, 50, tzinfo=dt.UTC), "12:50:00"),
         (dt.datetime(2026, 11, 23, 14, 30, tzinfo=dt.UTC), "15:30"),
         (dt.datetime(2026, 11, 23, 23, 30, tzinfo=dt.UTC), "tomorrow 00:30"),
         (dt.datetime(2026, 11, 22, 10, 0, tzinfo=dt.UTC), "yesterday 11:00"),
