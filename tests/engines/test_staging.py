@@ -141,6 +141,10 @@ def test_refused_rows_are_those_of_the_input(make: Make, frame: pd.DataFrame, st
         label = push.errors["index"].tolist()
         assert label == ["row 2950"] or label[0][1] in (700, 1450, 2950)
         assert push.failed.index.tolist() == label
+        told = ["position", "id", "outcome", "code"]
+        whole = apd.push_users(frame, client=service.client, **options)
+        assert push.outcomes[told].equals(whole.outcomes[told])
+        assert push.outcomes["index"][2950] == label[0]
         assert push.retry(wait=True, progress=False).counts["refused"] == 1
 
 
