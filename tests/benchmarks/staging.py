@@ -2,6 +2,10 @@
 
 ``python tests/benchmarks/staging.py [millions of rows] [streamed|staged]``; needs the extra ``dask``. What a first
 night would leave in the memory of the account is written there directly; the second night is measured.
+
+Two cores that six others used (November 2026): streamed 126 s and 1.65 GB, staged 256 s and 1.59 GB here, 0.74 GB in
+the workers; 1.1 GB of either is the mapped memory of the account. Nothing compared, two million rows: 20 s streamed,
+12 s staged, 0.40 GB here, and with 600,000 rows 0.38 GB.
 """
 
 from __future__ import annotations

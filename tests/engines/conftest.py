@@ -54,9 +54,10 @@ def spark() -> Iterator[Any]:
     builder = SparkSession.builder.config("spark.ui.enabled", "false").config(
         "spark.sql.shuffle.partitions", 4
     )
-    builder = builder.config("spark.sql.session.timeZone", "Asia/Kolkata").config("spark.task.maxFailures", 2)
+    builder = builder.config("spark.sql.session.timeZone", "Asia/Kolkata")
     connect = os.environ.get("ANALYTEX_SPARK_CONNECT")
-    session = (builder.remote("local[2]") if connect else builder.master("local[2, 2]")).getOrCreate()
+    place = "local[2, 2]"  # two threads, and two attempts at a task
+    session = (builder.remote(place) if connect else builder.master(place)).getOrCreate()
     yield session
     session.stop()
 
