@@ -77,6 +77,10 @@ class Facts:
             elif not (is_parser and key.place == "line"):
                 self.take(key, name, item)
         is_map = level == 0 and (self.are_none() or bool(self.below)) and (is_alone or self.list_rows(held))
+        self.take_held(held, is_map=is_map, level=level)
+        return self
+
+    def take_held(self, held: list[tuple[Key, str, Any]], *, is_map: bool, level: int) -> None:
         for key, name, item in held:
             if isinstance(item, dict):
                 self.take_object(key, name, item, is_map=is_map, level=level)
@@ -88,7 +92,6 @@ class Facts:
                 )  # the others' errors are apart
             else:
                 self.below.append((name, item))
-        return self
 
     def take_object(self, key: Key, name: str, item: dict[Any, Any], *, is_map: bool, level: int) -> None:
         if key.is_echo and not is_map and self.is_record(item):
