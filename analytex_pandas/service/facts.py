@@ -7,13 +7,12 @@ name rows, properties or kinds of errors, and there is an error under each.
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from analytex_pandas.service.keys import (
     CODES,
     COLUMNS,
     ELSEWHERE,
-    LISTS,
     MAX_HELD,
     VAGUE,
     VALUES,
@@ -35,6 +34,9 @@ from analytex_pandas.service.values import to_count, to_counts, to_text
 
 if TYPE_CHECKING:
     from analytex_pandas.service.naming import PlaceKind
+
+
+RANKS: Final = {word: rank for rank, word in enumerate(CODES)}
 
 
 class Facts:
@@ -86,7 +88,7 @@ class Facts:
                 self.take_object(key, name, item, is_map=is_map, level=level)
             elif not (is_map or self.are_errors(key, item)):
                 self.take(key, name, item)
-            elif key.name in LISTS and any(other.is_wrong for other, *_ in held):
+            elif not key.is_wrong and any(other.is_wrong for other, *_ in held):
                 self.below.append(
                     (name, [one for one in item if is_refusal(one)])
                 )  # the others' errors are apart
@@ -245,8 +247,7 @@ class Facts:
             property=name,
             code=code or said.code,
             message=message or said.message or code or "",
-            echo=tuple(pair for pair in echo if pair[0] in properties or pair[0] == "company_id")
-            or said.echo,
+            echo=tuple(one for one in echo if one[0] in properties or one[0] == "company_id") or said.echo,
         )
         return [said.on(row) for row in dict.fromkeys(self.rows())] or [said]
 
@@ -257,8 +258,9 @@ class Facts:
         """Return the code, perhaps a word such as ``reason`` or ``error`` where there is a better message."""
         message = self.message()
         spare = {word: text for word, text in self.words.items() if text != message and " " not in text}
-        found = ((word, self.codes.get(word) or spare.get(word, "")) for word in (*CODES, *self.codes))
-        return next((code for word, code in found if code and not is_vague(word, code)), None)
+        codes = {**spare, **self.codes}
+        words = sorted(codes, key=lambda word: RANKS.get(word, len(RANKS)))
+        return next((codes[word] for word in words if not is_vague(word, codes[word])), None)
 
     def rows(self) -> list[RowError]:
         """Return the rows that are named: by number, with an id if there is but one, else by id, or by company."""

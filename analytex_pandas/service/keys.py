@@ -76,7 +76,7 @@ GOOD: Final = re.compile(
     r"|unchanged|complete\w?|done|valid|passed|noop|none|null|(?:no|0)(?:error|failure|problem|issue)s?\w{0,9}"
 )
 GOOD_KEY: Final = re.compile(
-    rf"(?:{GOOD.pattern}|unmodified|new)(?:count|total|id|userid|indice|indexe|row|record|member|user|companie|item|field)?s?"
+    rf"new(?:member|user|record|row)s|(?:{GOOD.pattern}|unmodified)(?:count|total|id|userid|indice|indexe|row|record|member|user|companie|item|field)?s?"
 )
 VAGUE: Final = re.compile(r"(?:error|fail\w{0,4}|invalid|rejected|refused|skipped|bad|false|warning)s?")
 """A status that says no more than that there is an error."""
@@ -194,8 +194,8 @@ def mark_of(item: object, depth: int = 0) -> bool | None:
     """Return whether an object is the result of a row that was taken, or of one that was not; None if of neither."""
     if not isinstance(item, dict):
         return None
-    marks = []
-    for key, value in keyed(item):
+    marks, said = [], list(keyed(item))
+    for key, value in said:
         if isinstance(value, bool):
             marks += [value] if key.full in MARKS or (value and key.is_good) else []
         elif key.full in STATUSES and (is_fine(value) or to_count(value) in range(200, 600)):
@@ -204,20 +204,18 @@ def mark_of(item: object, depth: int = 0) -> bool | None:
             marks.append(False)
     if not marks and len(item) == 1:
         return mark_of(next(iter(item.values())), depth)
-    if any(is_alarming(key, value) for key, value in keyed(item)):
-        return False if marks else None
-    if not marks or not all(marks):
-        return False if marks else None
+    if not marks:
+        return None
+    if not all(marks) or any(is_alarming(key, value) for key, value in said):
+        return False
     # {"success": true, "results": […]} is about the request.
-    return (
-        None if any(holds_refusals(value, depth) for key, value in keyed(item) if not key.is_echo) else True
-    )
+    return None if any(holds_refusals(value, depth) for key, value in said if not key.is_echo) else True
 
 
 def holds_refusals(value: object, depth: int) -> bool:
-    """Tell whether there are errors somewhere in a value, not too deep."""
+    """Tell whether there are errors somewhere in a value; what is too deep to look at may be one."""
     if depth > MAX_HELD or not isinstance(value, dict | list):
-        return False
+        return isinstance(value, dict | list) and has_text(value)
     if isinstance(value, list):
         return any(holds_refusals(item, depth + 1) for item in value)
     said = list(keyed(value))
@@ -234,10 +232,8 @@ def is_refusal(item: object) -> bool:
         return has_text(item) and not (isinstance(item, str) and is_fine(item))
     if (mark := mark_of(item)) is not None:
         return not mark
+    said = ((key, value) for key, value in keyed(item) if has_text(value))
     return any(
-        has_text(value)
-        and (
-            key.words or key.code in PLAIN_CODES or is_alarming(key, value) or isinstance(value, list | dict)
-        )
-        for key, value in keyed(item)
+        key.words or key.code in PLAIN_CODES or is_alarming(key, value) or isinstance(value, list | dict)
+        for key, value in said
     )

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from analytex_pandas.service.naming import PlaceKind
 
 NOTHING: Final = Sent()
+NO_ROWS: Final = frozenset[RowError]()
 NO_REASONS: Final = frozenset({"errors", "links", "status", "type"})
 """Keys of a job beside which there is nothing to read, or which are read by themselves."""
 MAX_AROUND_CHARACTERS: Final = 1_000
@@ -60,6 +61,8 @@ class Above(NamedTuple):
     said: RowError = RowError()
     depth: int = 0
     around: Callable[[object], object] = lambda value: value
+    is_long: bool = False
+    """Whether what stands around is too long to be repeated."""
 
     def inside(self, key: object, said: RowError, beside: Mapping[Any, object] | None = None) -> Above:
         """Return the same for what stands under a key, with what is to be repeated of what stands beside it.
@@ -75,7 +78,7 @@ class Above(NamedTuple):
                 left[0] = {}
             return self.around({**here, key: value})
 
-        return Above(said, self.depth + 1, around)
+        return Above(said, self.depth + 1, around, is_long)
 
     def error(self, value: object, **said: Any) -> RowError:
         return self.said._replace(raw=to_json(self.around(value)), **said)
@@ -193,7 +196,7 @@ class Reader:
         self, value: dict[Any, Any], above: Above, *, is_alone: bool = False
     ) -> Iterator[RowError]:
         """Yield the errors of an object; an item of a list is one, with all its keys, unless these name rows."""
-        if mark_of(value) is True:
+        if mark_of(value) is True and not any(self.names.row_of_key(str(name)) for name in value):
             return
         facts = Facts(self.names).gather(value, is_alone=is_alone)
         parts = [pair for pair in facts.rest if is_alone and facts.are_none() and not is_number(pair[1])]
@@ -204,25 +207,21 @@ class Reader:
         if below:
             keys = {key for key, _ in below}
             beside = {key: item for key, item in value.items() if str(key) not in keys}
-            brief = (
-                errors[0]
-                if len(errors) == 1
-                else above.said._replace(code=errors[0].code, message=errors[0].message)
-            )
-            brief = brief._replace(message=brief.message[:MAX_AROUND_CHARACTERS])
+            code, message = errors[0].code, errors[0].message[:MAX_AROUND_CHARACTERS]
+            brief = (errors[0] if len(errors) == 1 else above.said)._replace(code=code, message=message)
         for key, item in below:
             if found and isinstance(item, str) and meaning(key).property and key not in self.names.properties:
                 continue  # {"issues": […], "name": "ZodError"}
-            before = set(found)
-            for error in self.read_below(key, item, above.inside(key, brief, beside)):
-                if (row := RowError().on(error)) not in before or not lists_places((key, item)):
+            said = frozenset(found) if lists_places((key, item)) else NO_ROWS
+            around = above.inside(key, brief, beside)
+            beside = {} if around.is_long else beside
+            for error in self.read_below(key, item, around):
+                if (row := RowError().on(error)) not in said:
                     found.add(row)
                     yield error
         if not errors[0].names_rows():
             yield from (total_of(key, count, above) for key, count in facts.totals)
-        is_said = errors != [above.said] or (
-            not (is_alone and below) and not facts.totals and has_text(value) and not below
-        )
+        is_said = errors != [above.said] or not (below or facts.totals or not has_text(value))
         for one in errors if is_said else ():
             # What is said of a row is said by the errors below, if these are on the same row.
             if not found or (one.names_rows() and RowError().on(one) not in found):

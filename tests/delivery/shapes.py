@@ -218,6 +218,13 @@ SHAPES = [
     Shape("pairs", [["u3", "bad"], [5, "odd"], ["u1", E, "bad"]], (at(3), at(5, None, None, "odd"), at(1, E))),
     Shape("pydantic, in words", [{"loc": "body -> 3 -> email", "msg": "bad"}], (at(3, E),)),
     Shape("PostHog", {"code": "x", "detail": "bad", "attr": "batch[3].email"}, (at(3, E, "x"),)),
+    Shape("Mailchimp, with the good ones", {"new_members": [{"id": "u0"}], "members": [{"id": "u2", "email": "x"}], "errors": [{"user_id": "u3", "error": "bad", "error_code": "E1"}]}, (at(3, None, "E1"),)),
+    Shape("SendGrid, indices twice", {"error_count": 2, "error_indices": [1, 3], "errors": [{"message": "bad", "error_indices": [3, 1]}]}, (at(3), at(1))),
+    Shape("SendGrid, indices beside fewer errors", {"error_indices": [1, 3], "errors": [{"message": "bad", "index": 3}]}, (at(3), at(1, None, None, "error_indices"))),
+    Shape("Salesforce, what was made", [{"id": None if n == 3 else "x", "success": n != 3, "created": False, "errors": [{"message": "bad"}] if n == 3 else []} for n in range(6)], (at(3),)),
+    Shape("a column behind a line", ["Line 4, column 5: bad"], (at(3, None, None, ANY),)),
+    Shape("an empty text", [""], ()),
+    Shape("a success with errors by row", {"success": True, "u3": ["bad"]}, (at(3),)),
     # beside errors
     Shape("failed_rows", None, (at(None, None, None, "failed_rows: 2"),), {"failed_rows": 2}, 1),
     Shape("error_count", [], (at(None, None, None, "error_count: 2"),), {"error_count": 2}, 1),
