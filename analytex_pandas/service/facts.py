@@ -55,6 +55,8 @@ class Facts:
         """What stands under no word of a vocabulary."""
         self.below: list[tuple[str, Any]] = []
         self.totals: list[tuple[str, Any]] = []
+        self.is_flat = True
+        """Whether it has but single values, none of which says that there are no errors."""
 
     def are_none(self) -> bool:
         return not (self.named or self.paths or self.words or self.codes or self.echo)
@@ -66,6 +68,7 @@ class Facts:
         is_flat = not any(
             isinstance(item, dict | list) or (key.is_wrong and not item) for _, key, item in items
         )
+        self.is_flat = self.is_flat and is_flat
         is_parser = any(key.name in COLUMNS and is_number(item) for _, key, item in items)
         for name, key, item in items:
             if says_nothing(key, name, item):
@@ -74,7 +77,7 @@ class Facts:
                 self.below.append((name, item))
             elif is_count(key, item) or (is_flat and key.full in ("count", "total") and is_number(item)):
                 self.totals.append((name, item))
-            elif isinstance(item, dict) or (isinstance(item, list) and (not key.property or key.is_plural)):
+            elif isinstance(item, dict) or (isinstance(item, list) and not is_path_of(key, item)):
                 held.append((key, name, item))
             elif not (is_parser and key.place == "line"):
                 self.take(key, name, item)
@@ -154,7 +157,7 @@ class Facts:
             return False
         like = [] if found else [text for text in texts_of(item) if ID_LIKE.fullmatch(text)]
         known = [text for text in like if text in names.ids or (is_own and not names.is_known)]
-        if known:
+        if known and (is_own or key.is_id):
             slot, found = "own" if is_own else "id", known
         elif names.sent.kind == "users" and (key.owner == "companies" or key.name in ("company", "companie")):
             slot, found = "company", [text for text in like if text in names.companies or key.owner]
@@ -181,7 +184,7 @@ class Facts:
         path = item.replace(" -> ", ".") if key.property else item
         found = names.located(path) if is_path(path) else RowError(property=texts[0])
         if not key.property:
-            is_found = not key.words and found.place is not None
+            is_found = not (key.words or key.code or key.full in VALUES) and found.place is not None
         else:
             is_theirs = not {texts[0], found.property}.isdisjoint(names.properties)
             is_found = is_theirs or key.property not in WEAK or found.names_rows()
@@ -278,6 +281,11 @@ class Facts:
         return [RowError(id=one) for one in ids] or [
             RowError(company=one) for one in self.named.get("company", [])
         ]
+
+
+def is_path_of(key: Key, items: list[Any]) -> bool:
+    """Tell whether a list may be the steps of one path."""
+    return bool(key.property) and not key.is_plural and not any(isinstance(one, dict | list) for one in items)
 
 
 def says_nothing(key: Key, name: str, item: object) -> bool:

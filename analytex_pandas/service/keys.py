@@ -36,6 +36,7 @@ ECHOES: Final = listed(
 )
 """Where the record, or its id, may be repeated; what begins with ``original`` likewise."""
 ID: Final = re.compile(r"(?!.*valid).*id|key|identifier|identity|username|original.*")
+OWNERS: Final = {"userid": "users", "companyid": "companies"}
 PROPERTIES: Final = listed(
     "property propertyname field fieldname fieldpath attribute column columnname param parameter loc "
     "pointer instancepath datapath jsonpointer jsonpath path"
@@ -118,14 +119,15 @@ def meaning(key: str) -> Key:
     code, words = (next((stem for stem in (full, name) if stem in table), "") for table in (CODES, WORDS))
     is_wrong = bool(WRONG.search(full))
     is_echo = name in ECHOES or full.startswith("original")
+    owner = next((kind for end, kind in OWNERS.items() if name.endswith(end)), "")
     return Key(
         *(full, name, full.endswith("s")),
         place=place or ("index" if name.endswith("index") else None),
         property=next((stem for stem in (full, name) if stem in PROPERTIES or stem in WEAK), ""),
         code=code or (full if full.endswith("code") else ""),
         words=words or (name if LIKE_WORDS.search(name) and not code else ""),
-        owner="users" if name.endswith("userid") else "companies" if name.endswith("companyid") else "",
-        is_id=is_echo or ID.fullmatch(name) is not None,
+        owner=owner,
+        is_id=is_echo or (ID.fullmatch(name) is not None and not owner),
         is_echo=is_echo,
         is_wrong=is_wrong,
         is_total=is_wrong and TOTAL.search(name) is not None and (place is None or full.endswith("s")),

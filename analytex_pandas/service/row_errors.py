@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from analytex_pandas.service.naming import PlaceKind
 
 NOTHING: Final = Sent()
-NO_ROWS: Final = frozenset[RowError]()
+NO_ROWS: Final = set[RowError]()
 NO_REASONS: Final = frozenset({"errors", "links", "status", "type"})
 """Keys of a job beside which there is nothing to read, or which are read by themselves."""
 MAX_AROUND_CHARACTERS: Final = 1_000
@@ -212,7 +212,7 @@ class Reader:
         for key, item in below:
             if found and isinstance(item, str) and meaning(key).property and key not in self.names.properties:
                 continue  # {"issues": […], "name": "ZodError"}
-            said = frozenset(found) if lists_places((key, item)) else NO_ROWS
+            said = {row for row in found if row.names_rows()} if lists_places((key, item)) else NO_ROWS
             around = above.inside(key, brief, beside)
             beside = {} if around.is_long else beside
             for error in self.read_below(key, item, around):
@@ -221,7 +221,11 @@ class Reader:
                     yield error
         if not errors[0].names_rows():
             yield from (total_of(key, count, above) for key, count in facts.totals)
-        is_said = errors != [above.said] or not (below or facts.totals or not has_text(value))
+        # Else it is a map, or counts, or says that there are none.
+        is_one = not is_alone or (facts.is_flat and (above.said.names_rows() or not facts.totals))
+        is_said = errors != [above.said] or (
+            is_one and any(has_text(item) and not is_fine(item) for item in value.values())
+        )
         for one in errors if is_said else ():
             # What is said of a row is said by the errors below, if these are on the same row.
             if not found or (one.names_rows() and RowError().on(one) not in found):

@@ -225,6 +225,9 @@ SHAPES = [
     Shape("a column behind a line", ["Line 4, column 5: bad"], (at(3, None, None, ANY),)),
     Shape("an empty text", [""], ()),
     Shape("a success with errors by row", {"success": True, "u3": ["bad"]}, (at(3),)),
+    Shape("errors under a word for a path", {"field": [{"user_id": "u3", "message": "bad"}], "u1": ""}, (at(3),)),
+    Shape("a company's key with a user's id", {"company_id": "u1", "message": "bad"}, (at(None),)),
+    Shape("good by id", {"u2": "ok", "u1": 200}, ()),
     # beside errors
     Shape("failed_rows", None, (at(None, None, None, "failed_rows: 2"),), {"failed_rows": 2}, 1),
     Shape("error_count", [], (at(None, None, None, "error_count: 2"),), {"error_count": 2}, 1),
