@@ -98,6 +98,8 @@ class Reader:
             yield above.error(value, message=to_text(value))
         elif isinstance(value, list):
             yield from self.read_list(value, above, key)
+        elif isinstance(value, dict) and self.is_undecided(value):
+            yield above.error(value, message="Which of these rows were taken is not said.", total=len(value))
         elif isinstance(value, dict):
             yield from self.read_object(value, above, is_alone=True)
         elif isinstance(value, str):
@@ -117,7 +119,7 @@ class Reader:
                 if not is_refusal(item):
                     continue
                 below = above._replace(said=above.said._replace(place=place, place_kind="result"))
-            if isinstance(item, dict):
+            if isinstance(item, dict) and not self.is_undecided(item):
                 yield from self.read_object(item, below)
             elif is_number(item) and not below.said.names_rows():
                 yield below.error(item, message=below.said.message or to_text(item)).of(
@@ -136,6 +138,11 @@ class Reader:
             return False
         refused = [is_refusal(item) for item in items]
         return any(refused) and (not all(refused) or all(mark_of(item) is not None for item in items))
+
+    def is_undecided(self, value: dict[Any, Any]) -> bool:
+        """Tell whether rows are but true or false: true may be an error, or success."""
+        is_mixed = all(isinstance(item, bool) for item in value.values()) and len(set(value.values())) > 1
+        return is_mixed and all(self.names.row_of_key(str(name)) for name in value)
 
     def of_pair(self, item: list[Any]) -> tuple[RowError, dict[Any, Any]] | None:
         """Return what a list of single values says: of a row or an id, perhaps a property, and words."""

@@ -228,6 +228,7 @@ SHAPES = [
     Shape("errors under a word for a path", {"field": [{"user_id": "u3", "message": "bad"}], "u1": ""}, (at(3),)),
     Shape("a company's key with a user's id", {"company_id": "u1", "message": "bad"}, (at(None),)),
     Shape("good by id", {"u2": "ok", "u1": 200}, ()),
+    Shape("true or false by id", {f"u{n}": n == 3 for n in range(6)}, (at(None, None, None, ANY),), more=5),
     # beside errors
     Shape("failed_rows", None, (at(None, None, None, "failed_rows: 2"),), {"failed_rows": 2}, 1),
     Shape("error_count", [], (at(None, None, None, "error_count: 2"),), {"error_count": 2}, 1),
