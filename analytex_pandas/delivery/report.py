@@ -14,7 +14,7 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from analytex_pandas.service.naming import RowError, Sent
 from analytex_pandas.service.values import to_text
@@ -42,8 +42,6 @@ ABSENT: Final = re.compile(
     re.IGNORECASE,
 )
 """Words of an error on a property that the row does not have."""
-MORE: Final = "more"
-"""Code of a remark on rows beside those named, \"and 98 more\"."""
 ABSENT_KEY: Final = re.compile(r'"[^"]{0,40}(?:missing|required|absent)[^"]{0,40}":', re.IGNORECASE)
 MOST_READ: Final = 2_000
 """Characters of an error that are looked through for such a key."""
@@ -65,6 +63,10 @@ class LineError:
     code: str | None
     message: str
     raw: str
+
+
+Placed: TypeAlias = "list[tuple[RowError, int | None]]"
+"""Errors with the line that each is about, None where that cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,19 +180,17 @@ def judge(
     taught = taught or {}
     answers = [*heard] if job is None or (heard and heard[-1] is job) else [*heard, job]
     if not any(answer.has_report or answer.failed for answer in answers):
-        unknown = rows if job is None else min(shortfall(job, rows, 0), rows)
+        unknown = rows if job is None else min(unanswered(job, (), rows, 0), rows)
         return Verdict(doubtful=tuple(range(rows)) if unknown else (), unknown=unknown, taught=taught)
     chunk = lines()
     sent = chunk.sent()
     said, found, taught = located(united(answer.errors_of(sent) for answer in answers), chunk, taught)
     if job is not None and job.failed:
         return dataclasses.replace(whole_failure(said, found, chunk.names), taught=taught)
-    places = [error.line for error in found]
-    refused = {line for line in places if line is not None}
+    refused = {error.line for error in found if error.line is not None}
     left = rows - len(refused)
-    unknown = (
-        left if job is None else max(shortfall(job, rows, len(refused)), unplaced(job, said, places, rows))
-    )
+    nowhere = [error for error, one in zip(said, found, strict=True) if one.line is None]
+    unknown = left if job is None else unanswered(job, nowhere, rows, len(refused))
     doubtful = tuple(line for line in range(rows) if line not in refused) if unknown else ()
     return Verdict(found, tuple(sorted(refused)), doubtful, min(unknown, left), taught)
 
@@ -199,17 +199,29 @@ def located(
     said: Sequence[RowError], chunk: Lines, taught: Mapping[str, int]
 ) -> tuple[list[RowError], tuple[LineError, ...], dict[str, int]]:
     """Return errors, each once for each row, and on the lines that they are about; and what they teach of numbers."""
-    lines, taught = lines_meant(said, chunk, taught)
-    said, lines = explained(*spread(said, lines, chunk))
+    first: dict[str | None, int | None] = {}
+    known = dict(taught)
+    for kind in dict.fromkeys(error.place_kind for error in said if error.place_kind):
+        errors = [error for error in said if error.place_kind == kind]
+        first[kind], is_proven = first_row(kind, errors, chunk, taught.get(kind))
+        if is_proven:
+            known[kind] = first[kind] or 0
+    placed: Placed = []
+    for error in said:
+        line = line_meant(error, chunk, first.get(error.place_kind))
+        is_company = line is None and error.place is None and error.id is None
+        lines: Sequence[int | None] = chunk.of_company.get(error.company or "", ()) if is_company else ()
+        placed += [(error, one) for one in lines or [line]]
+    placed = explained(placed)
     found = tuple(
         LineError(
             line,
             (None if line is None else chunk.names[line]) or error.id or error.company,
             *(error.property, error.code, error.message, error.raw),
         )
-        for line, error in zip(lines, said, strict=True)
+        for error, line in placed
     )
-    return said, found, taught
+    return [error for error, _ in placed], found, known
 
 
 def united(answers: Iterable[Sequence[RowError]]) -> list[RowError]:
@@ -220,121 +232,94 @@ def united(answers: Iterable[Sequence[RowError]]) -> list[RowError]:
         gone = []
         for error in found:
             bare = error._replace(raw="")
-            if there[bare]:
-                there[bare] -= 1
-            else:
-                gone.append(error)
+            there[bare] -= 1
+            gone += [error] if there[bare] < 0 else []
         found = [*errors, *gone]
     return found
 
 
-def explained(
-    said: Sequence[RowError], places: Sequence[int | None]
-) -> tuple[list[RowError], list[int | None]]:
+def explained(placed: Placed) -> Placed:
     """Return the errors without the counts, ``"failed_rows": 12``, that the others account for."""
-    refused = len({line for line in places if line is not None})
-    own = [line for error, line in zip(said, places, strict=True) if not error.is_count]
-    most = max((error.total for error in said if error.is_count), default=0)
-    is_explained = most <= max(len(own), refused + own.count(None))
-    left = [
-        (error, line)
-        for error, line in zip(said, places, strict=True)
-        if not (error.is_count and (is_explained or error.total < most))
-    ]
-    return [error for error, _ in left], [line for _, line in left]
+    own = [line for error, line in placed if not error.is_count]
+    refused = len({line for _, line in placed} - {None})
+    most = max((error.total for error, _ in placed if error.is_count), default=0)
+    left = most if most > max(len(own), refused + own.count(None)) else math.inf
+    return [(error, line) for error, line in placed if not error.is_count or error.total >= left]
 
 
-def unplaced(job: Job, said: Sequence[RowError], places: Sequence[int | None], rows: int) -> int:
-    """Return how many rows a completed job refuses by errors that lead to none of them: at least one each.
+def unanswered(job: Job, nowhere: Sequence[RowError], rows: int, refused: int) -> int:
+    """Return how many rows a completed job leaves without an answer, besides those that it refuses.
 
-    Nobody can tell which; unless as many rows are done as are left without them.
+    ``completed_rows`` may include refused rows or not; both are taken for whole. Errors that lead to no row are about
+    at least one each, nobody can tell which; unless as many rows are done as are left without the refused.
     """
-    refused = len({line for line in places if line is not None})
-    if job.completed_rows is not None and job.completed_rows == rows - refused < rows:
+    completed, accepted = job.completed_rows, rows - refused
+    if completed is not None and completed == accepted < rows:
         return 0
-    nowhere = [error for line, error in zip(places, said, strict=True) if line is None]
     names = {
         (error.place_kind, error.place, error.id, error.company) for error in nowhere if error.names_rows()
     }
     remarks = sum(error.more or int(not error.total) for error in nowhere if not error.names_rows())
-    return max(len(names) + remarks, max((error.total for error in nowhere), default=0) - refused)
+    most = max((error.total for error in nowhere), default=0)
+    return max(shortfall(job, rows, refused), len(names) + remarks, most - refused)
 
 
 def shortfall(job: Job, rows: int, refused: int) -> int:
-    """Return how many rows a completed job leaves without an answer.
-
-    ``completed_rows`` may include refused rows or not; both are taken for whole.
-    """
     completed, accepted = job.completed_rows, rows - refused
     if completed is None:
         # Some jobs only say how many rows they found in the file, and some of those 0 for any.
         completed = min(job.total_rows or accepted, accepted)
-    if completed in (rows, accepted):
-        return 0
     return max((rows if completed > accepted else accepted) - completed, 0)
 
 
 def whole_failure(said: Sequence[RowError], found: Sequence[LineError], ids: Sequence[str | None]) -> Verdict:
     """Return the verdict on a job that failed whole: every row is refused, each with a reason."""
     general = [error for error in said if not error.names_rows()]
-    alone = general[0] if len(general) == 1 else None
     named = {error.line for error in found}
-    wordless = (
-        "Its job failed, without a reason."
-        if named <= {None}
-        else "Its job failed as a whole, without naming this row."
+    whole: tuple[LineError, ...] = ()
+    reasons = " ".join(dict.fromkeys(error.message for error in general if error.message))
+    wordless = "without a reason" if named <= {None} else "as a whole, without naming this row"
+    reason = LineError(
+        None,
+        None,
+        general[0].property if len(general) == 1 else None,
+        next((error.code for error in general if error.code), JOB_FAILED),
+        reasons or f"Its job failed{',' if named <= {None} else ''} {wordless}.",
+        general[0].raw
+        if len(general) == 1
+        else f"[{', '.join(error.raw for error in general)}]"
+        if general
+        else "",
     )
-    message = " ".join(dict.fromkeys(error.message for error in general if error.message)) or wordless
-    code = next((error.code for error in general if error.code), JOB_FAILED)
-    raws = f"[{', '.join(error.raw for error in general)}]" if general else ""
-    # It stands on each row, so what is long stands once more, on none.
-    is_long = len(message) + len(raws) > LONGEST_REASON
-    whole = (LineError(None, None, None, code, message, raws),) if is_long else ()
-    if is_long:
-        message, raws = (
-            f"{message[:LONGEST_REASON]}… (the whole of it, {len(general):,} messages, is without a row)",
-            "",
-        )
-        alone = None
+    if len(reason.message) + len(reason.raw) > LONGEST_REASON:
+        # It stands on each row, so what is long stands once more, on none.
+        whole = (dataclasses.replace(reason, property=None),)
+        brief = f"{reason.message[:LONGEST_REASON]}… (the whole of it, {len(general):,} messages, is without a row)"
+        reason = dataclasses.replace(reason, property=None, message=brief, raw="")
     rest = tuple(
-        LineError(line, name, alone.property if alone else None, code, message, alone.raw if alone else raws)
-        for line, name in enumerate(ids)
-        if line not in named
+        dataclasses.replace(reason, line=line, id=name) for line, name in enumerate(ids) if line not in named
     )
     # A general reason stands on each row that has none of its own; where all have, it stands alone.
     own = tuple(error for error, one in zip(found, said, strict=True) if one.names_rows() or not rest)
     return Verdict(own + rest + whole, tuple(range(len(ids))))
 
 
-def lines_meant(
-    said: Sequence[RowError], chunk: Lines, taught: Mapping[str, int]
-) -> tuple[list[int | None], dict[str, int]]:
-    """Return the line that each error is about, None where that cannot be told, and what was learnt of numbers."""
-    first: dict[str, int | None] = {}
-    known = dict(taught)
-    for kind in dict.fromkeys(error.place_kind for error in said if error.place_kind):
-        errors = [error for error in said if error.place_kind == kind]
-        first[kind], is_proven = first_row(kind, errors, chunk, taught.get(kind))
-        if is_proven:
-            known[kind] = first[kind] or 0
-    return [line_meant(error, chunk, first.get(error.place_kind or "")) for error in said], known
-
-
 def line_meant(error: RowError, chunk: Lines, first: int | None) -> int | None:
     """Return the line of an error, where numbers of its kind begin at `first`."""
     by_id = chunk.line_of.get(error.id or "")
-    by_place = None if error.place is None or first is None else error.place - first
-    if by_place is not None and not (first != IDS and 0 <= by_place < len(chunk.records)):
-        by_place = None
+    by_place = line_at(error, chunk, first)
     if is_either(error):
-        if first == IDS:
-            return by_id
-        return by_place
-    if by_id is not None:
-        return by_id
-    if error.place is not None:
-        return by_place
+        return by_id if first == IDS else by_place
+    if by_id is not None or error.place is not None:
+        return by_place if by_id is None else by_id
     return chunk.alike(error.echo) if error.id is None and error.company is None else None
+
+
+def line_at(error: RowError, chunk: Lines, first: int | None) -> int | None:
+    if error.place is None or first is None or first == IDS:
+        return None
+    line = error.place - first
+    return line if 0 <= line < len(chunk.records) else None
 
 
 def is_either(error: RowError) -> bool:
@@ -351,30 +336,25 @@ def first_row(
     rows have. Without any, what reports before have shown holds; else what is usual.
     """
     rows, known = len(chunk.records), FIRST[kind]
-    either = [error for error in errors if is_either(error)]
-    if kind in ("key", "list") and (either or taught == IDS):
+    if kind in ("key", "list") and (taught == IDS or any(map(is_either, errors))):
         return ids_or_rows(errors, chunk, taught)
-    beside = {
-        error.place - line
-        for error in errors
-        if error.place is not None and (line := chunk.line_of.get(error.id or "")) is not None
-    }
+    numbers = [error.place or 0 for error in errors]
+    lines = [chunk.line_of.get(error.id or "") for error in errors]
+    beside = {number - line for number, line in zip(numbers, lines, strict=True) if line is not None}
     if beside:
         return (beside.pop(), True) if len(beside) == 1 else (None, False)
-    numbers = [error.place for error in errors if error.place is not None]
     possible = [first for first in known if first <= min(numbers) and max(numbers) < first + rows]
     if len(known) == 1 or not possible:
         return (known[0] if possible else None), False
     if len(possible) == 1:
         return possible[0], True
-    usual = taught if taught in possible else known[0]
     witnesses = [(error, seen) for error in errors[:MOST_HEARD] if (seen := chunk.witness(error)) is not None]
     fitting = [
         first for first in possible if all((error.place or 0) - first in seen for error, seen in witnesses)
     ]
     # How likely it is that they all fit by chance: that many rows have such a property proves nothing.
-    chance = math.prod(len(seen) / rows for _, seen in witnesses)
-    is_proven = len(fitting) == 1 and chance <= BY_CHANCE
+    is_proven = len(fitting) == 1 and math.prod(len(seen) / rows for _, seen in witnesses) <= BY_CHANCE
+    usual = taught if taught in possible else known[0]
     if usual in fitting or is_proven:
         return (usual if usual in fitting else fitting[0]), is_proven
     return None, False
@@ -382,30 +362,12 @@ def first_row(
 
 def ids_or_rows(errors: Sequence[RowError], chunk: Lines, taught: int | None) -> tuple[int | None, bool]:
     """Return whether digits are ids, or where numbers begin: ids if all are, and not all are numbers of rows."""
-    are_ids = all(error.id in chunk.line_of for error in errors)
+    by_id = [chunk.line_of.get(error.id or "") for error in errors]
     first = FIRST[errors[0].place_kind or "key"][0] if taught in (None, IDS) else taught
-    by_place = [None if error.place is None or first is None else error.place - first for error in errors]
-    are_rows = all(line is not None and 0 <= line < len(chunk.records) for line in by_place)
-    agree = are_ids and all(
-        chunk.line_of[error.id or ""] == line for error, line in zip(errors, by_place, strict=True)
-    )
-    if agree or (are_rows and not are_ids):
-        return first, not agree
+    by_place = [line_at(error, chunk, first) for error in errors]
+    are_ids, are_rows = None not in by_id, None not in by_place
+    if are_rows and (not are_ids or by_id == by_place):
+        return first, not are_ids
     if are_ids and (not are_rows or taught == IDS):
         return IDS, taught != IDS
     return (taught, False) if are_rows and taught is not None and taught != IDS else (None, False)
-
-
-def spread(
-    said: Sequence[RowError], places: Sequence[int | None], chunk: Lines
-) -> tuple[list[RowError], list[int | None]]:
-    """Return the errors with those on a company of users on each of its rows."""
-    errors: list[RowError] = []
-    lines: list[int | None] = []
-    for error, line in zip(said, places, strict=True):
-        is_company = line is None and error.place is None and error.id is None
-        rows: list[int | None] = [*chunk.of_company.get(error.company or "", ())] if is_company else []
-        for one in rows or [line]:
-            errors.append(error)
-            lines.append(one)
-    return errors, lines

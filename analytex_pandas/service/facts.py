@@ -1,4 +1,8 @@
-"""What one object of a report says of the error that it is: which rows, which property, what code, in what words."""
+"""What one object of a report says of the error that it is: which rows, which property, what code, in what words.
+
+An object that says something itself is one error, with the objects in it as details of it. Any other is a map: its keys
+name rows, properties or kinds of errors, and there is an error under each.
+"""
 
 from __future__ import annotations
 
@@ -8,166 +12,225 @@ from typing import TYPE_CHECKING, Any, Final
 from analytex_pandas.service.keys import (
     CODES,
     COLUMNS,
+    ELSEWHERE,
+    MAX_HELD,
     VAGUE,
     VALUES,
+    WEAK,
     WORDS,
     Key,
     is_count,
-    is_empty,
     is_fine,
     is_number,
     is_refusal,
+    keyed,
     meaning,
     opened,
     plain,
     texts_of,
 )
-from analytex_pandas.service.naming import HEAD, Names, RowError, is_path, places_in
-from analytex_pandas.service.values import to_count, to_counts
+from analytex_pandas.service.naming import HEAD, ID_LIKE, Names, RowError, is_path, places_in
+from analytex_pandas.service.values import to_count, to_counts, to_text
 
 if TYPE_CHECKING:
-    from analytex_pandas.service.keys import PlaceKind
+    from analytex_pandas.service.naming import PlaceKind
 
-TRUSTED: Final[tuple[PlaceKind, ...]] = ("line", "index", "row")
-"""Words for the place of a row, in order of trust."""
-NO_NUMBERS: Final = frozenset({"error", "reason", "type", "kind", "category", "rule", "keyword"})
-"""Words for a code that are none with a number: ``"errors": 0``."""
-MAX_HELD: Final = 3
-"""Levels below an error in which its own details are looked for."""
+
+RANKS: Final = {word: rank for rank, word in enumerate(CODES)}
 
 
 class Facts:
-    """What an object says itself, with the objects in it that only hold more of it."""
+    """What an object says itself, with the objects in it that only hold more of it, and what has errors of its own."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
-        self.places: dict[PlaceKind, list[int]] = {}
-        self.own_ids: list[str] = []
-        self.ids: list[str] = []
-        self.strangers: list[str] = []
-        self.companies: list[str] = []
-        self.records: list[RowError] = []
+        self.named: dict[str, list[Any]] = {}
+        """Rows, by what names them: places by their kind, ids as ``own``, ``id`` or ``stranger``, and companies."""
         self.paths: list[RowError] = []
         self.words: dict[str, str] = {}
         self.codes: dict[str, str] = {}
+        self.echo: list[tuple[str, str]] = []
         self.values: list[str] = []
         self.rest: list[tuple[str, Any]] = []
         """What stands under no word of a vocabulary."""
         self.below: list[tuple[str, Any]] = []
-        """What has errors of its own."""
         self.totals: list[tuple[str, Any]] = []
-
-    def name_rows(self) -> bool:
-        return any((self.places, self.own_ids, self.ids, self.strangers, self.companies, self.records))
+        self.is_flat = True
+        """Whether it has but single values, none of which says that there are no errors."""
 
     def are_none(self) -> bool:
-        return not (self.name_rows() or self.paths or self.words or self.codes)
+        return not (self.named or self.paths or self.words or self.codes or self.echo)
 
-    # From the object
-
-    def gather(self, value: dict[Any, Any], *, is_map: bool = False, level: int = 0) -> None:
-        """Take what an object says; where it is a map, each of its keys is about something else."""
-        is_bare = is_flat(value) and not says(value, self.names)  # but for {"count": 3, "url": …}
-        has_wrong = any(meaning(str(name)).is_wrong for name in value)
-        is_parser = any(
-            meaning(str(name)).name in COLUMNS and is_number(item) for name, item in value.items()
+    def gather(self, value: dict[Any, Any], *, is_alone: bool = False, level: int = 0) -> Facts:
+        """Take what an object says, single values first: by these, it is an error or a map."""
+        held: list[tuple[Key, str, Any]] = []
+        items = [(str(name), meaning(str(name)), opened(item)) for name, item in value.items()]
+        is_flat = not any(
+            isinstance(item, dict | list) or (key.is_wrong and not item) for _, key, item in items
         )
-        for name, given in value.items():
-            key, item = meaning(str(name)), opened(given)
-            if has_wrong and key.is_list and isinstance(item, list):  # the others have a list of their own
-                item = [one if is_refusal(one) else None for one in item]
-            if is_empty(item) or key.is_good or key.is_elsewhere or str(name).startswith("@"):
+        self.is_flat = self.is_flat and is_flat
+        is_parser = any(key.name in COLUMNS and is_number(item) for _, key, item in items)
+        for name, key, item in items:
+            if says_nothing(key, name, item):
                 continue
-            if level == 0 and self.names.row_of_key(str(name)):
-                self.below.append((str(name), item))
-            elif is_count(key, item) or (is_bare and key.full in ("count", "total") and is_number(item)):
-                self.totals.append((str(name), item))
-            elif isinstance(item, dict):
-                self.gather_inside(key, str(name), item, is_map=is_map, level=level)
-            elif isinstance(item, list) and (is_map or self.are_errors(key, item)):
-                self.below.append((str(name), item))
+            if level == 0 and self.names.row_of_key(name):
+                self.below.append((name, item))
+            elif is_count(key, item) or (is_flat and key.full in ("count", "total") and is_number(item)):
+                self.totals.append((name, item))
+            elif isinstance(item, dict) or (isinstance(item, list) and not is_path_of(key, item)):
+                held.append((key, name, item))
             elif not (is_parser and key.place == "line"):
-                self.take(key, str(name), item)
+                self.take(key, name, item)
+        is_map = level == 0 and (self.are_none() or bool(self.below)) and (is_alone or self.list_rows(held))
+        self.take_held(held, is_map=is_map, level=level)
+        return self
 
-    def gather_inside(self, key: Key, name: str, item: dict[Any, Any], *, is_map: bool, level: int) -> None:
-        if key.is_echo and not is_map and self.names.is_record(item):
-            self.records.append(self.names.of_record(key, item))
-        elif is_map or level == MAX_HELD or (key.is_wrong and not says(item, self.names)):
+    def take_held(self, held: list[tuple[Key, str, Any]], *, is_map: bool, level: int) -> None:
+        for key, name, item in held:
+            if isinstance(item, dict):
+                self.take_object(key, name, item, is_map=is_map, level=level)
+            elif not (is_map or self.are_errors(key, item)):
+                self.take(key, name, item)
+            elif not key.is_wrong and any(other.is_wrong for other, *_ in held):
+                self.below.append(
+                    (name, [one for one in item if is_refusal(one)])
+                )  # the others' errors are apart
+            else:
+                self.below.append((name, item))
+
+    def take_object(self, key: Key, name: str, item: dict[Any, Any], *, is_map: bool, level: int) -> None:
+        if key.is_echo and not is_map and self.is_record(item):
+            self.take_record(key, item)
+        elif is_map or level == MAX_HELD or (key.is_wrong and not self.says(item)):
             self.below.append((name, item))
         else:
             self.gather(item, level=level + 1)
-            if name in self.names.properties:
-                self.paths.append(RowError(property=name))
+            self.paths += [RowError(property=name)] if name in self.names.properties else []
+
+    def says(self, value: dict[Any, Any]) -> bool:
+        """Tell whether an object in this one describes an error by its single values, rather than hold errors."""
+        single = {name: item for name, item in value.items() if not isinstance(item, dict | list)}
+        facts = Facts(self.names).gather(single)
+        return not (facts.are_none() or any(self.names.row_of_key(str(name)) for name in value))
+
+    def list_rows(self, held: list[tuple[Key, str, Any]]) -> bool:
+        lists = ((key, item) for key, _, item in held if isinstance(item, list))
+        return any(Facts(self.names).take_rows(key, item) for key, item in lists)
 
     def are_errors(self, key: Key, items: list[Any]) -> bool:
         """Tell whether the items of a list are errors of their own rather than one more detail."""
         if any(isinstance(item, dict | list) for item in items):
-            return key.is_wrong or any(isinstance(item, dict) and says(item, self.names) for item in items)
-        if not key.is_wrong or key.property or key.place or self.names.ids_in(key, texts_of(items)):
-            return False
-        return key.words in ("", "detail") or (key.is_plural and key.words == "error")
+            return key.is_wrong or any(isinstance(item, dict) and self.says(item) for item in items)
+        is_list = key.words in ("", "detail") or (key.is_plural and key.words == "error")
+        return key.is_wrong and is_list and not key.property and not self.list_rows([(key, "", items)])
 
     def take(self, key: Key, name: str, item: Any) -> None:
         """Take what a single value, or a list of such, says."""
         texts = texts_of(item)
-        if not texts or self.take_rows(key, item):
+        if not texts or self.take_rows(key, item) or self.take_path(key, item, texts):
             return
-        if found := self.names.property_in(key, item):
-            self.paths.append(found)
-        elif key.full in VALUES:
+        if key.full in VALUES:
             self.values.append(texts[0])
         elif key.words and not is_number(item) and name not in self.names.properties:
             if not is_fine(texts[0]):
                 self.words.setdefault(key.words, "; ".join(texts))
         elif key.code and not isinstance(item, list) and " " not in texts[0]:
-            if not (is_fine(texts[0]) or (is_number(item) and key.code in NO_NUMBERS)):
+            is_bare = is_number(item) and not key.code.endswith(("code", "status"))  # "errors": 0
+            if not is_bare and not is_fine(item):
                 self.codes.setdefault(key.code, texts[0])
-        elif (
-            isinstance(item, str) and is_path(item) and (found := self.names.located(item)).place is not None
-        ):
-            self.paths.append(found)
         elif not key.is_id or isinstance(item, list):
             self.rest.append((name, item))
 
     def take_rows(self, key: Key, item: Any) -> bool:
         """Take the places, ids or companies that a value names; tell whether it names any."""
-        texts, names = texts_of(item), self.names
-        if key.place and key.is_plural and not isinstance(item, list) and to_count(item) is not None:
-            return False  # "rows": 3 may be how many
-        counts = [to_counts(one) for one in (item if isinstance(item, list) else [item])] if key.place else []
-        in_words = HEAD.fullmatch(item.strip()) if key.place and isinstance(item, str) else None
-        if in_words:  # {"row": "row 4"}
-            counts = [[row.place for row in places_in(in_words) if row.place is not None]]
-        if key.place and all(counts):
-            self.places.setdefault(key.place, list(chain.from_iterable(counts)))
-        elif ids := names.ids_in(key, texts):
-            (self.own_ids if names.is_owner(key) else self.ids).extend(ids)
-        elif companies := names.companies_in(key, texts):
-            self.companies += companies
-        elif strangers := names.strangers_in(key, item):
-            self.strangers += strangers
-        else:
+        names, slot, is_own = self.names, "", self.is_own(key)
+        if not (key.place or key.is_id or key.owner):
             return False
-        return True
+        found: list[Any] = []
+        if key.place and (isinstance(item, list) or not key.is_plural or to_count(item) is None):
+            # "rows": 3 may be how many
+            in_words = HEAD.fullmatch(item.strip()) if isinstance(item, str) else None  # {"row": "row 4"}
+            counts = [to_counts(one) for one in (item if isinstance(item, list) else [item])]
+            counts = [[row.place or 0 for row in places_in(in_words)]] if in_words else counts
+            slot, found = key.place, list(chain.from_iterable(counts)) if all(counts) else []
+        elif key.place:
+            return False
+        like = [] if found else [text for text in texts_of(item) if ID_LIKE.fullmatch(text)]
+        known = [text for text in like if text in names.ids or (is_own and not names.is_known)]
+        if known and (is_own or key.is_id):
+            slot, found = "own" if is_own else "id", known
+        elif names.sent.kind == "users" and (key.owner == "companies" or key.name in ("company", "companie")):
+            slot, found = "company", [text for text in like if text in names.companies or key.owner]
+        elif is_own and not found:
+            slot, found = "stranger", like  # an id that no row has
+        if found:
+            self.named.setdefault(slot, []).extend(found)
+        return bool(found)
 
-    # For the error
+    def is_own(self, key: Key) -> bool:
+        """Tell whether a key is the service's own for the id of a row."""
+        return key.owner == self.names.sent.kind if self.names.sent.kind else bool(key.owner)
+
+    def take_path(self, key: Key, item: Any, texts: list[str]) -> bool:
+        """Take the property that a key names, with the row where it is a path, or the row of a path under any key."""
+        names, found = self.names, RowError()
+        if is_number(item) or (isinstance(item, list) and (len(texts) < len(item) or not key.property)):
+            return False
+        if isinstance(item, list):
+            is_names = key.is_plural and not any(map(str.isdigit, texts))
+            joined = ", ".join(map(names.property_of, texts))
+            self.paths.append(RowError(property=joined) if is_names else names.located(texts))
+            return True
+        path = item.replace(" -> ", ".") if key.property else item
+        found = names.located(path) if is_path(path) else RowError(property=texts[0])
+        if not key.property:
+            is_found = not (key.words or key.code or key.full in VALUES) and found.place is not None
+        else:
+            is_theirs = not {texts[0], found.property}.isdisjoint(names.properties)
+            is_found = is_theirs or key.property not in WEAK or found.names_rows()
+        self.paths += [found] if is_found else []
+        return is_found
+
+    def is_record(self, record: dict[Any, Any]) -> bool:
+        """Tell whether an object repeats a row that was sent, rather than say more of an error."""
+        single = [(key, to_text(item)) for key, item in keyed(record) if not isinstance(item, dict | list)]
+        if "metadata" in record or any(self.is_own(key) for key, _ in single):
+            return True
+        if any(
+            key.is_id and (text in self.names.ids or text in self.names.companies) for key, text in single
+        ):
+            return not any(key.words for key, _ in single)
+        return bool(record) and all(key in self.names.properties for key in record)
+
+    def take_record(self, under: Key, record: dict[Any, Any]) -> None:
+        """Take whose the record is that was repeated, and its values."""
+        names, metadata = self.names, record.get("metadata")
+        flat = record | (metadata if isinstance(metadata, dict) else {})
+        single = [(str(name), text) for name, item in flat.items()
+                  if not isinstance(item, dict | list) and (text := to_text(item))]  # fmt: skip
+        is_company, found = under.name == "company", dict[str, str]()
+        for name, text in single:
+            key = meaning(name)
+            is_mine = self.is_own(key) and (text in names.ids or not names.is_known)
+            if is_mine or (key.is_id and text in (names.companies if is_company else names.ids)):
+                found.setdefault("own" if is_mine else "company" if is_company else "id", text)
+        if slot := next((slot for slot in ("own", "id", "company") if slot in found), ""):
+            self.named.setdefault("company" if slot == "company" else "own", []).append(found[slot])
+        self.echo += [
+            (name, text) for name, text in single if name in names.properties or name == "company_id"
+        ]
 
     def described(self, said: RowError) -> list[RowError]:
         """Return what is said of an error, with what stands around it, once for each row that is named."""
-        properties = self.names.properties
-        rest = [(key, item, "; ".join(texts_of(item))) for key, item in self.rest if not only_numbers(item)]
+        names, properties = self.names, self.names.properties
+        rest = [(name, item, "; ".join(texts_of(item))) for name, item in self.rest if not only_numbers(item)]
         message, code = self.message(), self.code()
         name = next((path.property for path in self.paths if path.property), None)
-        is_bare = not (self.codes or self.paths or self.name_rows())
-        own = [
-            one
-            for one in rest
-            if one[0] in properties or isinstance(one[1], list) or (is_bare and not message)
-        ]
+        is_bare = not (message or self.codes or self.paths or self.named)
+        own = [one for one in rest if one[0] in properties or isinstance(one[1], list) or is_bare]
         if not message and own:  # {"email": ["is invalid"]}
             message = own[0][2] if len(own) == 1 else "; ".join(f"{key}: {text}" for key, _, text in own)
-            name = name or ", ".join(self.names.property_of(key) for key, *_ in own)
-            rest = []
+            name, rest = name or ", ".join(names.property_of(key) for key, *_ in own), []
         elif not message and not code:
             message = next((text for *_, text in rest if " " in text), "; ".join(text for *_, text in rest))
         elif name is None:
@@ -175,20 +238,19 @@ class Facts:
                 ", ".join(key for key, item, _ in own if isinstance(item, list) and key in properties) or None
             )
         name = name or said.property
-        if name == "company_id":
-            self.companies += [text for text in self.values if text in self.names.companies]
+        if name == "company_id" and (known := [text for text in self.values if text in names.companies]):
+            self.named.setdefault("company", []).extend(known)
         echo = [
             *((name or "", text) for text in self.values),
             *((key, text) for key, item, text in rest if not isinstance(item, list)),
-            *chain.from_iterable(record.echo for record in self.records),
-            *(("company_id", company) for company in self.companies),
+            *self.echo,
+            *(("company_id", company) for company in self.named.get("company", ())),
         ]
         said = said._replace(
             property=name,
             code=code or said.code,
             message=message or said.message or code or "",
-            echo=tuple(pair for pair in echo if pair[0] in properties or pair[0] == "company_id")
-            or said.echo,
+            echo=tuple(one for one in echo if one[0] in properties or one[0] == "company_id") or said.echo,
         )
         return [said.on(row) for row in dict.fromkeys(self.rows())] or [said]
 
@@ -199,50 +261,36 @@ class Facts:
         """Return the code, perhaps a word such as ``reason`` or ``error`` where there is a better message."""
         message = self.message()
         spare = {word: text for word, text in self.words.items() if text != message and " " not in text}
-        found = ((word, self.codes.get(word) or spare.get(word, "")) for word in (*CODES, *self.codes))
-        return next((code for word, code in found if code and not is_vague(word, code)), None)
+        codes = {**spare, **self.codes}
+        words = sorted(codes, key=lambda word: RANKS.get(word, len(RANKS)))
+        return next((codes[word] for word in words if not is_vague(word, codes[word])), None)
 
     def rows(self) -> list[RowError]:
         """Return the rows that are named: by number, with an id if there is but one, else by id, or by company."""
-        path = next((path for path in self.paths if path.place is not None or path.id), RowError())
-        kind = next((kind for kind in TRUSTED if kind in self.places), path.place_kind)
-        places = self.places.get(kind or "path", [] if path.place is None else [path.place])
-        ids = self.own_ids or [record.id for record in self.records if record.id]
-        is_own_number = places and all(map(str.isdecimal, self.ids))  # that of the error itself, perhaps
-        if not ids and not is_own_number:
-            ids = self.ids or ([path.id] if path.id else [])
+        path = next((path for path in self.paths if path.names_rows()), RowError())
+        kinds: tuple[PlaceKind, ...] = ("line", "index", "row")  # in order of trust
+        kind = next((kind for kind in kinds if kind in self.named), path.place_kind)
+        places = self.named.get(kind or "", [] if path.place is None else [path.place])
+        others = self.named.get("id", [] if path.id is None else [path.id])
+        is_of_error = places and all(map(str.isdecimal, others))  # an id of the error itself, perhaps
+        ids = self.named.get("own", [] if is_of_error else others)
         if places:
             alone = ids[0] if len(set(ids)) == len(places) == 1 else None
             return [RowError(place, kind, alone) for place in places]
-        if ids or self.strangers:
-            return [RowError(id=identity) for identity in ids or self.strangers]
-        companies = self.companies + [record.company for record in self.records if record.company]
-        return [RowError(company=company) for company in companies]
+        ids = ids or self.named.get("stranger", [])
+        return [RowError(id=one) for one in ids] or [
+            RowError(company=one) for one in self.named.get("company", [])
+        ]
 
 
-def says(value: dict[Any, Any], names: Names) -> bool:
-    """Tell whether an object itself describes an error, rather than have errors under its keys."""
-    if any(names.row_of_key(str(key)) for key in value):
-        return False
-    facts = Facts(names)
-    for name, item in value.items():
-        key = meaning(str(name))
-        is_path = isinstance(item, list) and key.property and not key.is_plural
-        if is_path or not (isinstance(item, dict | list | bool) or is_empty(item) or is_count(key, item)):
-            facts.take(key, str(name), item)
-    return not facts.are_none()
+def is_path_of(key: Key, items: list[Any]) -> bool:
+    """Tell whether a list may be the steps of one path."""
+    return bool(key.property) and not key.is_plural and not any(isinstance(one, dict | list) for one in items)
 
 
-def lists_rows(value: dict[Any, Any], names: Names) -> bool:
-    """Tell whether lists of rows stand in an object, each perhaps of another kind of error."""
-    lists = ((meaning(str(key)), item) for key, item in value.items() if isinstance(item, list) and item)
-    return any(Facts(names).take_rows(key, item) for key, item in lists)
-
-
-def is_flat(value: dict[Any, Any]) -> bool:
-    """Tell whether an object has but single values, none of which says that there are no errors."""
-    said = ((meaning(str(key)), item) for key, item in value.items())
-    return not any(isinstance(item, dict | list) or (key.is_wrong and not item) for key, item in said)
+def says_nothing(key: Key, name: str, item: object) -> bool:
+    is_empty = item is None or item is False or item in ("", [], {})  # a 0 is something
+    return is_empty or key.is_good or key.full in ELSEWHERE or name.startswith("@")
 
 
 def only_numbers(item: object) -> bool:

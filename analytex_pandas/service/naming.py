@@ -1,17 +1,20 @@
-"""What a report names: rows, ids, companies and properties, in single values, in paths, and at the head of a text."""
+"""What the texts of a report name: rows, ids, companies and properties, in keys, in paths, and at the head of words."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from analytex_pandas.service.keys import WEAK, Key, PlaceKind, is_number, meaning, texts_of
-from analytex_pandas.service.values import COUNTS, NUMBER, clean, to_count, to_counts, to_text
+from analytex_pandas.service.values import COUNTS, NUMBER, clean, to_count, to_counts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container
 
-PLACE: Final = rf"""(?P<kind>row|line|index|record|item)
+PlaceKind = Literal["line", "index", "row", "key", "list", "path", "result"]
+KINDS: Final[dict[str, PlaceKind]] = {"line": "line", "index": "index", "ind": "index"}
+"""What a word in a text calls a number; any other is a row."""
+
+PLACE: Final = rf"""(?P<kind>row|line|index|ind(?=ices)|record|item)
     (?: (?:e?s|ices)[\s_]?[:=]?\s?[\[(]?(?P<many>{COUNTS.pattern})
       | [\s_]*(?:number\b|no\b\.?|nr\b\.?|id\b)?\s?[\#:=\[(]?\s?\#?(?P<one>{NUMBER}(?:[-\u2013]{NUMBER})?) )
     (?P<further>(?:\s(?:and|&)\s(?:row|line|index|record|item)\s\#?{NUMBER}){{0,50}})
@@ -32,8 +35,8 @@ TAIL: Final = re.compile(rf"[(\[]\s?(?:{PLACE}|{WHO})\s?[)\]]\W{{0,3}}$", re.IGN
 FIRST: Final = re.compile(
     r"""(?P<quote>["'`(\[<])?(?P<token>[^\s"'`()<>]{1,500}?)["'`)\]>]?(?P<colon>:(?=\s|$))?(?=\s|$)"""
 )
-PARSER: Final = re.compile(r",?\s?(?:col|char|pos)\w{0,10}\W{0,3}[0-9]", re.IGNORECASE)
-"""Behind a line: where a parser stood, perhaps in one record."""
+PARSER: Final = re.compile(r"\s(?:col|char|pos)\w{0,10}\W{0,3}[0-9]", re.IGNORECASE)
+"""Behind a line, without a comma: where a parser stood, perhaps in one record."""
 MORE: Final = re.compile(
     rf"\W{{0,5}}(?:(?:[a-z]{{1,15}}\s){{0,3}}(?:with|were|are|found)\s)?(?:and\s)?(?P<number>{NUMBER})\s(?P<more>more|other|additional|further)?\s?(?:\w{{1,20}}\s){{0,2}}?"
     r"(?:rows?|records?|errors?|failures?|users?|companies|items?|(?<=more))\b",
@@ -111,44 +114,6 @@ class Names:
         self.read: dict[str, list[RowError]] = {}
         """What was found in texts, most of which come again."""
 
-    def is_owner(self, key: Key) -> bool:
-        """Tell whether a key is the service's own for the id of a row."""
-        if self.sent.kind is None:
-            return key.is_user or key.name.endswith("companyid")
-        return key.is_user if self.sent.kind == "users" else key.name.endswith("companyid")
-
-    def ids_in(self, key: Key, texts: list[str]) -> list[str]:
-        """Return the ids among the values of a key; such as the rows have, where they are known."""
-        if self.is_owner(key) and not self.is_known:
-            return [text for text in texts if ID_LIKE.fullmatch(text)]
-        return [text for text in texts if text in self.ids] if self.is_owner(key) or key.is_id else []
-
-    def strangers_in(self, key: Key, item: object) -> list[str]:
-        """Return the values of the service's own key that are ids of no row; words such as "is required" are none."""
-        texts = texts_of(item)
-        return [text for text in texts if ID_LIKE.fullmatch(text)] if self.is_owner(key) else []
-
-    def companies_in(self, key: Key, texts: list[str]) -> list[str]:
-        """Return the companies that a job of users names."""
-        if self.sent.kind != "users" or not key.is_company:
-            return []
-        is_id = key.name.endswith("companyid")
-        return [text for text in texts if text in self.companies or (is_id and ID_LIKE.fullmatch(text))]
-
-    def property_in(self, key: Key, item: Any) -> RowError | None:
-        """Return the property that a key names, with the row where it is a path; None where it names none."""
-        texts = texts_of(item) if key.property else []
-        if not texts or is_number(item) or (isinstance(item, list) and len(texts) < len(item)):
-            return None
-        if isinstance(item, list):
-            if key.is_plural and not any(map(str.isdigit, texts)):
-                return RowError(property=", ".join(map(self.property_of, texts)))
-            return self.located(texts)
-        item = item.replace(" -> ", ".")
-        found = self.located(item) if is_path(item) else RowError(property=texts[0])
-        is_theirs = {texts[0], found.property} & set(self.properties) or found.names_rows()
-        return found if is_theirs or key.property not in WEAK else None
-
     def property_of(self, name: str) -> str:
         return self.located(name).property or name if is_path(name) else name
 
@@ -193,39 +158,6 @@ class Names:
         found = self.located(key) if is_path(key) else None
         return found if found is not None and found.names_rows() else None
 
-    def is_record(self, record: dict[Any, Any]) -> bool:
-        """Tell whether an object repeats a row that was sent, rather than say more of an error."""
-        single = [
-            (meaning(str(key)), to_text(item))
-            for key, item in record.items()
-            if not isinstance(item, dict | list)
-        ]
-        if "metadata" in record or any(self.is_owner(key) for key, _ in single):
-            return True
-        if any(key.is_id and (text in self.ids or text in self.companies) for key, text in single):
-            return not any(key.words for key, _ in single)
-        return bool(record) and all(key in self.properties for key in record)
-
-    def of_record(self, under: Key, record: dict[Any, Any]) -> RowError:
-        """Return whose the record is that was repeated, and its values."""
-        metadata = record.get("metadata")
-        flat = record | (metadata if isinstance(metadata, dict) else {})
-        single = [
-            (str(key), to_text(item)) for key, item in flat.items() if not isinstance(item, dict | list)
-        ]
-        named = [(meaning(key), text) for key, text in single]
-        own = [text for key, text in named if self.is_owner(key) and (text in self.ids or not self.is_known)]
-        if under.is_company and not own:
-            company = [
-                text for key, text in named if text in self.companies and (key.is_id or key.is_company)
-            ]
-            return RowError(company=company[0]) if company else RowError()
-        own += [text for key, text in named if key.is_id and text in self.ids]
-        echo = tuple(
-            (key, text) for key, text in single if text and (key in self.properties or key == "company_id")
-        )
-        return RowError(id=own[0] if own else None, echo=echo)
-
     def rows_in_words(self, words: str) -> list[RowError]:
         """Return the rows that the head of a text names, or that stand alone in brackets at its end."""
         if (found := self.read.get(words)) is None:
@@ -263,9 +195,10 @@ class Names:
     def owner(self, match: re.Match[str]) -> RowError:
         """Return the id, or the company, that words name; one that no row has only if they say it plainly."""
         text = match["quoted"] or match["inside"] or match["bare"]
-        spelled = (text, text.rstrip(":."))
-        known = next((one for one in spelled if one in self.ids or one in self.companies), None)
-        if known is None:
+        name = next(
+            (one for one in (text, text.rstrip(":.")) if one in self.ids or one in self.companies), None
+        )
+        if name is None:
             is_marked = (
                 text.endswith(":")
                 or match[0].endswith((f"={text}", f": {text}"))
@@ -274,13 +207,13 @@ class Names:
             is_plain = match["quoted"] or match["inside"] or (match["id"] and is_marked)
             if not is_plain or (self.is_known and not match["id"]):
                 return RowError()
+            name = text.rstrip(":")
         is_company = match["who"].casefold() == "company" and self.sent.kind == "users"
-        name = known or text.rstrip(":")
         return RowError(company=name) if is_company else RowError(id=name)
 
 
 def places_in(match: re.Match[str]) -> list[RowError]:
-    kind = meaning(match["kind"]).place
+    kind = KINDS.get(match["kind"].casefold(), "row")
     further = [int(number) for number in DIGITS.findall(match["further"].replace(",", ""))]
     return [RowError(place, kind) for place in (*to_counts(match["many"] or match["one"]), *further)]
 

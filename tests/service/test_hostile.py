@@ -129,6 +129,21 @@ def test_no_text_freezes_who_reads_it(text: str, service: Service, client: apd.C
         client.jobs()
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("each", [{"success": True}, {"detail": "bad"}, {"code": "x"}, {}], ids=str)
+def test_objects_in_objects_are_read_in_time(each: dict[str, Any]) -> None:
+    """Whether a result holds errors is not asked anew at each level of each level; nor are many keys."""
+    nested: dict[str, Any] = {"success": False, "error": "bad"}
+    for _ in range(60):
+        nested = {**each, "inner": nested}
+    assert parse_errors([nested])
+    assert len(parse_errors({**each, **{f"row_{row}": ["bad"] for row in range(5_000)}})) >= 5_000
+    beside = {f"note{number}": "x" for number in range(3_000)}
+    assert parse_errors(
+        {**each, **beside, **{f"error{number}": [{"row": number}] for number in range(3_000)}}
+    )
+
+
 def test_the_errors_of_a_job_have_an_end() -> None:
     """What is more is counted; what is long is kept in the first of them."""
     assert len(parse_errors(["no"] * (MAX_ERRORS + 7))) == MAX_ERRORS + 1
