@@ -248,13 +248,16 @@ class Reader:
             return
         texts, is_property = texts_of(item), name in names.properties
         is_flat_list = len(texts) == (len(item) if isinstance(item, list) else 1)
-        if is_flat_list and not is_property and not said.names_rows():
+        # A list of ids names rows of its own, whatever row is named around it.
+        are_ids = isinstance(item, list) and bool(key.owner)
+        if is_flat_list and not is_property and (are_ids or not said.names_rows()):
             facts = Facts(names)
             facts.take_rows(key, item)
             if rows := facts.rows():
                 for number, one in enumerate(rows):
                     part = item if number == 0 else one.id or one.company or one.place
-                    yield above.error(part, message=said.message or name).of(one)
+                    words = name if said.names_rows() else said.message or name
+                    yield above.error(part, message=words).of(one)
                 return
         are_rows = is_flat_list and all(text.isdecimal() or text in names.ids for text in texts)
         if are_rows and not (key.words or key.name in LISTS or VAGUE.fullmatch(key.name)):
