@@ -172,13 +172,7 @@ def settle(drive: Drive, job: Job | None) -> None:
             rows = drive.spool.rows(number)
             positions = rows[POSITION].to_pylist()
             kept = to_blob(kept_rows(rows, lines(), verdict))
-    errors = [
-        (
-            None if error.line is None else positions[error.line],
-            *(error.id, error.property, error.code, error.message, chunk.job_id, error.raw),
-        )
-        for error in verdict.errors
-    ]
+    errors = [error.entry(positions, chunk.job_id) for error in verdict.errors]
 
     def also(connection: sqlite3.Connection) -> None:
         add_answers(connection, drive.id, number, errors, kept)

@@ -227,9 +227,12 @@ class Journal:
 
     def kept(self, push_id: str) -> list[pa.Table]:
         """Return the kept rows (see ``kept``) of every chunk that has some, by chunk."""
-        found = self.rows("SELECT rows FROM kept WHERE push = ? ORDER BY chunk", push_id)
+        return [*self.kept_by_chunk(push_id).values()]
+
+    def kept_by_chunk(self, push_id: str) -> dict[int, pa.Table]:
+        found = self.rows("SELECT chunk, rows FROM kept WHERE push = ? ORDER BY chunk", push_id)
         with self.legible():
-            return [from_blob(blob) for (blob,) in found]
+            return {number: from_blob(blob) for number, blob in found}
 
     def owners(self, job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
         """Return which of these jobs are chunks of pushes known here: job id to (push id, chunk number)."""

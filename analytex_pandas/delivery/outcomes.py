@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.delivery.blobs import from_blob
 from analytex_pandas.delivery.input_file import read_input
 from analytex_pandas.delivery.kept import DOUBTFUL, FATE, LATER, MENDED, REFUSED
 from analytex_pandas.delivery.state import COUNTS, UNSENT
@@ -19,7 +18,7 @@ from analytex_pandas.frame.duplicates import DUPLICATE, INVALID, SENT, UNCHANGED
 from analytex_pandas.frame.labels import POSITION, label_column
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
     from analytex_pandas.delivery.journal import Journal
     from analytex_pandas.delivery.state import ChunkState, PushState
@@ -95,7 +94,9 @@ def outcomes_table(journal: Journal, state: PushState, invalid: pd.DataFrame) ->
     at = place_of.get_indexer(pd.Index(errors["position"].to_numpy(np.int64)))
     codes.say(at, errors["code"].tolist())
     messages.say(at, errors["message"].tolist())
-    for number, kept in kept_by_chunk(journal, state.id, settled):
+    for number, kept in journal.kept_by_chunk(state.id).items():
+        if number not in settled:
+            continue
         fates = kept[FATE].to_numpy()
         at = place_of.get_indexer(pd.Index(kept[POSITION].to_numpy()))
         outcome[at[fates == REFUSED]] = CODE["refused"]
@@ -164,11 +165,3 @@ def first_errors(journal: Journal, push_id: str, settled: Collection[int]) -> pd
         if chunk in settled
     ]
     return pd.DataFrame(said, columns=["position", "code", "message"], dtype=object)
-
-
-def kept_by_chunk(journal: Journal, push_id: str, settled: Collection[int]) -> Iterator[tuple[int, pa.Table]]:
-    for number, blob in journal.rows("SELECT chunk, rows FROM kept WHERE push = ?", push_id):
-        if number in settled:
-            with journal.legible():
-                rows = from_blob(blob)
-            yield number, rows

@@ -52,13 +52,7 @@ def note_declined(drive: Drive, error: AnalytexError) -> bool:
     rows = drive.spool.rows(number)
     positions, names = rows[POSITION].to_pylist(), labels(rows)
     kept = to_blob(kept_rows(rows, lines, Verdict(refused=tuple(refused))))
-    entries = [
-        (
-            None if one.line is None else positions[one.line],
-            *(one.id, one.property, one.code, one.message, None, one.raw),
-        )
-        for one in found
-    ]
+    entries = [one.entry(positions, None) for one in found]
     drive.record(lambda it: add_answers(it, drive.id, number, entries, kept), status=drive.chunk.status)
     error.report = typed_table(
         INVALID_COLUMNS,

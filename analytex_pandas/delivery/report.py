@@ -64,6 +64,11 @@ class LineError:
     message: str
     raw: str
 
+    def entry(self, positions: Sequence[int], job_id: str | None) -> tuple[object, ...]:
+        """Return the error as the journal has it; `positions` are those of the chunk's lines."""
+        position = None if self.line is None else positions[self.line]
+        return position, self.id, self.property, self.code, self.message, job_id, self.raw
+
 
 Placed: TypeAlias = "list[tuple[RowError, int | None]]"
 """Errors with the line that each is about, None where that cannot be told."""
