@@ -282,7 +282,9 @@ def written_slowly(value: Any, option: int = 0) -> bytes:  # noqa: ARG001  # as 
         )
         return b"{%b}" % b",".join(parts)
     if isinstance(value, Digits):
-        return value.encode()
+        digits = value.encode()
+        # A number that orjson has whole is written as it writes it, whatever way its line was read.
+        return digits if MANY_DIGITS.search(digits) else orjson.dumps(orjson.loads(digits))
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
