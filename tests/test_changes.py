@@ -159,7 +159,7 @@ def test_null_that_is_sent_is_a_value(service: Any) -> None:
 
 def test_changes_says_what_a_push_would_do(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Values of new profiles, changed and unchanged ones, by property; rows that are not sent do not count."""
-    monkeypatch.setattr(connection, "DEFAULT", [])  # whoever ran before may have connected
+    monkeypatch.setattr(connection, "DEFAULT", [])  # with nobody connected there is nothing to compare with
     assert plan(service, FRAME.head(0)).changes.dtypes.astype(str).to_dict() == {
         "property": "object",
         "new_profiles": "int64",

@@ -20,12 +20,6 @@ FRAME = pd.DataFrame({"user_id": ["a", "b", "c"], "plan": ["free", "bad", "pro"]
 REFUSED = {"b": ("e1", "plan", "no such plan")}
 
 
-@pytest.fixture(autouse=True)
-def nobody_is_connected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever ran before may have connected."""
-    monkeypatch.setattr(connection, "DEFAULT", [])
-
-
 @pytest.fixture
 def account() -> Iterator[Any]:
     """A service that stands for the real one: its client keeps its state where the user's are."""

@@ -31,7 +31,6 @@ PEOPLE = "customer_id,name,seats,since\n007,Ann,3,2024-01-15\n010,Bob,,\n011,Cy,
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     """A service that refuses whoever is called Eve, and the environment of a scheduler that knows it."""
-    before = list(connection.DEFAULT)
     refuse = {"666": ("bad_name", "name", "No such name.")}
     with apd.sandbox(rows_per_minute=1e6, refuse=refuse, keep_bodies=True) as service:
         connection.DEFAULT.clear()
@@ -41,7 +40,6 @@ def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "people.csv").write_text(PEOPLE)
         yield service
-    connection.DEFAULT[:] = before
 
 
 @pytest.fixture
