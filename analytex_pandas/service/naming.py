@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from analytex_pandas.service.values import COUNTS, NUMBER, clean, to_count, to_counts
+from analytex_pandas.service.values import (
+    COUNTS,
+    NOUN,
+    NUMBER,
+    TO,
+    clean,
+    to_count,
+    to_counts,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container
@@ -14,20 +23,24 @@ PlaceKind = Literal["line", "index", "row", "key", "list", "path", "result"]
 KINDS: Final[dict[str, PlaceKind]] = {"line": "line", "index": "index", "ind": "index"}
 """What a word in a text calls a number; any other is a row."""
 
-PLACE: Final = rf"""(?P<kind>row|line|index|ind(?=ices)|record|item)
-    (?: (?:e?s|ices)[\s_]?[:=]?\s?[\[(]?(?P<many>{COUNTS.pattern})
-      | [\s_]*(?:number\b|no\b\.?|nr\b\.?|id\b)?\s?[\#:=\[(]?\s?\#?(?P<one>{NUMBER}(?:[-\u2013]{NUMBER})?) )
-    (?P<further>(?:\s(?:and|&)\s(?:row|line|index|record|item)\s\#?{NUMBER}){{0,50}})
-    (?![\w%]|[.:-][0-9]|\s?out\s+of|\s?of\s[^0-9])"""
+PLACE: Final = rf"""(?P<kind>row|line|index|ind(?=ices)|record|item)(?P<many>e?s|ices)?
+    [\s_]*(?:number\b|no\b\.?|nr\b\.?|id\b)?\s?[\#:=\[(]?\s?
+    (?P<numbers> (?(many){COUNTS.pattern}|(?:\#?{NUMBER}(?:{TO}|\ (?:and|&)\ ){NOUN}\#?{NUMBER}
+      | {COUNTS.pattern}(?=\s?(?:[:)\].]|$)|\s(?:are|were|have|had)\b) | \#?{NUMBER}(?:[-\u2013]{NUMBER})?)) )
+    (?![\w%]|[.:'-][0-9]|\s[0-9]{{3}}(?![0-9])|\s?out\s+of|\s?of\s[^0-9]|\sor\s|\s(?:and\s)?{NUMBER}\s(?:more|other))"""
 LEAD: Final = r"""(?:(?:errors?|fail(?:ed|ure)|fatal|invalid|bad|problem|warning|validation|skipp(?:ed|ing)
     |reject(?:ed|ing)|refused|ignored|could|not|cannot|unable|to|import(?:ing)?|process(?:ing)?|pars(?:e|ing)|insert|updat(?:e|ing)|upsert
     |sav(?:e|ing)|validat(?:e|ing)|in|on|at|for|while|the|input|data|csv|json|ndjson|file)\b[\s:,-]{1,3}){0,7}"""
-WHO: Final = r"""(?P<who>user|company|customer|profile|contact)(?P<id>[_ ]?id)?\s?[:=\#]?\s?
+WHO: Final = r"""(?P<who>user|company|customer|profile|contact)(?P<id>[_ ]?id)?s?\s?[:=\#]?\s?
     (?: (?P<quote>["'`]) (?P<quoted>[^"'`]{1,500}) (?P=quote) | [(\[](?P<inside>[^\s()\[\]]{1,500})[)\]]
       | (?P<bare>[^\s,;()\[\]"'`]{1,500}) )"""
 HEAD: Final = re.compile(rf"\W{{0,5}}{LEAD}\W{{0,3}}{PLACE}", re.IGNORECASE | re.VERBOSE)
 """The row that a text is about stands at its head, behind a few words at most: "Failed to import row 5: …"."""
 OWNER: Final = re.compile(rf"\W{{0,5}}{LEAD}\W{{0,3}}{WHO}", re.IGNORECASE | re.VERBOSE)
+NEXT: Final = re.compile(
+    r"""(?:\s?[,;&]\s?(?:and\s)?|\sand\s)(?:user\s)?["'`]?(?P<token>[^\s,;()\[\]"'`]{1,500})["'`]?""", re.IGNORECASE
+)
+"""One more id behind another: "u3, u4 and u5: …"."""
 BEHIND: Final = re.compile(rf"\s?[(\[]\s?{WHO}\s?[)\]]", re.IGNORECASE | re.VERBOSE)
 """The owner behind a row: "Row 5 (user_id u4): …"."""
 TAIL: Final = re.compile(rf"[(\[]\s?(?:{PLACE}|{WHO})\s?[)\]]\W{{0,3}}$", re.IGNORECASE | re.VERBOSE)
@@ -188,7 +201,7 @@ class Names:
             if (owner := self.owner(match)).names_rows():
                 return [owner]
         if match := MORE.match(words):
-            number = int(match["number"].replace(",", ""))
+            number = whole_number(match["number"])
             return [RowError(more=number) if match["more"] else RowError(total=number)] if number else []
         return []
 
@@ -214,8 +227,7 @@ class Names:
 
 def places_in(match: re.Match[str]) -> list[RowError]:
     kind = KINDS.get(match["kind"].casefold(), "row")
-    further = [int(number) for number in DIGITS.findall(match["further"].replace(",", ""))]
-    return [RowError(place, kind) for place in (*to_counts(match["many"] or match["one"]), *further)]
+    return [RowError(place, kind) for place in to_counts(match["numbers"].casefold())]
 
 
 def pieces_of(text: str, most: int) -> list[str]:
