@@ -38,12 +38,15 @@ HEAD: Final = re.compile(rf"\W{{0,5}}{LEAD}\W{{0,3}}{PLACE}", re.IGNORECASE | re
 """The row that a text is about stands at its head, behind a few words at most: "Failed to import row 5: …"."""
 OWNER: Final = re.compile(rf"\W{{0,5}}{LEAD}\W{{0,3}}{WHO}", re.IGNORECASE | re.VERBOSE)
 NEXT: Final = re.compile(
-    r"""(?:\s?[,;&]\s?(?:and\s)?|\sand\s)(?:user\s)?["'`]?(?P<token>[^\s,;()\[\]"'`]{1,500})["'`]?""", re.IGNORECASE
+    r"""["'`]?(?:\s?[,;&]\s?(?:and\s)?|\sand\s)(?:(?:user|company)\s)?["'`]?(?P<token>[^\s,;()\[\]"'`]{1,500})""", re.IGNORECASE
 )
 """One more id behind another: "u3, u4 and u5: …"."""
 BEHIND: Final = re.compile(rf"\s?[(\[]\s?{WHO}\s?[)\]]", re.IGNORECASE | re.VERBOSE)
 """The owner behind a row: "Row 5 (user_id u4): …"."""
-TAIL: Final = re.compile(rf"[(\[]\s?(?:{PLACE}|{WHO})\s?[)\]]\W{{0,3}}$", re.IGNORECASE | re.VERBOSE)
+TAIL: Final = re.compile(
+    rf"[(\[]\s?(?:{PLACE}|{WHO}(?:{NEXT.pattern.replace('?P<token>', '')}){{0,100}})[\"'`\s]?[)\]]\W{{0,3}}$",
+    re.IGNORECASE | re.VERBOSE,
+)
 """In brackets at the end: "… is invalid (row 5)"."""
 FIRST: Final = re.compile(
     r"""(?P<quote>["'`(\[<])?(?P<token>[^\s"'`()<>]{1,500}?)["'`)\]>]?(?P<colon>:(?=\s|$))?(?=\s|$)"""
@@ -55,6 +58,12 @@ MORE: Final = re.compile(
     r"(?:rows?|records?|errors?|failures?|users?|companies|items?|(?<=more))\b",
     re.IGNORECASE,
 )
+AND_MORE: Final = re.compile(
+    rf"(?:\band|\+|&)\s?(?P<number>{NUMBER})\s(?:more|others?|additional|further)\b"
+    r"|\bonwards?\b|\band\s(?:the\s|all\s)?(?:following|later|subsequent|other)\s(?:rows|lines|records|users)\b",
+    re.IGNORECASE,
+)
+"""Behind a row that is named: there are more, perhaps one cannot tell how many."""
 LINES: Final = re.compile(r"[\r\n;|]+")
 PIECES: Final = re.compile(r"[,.]\s(?=(?:row|line|record|index|item)s?\s\#?[0-9])", re.IGNORECASE)
 PATH: Final = re.compile(r"(?!\S{0,20}://)(?=\S*[./\[])[\w#$/\[][^\s,;]{0,500}")
@@ -176,7 +185,10 @@ class Names:
         if (found := self.read.get(words)) is None:
             if len(self.read) == MOST_REMEMBERED:
                 self.read.clear()
-            found = self.read[words] = self.rows_at_head(words)
+            found = self.rows_at_head(words)
+            if found and found[0].names_rows() and (match := AND_MORE.search(words)):
+                found = [*found, RowError(more=whole_number(match["number"] or "1"))]
+            self.read[words] = found
         return found
 
     def rows_at_head(self, words: str) -> list[RowError]:
@@ -190,20 +202,35 @@ class Names:
         if token and is_path(token) and (found := self.located(token.rstrip(":"))).names_rows():
             return [found]
         if (match := OWNER.match(words)) and (owner := self.owner(match)).names_rows():
-            return [owner]
-        is_marked = first and (first["colon"] or first["quote"] or not (token.isdigit() or token.isalpha()))
-        if is_marked and token in self.ids:  # "a" may be a user, but is a word in most texts
-            place = to_count(token)
-            return [RowError(place, None if place is None else "key", token)]
+            return self.with_others(owner, words, end_of_name(match))
+        name = token.rstrip(",;")
+        if first and name in self.ids:
+            place = to_count(name)
+            here = RowError(place, None if place is None else "key", name)
+            found = self.with_others(here, words, first.start("token") + len(name))
+            # "a" may be a user, but is a word in most texts
+            if len(found) > 1 or first["colon"] or first["quote"] or not (token.isdigit() or token.isalpha()):
+                return found
         if match := TAIL.search(words[-MAX_TAIL:]):
             if match["kind"]:
                 return places_in(match)
             if (owner := self.owner(match)).names_rows():
-                return [owner]
+                return self.with_others(owner, match[0], end_of_name(match) - match.start())
         if match := MORE.match(words):
             number = whole_number(match["number"])
             return [RowError(more=number) if match["more"] else RowError(total=number)] if number else []
         return []
+
+    def with_others(self, first: RowError, words: str, end: int) -> list[RowError]:
+        """Return what is named with the ids, or companies, that a list goes on with."""
+        found, known = [first], self.companies if first.company else self.ids
+        while match := NEXT.match(words, end):
+            name = next((one for one in (match["token"], match["token"].rstrip(":.")) if one in known), None)
+            if name is None:
+                break
+            found.append(RowError(company=name) if first.company else first._replace(place=to_count(name), id=name))
+            end = match.start("token") + len(name)
+        return found
 
     def owner(self, match: re.Match[str]) -> RowError:
         """Return the id, or the company, that words name; one that no row has only if they say it plainly."""
@@ -223,6 +250,10 @@ class Names:
             name = text.rstrip(":")
         is_company = match["who"].casefold() == "company" and self.sent.kind == "users"
         return RowError(company=name) if is_company else RowError(id=name)
+
+
+def end_of_name(match: re.Match[str]) -> int:
+    return max(map(match.end, ("quoted", "inside", "bare"))) - match[0].endswith(":")
 
 
 def places_in(match: re.Match[str]) -> list[RowError]:
