@@ -35,7 +35,11 @@ ECHOES: Final = listed(
     "source subject customer person resource document value trait attribute"
 )
 """Where the record, or its id, may be repeated; what begins with ``original`` likewise."""
-ID: Final = re.compile(r"(?!.*valid).*id|key|identifier|identity|username|original.*")
+ID: Final = re.compile(
+    r"(?!.*valid|request|trace|error|job|batch|correlation|event|message|session|log|span).*id|key|identifier|identity|username|original.*"
+)
+RIVAL: Final = re.compile(r"existing|conflict|duplicateof|other|previous|match|sameas|candidate")
+"""The key of another record, which is not the one that was refused."""
 OWNERS: Final = {"userid": "users", "companyid": "companies"}
 PROPERTIES: Final = listed(
     "property propertyname field fieldname fieldpath attribute column columnname param parameter loc "
@@ -66,11 +70,13 @@ ABOUT: Final = re.compile(
 )
 """May stand before a word of a vocabulary: ``failedRows``, ``error_indices``."""
 WRONG: Final = re.compile(
-    r"err|fail|invalid|reject|refus|skipp|violat|problem|missing|notfound|unprocess|conflict|detail|issue|cause|duplicate"
+    r"(?!max|on|allow|stop|continue|warn)(?!.*(?:limit|threshold|format|mode|policy)$).*?(?:err|fail|invalid|reject|refus"
+    r"|skipp|violat|problem|missing|notfound|unprocess|conflict|detail|issue|cause|duplicate|exception|dropped|discard"
+    r"|ignored|notupdated|deadletter|bad(?!ge))"
 )
 """In a key: what stands there is about rows that were not taken."""
 TOTAL: Final = re.compile(
-    r"(?:count|row|record|item|total|user|companie|error|failure|failed|rejected|invalid|skipped)$"
+    r"(?:count|row|record|item|total|user|company|error|failure|failed|rejected|invalid|skipped|dropped|discarded|ignored)$"
 )
 GOOD: Final = re.compile(
     r"ok|okay|success\w{0,9}|succe\w{0,6}|updated|created|upserted|inserted|imported|accepted|processed|applied|saved|merged"
@@ -82,13 +88,15 @@ GOOD_KEY: Final = re.compile(
 VAGUE: Final = re.compile(r"(?:error|fail\w{0,4}|invalid|rejected|refused|skipped|bad|false|warning)s?")
 """A status that says no more than that there is an error."""
 ALARM: Final = re.compile(
-    r"(?<!no )(?<!\b0 )(?<!without )\b(?:error|fail|invalid|reject|refus|skipp|unable|cannot|could not|problem)",
+    r"(?<!no )(?<!\b0 )(?<!without )\b(?:error|fail|invalid|reject|refus|skipp|unable|cannot|could not|problem|partial)",
     re.IGNORECASE,
 )
 CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]{1,60}")
 """``INVALID_EMAIL``: a code, also as a key."""
 MARKS: Final = listed("success ok succeeded valid isvalid")
-STATUSES: Final = listed("status result state outcome statuscode httpstatus")
+STATUSES: Final = listed("status result state outcome statuscode httpstatus level severity")
+UNWRITTEN: Final = re.compile(r"truncated|(?:has)?more")
+"""In the key of a truth: there are more errors than are written."""
 
 
 class Key(NamedTuple):
@@ -106,6 +114,7 @@ class Key(NamedTuple):
     """``users`` or ``companies``, whose own id it is: ``userId``, ``invalidUserIds``."""
     is_id: bool
     is_echo: bool
+    is_rival: bool
     is_wrong: bool
     is_total: bool
     is_good: bool
@@ -114,12 +123,13 @@ class Key(NamedTuple):
 @lru_cache(maxsize=4_096)
 def meaning(key: str) -> Key:
     full = plain(key)
-    name = full.removesuffix("s") or full
+    name = f"{full[:-3]}y" if full.endswith("ies") else full.removesuffix("s") or full
     place = next((PLACES[stem] for stem in (name, ABOUT.sub("", name, count=1)) if stem in PLACES), None)
     code, words = (next((stem for stem in (full, name) if stem in table), "") for table in (CODES, WORDS))
-    is_wrong = bool(WRONG.search(full))
-    is_echo = name in ECHOES or full.startswith("original")
-    owner = next((kind for end, kind in OWNERS.items() if name.endswith(end)), "")
+    is_wrong = WRONG.match(full) is not None
+    is_rival = RIVAL.search(full) is not None and not full.endswith("s")
+    is_echo = not is_rival and (name in ECHOES or full.startswith("original"))
+    owner = next((kind for end, kind in OWNERS.items() if name.endswith(end) and not is_rival), "")
     return Key(
         *(full, name, full.endswith("s")),
         place=place or ("index" if name.endswith("index") else None),
@@ -127,8 +137,9 @@ def meaning(key: str) -> Key:
         code=code or (full if full.endswith("code") else ""),
         words=words or (name if LIKE_WORDS.search(name) and not code else ""),
         owner=owner,
-        is_id=is_echo or (ID.fullmatch(name) is not None and not owner),
+        is_id=is_echo or (ID.fullmatch(name) is not None and not owner and not is_rival),
         is_echo=is_echo,
+        is_rival=is_rival,
         is_wrong=is_wrong,
         is_total=is_wrong and TOTAL.search(name) is not None and (place is None or full.endswith("s")),
         is_good=GOOD_KEY.fullmatch(full) is not None,
@@ -224,7 +235,9 @@ def holds_refusals(value: object, depth: int) -> bool:
     if any(is_alarming(key, item) or holds_refusals(item, depth + 1) for key, item in said):
         return True
     mark = mark_of(value, depth + 1)
-    is_error = any(key.words and has_text(item) for key, item in said) and any(key.code for key, _ in said)
+    is_error = any(key.words and has_text(item) for key, item in said) and any(
+        key.code in PLAIN_CODES for key, _ in said
+    )
     return mark is False or (mark is None and is_error)
 
 

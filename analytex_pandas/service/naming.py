@@ -148,7 +148,8 @@ class Names:
         place = identity = None
         for number, step in enumerate(steps):
             is_inner = number > 0 and steps[number - 1] in self.properties
-            if DIGITS.fullmatch(step) and (is_closed or not all(map(str.isdigit, steps[number:]))):
+            is_id = step in self.ids and (to_count(step) or 0) >= (self.sent.rows or 0)
+            if DIGITS.fullmatch(step) and not is_id and (is_closed or not all(map(str.isdigit, steps[number:]))):
                 if not is_inner:  # else it is one of the values of a property
                     place, steps = int(step), steps[number + 1 :]
                 break
@@ -228,7 +229,8 @@ class Names:
             name = next((one for one in (match["token"], match["token"].rstrip(":.")) if one in known), None)
             if name is None:
                 break
-            found.append(RowError(company=name) if first.company else first._replace(place=to_count(name), id=name))
+            place = None if first.place is None else to_count(name)
+            found.append(RowError(company=name) if first.company else first._replace(place=place, id=name))
             end = match.start("token") + len(name)
         return found
 
