@@ -6,6 +6,7 @@ name rows, properties or kinds of errors, and there is an error under each.
 
 from __future__ import annotations
 
+import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from analytex_pandas.service.keys import (
     COLUMNS,
     ELSEWHERE,
     MAX_HELD,
+    UNWRITTEN,
     VAGUE,
     VALUES,
     WEAK,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from analytex_pandas.service.naming import PlaceKind
 
 
+SEVERAL: Final = re.compile(r"[,;\s]+(?:and\s)?")
 RANKS: Final = {word: rank for rank, word in enumerate(CODES)}
 
 
@@ -75,7 +78,7 @@ class Facts:
                 continue
             if level == 0 and self.names.row_of_key(name):
                 self.below.append((name, item))
-            elif is_count(key, item) or (is_flat and key.full in ("count", "total") and is_number(item)):
+            elif is_count(key, item) or self.is_total(key, item, is_flat=is_flat):
                 self.totals.append((name, item))
             elif isinstance(item, dict) or (isinstance(item, list) and not is_path_of(key, item)):
                 held.append((key, name, item))
@@ -85,8 +88,17 @@ class Facts:
         self.take_held(held, is_map=is_map, level=level)
         return self
 
+    def is_total(self, key: Key, item: Any, *, is_flat: bool) -> bool:
+        """Tell whether it says how many errors there are, or but that there are more."""
+        if item is True:
+            return UNWRITTEN.search(key.full) is not None
+        is_all = not is_flat and to_count(item) in (0, self.names.sent.rows)
+        return key.full in ("count", "total") and is_number(item) and not is_all
+
     def take_held(self, held: list[tuple[Key, str, Any]], *, is_map: bool, level: int) -> None:
-        for key, name, item in held:
+        for key, name, item in sorted(held, key=lambda one: not one[0].is_echo):
+            if key.is_rival and self.named:
+                continue
             if isinstance(item, dict):
                 self.take_object(key, name, item, is_map=is_map, level=level)
             elif not (is_map or self.are_errors(key, item)):
@@ -104,7 +116,10 @@ class Facts:
         elif is_map or level == MAX_HELD or (key.is_wrong and not self.says(item)):
             self.below.append((name, item))
         else:
+            named = self.named
+            self.named = {}
             self.gather(item, level=level + 1)
+            self.named |= named
             self.paths += [RowError(property=name)] if name in self.names.properties else []
 
     def says(self, value: dict[Any, Any]) -> bool:
@@ -140,11 +155,14 @@ class Facts:
                 self.codes.setdefault(key.code, texts[0])
         elif not key.is_id or isinstance(item, list):
             self.rest.append((name, item))
+            if isinstance(item, list) and all(text in self.names.ids for text in item if isinstance(text, str)):
+                self.named.setdefault("listed", []).extend(text for text in texts if text in self.names.ids)
 
     def take_rows(self, key: Key, item: Any) -> bool:
         """Take the places, ids or companies that a value names; tell whether it names any."""
         names, slot, is_own = self.names, "", self.is_own(key)
-        if not (key.place or key.is_id or key.owner):
+        is_company = names.sent.kind == "users" and (key.owner == "companies" or key.name.endswith("company"))
+        if not (key.place or key.is_id or key.owner or is_company):
             return False
         found: list[Any] = []
         if key.place and (isinstance(item, list) or not key.is_plural or to_count(item) is None):
@@ -155,11 +173,14 @@ class Facts:
             slot, found = key.place, list(chain.from_iterable(counts)) if all(counts) else []
         elif key.place:
             return False
-        like = [] if found else [text for text in texts_of(item) if ID_LIKE.fullmatch(text)]
+        texts = texts_of(item)
+        if key.owner and isinstance(item, str) and item not in names.ids:
+            texts = SEVERAL.split(item)  # "u3, u4 and u5"
+        like = [] if found else [text for text in texts if ID_LIKE.fullmatch(text)]
         known = [text for text in like if text in names.ids or (is_own and not names.is_known)]
         if known and (is_own or key.is_id):
             slot, found = "own" if is_own else "id", known
-        elif names.sent.kind == "users" and (key.owner == "companies" or key.name in ("company", "companie")):
+        elif is_company:
             slot, found = "company", [text for text in like if text in names.companies or key.owner]
         elif is_own and not found:
             slot, found = "stranger", like  # an id that no row has
@@ -277,7 +298,7 @@ class Facts:
         if places:
             alone = ids[0] if len(set(ids)) == len(places) == 1 else None
             return [RowError(place, kind, alone) for place in places]
-        ids = ids or self.named.get("stranger", [])
+        ids = ids or self.named.get("listed", []) or self.named.get("stranger", [])
         return [RowError(id=one) for one in ids] or [
             RowError(company=one) for one in self.named.get("company", [])
         ]

@@ -6,6 +6,7 @@ are one.
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from functools import lru_cache
@@ -70,7 +71,7 @@ ABOUT: Final = re.compile(
 )
 """May stand before a word of a vocabulary: ``failedRows``, ``error_indices``."""
 WRONG: Final = re.compile(
-    r"(?!max|on|allow|stop|continue|warn)(?!.*(?:limit|threshold|format|mode|policy)$).*?(?:err|fail|invalid|reject|refus"
+    r"(?!max|on|allow|stopon|continue|warn)(?!.*(?:limit|threshold|format|mode|policy)$).*?(?:err|fail|invalid|reject|refus"
     r"|skipp|violat|problem|missing|notfound|unprocess|conflict|detail|issue|cause|duplicate|exception|dropped|discard"
     r"|ignored|notupdated|deadletter|bad(?!ge))"
 )
@@ -80,7 +81,7 @@ TOTAL: Final = re.compile(
 )
 GOOD: Final = re.compile(
     r"ok|okay|success\w{0,9}|succe\w{0,6}|updated|created|upserted|inserted|imported|accepted|processed|applied|saved|merged"
-    r"|unchanged|complete\w?|done|valid|passed|noop|none|null|(?:no|0)(?:error|failure|problem|issue)s?\w{0,9}"
+    r"|info|debug|unchanged|complete\w?|done|valid|passed|noop|none|null|(?:no|0)(?:error|failure|problem|issue)s?\w{0,9}"
 )
 GOOD_KEY: Final = re.compile(
     rf"new(?:member|user|record|row)s|(?:{GOOD.pattern}|unmodified)(?:count|total|id|userid|indice|indexe|row|record|member|user|companie|item|field)?s?"
@@ -91,6 +92,7 @@ ALARM: Final = re.compile(
     r"(?<!no )(?<!\b0 )(?<!without )\b(?:error|fail|invalid|reject|refus|skipp|unable|cannot|could not|problem|partial)",
     re.IGNORECASE,
 )
+MAX_ALARM: Final = 2_000
 CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]{1,60}")
 """``INVALID_EMAIL``: a code, also as a key."""
 MARKS: Final = listed("success ok succeeded valid isvalid")
@@ -172,17 +174,36 @@ def texts_of(value: object) -> list[str]:
 
 
 def opened(value: Any) -> Any:
-    """Return what a text holds, if it is a JSON document itself, or has one in each line."""
-    text = value.strip() if isinstance(value, str) and value[-1:] in "}] \n" else ""
-    if text[:1] not in ("{", "[") or text[-1:] not in ("}", "]"):
-        return value
-    for parts in ([text], text.splitlines()):
-        try:
-            found = [json.loads(part) for part in parts if part.strip()]
-        except (ValueError, RecursionError):
-            continue
-        return found if len(parts) > 1 else found[0]
-    return value
+    """Return what a text holds, if it is a JSON document itself, or has one in each line; and a table as objects."""
+    text = value.strip() if isinstance(value, str) else ""
+    if text[:1] in ("{", "[") and text[-1:] in ("}", "]"):
+        for parts in ([text], text.splitlines()):
+            try:
+                found = [json.loads(part) for part in parts if part.strip()]
+            except (ValueError, RecursionError):
+                continue
+            return objects_of(found if len(parts) > 1 else found[0])
+    return objects_of(value)
+
+
+def objects_of(value: Any) -> Any:
+    """Return a table, lines of CSV or lists by row or by column, as the objects that its rows are; else the value."""
+    names, rows = [], []
+    if isinstance(value, str) and "\n" in value.strip():
+        first, *_ = lines = value.strip().splitlines()
+        mark = max(",;\t|", key=first.count)
+        names, *rows = csv.reader(lines, delimiter=mark, skipinitialspace=True) if mark in first else [[]]
+    elif isinstance(value, dict) and value and all(isinstance(item, list) for item in value.values()):
+        columns = [*value.values()]
+        if len(columns) == 2 and texts_of(columns[0]) == columns[0]:  # noqa: PLR2004  # {"columns": […], "data": […]}
+            names, rows = columns
+        if not all(isinstance(row, list) for row in rows) or not rows:
+            names, rows = [*map(str, value)], [*zip(*columns, strict=False)]
+            rows = rows if len({*map(len, columns)}) == 1 else []
+    said = [*map(meaning, names)]
+    is_table = any(key.place or key.owner for key in said) and any(key.words or key.code for key in said)
+    is_even = all(len(row) == len(names) for row in rows)
+    return [dict(zip(names, row, strict=True)) for row in rows] if is_table and is_even and rows else value
 
 
 def is_fine(value: object) -> bool:
@@ -190,6 +211,11 @@ def is_fine(value: object) -> bool:
     if isinstance(value, str):
         return len(value) < 100 and GOOD.fullmatch(plain(value)) is not None  # noqa: PLR2004  # as many as are compared
     return is_number(value) and to_count(value) in range(200, 400)
+
+
+def is_alarm(text: str) -> bool:
+    """Tell whether words, or a status that is more than a word, speak of what was not taken."""
+    return any(mark in text for mark in " _") and ALARM.search(text[:MAX_ALARM].replace("_", " ")) is not None
 
 
 def has_text(value: object) -> bool:
@@ -225,7 +251,7 @@ def mark_of(item: object, depth: int = 0) -> bool | None:
     return None if any(holds_refusals(value, depth) for key, value in said if not key.is_echo) else True
 
 
-def holds_refusals(value: object, depth: int) -> bool:
+def holds_refusals(value: object, depth: int = 0) -> bool:
     """Tell whether there are errors somewhere in a value; what is too deep to look at may be one."""
     if depth > MAX_HELD or not isinstance(value, dict | list):
         return isinstance(value, dict | list) and has_text(value)

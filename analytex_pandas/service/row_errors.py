@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analytex_pandas.service.facts import Facts
 from analytex_pandas.service.keys import (
-    ALARM,
     CONSTANT,
     LISTS,
+    UNWRITTEN,
     VAGUE,
     Key,
     has_text,
+    holds_refusals,
+    is_alarm,
     is_count,
     is_fine,
     is_number,
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
 NOTHING: Final = Sent()
 NO_ROWS: Final = set[RowError]()
-NO_REASONS: Final = frozenset({"errors", "links", "status", "type"})
+NO_REASONS: Final = frozenset({"errors", "links", "status", "type", "filename"})
 """Keys of a job beside which there is nothing to read, or which are read by themselves."""
 MAX_AROUND_CHARACTERS: Final = 1_000
 MAX_DEPTH: Final = 20
@@ -96,12 +98,14 @@ class Reader:
         value = opened(value)
         if above.depth > MAX_DEPTH:
             yield above.error(value, message=to_text(value))
+        elif self.is_undecided(value):
+            yield above.error(value, message="Which of these rows were taken is not said.", total=len(value))
         elif isinstance(value, list):
             yield from self.read_list(value, above, key)
-        elif isinstance(value, dict) and self.is_undecided(value):
-            yield above.error(value, message="Which of these rows were taken is not said.", total=len(value))
         elif isinstance(value, dict):
-            yield from self.read_object(value, above, is_alone=True)
+            found = self.read_object(value, above, is_alone=True)
+            is_request = key.full == self.sent.kind and not above.said.names_rows()
+            yield from (in_request(error) for error in found) if is_request else found
         elif isinstance(value, str):
             yield from self.read_text(value, above, key)
         elif value:
@@ -112,6 +116,8 @@ class Reader:
     def read_list(self, items: Collection[object], above: Above, key: Key) -> Iterator[RowError]:
         is_named = above.said.names_rows()
         is_result = not is_named and self.are_results(items)
+        texts = texts_of(items)
+        are_numbers = len(texts) == len(items) and all(one.isdecimal() or one in self.names.ids for one in texts)
         above = above._replace(depth=above.depth + 1)  # the brackets say nothing, and are not in `raw`
         for place, item in enumerate(map(opened, items)):
             below = above
@@ -121,7 +127,7 @@ class Reader:
                 below = above._replace(said=above.said._replace(place=place, place_kind="result"))
             if isinstance(item, dict) and not self.is_undecided(item):
                 yield from self.read_object(item, below)
-            elif is_number(item) and not below.said.names_rows():
+            elif is_number(item) and not below.said.names_rows() and are_numbers:
                 yield below.error(item, message=below.said.message or to_text(item)).of(
                     self.row_of(item, key)
                 )
@@ -139,21 +145,24 @@ class Reader:
         refused = [is_refusal(item) for item in items]
         return any(refused) and (not all(refused) or all(mark_of(item) is not None for item in items))
 
-    def is_undecided(self, value: dict[Any, Any]) -> bool:
+    def is_undecided(self, value: object) -> bool:
         """Tell whether rows are but true or false: true may be an error, or success."""
-        is_mixed = all(isinstance(item, bool) for item in value.values()) and len(set(value.values())) > 1
-        return is_mixed and all(self.names.row_of_key(str(name)) for name in value)
+        if not isinstance(value, dict | list):
+            return False
+        items = [*value.values()] if isinstance(value, dict) else value
+        is_mixed = all(isinstance(item, bool) for item in items) and len(set(items)) > 1
+        return is_mixed and (isinstance(value, list) or all(self.names.row_of_key(str(name)) for name in value))
 
     def of_pair(self, item: list[Any]) -> tuple[RowError, dict[Any, Any]] | None:
-        """Return what a list of single values says: of a row or an id, perhaps a property, and words."""
-        if len(item) < 2 or len(texts_of(item)) != len(item):  # noqa: PLR2004  # one thing alone
+        """Return what a list of single values says: of a row, an id or both, perhaps a property, and words."""
+        ids = [one for one in item if to_text(one) in self.names.ids]
+        words = [one for one in item if isinstance(one, str) and one not in ids and not one.isdecimal()]
+        if not words or len(texts_of(item)) != len(item) or not (ids or is_number(item[0])):
             return None
-        first, *more, words = item
-        if is_number(words) or words in self.names.ids or not (is_number(first) or first in self.names.ids):
-            return None
-        row = self.row_of(first, meaning("")) if is_number(first) else RowError(id=first)
-        name = next((one for one in more if one in self.names.properties), None)
-        return row, {"property": name, "message": words}
+        row = self.row_of(item[0], meaning("")) if is_number(item[0]) else RowError()
+        row = row._replace(id=to_text(ids[0])) if ids else row
+        name = next((one for one in words[:-1] if one in self.names.properties), None)
+        return row, {"property": name, "message": words[-1]}
 
     def row_of(self, value: object, key: Key) -> RowError:
         """Return the row that a bare number means, by its place or by its id."""
@@ -277,30 +286,37 @@ class Reader:
         return None if self.names.is_known or is_word else RowError(id=name)
 
     def read_job(self, job: Mapping[str, object], *, failed: bool) -> Iterator[RowError]:
-        yield from self.read(job.get("errors"), Above(), meaning(""))
+        if (errors := job.get("errors")) is not True:  # {"errors": true, "items": […]} counts
+            yield from self.read(errors, Above(), meaning(""))
         reasons: dict[str, object] = {}
         for name, item in job.items():
             key, above = meaning(name), Above().inside(name, RowError())
-            if not item or name in NO_REASONS or (item is True and not key.is_wrong):
+            is_idle = item is True and not (key.is_wrong or UNWRITTEN.search(key.full))
+            if not item or is_idle or (name in NO_REASONS and (name != "errors" or item is not True)):
                 continue
-            if isinstance(item, dict | list) and (key.is_wrong or key.name in LISTS):
-                yield from self.read(item, above, key)
-            elif isinstance(item, dict):
-                counts = [
-                    (inner, count) for inner, count in item.items() if is_count(meaning(str(inner)), count)
-                ]
-                yield from (total_of(inner, count, above) for inner, count in counts)
+            if isinstance(item, dict | list):
+                alarms = [one for one in texts_of(item) if is_alarm(one)]
+                if key.full.startswith("warn"):
+                    continue
+                if key.is_wrong or key.name in LISTS or holds_refusals(item):
+                    yield from self.read(item, above, key)
+                elif alarms:
+                    yield from self.read(alarms, above, key)
             elif item is True or is_count(key, item):  # "has_errors": true
                 yield total_of(name, item, Above())
             elif "://" in (text := to_text(item)):
                 if key.is_wrong or "report" in key.name:
                     yield above.error(item, message=f"{name}: {text}")
-            elif (key.words or key.code) and (
-                failed or key.is_wrong or ALARM.search(text[:MAX_READ_CHARACTERS])
-            ):
+            elif (failed or key.is_wrong or is_alarm(text)) and (key.words or key.code or is_alarm(text)):
                 reasons[name] = item
         if reasons:
             yield from self.read_object(reasons, Above())
+
+
+def in_request(error: RowError) -> RowError:
+    """Return an error with its key as what it is below ``users``: a place in what was sent, unless it may be an id."""
+    is_place = error.place_kind == "key" and error.id is None
+    return error._replace(place_kind="path") if is_place else error
 
 
 def lists_places(pair: tuple[str, object]) -> bool:
@@ -314,7 +330,9 @@ def lists_places(pair: tuple[str, object]) -> bool:
 
 def total_of(name: str, value: Any, above: Above) -> RowError:
     error = above.inside(name, above.said).error(value, message=f"{name}: {to_text(value)}")
-    return error._replace(total=to_count(value) or 1, is_count=meaning(name).is_wrong)
+    if value is True and UNWRITTEN.search(meaning(name).full):
+        return error._replace(more=1)
+    return error._replace(total=to_count(value) or 1, is_count=True)
 
 
 def parse_errors(value: object, sent: Sent = NOTHING) -> tuple[RowError, ...]:
