@@ -15,7 +15,6 @@ from analytex_pandas.service.keys import (
     COLUMNS,
     ELSEWHERE,
     MAX_HELD,
-    UNWRITTEN,
     VAGUE,
     VALUES,
     WEAK,
@@ -25,6 +24,7 @@ from analytex_pandas.service.keys import (
     is_fine,
     is_number,
     is_refusal,
+    is_unwritten,
     keyed,
     meaning,
     opened,
@@ -91,9 +91,9 @@ class Facts:
     def is_total(self, key: Key, item: Any, *, is_flat: bool) -> bool:
         """Tell whether it says how many errors there are, or but that there are more."""
         if item is True:
-            return UNWRITTEN.search(key.full) is not None
+            return is_unwritten(key)
         is_all = not is_flat and to_count(item) in (0, self.names.sent.rows)
-        return key.full in ("count", "total") and is_number(item) and not is_all
+        return key.name in ("count", "total", "occurrence") and is_number(item) and not is_all
 
     def take_held(self, held: list[tuple[Key, str, Any]], *, is_map: bool, level: int) -> None:
         for key, name, item in sorted(held, key=lambda one: not one[0].is_echo):
@@ -155,7 +155,9 @@ class Facts:
                 self.codes.setdefault(key.code, texts[0])
         elif not key.is_id or isinstance(item, list):
             self.rest.append((name, item))
-            if isinstance(item, list) and all(text in self.names.ids for text in item if isinstance(text, str)):
+            if isinstance(item, list) and all(
+                text in self.names.ids for text in item if isinstance(text, str)
+            ):
                 self.named.setdefault("listed", []).extend(text for text in texts if text in self.names.ids)
 
     def take_rows(self, key: Key, item: Any) -> bool:

@@ -97,8 +97,7 @@ CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]{1,60}")
 """``INVALID_EMAIL``: a code, also as a key."""
 MARKS: Final = listed("success ok succeeded valid isvalid")
 STATUSES: Final = listed("status result state outcome statuscode httpstatus level severity")
-UNWRITTEN: Final = re.compile(r"truncated|(?:has)?more")
-"""In the key of a truth: there are more errors than are written."""
+UNWRITTEN: Final = re.compile(r"truncated|more")
 
 
 class Key(NamedTuple):
@@ -165,6 +164,11 @@ def is_number(value: object) -> bool:
 def is_count(key: Key, value: object) -> bool:
     """Tell whether a key counts the rows or errors that were not taken."""
     return key.is_total and not isinstance(value, bool) and bool(to_count(value))
+
+
+def is_unwritten(key: Key) -> bool:
+    """Tell whether the key of a truth says that there are more errors than are written."""
+    return UNWRITTEN.search(key.full) is not None
 
 
 def texts_of(value: object) -> list[str]:

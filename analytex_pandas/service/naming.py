@@ -38,7 +38,8 @@ HEAD: Final = re.compile(rf"\W{{0,5}}{LEAD}\W{{0,3}}{PLACE}", re.IGNORECASE | re
 """The row that a text is about stands at its head, behind a few words at most: "Failed to import row 5: …"."""
 OWNER: Final = re.compile(rf"\W{{0,5}}{LEAD}\W{{0,3}}{WHO}", re.IGNORECASE | re.VERBOSE)
 NEXT: Final = re.compile(
-    r"""["'`]?(?:\s?[,;&]\s?(?:and\s)?|\sand\s)(?:(?:user|company)\s)?["'`]?(?P<token>[^\s,;()\[\]"'`]{1,500})""", re.IGNORECASE
+    r"""["'`]?(?:\s?[,;&]\s?(?:and\s)?|\sand\s)(?:(?:user|company)\s)?["'`]?(?P<token>[^\s,;()\[\]"'`]{1,500})""",
+    re.IGNORECASE,
 )
 """One more id behind another: "u3, u4 and u5: …"."""
 BEHIND: Final = re.compile(rf"\s?[(\[]\s?{WHO}\s?[)\]]", re.IGNORECASE | re.VERBOSE)
@@ -54,10 +55,12 @@ FIRST: Final = re.compile(
 PARSER: Final = re.compile(r"\s(?:col|char|pos)\w{0,10}\W{0,3}[0-9]", re.IGNORECASE)
 """Behind a line, without a comma: where a parser stood, perhaps in one record."""
 MORE: Final = re.compile(
-    rf"\W{{0,5}}(?:(?:[a-z]{{1,15}}\s){{0,3}}(?:with|were|are|found)\s)?(?:and\s)?(?P<number>{NUMBER})\s(?P<more>more|other|additional|further)?\s?(?:\w{{1,20}}\s){{0,2}}?"
-    r"(?:rows?|records?|errors?|failures?|users?|companies|items?|(?<=more))\b",
+    rf"\W{{0,5}}(?:(?:[a-z]{{1,15}}\s){{0,3}}(?:with|were|are|found|[a-z]{{1,15}}[:,])\s)?(?:and\s)?(?P<number>{NUMBER})\s(?P<more>more|others?|additional|further|similar)?\s?(?:\w{{1,20}}\s){{0,2}}?"
+    r"(?:rows?|records?|errors?|failures?|users?|companies|items?|(?<=more)|(?<=others))\b",
     re.IGNORECASE,
 )
+CELL: Final = re.compile(r"""\W?(?:[0-9]{1,18}["']?[,\t]["']?)?(?P<id>[^\s,;"']{1,500})["']?[,;\t]["']?\S""")
+"""The first or second cell in a line of CSV: "5,u4,email,bad"."""
 AND_MORE: Final = re.compile(
     rf"(?:\band|\+|&)\s?(?P<number>{NUMBER})\s(?:more|others?|additional|further)\b"
     r"|\bonwards?\b|\band\s(?:the\s|all\s)?(?:following|later|subsequent|other)\s(?:rows|lines|records|users)\b",
@@ -149,7 +152,11 @@ class Names:
         for number, step in enumerate(steps):
             is_inner = number > 0 and steps[number - 1] in self.properties
             is_id = step in self.ids and (to_count(step) or 0) >= (self.sent.rows or 0)
-            if DIGITS.fullmatch(step) and not is_id and (is_closed or not all(map(str.isdigit, steps[number:]))):
+            if (
+                DIGITS.fullmatch(step)
+                and not is_id
+                and (is_closed or not all(map(str.isdigit, steps[number:])))
+            ):
                 if not is_inner:  # else it is one of the values of a property
                     place, steps = int(step), steps[number + 1 :]
                 break
@@ -217,6 +224,8 @@ class Names:
                 return places_in(match)
             if (owner := self.owner(match)).names_rows():
                 return self.with_others(owner, match[0], end_of_name(match) - match.start())
+        if (match := CELL.match(words)) and match["id"] in self.ids:
+            return [RowError(id=match["id"])]
         if match := MORE.match(words):
             number = whole_number(match["number"])
             return [RowError(more=number) if match["more"] else RowError(total=number)] if number else []

@@ -21,7 +21,6 @@ from analytex_pandas.service.facts import Facts
 from analytex_pandas.service.keys import (
     CONSTANT,
     LISTS,
-    UNWRITTEN,
     VAGUE,
     Key,
     has_text,
@@ -31,6 +30,7 @@ from analytex_pandas.service.keys import (
     is_fine,
     is_number,
     is_refusal,
+    is_unwritten,
     mark_of,
     meaning,
     opened,
@@ -104,8 +104,7 @@ class Reader:
             yield from self.read_list(value, above, key)
         elif isinstance(value, dict):
             found = self.read_object(value, above, is_alone=True)
-            is_request = key.full == self.sent.kind and not above.said.names_rows()
-            yield from (in_request(error) for error in found) if is_request else found
+            yield from found if above.said.names_rows() else (self.in_request(error, key) for error in found)
         elif isinstance(value, str):
             yield from self.read_text(value, above, key)
         elif value:
@@ -113,11 +112,25 @@ class Reader:
             total = 0 if above.said.names_rows() or not is_number(value) else to_count(value) or 0
             yield above.error(value, message=words, total=total)
 
+    def in_request(self, error: RowError, key: Key) -> RowError:
+        """Return an error with the digits that it is under as what they are below ``users``, or ``companies``.
+
+        The one is a place in what was sent, unless it may be an id.
+        """
+        if error.place_kind != "key" or error.id is not None:
+            return error
+        if key.full == self.sent.kind:
+            return error._replace(place_kind="path")
+        is_company = key.name == "company" and str(error.place) in self.names.companies
+        return error.on(RowError(company=str(error.place))) if is_company else error
+
     def read_list(self, items: Collection[object], above: Above, key: Key) -> Iterator[RowError]:
         is_named = above.said.names_rows()
         is_result = not is_named and self.are_results(items)
         texts = texts_of(items)
-        are_numbers = len(texts) == len(items) and all(one.isdecimal() or one in self.names.ids for one in texts)
+        are_numbers = len(texts) == len(items) and all(
+            one.isdecimal() or one in self.names.ids for one in texts
+        )
         above = above._replace(depth=above.depth + 1)  # the brackets say nothing, and are not in `raw`
         for place, item in enumerate(map(opened, items)):
             below = above
@@ -151,7 +164,9 @@ class Reader:
             return False
         items = [*value.values()] if isinstance(value, dict) else value
         is_mixed = all(isinstance(item, bool) for item in items) and len(set(items)) > 1
-        return is_mixed and (isinstance(value, list) or all(self.names.row_of_key(str(name)) for name in value))
+        return is_mixed and (
+            isinstance(value, list) or all(self.names.row_of_key(str(name)) for name in value)
+        )
 
     def of_pair(self, item: list[Any]) -> tuple[RowError, dict[Any, Any]] | None:
         """Return what a list of single values says: of a row, an id or both, perhaps a property, and words."""
@@ -235,8 +250,12 @@ class Reader:
                 if (row := RowError().on(error)) not in said:
                     found.add(row)
                     yield error
-        if not errors[0].names_rows():
-            yield from (total_of(key, count, above) for key, count in facts.totals)
+        is_row = errors[0].names_rows()  # then it counts the errors of this row
+        yield from (
+            total_of(key, count, above)
+            for key, count in facts.totals
+            if not (is_row and meaning(key).is_wrong)
+        )
         # Else it is a map, or counts, or says that there are none.
         is_one = not is_alone or (facts.is_flat and (above.said.names_rows() or not facts.totals))
         is_said = errors != [above.said] or (
@@ -288,35 +307,39 @@ class Reader:
     def read_job(self, job: Mapping[str, object], *, failed: bool) -> Iterator[RowError]:
         if (errors := job.get("errors")) is not True:  # {"errors": true, "items": […]} counts
             yield from self.read(errors, Above(), meaning(""))
+        beside = {
+            name: item
+            for name, item in job.items()
+            if name not in NO_REASONS and (name != "errors" or item is True)
+        }
+        yield from self.read_beside(beside, Above(), failed=failed)
+
+    def read_beside(
+        self, values: Mapping[str, object], above: Above, *, failed: bool = False
+    ) -> Iterator[RowError]:
+        """Yield what is wrong of what stands beside errors: most of it says nothing of errors."""
         reasons: dict[str, object] = {}
-        for name, item in job.items():
-            key, above = meaning(name), Above().inside(name, RowError())
-            is_idle = item is True and not (key.is_wrong or UNWRITTEN.search(key.full))
-            if not item or is_idle or (name in NO_REASONS and (name != "errors" or item is not True)):
+        for name, item in values.items():
+            key, below = meaning(name), above.inside(name, RowError())
+            if not item or key.full.startswith("warn"):
                 continue
             if isinstance(item, dict | list):
-                alarms = [one for one in texts_of(item) if is_alarm(one)]
-                if key.full.startswith("warn"):
-                    continue
-                if key.is_wrong or key.name in LISTS or holds_refusals(item):
-                    yield from self.read(item, above, key)
-                elif alarms:
-                    yield from self.read(alarms, above, key)
-            elif item is True or is_count(key, item):  # "has_errors": true
-                yield total_of(name, item, Above())
-            elif "://" in (text := to_text(item)):
+                is_map = isinstance(item, list) or any(self.names.row_of_key(str(one)) for one in item)
+                if key.is_wrong or key.name in LISTS or (is_map and holds_refusals(item)):
+                    yield from self.read(item, below, key)
+                elif isinstance(item, dict) and above.depth < MAX_DEPTH:
+                    yield from self.read_beside({str(one): part for one, part in item.items()}, below)
+                else:
+                    yield from self.read([one for one in texts_of(item) if is_alarm(one)], below, key)
+            elif is_count(key, item) or (item is True and (key.is_wrong or is_unwritten(key))):
+                yield total_of(name, item, above)
+            elif item is not True and "://" in (text := to_text(item)):
                 if key.is_wrong or "report" in key.name:
-                    yield above.error(item, message=f"{name}: {text}")
-            elif (failed or key.is_wrong or is_alarm(text)) and (key.words or key.code or is_alarm(text)):
-                reasons[name] = item
+                    yield below.error(item, message=f"{name}: {text}")
+            elif item is not True and (failed or key.is_wrong or is_alarm(text)):
+                reasons |= {name: item} if key.words or key.code or is_alarm(text) else {}
         if reasons:
-            yield from self.read_object(reasons, Above())
-
-
-def in_request(error: RowError) -> RowError:
-    """Return an error with its key as what it is below ``users``: a place in what was sent, unless it may be an id."""
-    is_place = error.place_kind == "key" and error.id is None
-    return error._replace(place_kind="path") if is_place else error
+            yield from self.read_object(reasons, above)
 
 
 def lists_places(pair: tuple[str, object]) -> bool:
@@ -330,7 +353,7 @@ def lists_places(pair: tuple[str, object]) -> bool:
 
 def total_of(name: str, value: Any, above: Above) -> RowError:
     error = above.inside(name, above.said).error(value, message=f"{name}: {to_text(value)}")
-    if value is True and UNWRITTEN.search(meaning(name).full):
+    if value is True and is_unwritten(meaning(name)):
         return error._replace(more=1)
     return error._replace(total=to_count(value) or 1, is_count=True)
 
