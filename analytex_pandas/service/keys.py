@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from analytex_pandas.service.values import to_count, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from analytex_pandas.service.naming import PlaceKind
 
@@ -191,23 +191,33 @@ def opened(value: Any) -> Any:
 
 
 def objects_of(value: Any) -> Any:
-    """Return a table, lines of CSV or lists by row or by column, as the objects that its rows are; else the value."""
-    names, rows = [], []
+    """Return a table as the objects that its rows are, where a column names rows and another has words; else the value."""
+    for names, rows in tables_in(value):
+        said = [meaning(name) for name in names if isinstance(name, str)]
+        is_even = all(isinstance(row, list | tuple) and len(row) == len(said) for row in [names, *rows])
+        is_place = any(key.place or key.owner for key in said)
+        if rows and is_even and is_place and any(key.words or key.code for key in said):
+            return [dict(zip(names, row, strict=True)) for row in rows]
+    return value
+
+
+def tables_in(value: Any) -> Iterator[tuple[Sequence[Any], Sequence[Any]]]:
+    """Yield the names and rows that may be a table: lines of CSV, names beside rows, lists by column."""
     if isinstance(value, str) and "\n" in value.strip():
-        first, *_ = lines = value.strip().splitlines()
-        mark = max(",;\t|", key=first.count)
-        names, *rows = csv.reader(lines, delimiter=mark, skipinitialspace=True) if mark in first else [[]]
+        lines = value.strip().splitlines()
+        try:
+            names, *rows = csv.reader(
+                lines, delimiter=max(",;\t|", key=lines[0].count), skipinitialspace=True
+            )
+        except csv.Error:
+            return
+        yield names, rows
     elif isinstance(value, dict) and value and all(isinstance(item, list) for item in value.values()):
         columns = [*value.values()]
-        if len(columns) == 2 and texts_of(columns[0]) == columns[0]:  # noqa: PLR2004  # {"columns": […], "data": […]}
-            names, rows = columns
-        if not all(isinstance(row, list) for row in rows) or not rows:
-            names, rows = [*map(str, value)], [*zip(*columns, strict=False)]
-            rows = rows if len({*map(len, columns)}) == 1 else []
-    said = [*map(meaning, names)]
-    is_table = any(key.place or key.owner for key in said) and any(key.words or key.code for key in said)
-    is_even = all(len(row) == len(names) for row in rows)
-    return [dict(zip(names, row, strict=True)) for row in rows] if is_table and is_even and rows else value
+        if len(columns) == 2:  # noqa: PLR2004  # {"columns": […], "data": […]}
+            yield columns[0], columns[1]
+        if all(len(texts_of(column)) == len(column) == len(columns[0]) for column in columns):
+            yield [*value], [*zip(*columns, strict=True)]
 
 
 def is_fine(value: object) -> bool:

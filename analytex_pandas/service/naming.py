@@ -27,7 +27,8 @@ PLACE: Final = rf"""(?P<kind>row|line|index|ind(?=ices)|record|item)(?P<many>e?s
     [\s_]*(?:number\b|no\b\.?|nr\b\.?|id\b)?\s?[\#:=\[(]?\s?
     (?P<numbers> (?(many){COUNTS.pattern}|(?:\#?{NUMBER}(?:{TO}|\ (?:and|&)\ ){NOUN}\#?{NUMBER}
       | {COUNTS.pattern}(?=\s?(?:[:)\].]|$)|\s(?:are|were|have|had)\b) | \#?{NUMBER}(?:[-\u2013]{NUMBER})?)) )
-    (?![\w%]|[.:'-][0-9]|\s[0-9]{{3}}(?![0-9])|\s?out\s+of|\s?of\s[^0-9]|\sor\s|\s(?:and\s)?{NUMBER}\s(?:more|other))"""
+    (?![\w%]|[.:'-][0-9]|\s[0-9]{{3}}(?![0-9])|\s?out\s+of|\s?of\s[^0-9]
+      |\sor\s{NOUN}?\#?[0-9]|\s(?:more|others?|additional|further)\b)"""
 LEAD: Final = r"""(?:(?:errors?|fail(?:ed|ure)|fatal|invalid|bad|problem|warning|validation|skipp(?:ed|ing)
     |reject(?:ed|ing)|refused|ignored|could|not|cannot|unable|to|import(?:ing)?|process(?:ing)?|pars(?:e|ing)|insert|updat(?:e|ing)|upsert
     |sav(?:e|ing)|validat(?:e|ing)|in|on|at|for|while|the|input|data|csv|json|ndjson|file)\b[\s:,-]{1,3}){0,7}"""
@@ -38,7 +39,7 @@ HEAD: Final = re.compile(rf"\W{{0,5}}{LEAD}\W{{0,3}}{PLACE}", re.IGNORECASE | re
 """The row that a text is about stands at its head, behind a few words at most: "Failed to import row 5: …"."""
 OWNER: Final = re.compile(rf"\W{{0,5}}{LEAD}\W{{0,3}}{WHO}", re.IGNORECASE | re.VERBOSE)
 NEXT: Final = re.compile(
-    r"""["'`]?(?:\s?[,;&]\s?(?:and\s)?|\sand\s)(?:(?:user|company)\s)?["'`]?(?P<token>[^\s,;()\[\]"'`]{1,500})""",
+    r"""["'`]?(?:\s?[,;]\s?(?:and\s)?|\s(?:and|&)\s)(?:(?:user|company)\s)?["'`]?(?P<token>[^\s,;()\[\]"'`]{1,500})""",
     re.IGNORECASE,
 )
 """One more id behind another: "u3, u4 and u5: …"."""
@@ -209,8 +210,18 @@ class Names:
         token = first["token"] if first else ""
         if token and is_path(token) and (found := self.located(token.rstrip(":"))).names_rows():
             return [found]
+        if found := self.ids_in(words, first):
+            return found
+        if match := MORE.match(words):
+            number = whole_number(match["number"])
+            return [RowError(more=number) if match["more"] else RowError(total=number)] if number else []
+        return []
+
+    def ids_in(self, words: str, first: re.Match[str] | None) -> list[RowError]:
+        """Return what the head of a text, whose first word is given, or the end names by ids or companies."""
         if (match := OWNER.match(words)) and (owner := self.owner(match)).names_rows():
             return self.with_others(owner, words, end_of_name(match))
+        token = first["token"] if first else ""
         name = token.rstrip(",;")
         if first and name in self.ids:
             place = to_count(name)
@@ -224,12 +235,8 @@ class Names:
                 return places_in(match)
             if (owner := self.owner(match)).names_rows():
                 return self.with_others(owner, match[0], end_of_name(match) - match.start())
-        if (match := CELL.match(words)) and match["id"] in self.ids:
-            return [RowError(id=match["id"])]
-        if match := MORE.match(words):
-            number = whole_number(match["number"])
-            return [RowError(more=number) if match["more"] else RowError(total=number)] if number else []
-        return []
+        cell = CELL.match(words)
+        return [RowError(id=cell["id"])] if cell and cell["id"] in self.ids else []
 
     def with_others(self, first: RowError, words: str, end: int) -> list[RowError]:
         """Return what is named with the ids, or companies, that a list goes on with."""

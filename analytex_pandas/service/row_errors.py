@@ -124,7 +124,7 @@ class Reader:
         is_company = key.name == "company" and str(error.place) in self.names.companies
         return error.on(RowError(company=str(error.place))) if is_company else error
 
-    def read_list(self, items: Collection[object], above: Above, key: Key) -> Iterator[RowError]:
+    def read_list(self, items: list[object], above: Above, key: Key) -> Iterator[RowError]:
         is_named = above.said.names_rows()
         is_result = not is_named and self.are_results(items)
         texts = texts_of(items)

@@ -17,7 +17,9 @@ NUMBER: Final = r"(?:[0-9]{1,3}(?:[,'\u2019\u00a0\u202f][0-9]{3}){1,5}(?![0-9])|
 NOUN: Final = r"(?:(?:row|line|index|record|item)s?\ )"
 TO: Final = rf"(?:[-\u2013]|\.{{2,3}}|\u2026|\ (?:to|through|-|\u2013)\ {NOUN}?)"
 SPAN: Final = rf"{NUMBER}(?:{TO}{NUMBER})?"
-COUNTS: Final = re.compile(rf"\#?{SPAN}(?:(?:\ ?[,;]\ ?(?:and\ )?|\ (?:and|&)\ ){NOUN}?\#?{SPAN})*")
+NEXT: Final = r"(?:\ ?[,;](?:\ (?:and\ )?|(?![0-9]{3}(?![0-9])))|\ (?:and|&)\ )"
+"""Between two numbers; a comma before three digits groups them, else a text may be read in endless ways."""
+COUNTS: Final = re.compile(rf"\#?{SPAN}(?:{NEXT}{NOUN}?\#?{SPAN})*")
 SPANS: Final = re.compile(rf"({NUMBER})(?:{TO}({NUMBER}))?", re.IGNORECASE)
 GROUPING: Final = re.compile(r"[^0-9]+")
 MAX_LISTED: Final = 10_000
