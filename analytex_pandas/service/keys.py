@@ -73,23 +73,30 @@ ABOUT: Final = re.compile(
 WRONG: Final = re.compile(
     r"(?!max|on|allow|stopon|continue|warn)(?!.*(?:limit|threshold|format|mode|policy)$).*?(?:err|fail|invalid|reject|refus"
     r"|skipp|violat|problem|missing|notfound|unprocess|conflict|detail|issue|cause|duplicate|exception|dropped|discard"
-    r"|ignored|notupdated|deadletter|bad(?!ge))"
+    r"|ignored|notupdated|deadletter|bad(?:row|record|user))"
 )
 """In a key: what stands there is about rows that were not taken."""
 TOTAL: Final = re.compile(
-    r"(?:count|row|record|item|total|user|company|error|failure|failed|rejected|invalid|skipped|dropped|discarded|ignored)$"
+    r"(?:count|row|record|item|total|user|company|error|failure|failed|rejected|invalid|skipped|dropped|discarded"
+    r"|ignored)$"
 )
+OF_ERRORS: Final = re.compile(
+    r"err(?!or(?:ed)?(?:row|record|user|item))|issue|problem|violation|^(?:count|total|occurrences?)$"
+)
+"""In the key of a number: it counts errors, of which a row may have several."""
 GOOD: Final = re.compile(
     r"ok|okay|success\w{0,9}|succe\w{0,6}|updated|created|upserted|inserted|imported|accepted|processed|applied|saved|merged"
     r"|info|debug|unchanged|complete\w?|done|valid|passed|noop|none|null|(?:no|0)(?:error|failure|problem|issue)s?\w{0,9}"
 )
 GOOD_KEY: Final = re.compile(
-    rf"new(?:member|user|record|row)s|(?:{GOOD.pattern}|unmodified)(?:count|total|id|userid|indice|indexe|row|record|member|user|companie|item|field)?s?"
+    rf"new(?:member|user|record|row)s|(?:{GOOD.pattern}|unmodified)"
+    r"(?:count|total|id|userid|indice|indexe|row|record|member|user|companie|item|field)?s?"
 )
 VAGUE: Final = re.compile(r"(?:error|fail\w{0,4}|invalid|rejected|refused|skipped|bad|false|warning)s?")
 """A status that says no more than that there is an error."""
 ALARM: Final = re.compile(
-    r"(?<!no )(?<!\b0 )(?<!without )\b(?:error|fail|invalid|reject|refus|skipp|unable|cannot|could not|problem|partial)",
+    r"(?<!no )(?<!\b0 )(?<!without )\b(?:error|fail|invalid|reject|refus|skipp|unable|cannot|could not|problem"
+    r"|partial)",
     re.IGNORECASE,
 )
 MAX_ALARM: Final = 2_000
@@ -191,7 +198,7 @@ def opened(value: Any) -> Any:
 
 
 def objects_of(value: Any) -> Any:
-    """Return a table as the objects that its rows are, where a column names rows and another has words; else the value."""
+    """Return a table as the objects that its rows are, if one column names rows and one has words."""
     for names, rows in tables_in(value):
         said = [meaning(name) for name in names if isinstance(name, str)]
         is_even = all(isinstance(row, list | tuple) and len(row) == len(said) for row in [names, *rows])

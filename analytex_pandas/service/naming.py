@@ -88,8 +88,8 @@ class RowError(NamedTuple):
     among as many as there are rows, from 0. ``id`` is its ``user_id`` or ``company_id``: where ``place`` and ``id`` are
     the same digits, either may be what was meant. ``company`` is one that a job of users names: it stands for its rows.
     ``echo`` are values of the row that were repeated, by property. ``total`` counts the rows that a remark on many
-    speaks of, ``more`` those beside the ones named; ``is_count`` is a number under a key, ``"failed_rows": 12``.
-    ``message`` is ``""`` if it had no words. ``raw`` is the error as JSON, with the key it stood under.
+    speaks of, ``more`` those beside the ones named; ``counts`` is what a number under a key, ``"failed_rows": 12``, is
+    of: ``rows`` or ``errors``. ``message`` is ``""`` if it had no words. ``raw`` is the error as JSON, with its key.
     """
 
     place: int | None = None
@@ -103,7 +103,7 @@ class RowError(NamedTuple):
     echo: tuple[tuple[str, str], ...] = ()
     total: int = 0
     more: int = 0
-    is_count: bool = False
+    counts: Literal["", "rows", "errors"] = ""
 
     def names_rows(self) -> bool:
         return self.place is not None or self.id is not None or self.company is not None
@@ -208,8 +208,8 @@ class Names:
             return [place._replace(id=owner.id) for place in places]
         first = FIRST.match(words)
         token = first["token"] if first else ""
-        if token and is_path(token) and (found := self.located(token.rstrip(":"))).names_rows():
-            return [found]
+        if token and is_path(token) and (row := self.located(token.rstrip(":"))).names_rows():
+            return [row]
         if found := self.ids_in(words, first):
             return found
         if match := MORE.match(words):

@@ -15,12 +15,13 @@ The shape is documented nowhere, so it is read by rules, in this order:
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from analytex_pandas.service.facts import Facts
 from analytex_pandas.service.keys import (
     CONSTANT,
     LISTS,
+    OF_ERRORS,
     VAGUE,
     Key,
     has_text,
@@ -40,7 +41,7 @@ from analytex_pandas.service.naming import MAX_READ_CHARACTERS, Names, RowError,
 from analytex_pandas.service.values import to_count, to_json, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from analytex_pandas.service.naming import PlaceKind
 
@@ -98,7 +99,7 @@ class Reader:
         value = opened(value)
         if above.depth > MAX_DEPTH:
             yield above.error(value, message=to_text(value))
-        elif self.is_undecided(value):
+        elif isinstance(value, list | dict) and self.is_undecided(value):
             yield above.error(value, message="Which of these rows were taken is not said.", total=len(value))
         elif isinstance(value, list):
             yield from self.read_list(value, above, key)
@@ -151,22 +152,18 @@ class Reader:
             else:
                 yield from self.read(item, below, key)
 
-    def are_results(self, items: Collection[object]) -> bool:
+    def are_results(self, items: list[object]) -> bool:
         """Tell whether a list has one result for each row: some are good, or all have the mark of one."""
         if not items or len(items) != self.sent.rows:
             return False
         refused = [is_refusal(item) for item in items]
         return any(refused) and (not all(refused) or all(mark_of(item) is not None for item in items))
 
-    def is_undecided(self, value: object) -> bool:
+    def is_undecided(self, value: dict[Any, Any] | list[Any]) -> bool:
         """Tell whether rows are but true or false: true may be an error, or success."""
-        if not isinstance(value, dict | list):
-            return False
-        items = [*value.values()] if isinstance(value, dict) else value
+        items = value if isinstance(value, list) else [*value.values()]
         is_mixed = all(isinstance(item, bool) for item in items) and len(set(items)) > 1
-        return is_mixed and (
-            isinstance(value, list) or all(self.names.row_of_key(str(name)) for name in value)
-        )
+        return is_mixed and (value is items or all(self.names.row_of_key(str(name)) for name in value))
 
     def of_pair(self, item: list[Any]) -> tuple[RowError, dict[Any, Any]] | None:
         """Return what a list of single values says: of a row, an id or both, perhaps a property, and words."""
@@ -252,12 +249,14 @@ class Reader:
                     yield error
         is_row = errors[0].names_rows()  # then it counts the errors of this row
         yield from (
-            total_of(key, count, above)
+            total_of(key, count, above, is_listed=not facts.is_flat)
             for key, count in facts.totals
             if not (is_row and meaning(key).is_wrong)
         )
         # Else it is a map, or counts, or says that there are none.
-        is_one = not is_alone or (facts.is_flat and (above.said.names_rows() or not facts.totals))
+        is_one = not (is_alone and (below or facts.totals)) or (
+            facts.is_flat and (above.said.names_rows() or not facts.totals)
+        )
         is_said = errors != [above.said] or (
             is_one and any(has_text(item) and not is_fine(item) for item in value.values())
         )
@@ -314,6 +313,15 @@ class Reader:
         }
         yield from self.read_beside(beside, Above(), failed=failed)
 
+    def read_part(self, item: dict[Any, Any] | list[Any], above: Above, key: Key) -> Iterator[RowError]:
+        is_map = isinstance(item, list) or any(self.names.row_of_key(str(name)) for name in item)
+        if key.is_wrong or key.name in LISTS or (is_map and holds_refusals(item)):
+            yield from self.read(item, above, key)
+        elif isinstance(item, dict) and above.depth < MAX_DEPTH:
+            yield from self.read_beside({str(name): part for name, part in item.items()}, above)
+        else:
+            yield from self.read([text for text in texts_of(item) if is_alarm(text)], above, key)
+
     def read_beside(
         self, values: Mapping[str, object], above: Above, *, failed: bool = False
     ) -> Iterator[RowError]:
@@ -324,20 +332,18 @@ class Reader:
             if not item or key.full.startswith("warn"):
                 continue
             if isinstance(item, dict | list):
-                is_map = isinstance(item, list) or any(self.names.row_of_key(str(one)) for one in item)
-                if key.is_wrong or key.name in LISTS or (is_map and holds_refusals(item)):
-                    yield from self.read(item, below, key)
-                elif isinstance(item, dict) and above.depth < MAX_DEPTH:
-                    yield from self.read_beside({str(one): part for one, part in item.items()}, below)
-                else:
-                    yield from self.read([one for one in texts_of(item) if is_alarm(one)], below, key)
-            elif is_count(key, item) or (item is True and (key.is_wrong or is_unwritten(key))):
-                yield total_of(name, item, above)
-            elif item is not True and "://" in (text := to_text(item)):
-                if key.is_wrong or "report" in key.name:
-                    yield below.error(item, message=f"{name}: {text}")
-            elif item is not True and (failed or key.is_wrong or is_alarm(text)):
-                reasons |= {name: item} if key.words or key.code or is_alarm(text) else {}
+                yield from self.read_part(item, below, key)
+            elif item is True or is_count(key, item):
+                # "has_errors": true; most that is true is no error
+                yield from [total_of(name, item, above)] if key.is_wrong or is_unwritten(key) else []
+            elif "://" in (text := to_text(item)):
+                yield from (
+                    [below.error(item, message=f"{name}: {text}")]
+                    if key.is_wrong or "report" in key.name
+                    else []
+                )
+            elif is_alarm(text) or ((failed or key.is_wrong) and (key.words or key.code)):
+                reasons[name] = item
         if reasons:
             yield from self.read_object(reasons, above)
 
@@ -351,25 +357,28 @@ def lists_places(pair: tuple[str, object]) -> bool:
     )
 
 
-def total_of(name: str, value: Any, above: Above) -> RowError:
+def total_of(name: str, value: Any, above: Above, *, is_listed: bool = True) -> RowError:
+    """Return the error that a count is, which the errors listed beside it may account for."""
+    key = meaning(name)
     error = above.inside(name, above.said).error(value, message=f"{name}: {to_text(value)}")
-    if value is True and is_unwritten(meaning(name)):
+    if value is True and is_unwritten(key):
         return error._replace(more=1)
-    return error._replace(total=to_count(value) or 1, is_count=True)
+    counts: Literal["rows", "errors"] = "errors" if value is True or OF_ERRORS.search(key.full) else "rows"
+    return error._replace(total=to_count(value) or 1, counts=counts if is_listed or key.is_wrong else "")
 
 
 def parse_errors(value: object, sent: Sent = NOTHING) -> tuple[RowError, ...]:
     """Read the ``errors`` of a job, whatever their shape, in the order of the report; empty only if the report is."""
-    return bounded(lambda: Reader(sent).read(value, Above(), meaning("")), value)
+    return told(bounded(lambda: Reader(sent).read(value, Above(), meaning("")), value), sent)
 
 
 def parse_report(job: Mapping[str, object], *, failed: bool, sent: Sent = NOTHING) -> tuple[RowError, ...]:
     """Read all that a job says of errors: its ``errors``, and reasons, counts and reports beside them."""
-    return bounded(lambda: Reader(sent).read_job(job, failed=failed), job.get("errors"))
+    return told(bounded(lambda: Reader(sent).read_job(job, failed=failed), job.get("errors")), sent)
 
 
 def bounded(read: Callable[[], Iterator[RowError]], value: object) -> tuple[RowError, ...]:
-    """Return errors with bounds on their number and on their characters, without counts that they account for."""
+    """Return errors with bounds on their number and on their characters."""
     try:
         errors = read()
         found, room = list(islice(errors, MAX_ERRORS)), MAX_CHARACTERS
@@ -382,5 +391,24 @@ def bounded(read: Callable[[], Iterator[RowError]], value: object) -> tuple[RowE
             found[place] = error._replace(message=error.message[:MAX_AROUND_CHARACTERS], raw="", echo=())
     if more:
         found.append(RowError(message=f"{more:,} more errors were reported, which are not kept.", more=more))
-    told = sum(not error.is_count for error in found)
-    return tuple(error for error in found if not (error.is_count and error.total <= told))
+    return tuple(found)
+
+
+def told(found: tuple[RowError, ...], sent: Sent) -> tuple[RowError, ...]:
+    """Return errors without the counts that they account for; who knows the rows can tell that better."""
+    if sent.ids is not None:
+        return found
+    named = [(error, RowError().on(error) if error.names_rows() else None) for error in found]
+    return tuple(error for error, _ in explained(named))
+
+
+Row = TypeVar("Row")
+
+
+def explained(placed: Sequence[tuple[RowError, Row | None]]) -> list[tuple[RowError, Row | None]]:
+    """Return errors, and the row of each, without the counts, ``"failed_rows": 12``, that the others account for."""
+    own = [row for error, row in placed if not error.counts]
+    rows = len({row for _, row in placed} - {None}) + own.count(None)
+    known = {"rows": rows, "errors": max(rows, len(own))}
+    untold = [error.total for error, _ in placed if error.total > known.get(error.counts, error.total)]
+    return [pair for pair in placed if not pair[0].counts or (untold and pair[0].total >= max(untold))]
