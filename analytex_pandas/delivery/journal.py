@@ -39,10 +39,11 @@ if TYPE_CHECKING:
 SCHEMA: Final = files(__package__).joinpath("schema.sql").read_text("utf-8")
 APPLICATION_ID: Final = 0x41504450
 """Marks the file as one of ours; ASCII for APDP."""
-VERSION: Final = 4
+VERSION: Final = 5
 STEPS: Final = {
     2: ("ALTER TABLE chunk ADD COLUMN twins TEXT",),
     3: ("ALTER TABLE push ADD COLUMN digest TEXT",),
+    4: ("ALTER TABLE push ADD COLUMN source TEXT NOT NULL DEFAULT ''",),
 }
 """What makes the next version of a journal of an older one."""
 BUSY_TIMEOUT: Final = 60.0
@@ -53,7 +54,7 @@ MISTYPED: Final = 0.9  # ids of one day are rather alike anyway
 CHUNK_COLUMNS: Final = ", ".join(field.name for field in dataclasses.fields(ChunkState))
 PUSH_COLUMNS: Final = (
     "id, kind, account, base_url, status, error_class, error, parent, counts, created_at AS started_at, ended_at, "
-    "driver, forgiven_refused, forgiven_answered"
+    "driver, source, forgiven_refused, forgiven_answered"
 )
 DECODED: Final[dict[str, Callable[[Any], Any]]] = {
     "counts": json.loads,

@@ -12,6 +12,7 @@ CREATE TABLE push (
     counts TEXT NOT NULL,              -- of its plan, JSON
     document BLOB NOT NULL,            -- its plan
     digest TEXT,                       -- what tells its records from any others
+    source TEXT NOT NULL DEFAULT '',   -- the file that it was read from, by its name
     created_at REAL NOT NULL,          -- seconds since 1970, UTC, like all times here
     ended_at REAL,
     driver TEXT,                       -- who drives it, or did last: JSON of pid, host, since
