@@ -33,6 +33,7 @@ CREATE TABLE chunk (
     unknown INTEGER NOT NULL DEFAULT 0,
     known_jobs TEXT,                   -- ids of the jobs listed before its submit, JSON, while in doubt
     twins TEXT,                        -- ids of other jobs that the service made of it, JSON
+    heard TEXT,                        -- answers about its running job that spoke of errors, JSON
     submitted_at REAL,
     ended_at REAL,
     PRIMARY KEY (push, number)
