@@ -155,16 +155,13 @@ class Facts:
                 self.codes.setdefault(key.code, texts[0])
         elif not key.is_id or isinstance(item, list):
             self.rest.append((name, item))
-            if isinstance(item, list) and all(
-                text in self.names.ids for text in item if isinstance(text, str)
-            ):
-                self.named.setdefault("listed", []).extend(text for text in texts if text in self.names.ids)
 
     def take_rows(self, key: Key, item: Any) -> bool:
         """Take the places, ids or companies that a value names; tell whether it names any."""
         names, slot, is_own = self.names, "", self.is_own(key)
         is_company = names.sent.kind == "users" and (key.owner == "companies" or key.name.endswith("company"))
-        if not (key.place or key.is_id or key.owner or is_company):
+        is_id = key.is_id or (isinstance(item, list) and key.name == "affected")
+        if not (key.place or is_id or key.owner or is_company):
             return False
         found: list[Any] = []
         if key.place and (isinstance(item, list) or not key.is_plural or to_count(item) is None):
@@ -180,8 +177,8 @@ class Facts:
             texts = SEVERAL.split(item)  # "u3, u4 and u5"
         like = [] if found else [text for text in texts if ID_LIKE.fullmatch(text)]
         known = [text for text in like if text in names.ids or (is_own and not names.is_known)]
-        if known and (is_own or key.is_id):
-            slot, found = "own" if is_own else "id", known
+        if known and (is_own or is_id):
+            slot, found = ("own", like) if is_own else ("id", known)
         elif is_company:
             slot, found = "company", [text for text in like if text in names.companies or key.owner]
         elif is_own and not found:
@@ -300,7 +297,7 @@ class Facts:
         if places:
             alone = ids[0] if len(set(ids)) == len(places) == 1 else None
             return [RowError(place, kind, alone) for place in places]
-        ids = ids or self.named.get("listed", []) or self.named.get("stranger", [])
+        ids = ids or self.named.get("stranger", [])
         return [RowError(id=one) for one in ids] or [
             RowError(company=one) for one in self.named.get("company", [])
         ]

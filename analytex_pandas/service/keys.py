@@ -71,7 +71,7 @@ ABOUT: Final = re.compile(
 )
 """May stand before a word of a vocabulary: ``failedRows``, ``error_indices``."""
 WRONG: Final = re.compile(
-    r"(?!max|on|allow|stopon|continue|warn)(?!.*(?:limit|threshold|format|mode|policy)$).*?(?:err|fail|invalid|reject|refus"
+    r"(?!max|on|allow|stopon|continue|skip(?!p)|warn)(?!.*(?:limit|threshold|format|mode|policy|handling)$).*?(?:err|fail|invalid|reject|refus"
     r"|skipp|violat|problem|missing|notfound|unprocess|conflict|detail|issue|cause|duplicate|exception|dropped|discard"
     r"|ignored|notupdated|deadletter|bad(?:row|record|user))"
 )

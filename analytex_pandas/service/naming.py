@@ -26,7 +26,8 @@ KINDS: Final[dict[str, PlaceKind]] = {"line": "line", "index": "index", "ind": "
 PLACE: Final = rf"""(?P<kind>row|line|index|ind(?=ices)|record|item)(?P<many>e?s|ices)?
     [\s_]*(?:number\b|no\b\.?|nr\b\.?|id\b)?\s?[\#:=\[(]?\s?
     (?P<numbers> (?(many){COUNTS.pattern}|(?:\#?{NUMBER}(?:{TO}|\ (?:and|&)\ ){NOUN}\#?{NUMBER}
-      | {COUNTS.pattern}(?=\s?(?:[:)\].]|$)|\s(?:are|were|have|had)\b) | \#?{NUMBER}(?:[-\u2013]{NUMBER})?)) )
+      | (?!{NUMBER}\ [-\u2013]\ ){COUNTS.pattern}
+        (?=\s?(?:[:)\].]|$)|\s(?:are|were|have|had)\b) | \#?{NUMBER}(?:[-\u2013]{NUMBER})?)) )
     (?![\w%]|[.:'-][0-9]|\s[0-9]{{3}}(?![0-9])|\s?out\s+of|\s?of\s[^0-9]
       |\sor\s{NOUN}?\#?[0-9]|\s(?:more|others?|additional|further)\b)"""
 LEAD: Final = r"""(?:(?:errors?|fail(?:ed|ure)|fatal|invalid|bad|problem|warning|validation|skipp(?:ed|ing)
@@ -244,6 +245,7 @@ class Names:
         while match := NEXT.match(words, end):
             name = next((one for one in (match["token"], match["token"].rstrip(":.")) if one in known), None)
             if name is None:
+                found += [RowError(more=1)] if match["token"].endswith(":") else []
                 break
             place = None if first.place is None else to_count(name)
             found.append(RowError(company=name) if first.company else first._replace(place=place, id=name))

@@ -254,9 +254,7 @@ class Reader:
             if not (is_row and meaning(key).is_wrong)
         )
         # Else it is a map, or counts, or says that there are none.
-        is_one = not (is_alone and (below or facts.totals)) or (
-            facts.is_flat and (above.said.names_rows() or not facts.totals)
-        )
+        is_one = not is_alone or (facts.is_flat and (above.said.names_rows() or not facts.totals))
         is_said = errors != [above.said] or (
             is_one and any(has_text(item) and not is_fine(item) for item in value.values())
         )
