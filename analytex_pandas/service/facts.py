@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from analytex_pandas.service.naming import PlaceKind
 
 
+COUNTED: Final = re.compile(r"count|total|occurrence|affected(?:row|record|user|item)?")
 SEVERAL: Final = re.compile(r"[,;\s]+(?:and\s)?")
 RANKS: Final = {word: rank for rank, word in enumerate(CODES)}
 
@@ -72,13 +73,14 @@ class Facts:
             isinstance(item, dict | list) or (key.is_wrong and not item) for _, key, item in items
         )
         self.is_flat = self.is_flat and is_flat
+        has_counts = any(is_count(key, item) for _, key, item in items)  # {"total": 12, "failed": 2}
         is_parser = any(key.name in COLUMNS and is_number(item) for _, key, item in items)
         for name, key, item in items:
             if says_nothing(key, name, item):
                 continue
             if level == 0 and self.names.row_of_key(name):
                 self.below.append((name, item))
-            elif is_count(key, item) or self.is_total(key, item, is_flat=is_flat):
+            elif is_count(key, item) or (not has_counts and self.is_total(key, item, is_flat=is_flat)):
                 self.totals.append((name, item))
             elif isinstance(item, dict) or (isinstance(item, list) and not is_path_of(key, item)):
                 held.append((key, name, item))
@@ -90,10 +92,12 @@ class Facts:
 
     def is_total(self, key: Key, item: Any, *, is_flat: bool) -> bool:
         """Tell whether it says how many errors there are, or but that there are more."""
-        if item is True:
-            return is_unwritten(key)
         is_all = not is_flat and to_count(item) in (0, self.names.sent.rows)
-        return key.name in ("count", "total", "occurrence") and is_number(item) and not is_all
+        return (
+            is_unwritten(key)
+            if item is True
+            else is_number(item) and not is_all and bool(COUNTED.fullmatch(key.name))
+        )
 
     def take_held(self, held: list[tuple[Key, str, Any]], *, is_map: bool, level: int) -> None:
         for key, name, item in sorted(held, key=lambda one: not one[0].is_echo):

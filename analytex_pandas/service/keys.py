@@ -80,9 +80,7 @@ TOTAL: Final = re.compile(
     r"(?:count|row|record|item|total|user|company|error|failure|failed|rejected|invalid|skipped|dropped|discarded"
     r"|ignored)$"
 )
-OF_ERRORS: Final = re.compile(
-    r"err(?!or(?:ed)?(?:row|record|user|item))|issue|problem|violation|^(?:count|total|occurrences?)$"
-)
+OF_ERRORS: Final = re.compile(r"err(?!or(?:ed)?(?:row|record|user|item))|issue|problem|violation")
 """In the key of a number: it counts errors, of which a row may have several."""
 GOOD: Final = re.compile(
     r"ok|okay|success\w{0,9}|succe\w{0,6}|updated|created|upserted|inserted|imported|accepted|processed|applied|saved|merged"

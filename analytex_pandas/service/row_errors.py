@@ -9,7 +9,9 @@ The shape is documented nowhere, so it is read by rules, in this order:
 4. What an object says holds for the errors below it. Rows listed again beside these are said already.
 5. Numbers and ids stand in values, keys and paths, and at the head of a text (``naming``), never in the middle of
    prose.
-6. Counts and reasons beside errors are errors without a row. What is none of this is kept as it was sent.
+6. A table, lines of CSV or lists by row or by column, is read as the objects that its rows are.
+7. Counts and reasons beside errors are errors without a row, unless the others account for them. What else stands
+   there is looked through for results and errors. What is none of this is kept as it was sent.
 """
 
 from __future__ import annotations
@@ -231,7 +233,7 @@ class Reader:
         errors = [above.said] if parts or (is_alone and facts.are_none()) else facts.described(above.said)
         # Bare rows come last: they may repeat those of the errors beside them.
         below = sorted([*facts.below, *parts], key=lists_places)
-        found: set[RowError] = set()
+        found, told = set[RowError](), 0
         if below:
             keys = {key for key, _ in below}
             beside = {key: item for key, item in value.items() if str(key) not in keys}
@@ -246,13 +248,10 @@ class Reader:
             for error in self.read_below(key, item, around):
                 if (row := RowError().on(error)) not in said:
                     found.add(row)
+                    told += 1
                     yield error
-        is_row = errors[0].names_rows()  # then it counts the errors of this row
-        yield from (
-            total_of(key, count, above, is_listed=not facts.is_flat)
-            for key, count in facts.totals
-            if not (is_row and meaning(key).is_wrong)
-        )
+        listed = told or (len(errors) if errors != [above.said] else 0)
+        yield from totals_of(facts, above, listed, is_row=errors[0].names_rows())
         # Else it is a map, or counts, or says that there are none.
         is_one = not is_alone or (facts.is_flat and (above.said.names_rows() or not facts.totals))
         is_said = errors != [above.said] or (
@@ -343,7 +342,8 @@ class Reader:
             elif is_alarm(text) or ((failed or key.is_wrong) and (key.words or key.code)):
                 reasons[name] = item
         if reasons:
-            yield from self.read_object(reasons, above)
+            found = self.read_object(reasons, above)
+            yield from (one._replace(property=None) if one.property in reasons else one for one in found)
 
 
 def lists_places(pair: tuple[str, object]) -> bool:
@@ -355,14 +355,24 @@ def lists_places(pair: tuple[str, object]) -> bool:
     )
 
 
-def total_of(name: str, value: Any, above: Above, *, is_listed: bool = True) -> RowError:
+def totals_of(facts: Facts, above: Above, listed: int, *, is_row: bool) -> Iterator[RowError]:
+    """Yield what an object counts, beyond as many errors as it lists; of one row, not how many errors that has."""
+    for name, value in facts.totals:
+        error, left = total_of(name, value, above), (to_count(value) or 0) - listed
+        if error.more or (meaning(name).is_wrong and not is_row):
+            yield error
+        elif left > 0 and not meaning(name).is_wrong:
+            yield error._replace(more=left, total=0, counts="")
+
+
+def total_of(name: str, value: Any, above: Above) -> RowError:
     """Return the error that a count is, which the errors listed beside it may account for."""
     key = meaning(name)
     error = above.inside(name, above.said).error(value, message=f"{name}: {to_text(value)}")
     if value is True and is_unwritten(key):
         return error._replace(more=1)
     counts: Literal["rows", "errors"] = "errors" if value is True or OF_ERRORS.search(key.full) else "rows"
-    return error._replace(total=to_count(value) or 1, counts=counts if is_listed or key.is_wrong else "")
+    return error._replace(total=to_count(value) or 1, counts=counts)
 
 
 def parse_errors(value: object, sent: Sent = NOTHING) -> tuple[RowError, ...]:
