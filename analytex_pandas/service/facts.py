@@ -20,6 +20,7 @@ from analytex_pandas.service.keys import (
     WEAK,
     WORDS,
     Key,
+    has_text,
     is_count,
     is_fine,
     is_number,
@@ -92,11 +93,10 @@ class Facts:
 
     def is_total(self, key: Key, item: Any, *, is_flat: bool) -> bool:
         """Tell whether it says how many errors there are, or but that there are more."""
-        is_all = not is_flat and to_count(item) in (0, self.names.sent.rows)
+        count = to_count(item) if is_number(item) else None
+        is_all = not is_flat and count in (0, self.names.sent.rows)
         return (
-            is_unwritten(key)
-            if item is True
-            else is_number(item) and not is_all and bool(COUNTED.fullmatch(key.name))
+            is_unwritten(key) if item is True else bool(count and not is_all and COUNTED.fullmatch(key.name))
         )
 
     def take_held(self, held: list[tuple[Key, str, Any]], *, is_map: bool, level: int) -> None:
@@ -107,7 +107,7 @@ class Facts:
                 self.take_object(key, name, item, is_map=is_map, level=level)
             elif not (is_map or self.are_errors(key, item)):
                 self.take(key, name, item)
-            elif not key.is_wrong and any(other.is_wrong for other, *_ in held):
+            elif not key.is_wrong and any(other.is_wrong and has_text(part) for other, _, part in held):
                 self.below.append(
                     (name, [one for one in item if is_refusal(one)])
                 )  # the others' errors are apart
