@@ -7,15 +7,13 @@ import importlib.util
 import io
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import analytex_pandas as apd
 from analytex_pandas.commands import INTERRUPTED, MISUSED, STOPPED, add_commands
 from analytex_pandas.settings import ROWS_PER_MINUTE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 USAGE: Final = """\
 With ANALYTEX_API_KEY in the environment:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
 
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.errors import AnalytexError, ServerError, TransportError, harmless_line, typed_table
+from analytex_pandas.service.client import Client
+from analytex_pandas.service.wire import Job as WireJob
 from analytex_pandas.show.jobs import errors_frame, newest_first
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
-
-    from analytex_pandas.service.client import Client
-    from analytex_pandas.service.wire import Job as WireJob
 
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 15.0

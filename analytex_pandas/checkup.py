@@ -10,10 +10,13 @@ import platform
 import re
 import sys
 import time
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
+
+import pandas as pd
 
 from analytex_pandas import connection, settings
 from analytex_pandas.delivery.files import OTHERS
@@ -23,13 +26,7 @@ from analytex_pandas.delivery.opening import present_status
 from analytex_pandas.errors import AnalytexError, TransportError, harmless_line, typed_table
 from analytex_pandas.service.client import CHECK_SECONDS, Client
 from analytex_pandas.service.transport import Transport
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    import pandas as pd
-
-    from analytex_pandas.settings import ApiKey
+from analytex_pandas.settings import ApiKey
 
 CHECKS: Final = dict.fromkeys(("check", "result", "remedy"), "object")
 NO_KEY: Final = settings.ApiKey("none")

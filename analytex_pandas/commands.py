@@ -14,8 +14,9 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, get_args
+from typing import Any, Final, NoReturn, get_args
 
 from analytex_pandas import api, connection, plan
 from analytex_pandas.account import Job
@@ -36,14 +37,10 @@ from analytex_pandas.errors import (
     harmless,
 )
 from analytex_pandas.frame.options import CompanyOptions, SendOptions, UserOptions
+from analytex_pandas.plan import Plan
 from analytex_pandas.push import Push, presented
+from analytex_pandas.service.client import Client
 from analytex_pandas.settings import Kind
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from analytex_pandas.plan import Plan
-    from analytex_pandas.service.client import Client
 
 STOPPED: Final = 1
 MISUSED: Final = 2

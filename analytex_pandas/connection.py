@@ -11,15 +11,13 @@ import os
 import sys
 import warnings
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from analytex_pandas import settings
 from analytex_pandas.delivery.pacing import heals
 from analytex_pandas.errors import AnalytexError, AuthenticationError, ValidationError, code
 from analytex_pandas.service.client import Client
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DEFAULT: list[Client] = []
 """The connected clients, the last of which is used: that of ``connect``, and that of each open sandbox."""

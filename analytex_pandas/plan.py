@@ -6,13 +6,17 @@ import copy
 import functools
 import os
 import weakref
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from filelock import FileLock
 
 from analytex_pandas import connection, settings
 from analytex_pandas.connection import checked_client, connected, default_client, state_directory
 from analytex_pandas.delivery import opening
+from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.files import folder, new_id, private, usable
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, drop, plan_lock
@@ -23,23 +27,14 @@ from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.errors import AnalytexError, ValidationError, harmless
 from analytex_pandas.frame.document import PlanDocument, changes_table
 from analytex_pandas.frame.layout import said
+from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.ndjson import lines_of, records
-from analytex_pandas.frame.options import checked, checked_options
+from analytex_pandas.frame.options import Options, checked, checked_options
 from analytex_pandas.frame.places import place_of
 from analytex_pandas.planning import planned, planned_files
 from analytex_pandas.push import PUSHES, Push, presented, tell_the_way_back
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-    from pathlib import Path
-
-    from filelock import FileLock
-
-    from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.frame.memory import Memory
-    from analytex_pandas.frame.options import Options
-    from analytex_pandas.service.client import Client
-    from analytex_pandas.settings import Kind
+from analytex_pandas.service.client import Client
+from analytex_pandas.settings import Kind
 
 
 class Plan:

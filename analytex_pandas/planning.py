@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from analytex_pandas import settings
 from analytex_pandas.delivery.kept import ids_of
+from analytex_pandas.delivery.spool import Spool
 from analytex_pandas.engines.staging import staged_draft
 from analytex_pandas.engines.streaming import open_source
 from analytex_pandas.errors import ValidationError, empty_report, translated
-from analytex_pandas.frame.document import document_of
+from analytex_pandas.frame.columns import RawBatch
+from analytex_pandas.frame.document import PlanDocument, document_of
+from analytex_pandas.frame.draft import Draft
 from analytex_pandas.frame.duplicates import SENT
-from analytex_pandas.frame.ndjson import Chunker, lines_of, records
+from analytex_pandas.frame.memory import Memory
+from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
+from analytex_pandas.frame.options import Options
 from analytex_pandas.frame.record_files import bytes_of_files, draft_of_files, record_files
 from analytex_pandas.frame.settling import draft
 from analytex_pandas.frame.strangers import named
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from analytex_pandas.delivery.spool import Spool
-    from analytex_pandas.frame.columns import RawBatch
-    from analytex_pandas.frame.document import PlanDocument
-    from analytex_pandas.frame.draft import Draft
-    from analytex_pandas.frame.memory import Memory
-    from analytex_pandas.frame.ndjson import ChunkSize
-    from analytex_pandas.frame.options import Options
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import Kind
 
 Watched = Callable[["Iterator[RawBatch]", "int | None"], "Iterator[RawBatch]"]
 """Yields batches of so many rows in all, if that is known, and shows how far it is."""

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator
+from typing import Any
 from weakref import WeakValueDictionary
 
 import pandas as pd
 
 from analytex_pandas import connection
 from analytex_pandas.delivery import kept, opening, tables
+from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.outcomes import outcomes_table
-from analytex_pandas.delivery.state import still_running
+from analytex_pandas.delivery.spool import Spool
+from analytex_pandas.delivery.state import PushState, still_running
 from analytex_pandas.errors import AnalytexError, PushError, code
+from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.planning import replanned
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.delivery.spool import Spool
-    from analytex_pandas.delivery.state import PushState
-    from analytex_pandas.frame.document import PlanDocument
-    from analytex_pandas.service.client import Client
-    from analytex_pandas.settings import Kind
+from analytex_pandas.service.client import Client
+from analytex_pandas.settings import Kind
 
 
 class Push:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Callable
 from http.client import responses
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.drive import logger
+from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.lookup import chunk_of, is_ours, shown
 from analytex_pandas.delivery.pacing import (
     PATIENCE,
@@ -24,12 +25,7 @@ from analytex_pandas.delivery.pacing import (
 )
 from analytex_pandas.delivery.state import Trouble
 from analytex_pandas.errors import AnalytexError, AuthenticationError, TransportError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.service.wire import Job
+from analytex_pandas.service.wire import Job
 
 T = TypeVar("T")
 

@@ -9,20 +9,17 @@ import json
 import os
 import re
 import secrets
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from analytex_pandas.delivery.files import children, folder, private, remove, sync
+from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.frame.fingerprints import Layer
+from analytex_pandas.frame.hashing import Hashes
 from analytex_pandas.frame.memory import distinct, overlaid
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from analytex_pandas.delivery.journal import Journal
-    from analytex_pandas.frame.hashing import Hashes
 
 FOLDER: Final = "memory"
 NAMES: Final = "names.json"

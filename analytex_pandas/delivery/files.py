@@ -11,14 +11,12 @@ import os
 import re
 import secrets
 import stat
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 from analytex_pandas.errors import AnalytexError, code
 from analytex_pandas.settings import private_directory
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 ID: Final = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,8}")
 MARK: Final = ".analytex-pandas"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-from typing import TYPE_CHECKING, Final
+import sqlite3
+from typing import Final
 
 from analytex_pandas.delivery import asking, memory
 from analytex_pandas.delivery.asking import Setback, in_brief
 from analytex_pandas.delivery.blobs import to_blob
-from analytex_pandas.delivery.drive import logger
+from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.journal import add_answers
 from analytex_pandas.delivery.kept import kept_rows, later_answers, mend
 from analytex_pandas.delivery.lookup import by_name, shown
@@ -26,12 +27,7 @@ from analytex_pandas.delivery.report import Lines, Verdict, judge
 from analytex_pandas.delivery.state import RUNNING, running_status
 from analytex_pandas.errors import AnalytexError, NotFoundError
 from analytex_pandas.frame.labels import POSITION
-
-if TYPE_CHECKING:
-    import sqlite3
-
-    from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.service.wire import Job
+from analytex_pandas.service.wire import Job
 
 OVER: Final = frozenset({"cancelled", "canceled", "aborted", "stopped", "killed", "expired", "deleted"})
 """Words for an end that is not documented: what became of the rows is not told."""

@@ -14,8 +14,10 @@ import json
 import os
 import secrets
 import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -27,14 +29,10 @@ from analytex_pandas.errors import AnalytexError, NotFoundError, did_you_mean, h
 from analytex_pandas.frame.columns import is_unicode
 from analytex_pandas.frame.document import PlanDocument
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    Also = Callable[[sqlite3.Connection], object]
-    """Writes in the same transaction, or looks; an error of it undoes the whole."""
-    Sizes = Iterable[tuple[int, int, int]]
-    """(number, rows, bytes) of chunks."""
+Also = Callable[[sqlite3.Connection], object]
+"""Writes in the same transaction, or looks; an error of it undoes the whole."""
+Sizes = Iterable[tuple[int, int, int]]
+"""(number, rows, bytes) of chunks."""
 
 SCHEMA: Final = files(__package__).joinpath("schema.sql").read_text("utf-8")
 APPLICATION_ID: Final = 0x41504450

@@ -10,29 +10,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Final
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas.delivery.blobs import from_blob, to_blob
+from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.delivery.report import Verdict
+from analytex_pandas.delivery.spool import Spool
 from analytex_pandas.errors import empty_report
-from analytex_pandas.frame.document import no_changes
+from analytex_pandas.frame.document import PlanDocument, no_changes
 from analytex_pandas.frame.duplicates import SENT
 from analytex_pandas.frame.labels import POSITION
 from analytex_pandas.frame.ndjson import ChunkSize
-from analytex_pandas.settings import ID_NAMES
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from analytex_pandas.delivery.journal import Journal
-    from analytex_pandas.delivery.report import Verdict
-    from analytex_pandas.delivery.spool import Spool
-    from analytex_pandas.frame.document import PlanDocument
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import ID_NAMES, Kind
 
 LINE: Final = "line"
 FATE: Final = "fate"

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Final
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
 from analytex_pandas.delivery import bases
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop
+from analytex_pandas.delivery.report import Verdict
 from analytex_pandas.errors import logger_of
-from analytex_pandas.frame.fingerprints import COMPANY, ODD, Layer, add_tallies, of_lines
+from analytex_pandas.frame.fingerprints import COMPANY, ODD, Layer, Tally, add_tallies, of_lines
 from analytex_pandas.frame.memory import (
     ACKNOWLEDGED,
     OPEN,
@@ -30,15 +33,8 @@ from analytex_pandas.frame.memory import (
     overlay,
     to_bytes,
 )
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from analytex_pandas.delivery.report import Verdict
-    from analytex_pandas.frame.fingerprints import Tally
-    from analytex_pandas.service.client import Client
-    from analytex_pandas.settings import Kind
+from analytex_pandas.service.client import Client
+from analytex_pandas.settings import Kind
 
 logger = logger_of("analytex_pandas")
 

@@ -9,11 +9,14 @@ import operator
 import os
 import platform
 import threading
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from filelock import FileLock
 
 from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.blobs import sealed
@@ -44,15 +47,8 @@ from analytex_pandas.errors import (
     ValidationError,
     code,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
-    from pathlib import Path
-
-    from filelock import FileLock
-
-    from analytex_pandas.frame.document import PlanDocument
-    from analytex_pandas.service.client import Client
+from analytex_pandas.frame.document import PlanDocument
+from analytex_pandas.service.client import Client
 
 BEGINNING: dict[int, threading.Lock] = {}
 """Held, in each process, while a push begins: of two of the same records, begun at once, the second finds the first."""

@@ -12,19 +12,15 @@ import dataclasses
 import math
 import re
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from analytex_pandas.service.naming import RowError, Sent
 from analytex_pandas.service.values import to_text
-from analytex_pandas.settings import ID_NAMES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from analytex_pandas.service.wire import Job
-    from analytex_pandas.settings import Kind
+from analytex_pandas.service.wire import Job
+from analytex_pandas.settings import ID_NAMES, Kind
 
 LONGEST_REASON: Final = 1_000
 """Characters of what a failed job says that are repeated on each of its rows."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from analytex_pandas.delivery import asking, memory
 from analytex_pandas.delivery.asking import Setback, in_brief
+from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.lookup import by_name, candidates, forgets, in_the_way
 from analytex_pandas.delivery.pacing import (
     ABSENCE,
@@ -29,10 +30,7 @@ from analytex_pandas.delivery.state import Blocker, running_status
 from analytex_pandas.errors import AnalytexError, ConflictError
 from analytex_pandas.service.calls import BYTES_A_SECOND, SECONDS
 from analytex_pandas.service.listing import newest_first
-
-if TYPE_CHECKING:
-    from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.service.wire import Job
+from analytex_pandas.service.wire import Job
 
 MOST_ASKED: Final = 20
 """Jobs that are asked about one by one, to find out whether one of them is a chunk."""

@@ -11,7 +11,9 @@ from __future__ import annotations
 import io
 import re
 import shutil
-from typing import TYPE_CHECKING, BinaryIO, Final
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
@@ -31,10 +33,6 @@ from analytex_pandas.errors import AnalytexError
 from analytex_pandas.frame.columns import RangeLabels
 from analytex_pandas.frame.labels import Run, run_of
 from analytex_pandas.settings import private_directory
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
 ROOM_TO_SPARE = 64 * 1024 * 1024
 """Bytes that a spool leaves free on its disk, for the journal and everybody else."""

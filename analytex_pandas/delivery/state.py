@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Iterable, Mapping
-
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import Kind
 
 PLANNED: Final = ("input", "invalid", "duplicate", "unchanged")
 COUNTS: Final = (*PLANNED, "pending", "in_flight", "acknowledged", "refused", "unknown")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from analytex_pandas.delivery.state import COUNTS
+import pandas as pd
+import pyarrow as pa
+
+from analytex_pandas.delivery.state import COUNTS, ChunkState, PushState
 from analytex_pandas.errors import typed_table
 from analytex_pandas.frame.labels import POSITION, labels
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    import pandas as pd
-    import pyarrow as pa
-
-    from analytex_pandas.delivery.state import ChunkState, PushState
 
 MOMENT: Final = "datetime64[us, UTC]"
 JOB_COLUMNS: Final = {

@@ -6,22 +6,17 @@ import atexit
 import contextlib
 import os
 import threading
-from typing import TYPE_CHECKING
 
 from analytex_pandas.delivery import asking, memory
-from analytex_pandas.delivery.drive import CancelledError, logger
+from analytex_pandas.delivery.drive import CancelledError, Drive, logger
 from analytex_pandas.delivery.following import follow, settle
 from analytex_pandas.delivery.input_file import put_away
+from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import drop, is_free, plan_lock
 from analytex_pandas.delivery.sending import NobodyKnowsError, Sending
-from analytex_pandas.delivery.state import FINISHED, at_the_service, still_running
+from analytex_pandas.delivery.state import FINISHED, ChunkState, PushState, at_the_service, still_running
 from analytex_pandas.errors import AnalytexError, PushError
 from analytex_pandas.service.calls import calm, hurry
-
-if TYPE_CHECKING:
-    from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.delivery.journal import Journal
-    from analytex_pandas.delivery.state import ChunkState, PushState
 
 LIVE: dict[tuple[int, str], Drive] = {}
 """The pushes that this process drives, by process and place: a fork inherits the entries, but not the threads."""

@@ -11,9 +11,10 @@ import io
 import json
 import re
 import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -21,20 +22,14 @@ from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
 from analytex_pandas.errors import AnalytexError, code, logger_of, reason
 from analytex_pandas.frame.batch import Prepared
-from analytex_pandas.frame.columns import STRING, TEXT, Coerced, Field, RangeLabels, Sighting, Traits
+from analytex_pandas.frame.columns import STRING, TEXT, Coerced, Field, Mask, RangeLabels, Sighting, Traits
+from analytex_pandas.frame.draft import Draft
+from analytex_pandas.frame.duplicates import Marks
 from analytex_pandas.frame.fingerprints import Layer
 from analytex_pandas.frame.labels import POSITION, concat_rows, placed, rows_table, tag, untag
 from analytex_pandas.frame.layout import Layout, Report
 from analytex_pandas.frame.memory import from_bytes, to_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Self
-
-    from analytex_pandas.frame.columns import Mask
-    from analytex_pandas.frame.draft import Draft
-    from analytex_pandas.frame.duplicates import Marks
-    from analytex_pandas.frame.places import Place
+from analytex_pandas.frame.places import Place
 
 logger = logger_of("analytex_pandas")
 

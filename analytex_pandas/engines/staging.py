@@ -10,10 +10,11 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -22,28 +23,21 @@ import pyarrow as pa
 from analytex_pandas import settings
 from analytex_pandas.engines import spark
 from analytex_pandas.engines.failures import translated
-from analytex_pandas.engines.parts import PartSink, content_of, read_part, remove, write_part
-from analytex_pandas.engines.streaming import in_order, is_of, native, parts_of, unpickled
+from analytex_pandas.engines.parts import Part, PartSink, content_of, read_part, remove, write_part
+from analytex_pandas.engines.streaming import Parts, in_order, is_of, native, parts_of, unpickled
 from analytex_pandas.errors import ValidationError, code
-from analytex_pandas.frame.draft import Draft, read_lines
+from analytex_pandas.frame.columns import RawBatch
+from analytex_pandas.frame.draft import Draft, Store, read_lines
 from analytex_pandas.frame.fingerprints import Comparison, Layer
 from analytex_pandas.frame.inputs import source_of_frame
 from analytex_pandas.frame.layout import invalid_table, unsendable, wrong_names
 from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.ndjson import ChunkSize
+from analytex_pandas.frame.options import Options
 from analytex_pandas.frame.places import Place, place_of
 from analytex_pandas.frame.settling import settled
 from analytex_pandas.frame.strangers import named
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from analytex_pandas.engines.parts import Part
-    from analytex_pandas.engines.streaming import Parts
-    from analytex_pandas.frame.columns import RawBatch
-    from analytex_pandas.frame.draft import Store
-    from analytex_pandas.frame.options import Options
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import Kind
 
 MANIFEST = "manifest"
 PARTS = "analytex-"

@@ -6,10 +6,11 @@ No engine is imported for that: whoever has a frame of one has imported it.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, count, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,15 +20,10 @@ from analytex_pandas.engines import spark
 from analytex_pandas.engines.failures import translated
 from analytex_pandas.errors import ValidationError
 from analytex_pandas.frame import sources
-from analytex_pandas.frame.columns import cells_of
+from analytex_pandas.frame.columns import RawBatch, RawColumn, cells_of
 from analytex_pandas.frame.inputs import read_source, source_of_frame
 from analytex_pandas.frame.sources import Source
 from analytex_pandas.frame.strangers import named
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
-
-    from analytex_pandas.frame.columns import RawBatch, RawColumn
 
 MODIN_ROWS = 100_000
 """Rows of a Modin frame that are fetched at once."""

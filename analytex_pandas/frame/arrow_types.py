@@ -6,18 +6,13 @@ And what an extension array holds, in the form that is sent.
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, Coded, UnsendableError, cells_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from analytex_pandas.frame.columns import RawColumn
+from analytex_pandas.frame.columns import TEXT, Coded, RawColumn, UnsendableError, cells_of
 
 
 def bytes_of(data: pa.Array | pa.RecordBatch | pa.Table) -> int:

@@ -13,7 +13,8 @@ import enum
 import ipaddress
 import pathlib
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,12 +26,8 @@ from analytex_pandas.frame.columns import DURATION, NUMBER, TEXT, CellError, Cel
 from analytex_pandas.frame.mends import TOO_MANY_DIGITS
 from analytex_pandas.frame.nested import is_nested
 from analytex_pandas.frame.numbers import EXACT_WHOLE, NOT_FINITE, fixed_point
+from analytex_pandas.frame.options import JsonType
 from analytex_pandas.frame.temporal import TICKS, nanoseconds, within
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from analytex_pandas.frame.options import JsonType
 
 FAMILIES: tuple[tuple[str, Any], ...] = (
     ("enum", enum.Enum),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,14 +20,10 @@ from analytex_pandas.frame.coded import at_rows, coded, each, looked_up, spread
 from analytex_pandas.frame.columns import STRING, TEXT, Cells, Coded, Coerced, Problem, UnsendableError
 from analytex_pandas.frame.mends import HALF_A_PAIR, TEXT_TOO_LONG, column_mended
 from analytex_pandas.frame.nested import TOO_DEEP, is_nested, nested_arrow, nested_cells
+from analytex_pandas.frame.options import JsonType, Nested
 from analytex_pandas.frame.parse import as_wanted
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from analytex_pandas.frame.options import JsonType, Nested
-
-    Conversion = Callable[[pa.Array, "Policy"], Coerced]
+Conversion = Callable[[pa.Array, "Policy"], Coerced]
 
 INVALID_TEXT = "invalid_text"
 AS_JSON = 'nested="json" sends JSON text'

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Mapping, Sequence
 
 Cells = np.ndarray[Any, np.dtype[np.object_]]
 Rows = np.ndarray[Any, np.dtype[np.int64]]

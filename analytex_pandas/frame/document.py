@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from analytex_pandas import settings
 from analytex_pandas.errors import INVALID_COLUMNS, typed_table
-from analytex_pandas.frame.columns import json_type_of
-from analytex_pandas.frame.fingerprints import COMPANY
+from analytex_pandas.frame.columns import Field, Traits, json_type_of
+from analytex_pandas.frame.draft import Draft
+from analytex_pandas.frame.fingerprints import COMPANY, Tally
 from analytex_pandas.frame.labels import (
     Escaped,
     index_of,
@@ -28,16 +31,7 @@ from analytex_pandas.frame.layout import invalid_table
 from analytex_pandas.frame.ndjson import ChunkSize
 from analytex_pandas.frame.notes import erasing, id_note, property_note, twins
 from analytex_pandas.frame.options import Options
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-
-    import pyarrow as pa
-
-    from analytex_pandas.frame.columns import Field, Traits
-    from analytex_pandas.frame.draft import Draft
-    from analytex_pandas.frame.fingerprints import Tally
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import Kind
 
 COLUMN_DTYPES = {
     **dict.fromkeys(("column", "property", "dtype", "json_type"), "object"),

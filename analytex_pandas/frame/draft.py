@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 import pyarrow as pa
 
 from analytex_pandas import settings
 from analytex_pandas.errors import code
 from analytex_pandas.frame.batch import Encoded, Prepared, encode_prepared, prepare
-from analytex_pandas.frame.columns import Coerced, Field, RawBatch, Traits, json_type_of
-from analytex_pandas.frame.fingerprints import Tally, add_tallies
+from analytex_pandas.frame.columns import Coerced, Field, Kinds, Mask, RawBatch, Traits, json_type_of
+from analytex_pandas.frame.duplicates import Marks
+from analytex_pandas.frame.fingerprints import Comparison, Tally, add_tallies
+from analytex_pandas.frame.hashing import Hashes
 from analytex_pandas.frame.layout import (
     Layout,
     Report,
@@ -24,20 +27,12 @@ from analytex_pandas.frame.layout import (
     wrong_columns,
     wrong_names,
 )
+from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize
 from analytex_pandas.frame.notes import changes_of_type
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-
-    from analytex_pandas.frame.columns import Kinds, Mask
-    from analytex_pandas.frame.duplicates import Marks
-    from analytex_pandas.frame.fingerprints import Comparison
-    from analytex_pandas.frame.hashing import Hashes
-    from analytex_pandas.frame.memory import Memory
-    from analytex_pandas.frame.options import Options
-    from analytex_pandas.frame.sources import Source
-    from analytex_pandas.settings import Kind
+from analytex_pandas.frame.options import Options
+from analytex_pandas.frame.sources import Source
+from analytex_pandas.settings import Kind
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

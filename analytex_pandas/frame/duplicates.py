@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,14 +18,10 @@ import pyarrow as pa
 
 from analytex_pandas import settings
 from analytex_pandas.frame.columns import Mask, mask_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from analytex_pandas.frame.hashing import Hashes
-    from analytex_pandas.frame.ndjson import ChunkSize
-    from analytex_pandas.frame.options import Duplicates
-    from analytex_pandas.settings import Kind
+from analytex_pandas.frame.hashing import Hashes
+from analytex_pandas.frame.ndjson import ChunkSize
+from analytex_pandas.frame.options import Duplicates
+from analytex_pandas.settings import Kind
 
 Ordinals = np.ndarray[Any, np.dtype[np.int64]]
 Marks = np.ndarray[Any, np.dtype[np.int8]]

@@ -10,23 +10,19 @@ from __future__ import annotations
 
 import decimal
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas import settings
-from analytex_pandas.frame.columns import TEXT, validity
+from analytex_pandas.frame.columns import TEXT, Mask, Rows, validity
 from analytex_pandas.frame.hashing import Hashes, hashes, mixed, seed_of
 from analytex_pandas.frame.numbers import FIXED_POINT_DIGITS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from analytex_pandas.frame.columns import Mask, Rows
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import Kind
 
 COMPANY: Final = ""
 """The name that a user's company goes by among the properties, none of which can have it."""

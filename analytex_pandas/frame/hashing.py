@@ -7,15 +7,12 @@ differ but for a chance of one in 2^64. It withstands chance, not an adversary.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from analytex_pandas.frame.columns import integers_of, text_buffers
-
-if TYPE_CHECKING:
-    from analytex_pandas.frame.columns import Rows
+from analytex_pandas.frame.columns import Rows, integers_of, text_buffers
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 

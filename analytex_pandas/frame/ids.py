@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import re
 import uuid
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,10 +23,7 @@ from analytex_pandas.frame.columns import STRING, TEXT, Bytes, CellError, Coerce
 from analytex_pandas.frame.mends import VALUES
 from analytex_pandas.frame.numbers import EXACT_DIGITS_BELOW, EXACT_WHOLE, Floats, decimals
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Unfit = Callable[..., Why]
+Unfit = Callable[..., Why]
 
 SPACE = 0x20
 DELETE = 0x7F

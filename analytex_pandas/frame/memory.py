@@ -8,19 +8,16 @@ through.
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
+from analytex_pandas.frame.columns import Mask
 from analytex_pandas.frame.fingerprints import ABSENT, ODD, Comparison, Layer, Tally
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from analytex_pandas.frame.columns import Mask
-    from analytex_pandas.frame.hashing import Hashes
+from analytex_pandas.frame.hashing import Hashes
 
 ACKNOWLEDGED: Final = 0
 REFUSED: Final = 1

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import TYPE_CHECKING
 
 from analytex_pandas.errors import code as code_of
+from analytex_pandas.frame.columns import Field
 from analytex_pandas.settings import MAX_STRING_CHARACTERS
-
-if TYPE_CHECKING:
-    from analytex_pandas.frame.columns import Field
 
 LABEL = "\ufdd0"
 VALUES = "\ufdd1"

@@ -7,8 +7,9 @@ import datetime as dt
 import decimal
 import re
 import warnings
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +18,7 @@ from analytex_pandas.frame import columns, mends, temporal
 from analytex_pandas.frame.coded import each, spread
 from analytex_pandas.frame.columns import BOOLEAN, DURATION, NUMBER, STRING, TEXT, CellError, Coerced, Problem
 from analytex_pandas.frame.numbers import fixed_point
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from analytex_pandas.frame.options import JsonType
+from analytex_pandas.frame.options import JsonType
 
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 LONG_FRACTION = re.compile(r"(?<=\d)[.,](\d{6})(\d+)")

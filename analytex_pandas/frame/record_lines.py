@@ -9,23 +9,20 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import orjson
 
 from analytex_pandas import settings
 from analytex_pandas.errors import code, reason
 from analytex_pandas.frame.columns import Field, Traits, is_unicode
+from analytex_pandas.frame.draft import Draft
 from analytex_pandas.frame.layout import Layout
 from analytex_pandas.frame.mends import UNSEEN
 from analytex_pandas.frame.notes import AS_IT_STANDS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from analytex_pandas.frame.draft import Draft
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import Kind
 
 SHAPES: Final = 4_096
 """Shapes of records that are remembered at a time; of most files a few are enough."""

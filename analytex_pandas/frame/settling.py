@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,23 +14,18 @@ import pyarrow.compute as pc
 
 from analytex_pandas import settings
 from analytex_pandas.frame import duplicates
-from analytex_pandas.frame.draft import read_lines
+from analytex_pandas.frame.columns import Mask
+from analytex_pandas.frame.draft import Draft, Store, read_lines
 from analytex_pandas.frame.fingerprints import of_lines
 from analytex_pandas.frame.labels import POSITION, labels
 from analytex_pandas.frame.layout import Report, invalid_table, unsendable
+from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
+from analytex_pandas.frame.options import Options
+from analytex_pandas.frame.sources import Source
+from analytex_pandas.settings import Kind
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from analytex_pandas.frame.columns import Mask
-    from analytex_pandas.frame.draft import Draft, Store
-    from analytex_pandas.frame.memory import Memory
-    from analytex_pandas.frame.options import Options
-    from analytex_pandas.frame.sources import Source
-    from analytex_pandas.settings import Kind
-
-    Fetch = Callable[[int, Mask], tuple[pa.Array, pa.Table]]
+Fetch = Callable[[int, Mask], tuple[pa.Array, pa.Table]]
 
 
 def draft(

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import operator
 import re
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +19,6 @@ import pyarrow as pa
 from analytex_pandas.frame.arrow_types import bytes_of, has_maps, one_array
 from analytex_pandas.frame.columns import Coded, Field, RangeLabels, RawBatch, RawColumn
 from analytex_pandas.frame.labels import decoded
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True)

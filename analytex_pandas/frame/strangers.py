@@ -5,19 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from analytex_pandas.errors import ValidationError, code
-
-if TYPE_CHECKING:
-    from pathlib import PurePath
-
-    from analytex_pandas.frame.places import Place
+from analytex_pandas.frame.places import Place
 
 ENGINES = {
     "pyspark.pandas": "{}.to_pandas()",

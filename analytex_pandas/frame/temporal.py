@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import zoneinfo
+from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,9 +27,6 @@ from analytex_pandas.frame.columns import (
     Sighting,
     Traits,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 TICKS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 TICKS |= {"m": 60 * TICKS["s"], "h": 3_600 * TICKS["s"], "D": 86_400 * TICKS["s"], "W": 604_800 * TICKS["s"]}

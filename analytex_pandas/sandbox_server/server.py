@@ -10,15 +10,13 @@ import re
 import socket
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from io import BufferedIOBase
 from socketserver import TCPServer, ThreadingMixIn
-from typing import TYPE_CHECKING, Any, Final, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from io import BufferedIOBase
+from typing import Any, Final, Literal
 
 logger = logging.getLogger("analytex_pandas.sandbox")
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pandas as pd
 
 from analytex_pandas.show import words
 from analytex_pandas.show.markup import Markup, datum, join, shortened, table, tag_if_any
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 FIRST_ROWS: Final = 3
 VALUES: Final = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\d[\d.,:/-]*""")

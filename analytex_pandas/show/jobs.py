@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+import pandas as pd
 
 from analytex_pandas.errors import typed_table
+from analytex_pandas.service.naming import RowError
+from analytex_pandas.service.wire import Job
 from analytex_pandas.show import words
 from analytex_pandas.show.markup import (
     Markup,
@@ -21,19 +26,10 @@ from analytex_pandas.show.markup import (
     text_table,
 )
 from analytex_pandas.show.pages import marked, pill
+from analytex_pandas.show.words import Mark
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
-
-    import pandas as pd
-
-    from analytex_pandas.service.naming import RowError
-    from analytex_pandas.service.wire import Job
-    from analytex_pandas.show.words import Mark
-
-    Owners = Mapping[str, tuple[str, int]]
-    """Push id and chunk of each job that this machine started."""
+Owners = Mapping[str, tuple[str, int]]
+"""Push id and chunk of each job that this machine started."""
 
 COLUMNS: Final = ("State", "What", "Rows", "When", "From", "Jobs")
 EACH_COLUMNS: Final = (*COLUMNS[:-1], "Job")

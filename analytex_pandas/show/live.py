@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
+import pandas as pd
+
+from analytex_pandas.delivery.state import PushState
 from analytex_pandas.errors import AnalytexError
 from analytex_pandas.show.snapshot import Snapshot
 from analytex_pandas.show.words import present
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pandas as pd
-
-    from analytex_pandas.delivery.state import PushState
 
 logger = logging.getLogger("analytex_pandas.show")
 

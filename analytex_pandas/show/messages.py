@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from analytex_pandas.show import words
-
-if TYPE_CHECKING:
-    from analytex_pandas.show.snapshot import Snapshot
-    from analytex_pandas.show.words import Tone
+from analytex_pandas.show.snapshot import Snapshot
+from analytex_pandas.show.words import Tone
 
 SERVICE_CANNOT_STOP: Final = "The service cannot stop a job that runs"
 CAUSES: Final = {

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Self
 
 import ipywidgets
+import pandas as pd
 
+from analytex_pandas.errors import AnalytexError
+from analytex_pandas.service.wire import Job
 from analytex_pandas.show import jobs, words
+from analytex_pandas.show.jobs import Owners
 from analytex_pandas.show.live import BUSY_INTERVAL, Live
 from analytex_pandas.show.markup import Markup, join, tag
 from analytex_pandas.show.widgets import Acts, Choice, LivePanel, Pager, View, show
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import pandas as pd
-
-    from analytex_pandas.errors import AnalytexError
-    from analytex_pandas.service.wire import Job
-    from analytex_pandas.show.jobs import Owners
-
-    FindOwners = Callable[[Sequence[str]], Owners]
+FindOwners = Callable[[Sequence[str]], Owners]
 
 IDLE_INTERVAL: Final = 5.0
 """Seconds between two looks at an account of which no job runs."""

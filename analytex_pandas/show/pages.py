@@ -7,21 +7,17 @@ tables, and has the few colours that it needs in place; the style sheet override
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 
 from analytex_pandas.errors import harmless
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import ErrorGroup, group_errors, groups_table
+from analytex_pandas.show.live import ShownPush
 from analytex_pandas.show.markup import Markup, datum, join, printable, prose, standing_alone, tag, tag_if_any
-from analytex_pandas.show.messages import message
+from analytex_pandas.show.messages import Message, message
 from analytex_pandas.show.snapshot import Snapshot, strip, time_slot
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from analytex_pandas.show.live import ShownPush
-    from analytex_pandas.show.messages import Message
-    from analytex_pandas.show.words import Mark
+from analytex_pandas.show.words import Mark
 
 SHOWN_GROUPS: Final = {"live": 3, "saved": 8, "text": 5}
 """Reasons that are shown; a panel has the others on demand."""

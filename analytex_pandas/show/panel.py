@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 import ipywidgets
 import pandas as pd
 
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import ErrorGroup, group_errors, row_name
-from analytex_pandas.show.live import follow
+from analytex_pandas.show.live import ShownPush, follow
 from analytex_pandas.show.markup import (
     Markup,
     datum,
@@ -25,14 +26,8 @@ from analytex_pandas.show.markup import (
 )
 from analytex_pandas.show.messages import question
 from analytex_pandas.show.pages import body, head, marked, push_bundle
-from analytex_pandas.show.snapshot import CHUNK_COLUMNS, chunk_line
+from analytex_pandas.show.snapshot import CHUNK_COLUMNS, Snapshot, chunk_line
 from analytex_pandas.show.widgets import Acts, Choice, LivePanel, Pager, View, named_scroller, row, show
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from analytex_pandas.show.live import ShownPush
-    from analytex_pandas.show.snapshot import Snapshot
 
 INTERVAL: Final = 1.0
 """Seconds between two drawings while nothing but numbers change: who reads or selects text is disturbed by each."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import textwrap
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import pandas as pd
+
+from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.frame.notes import erasing
 from analytex_pandas.show import words
-from analytex_pandas.show.grouping import group_errors
+from analytex_pandas.show.grouping import ErrorGroup, group_errors
 from analytex_pandas.show.markup import (
     Markup,
     join,
@@ -22,12 +25,6 @@ from analytex_pandas.show.markup import (
     text_table,
 )
 from analytex_pandas.show.pages import card_head, tiles
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from analytex_pandas.frame.document import PlanDocument
-    from analytex_pandas.show.grouping import ErrorGroup
 
 OPEN_COLUMNS: Final = 12
 """Columns up to which a page shows all; of more, those with a note are shown and the others folded."""

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import ceil
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from analytex_pandas.delivery.state import FINISHED, UNSENT, rows_left
+from analytex_pandas.delivery.state import FINISHED, UNSENT, ChunkState, PushState, rows_left
 from analytex_pandas.show import words
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from analytex_pandas.delivery.state import ChunkState, PushState
-    from analytex_pandas.show.words import Mark
+from analytex_pandas.show.words import Mark
 
 TRIES_OF_A_BLIP: Final = 1
 """Answers that may fail before it is called trouble."""

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from collections.abc import Callable
+from typing import Any, Final, TextIO
 
 from analytex_pandas.errors import logger_of
 from analytex_pandas.show import words
 from analytex_pandas.show.markup import printable
 from analytex_pandas.show.pages import snapshot_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from analytex_pandas.show.snapshot import Snapshot
+from analytex_pandas.show.snapshot import Snapshot
 
 LINE_INTERVAL: Final = 30.0
 """Seconds between two lines in a log while nothing changes."""
