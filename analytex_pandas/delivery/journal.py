@@ -223,6 +223,10 @@ class Journal:
         found = self.rows("SELECT * FROM error WHERE push = ? ORDER BY chunk, ordinal", push_id)
         return self._decoded(found)
 
+    def errors_without_row(self, push_id: str) -> int:
+        ((count,),) = self.rows("SELECT count(*) FROM error WHERE push = ? AND position IS NULL", push_id)
+        return int(count)
+
     def kept(self, push_id: str) -> list[pa.Table]:
         """Return the kept rows (see ``kept``) of every chunk that has some, by chunk."""
         return [*self.kept_by_chunk(push_id).values()]

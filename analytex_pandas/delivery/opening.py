@@ -129,15 +129,12 @@ def resume(
     account = client.account_digest(journal.salt())
     push_id = newest_unfinished(journal, account) if push_id is None else push_id
     journal.push(push_id)  # NotFoundError if there is none
-    live = LIVE.get(live_key(journal, push_id))
-    if live is not None:
+    if (live := LIVE.get(live_key(journal, push_id))) is not None:
         return live
     with locked(journal, push_id) as lock:
-        push = journal.push(push_id)
-        document = journal.document(push_id)
+        push, document = journal.push(push_id), journal.document(push_id)
         if push.status in FINISHED:
-            drive = Drive(document, push, journal, client)
-            drive.ended.set()
+            drive = as_it_stands(push_id, client)
             drop(lock)
             return drive
         if push.account != account:
@@ -157,6 +154,17 @@ def resume(
             answered = sum(push.counts[name] for name in ("refused", "acknowledged", "unknown"))
             journal.update(push_id, forgiven_refused=push.counts["refused"], forgiven_answered=answered)
         return driven(journal, document, client, clock or Clock(), lock)
+
+
+def as_it_stands(push_id: str, client: Client) -> Drive:
+    """Return a push of the client's journal without carrying on with it."""
+    journal = Journal(client.state_directory)
+    push = journal.push(push_id)
+    push = replace(push, status=present_status(journal, push))
+    drive = Drive(journal.document(push_id), push, journal, client)
+    if push.done:
+        drive.ended.set()
+    return drive
 
 
 def positions(skip: Iterable[int]) -> frozenset[int]:
@@ -280,8 +288,7 @@ def pushes(state_directory: Path) -> pd.DataFrame:
 
 def present_status(journal: Journal, push: PushState) -> str:
     """Return the status of a push, ``interrupted`` when nobody drives it and it has not ended."""
-    live = LIVE.get(live_key(journal, push.id))
-    if live is not None:
+    if (live := LIVE.get(live_key(journal, push.id))) is not None:
         return live.state.status
     is_left = not push.done and is_free(driver_lock(journal.directory, push.id))
     return "interrupted" if is_left else push.status
@@ -296,12 +303,8 @@ def clean(push_id: str | None, before: Any, state_directory: Path) -> list[str]:
     if push_id is not None:
         chosen = [journal.push(push_id).id]
     else:
-        forgettable = [push for push in journal.pushes() if push.status in (*FINISHED, "cancelled")]
-        chosen = [
-            push.id
-            for push in forgettable
-            if push.ended_at is not None and (end is None or push.ended_at < end)
-        ]
+        over = [push for push in journal.pushes() if push.status in (*FINISHED, "cancelled")]
+        chosen = [push.id for push in over if push.ended_at and (end is None or push.ended_at < end)]
     for name in chosen:
         with locked(journal, name) as lock:
             # The files first: a spool without its journal entry would never be found again.

@@ -17,7 +17,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(REPOSITORY), *PLACES, os.environ.get("PYTHONPATH", "")]
 )  # of workers
 
-from parted import ENGINES  # noqa: E402  # found by the path above
+from parted import ENGINES, maker  # noqa: E402  # found by the path above
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,6 +77,4 @@ def ray() -> Iterator[Any]:
 @pytest.fixture(params=ENGINES)
 def make(request: pytest.FixtureRequest) -> Make:
     """What makes a frame of an engine, in so many parts, of one of pandas; each test that asks runs over all."""
-    make_frame, needs = ENGINES[request.param]
-    started = [request.getfixturevalue(name) for name in needs]
-    return lambda frame, parts: make_frame(*started, frame, parts)
+    return maker(request.param, request)
