@@ -17,6 +17,7 @@ from analytex_pandas.delivery.sending import NobodyKnowsError, Sending
 from analytex_pandas.delivery.state import FINISHED, ChunkState, PushState, at_the_service, still_running
 from analytex_pandas.errors import AnalytexError, PushError
 from analytex_pandas.service.calls import calm, hurry
+from analytex_pandas.service.wire import parse_job
 
 LIVE: dict[tuple[int, str], Drive] = {}
 """The pushes that this process drives, by process and place: a fork inherits the entries, but not the threads."""
@@ -134,7 +135,8 @@ def travel(drive: Drive) -> str:
             drive.spool.delete_chunk(chunk.number)
             continue
         check_terms(drive)
-        drive.number, drive.heard = chunk.number, []
+        drive.number = chunk.number
+        drive.heard = [*map(parse_job, drive.journal.heard(drive.id, chunk.number))]
         carry(drive)
         drive.say(f"{drive.label}: {outcome(drive.chunk)}", phase="running")
     if any(chunk.attempts > 1 for chunk in drive.state.chunks):
