@@ -25,12 +25,9 @@ from analytex_pandas.delivery.locks import acquired, driver_lock, drop
 from analytex_pandas.delivery.opening import present_status
 from analytex_pandas.errors import AnalytexError, TransportError, harmless_line, typed_table
 from analytex_pandas.service.client import CHECK_SECONDS, Client
-from analytex_pandas.service.transport import Transport
 from analytex_pandas.settings import ApiKey
 
 CHECKS: Final = dict.fromkeys(("check", "result", "remedy"), "object")
-NO_KEY: Final = settings.ApiKey("none")
-"""Sent where there is no key, so that the address, TLS and the clock can be looked at all the same."""
 CLOCK_SECONDS: Final = 60
 """Seconds by which the clocks may differ: the service's own times say a second, and an answer takes one, too."""
 MOUNTS: Final = Path("/proc/self/mountinfo")
@@ -104,9 +101,8 @@ def versions(_: Client | None) -> Iterator[Found]:
             yield Found(name, "is not installed", f"pip install '{name}>={floor}'")
             continue
         numbers = [[int(part) for part in re.findall(r"\d+", text)[:3]] for text in (found, floor)]
-        yield Found(
-            name, found, "" if numbers[0] >= numbers[1] else f"pip install --upgrade '{name}>={floor}'"
-        )
+        remedy = "" if numbers[0] >= numbers[1] else f"pip install --upgrade '{name}>={floor}'"
+        yield Found(name, found, remedy)
 
 
 def service(client: Client | None) -> Iterator[Found]:
@@ -126,8 +122,9 @@ def service(client: Client | None) -> Iterator[Found]:
         except AnalytexError as error:
             yield Found("address", "none that can be used", str(error))
             return
-    asked = Client("none", address) if client is None else client
-    transport = copy.copy(asked.transport) if client else Transport(key or NO_KEY, address, asked.timeout)
+    # Without a key the address, TLS and the clock can be looked at all the same.
+    asked = client or Client("none" if key is None else key.reveal(), address)
+    transport = copy.copy(asked.transport)
     transport.timeout = (min(asked.timeout[0], CHECK_SECONDS), min(asked.timeout[1], CHECK_SECONDS))
     begin, today = time.monotonic(), dt.datetime.now(dt.UTC)
     try:
@@ -139,16 +136,14 @@ def service(client: Client | None) -> Iterator[Found]:
         return
     seconds = time.monotonic() - begin
     yield Found("address", f"{address} answers after {seconds:.2f} s{by_proxy(address)}")
-    secure = (
-        "the certificate is trusted" if address.startswith("https") else "none: plain http to this machine"
-    )
-    yield Found("TLS", secure)
+    is_secure = address.startswith("https")
+    yield Found("TLS", "the certificate is trusted" if is_secure else "none: plain http to this machine")
     yield clock(answer.headers.get("Date"), today + dt.timedelta(seconds=seconds / 2))
     if key is None:
         yield Found("service", "was not asked: there is no key")
         return
     try:
-        (client or Client(environment=address)).check()
+        asked.check()
         yield Found("service", "takes the key, and lists the account's jobs")
     except AnalytexError as error:
         wrong = "gives no answer" if isinstance(error, TransportError) else "does not answer as it should"
@@ -173,11 +168,8 @@ def by_proxy(address: str) -> str:
 
     url = urlsplit(address)
     proxied = url.scheme in getproxies() and not proxy_bypass(url.hostname or "")
-    return (
-        ", by the proxy of the environment"
-        if proxied and not settings.is_loopback(url.hostname or "")
-        else ""
-    )
+    by_one = proxied and not settings.is_loopback(url.hostname or "")
+    return ", by the proxy of the environment" if by_one else ""
 
 
 def clock(said: str | None, here: dt.datetime) -> Found:
@@ -204,17 +196,11 @@ def state_directory(client: Client | None) -> Iterator[Found]:
     name = f"doctor-{os.getpid()}"
     lock, other = driver_lock(place, name), driver_lock(place, name)
     try:
-        held = acquired(lock, 0.0)
+        work = acquired(lock, 0.0) and not acquired(other, 0.0)
         yield Found("state directory", f"{place} can be written to")
-        yield Found(
-            "locks",
-            "work"
-            if held and not acquired(other, 0.0)
-            else "do not work: two processes could drive one push",
-            ""
-            if held and not other.is_locked
-            else "Set ANALYTEX_STATE_DIR to a directory on a disk of this machine.",
-        )
+        result = "work" if work else "do not work: two processes could drive one push"
+        remedy = "" if work else "Set ANALYTEX_STATE_DIR to a directory on a disk of this machine."
+        yield Found("locks", result, remedy)
     finally:
         other.release()
         drop(lock)
@@ -223,13 +209,10 @@ def state_directory(client: Client | None) -> Iterator[Found]:
         result = "others of this machine may enter it" if open_to else "for this user only"
         yield Found("privacy", result, f"chmod 700 {place}" if open_to else "")
     kind = file_system(place)
-    yield Found(
-        "disk",
-        f"{kind or 'of a kind that cannot be told on this system'}",
-        "A network drive: locks and the journal are not safe there. Set ANALYTEX_STATE_DIR to a disk of this machine."
-        if NETWORK_DRIVES.fullmatch(kind)
-        else "",
-    )
+    unsafe = "A network drive: locks and the journal are not safe there."
+    way = "Set ANALYTEX_STATE_DIR to a disk of this machine."
+    remedy = f"{unsafe} {way}" if NETWORK_DRIVES.fullmatch(kind) else ""
+    yield Found("disk", kind or "of a kind that cannot be told on this system", remedy)
     journal = Journal(place)
     pushes = journal.pushes()
     left = [push.id for push in pushes if present_status(journal, push) in ("interrupted", "failed")]

@@ -27,13 +27,7 @@ from analytex_pandas.delivery import tables
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.opening import as_it_stands, newest_unfinished
 from analytex_pandas.delivery.outcomes import outcomes_table
-from analytex_pandas.errors import (
-    AnalytexError,
-    NotFoundError,
-    ValidationError,
-    empty_report,
-    harmless,
-)
+from analytex_pandas.errors import AnalytexError, NotFoundError, ValidationError, empty_report, harmless
 from analytex_pandas.frame.options import CompanyOptions, SendOptions, UserOptions
 from analytex_pandas.plan import Plan
 from analytex_pandas.push import Push, presented
@@ -194,7 +188,6 @@ def run_resume(options: argparse.Namespace) -> Done:
 
 
 def run_retry(options: argparse.Namespace) -> Done:
-    """Send again what was refused."""
     push = plan.held(as_it_stands(options.push, connection.connect()))
     return followed(options, lambda: push.retry(unknown=options.unknown, wait=False, progress=False))
 
@@ -230,31 +223,26 @@ def followed(options: argparse.Namespace, begin: Callable[[], Push]) -> Done:
 
 
 def run_pushes(_: argparse.Namespace) -> Done:
-    """List the pushes of this machine."""
     return shown(api.pushes())
 
 
 def run_errors(options: argparse.Namespace) -> Done:
-    """Show or write the errors of a push, as the journal has them."""
     journal = Journal(connection.state_directory(None))
     push = journal.push(options.push)
     return written(tables.errors_table(journal.errors(push.id), journal.kept(push.id)), options.to)
 
 
 def run_outcomes(options: argparse.Namespace) -> Done:
-    """Show or write what became of each row of a push, as the journal has it."""
     journal = Journal(connection.state_directory(None))
     push = journal.push(options.push)
     return written(outcomes_table(journal, push, journal.document(push.id).invalid), options.to)
 
 
 def run_jobs(_: argparse.Namespace) -> Done:
-    """List the account's jobs."""
     return shown(account.jobs())
 
 
 def run_job(options: argparse.Namespace) -> Done:
-    """Show one job, with its errors."""
     found = account.job(options.job)
     seen = dataclasses.asdict(found.look()) | {"errors": records(found.errors)}
     document = {
@@ -265,7 +253,6 @@ def run_job(options: argparse.Namespace) -> Done:
 
 
 def run_doctor(_: argparse.Namespace) -> Done:
-    """Look at what may be wrong."""
     found = doctor()
     return shown(found)._replace(status=STOPPED if (found["remedy"] != "").any() else 0)
 
@@ -298,7 +285,6 @@ def carried_out(run: Callable[[argparse.Namespace], Done], options: argparse.Nam
 
 
 def print_result(options: argparse.Namespace, done: Done) -> None:
-    """Print a result on stdout."""
     if options.json:
         document = done.document
         if isinstance(document, dict):
@@ -314,7 +300,6 @@ def print_result(options: argparse.Namespace, done: Done) -> None:
 
 
 def say(text: str) -> None:
-    """Say something on stderr."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 

@@ -117,9 +117,8 @@ class AnalytexError(Exception):
         self.status_code = status_code
         self.retry_after = retry_after
         self.push: Any = None
-        self.document: object = (
-            None  # what the service answered, where it declined a request for what is in it
-        )
+        # What the service answered, where it declined a request for what is in it.
+        self.document: object = None
 
     def __str__(self) -> str:
         return harmless(super().__str__())

@@ -15,7 +15,7 @@ from analytex_pandas.delivery.kept import ids_of
 from analytex_pandas.delivery.spool import Spool
 from analytex_pandas.engines.staging import staged_draft
 from analytex_pandas.engines.streaming import open_source
-from analytex_pandas.errors import ValidationError, empty_report, translated
+from analytex_pandas.errors import ValidationError, translated
 from analytex_pandas.frame.columns import RawBatch
 from analytex_pandas.frame.document import PlanDocument, document_of
 from analytex_pandas.frame.draft import Draft
@@ -51,21 +51,16 @@ def planned(
     error calls the data `called`.
     """
     with translated(f"{called} ({named(data)}) cannot be planned"):
-        try:
-            plan_id = spool.directory.name.removeprefix(".")
-            if options.staging is None:
-                outcome = read_here(data, kind, options, spool, memory=memory, watched=watched)
-            else:
-                outcome = staged_draft(data, options, kind, spool, plan_id=plan_id, memory=memory)
-            # What is left out as unchanged is more each time; what it is left out of is the same.
-            drafted = f"{outcome.drafted or spool.drafted} {options.duplicates}"
-            digest = drafted if options.only_changed else spool.digest
-            return document_of(outcome, plan_id, kind, options, digest=digest, source=source_name(data))
-        except BaseException:
-            spool.delete()
-            raise
-        finally:
-            spool.drop_spilled()
+        plan_id = spool.directory.name.removeprefix(".")
+        if options.staging is None:
+            outcome = read_here(data, kind, options, spool, memory=memory, watched=watched)
+        else:
+            outcome = staged_draft(data, options, kind, spool, plan_id=plan_id, memory=memory)
+        spool.drop_spilled()
+        # What is left out as unchanged is more each time; what it is left out of is the same.
+        drafted = f"{outcome.drafted or spool.drafted} {options.duplicates}"
+        digest = drafted if options.only_changed else spool.digest
+        return document_of(outcome, plan_id, kind, options, digest=digest, source=source_name(data))
 
 
 def read_here(
@@ -93,16 +88,11 @@ def planned_files(
     watched: Watched | None = None,  # noqa: ARG001  # files of records are read in seconds a million
 ) -> PlanDocument:
     """Write the records of files into a spool, as ``planned`` does those of data."""
-    try:
-        files = record_files(paths)
-        spool.check_room(bytes_of_files(files))
-        outcome = draft_of_files(files, options, kind, spool, memory)
-        return document_of(
-            outcome, spool.directory.name, kind, options, digest=spool.digest, source=source_name(paths)
-        )
-    except BaseException:
-        spool.delete()
-        raise
+    files = record_files(paths)
+    spool.check_room(bytes_of_files(files))
+    outcome = draft_of_files(files, options, kind, spool, memory)
+    plan_id, source = spool.directory.name, source_name(paths)
+    return document_of(outcome, plan_id, kind, options, digest=spool.digest, source=source)
 
 
 def replanned(
@@ -132,15 +122,7 @@ def replanned(
             f"None of the ids in fixed is among the {len(places):,} rows to retry; push.failed has those. "
             "A row is found by its id, so that has to stay as it was."
         )
-    counts = {"input": sent, "invalid": 0, "duplicate": 0, "unchanged": 0, "to_send": sent}
-    return dataclasses.replace(
-        document,
-        counts=counts,
-        chunks=tuple(chunks),
-        invalid=empty_report(),
-        index_names=parent.index_names,
-        digest=spool.digest,
-    )
+    return dataclasses.replace(document.again(chunks, spool.digest), index_names=parent.index_names)
 
 
 def only_ids(

@@ -125,12 +125,7 @@ class Journal:
             return opened.rowcount > 0
 
     def update(
-        self,
-        push_id: str,
-        number: int | None = None,
-        also: Also | None = None,
-        /,
-        **values: object,
+        self, push_id: str, number: int | None = None, also: Also | None = None, /, **values: object
     ) -> None:
         """Change columns of a push, or of a chunk of it."""
         columns = ", ".join(f"{name} = ?" for name in values)

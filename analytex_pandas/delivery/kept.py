@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -22,11 +22,10 @@ from analytex_pandas.delivery.blobs import from_blob, to_blob
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.report import Verdict
 from analytex_pandas.delivery.spool import Spool
-from analytex_pandas.errors import empty_report
-from analytex_pandas.frame.document import PlanDocument, no_changes
+from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.frame.duplicates import SENT
 from analytex_pandas.frame.labels import POSITION
-from analytex_pandas.frame.ndjson import ChunkSize
+from analytex_pandas.frame.ndjson import Chunker, lines_of
 from analytex_pandas.settings import ID_NAMES, Kind
 
 LINE: Final = "line"
@@ -87,10 +86,7 @@ def later_answers(
 
 
 def mend(
-    connection: sqlite3.Connection,
-    push_id: str,
-    kind: Kind,
-    answers: Mapping[str | None, tuple[int, str]],
+    connection: sqlite3.Connection, push_id: str, kind: Kind, answers: Mapping[str | None, tuple[int, str]]
 ) -> None:
     """Write down what a retry came to, in whatever pushes of the same rows have kept of them, and in their counts.
 
@@ -138,33 +134,10 @@ def as_they_were(
 ) -> PlanDocument:
     """Return a plan of lines sent before, cut into chunks anew, every row with its first position."""
     options = dataclasses.replace(document.options, canary=0, only_changed=False, strict=False)
-    chunks = []
-    for number, (begin, end) in enumerate(cuts(lines, options.chunk_rows, options.file_bytes), start=1):
-        ended = [line + b"\n" for line in lines[begin:end]]
-        spool.write_chunk(number, ended, rows.slice(begin, end - begin))
-        chunks.append(ChunkSize(number, end - begin, sum(map(len, ended))))
+    chunker = Chunker(options.chunk_rows, options.file_bytes, spool.write_chunk)
+    chunker.add(lines_of(b"".join(line + b"\n" for line in lines)), rows)
+    chunker.close()
     spool.input.add(rows, pa.array(ids_of(lines, document.kind), pa.large_string()))
     spool.input.end(np.full(len(lines), SENT, np.int8))
-    return dataclasses.replace(
-        document,
-        id=spool.directory.name,
-        options=options,
-        counts={"input": len(lines), "invalid": 0, "duplicate": 0, "unchanged": 0, "to_send": len(lines)},
-        chunks=tuple(chunks),
-        invalid=empty_report(),
-        blocked=False,
-        changes=no_changes(),
-        digest=spool.digest,
-    )
-
-
-def cuts(lines: Sequence[bytes], chunk_rows: int, chunk_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yield where chunks begin and end, each of at most so many rows and bytes, line ends included."""
-    begin = size = 0
-    for place, line in enumerate(lines):
-        if place > begin and (place - begin == chunk_rows or size + len(line) + 1 > chunk_bytes):
-            yield begin, place
-            begin, size = place, 0
-        size += len(line) + 1
-    if begin < len(lines):
-        yield begin, len(lines)
+    again = document.again(chunker.sizes, spool.digest)
+    return dataclasses.replace(again, id=spool.directory.name, options=options)

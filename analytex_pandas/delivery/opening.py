@@ -88,11 +88,7 @@ def begun(
     clock: Clock,
 ) -> Drive:
     account = client.account_digest(journal.salt())
-    with (
-        moved(spool, journal, document.id),
-        locked(journal, document.id) as lock,
-        marked(spool, journal),
-    ):
+    with moved(spool, journal, document.id), locked(journal, document.id) as lock, marked(spool, journal):
         if not journal.open_push(
             document.id,
             [(size.number, size.rows, size.bytes) for size in document.chunks],

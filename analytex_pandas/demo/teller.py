@@ -92,8 +92,7 @@ def tell() -> None:
             prompt.say(words, "")
             prompt.type(lines)
         prompt.say(
-            "Where every row of customers.csv is now:",
-            f"\n{summary(prompt.names, len(sandbox.users))}\n",
+            "Where every row of customers.csv is now:", f"\n{summary(prompt.names, len(sandbox.users))}\n"
         )
         prompt.say(
             "To do the same with data of yours, read the first ten minutes in README.md, or open "

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import stat
@@ -21,6 +20,7 @@ import pyarrow as pa
 from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
 from analytex_pandas.errors import AnalytexError, code, logger_of, reason
+from analytex_pandas.frame.arrow_types import ipc_file
 from analytex_pandas.frame.batch import Prepared
 from analytex_pandas.frame.columns import STRING, TEXT, Coerced, Field, Mask, RangeLabels, Sighting, Traits
 from analytex_pandas.frame.draft import Draft
@@ -98,9 +98,8 @@ def shared(place: Place) -> None:
 
 def written(place: Place, content: bytes) -> int:
     """Write a file that is complete once it is there, and return its checksum."""
-    unfinished = (
-        place.sibling(f".{place.path.name}") if place.is_local else place
-    )  # a store has it whole or not at all
+    # A store has it whole or not at all.
+    unfinished = place.sibling(f".{place.path.name}") if place.is_local else place
     unfinished.write(content)
     shared(unfinished)
     if isinstance(unfinished.path, Path) and isinstance(place.path, Path):
@@ -319,10 +318,3 @@ def remove(directory: Place) -> None:
 
 def damaged(place: Place) -> AnalytexError:
     return AnalytexError(f"{code(place.shown)} is not as its worker wrote it. Plan again; nothing was sent.")
-
-
-def ipc_file(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    with pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue()

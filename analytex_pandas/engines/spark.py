@@ -35,10 +35,7 @@ def shipping(most_bytes: int) -> Any:
                 with pa.ipc.new_stream(sink, part.schema) as writer:
                     writer.write_batch(part)
                 yield pa.RecordBatch.from_arrays(
-                    [
-                        pa.array([partition], pa.int64()),
-                        pa.array([sink.getvalue().to_pybytes()]),
-                    ],
+                    [pa.array([partition], pa.int64()), pa.array([sink.getvalue().to_pybytes()])],
                     names=["partition", "batch"],
                 )
 

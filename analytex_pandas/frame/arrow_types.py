@@ -172,3 +172,11 @@ def tensors(array: pa.Array) -> pa.Array:
     for length in order.shape[:0:-1]:
         nested = pa.FixedSizeListArray.from_arrays(nested, length)
     return pa.FixedSizeListArray.from_arrays(nested, order.shape[0], mask=array.is_null())
+
+
+def ipc_file(table: pa.Table) -> bytes:
+    """Return a table as an Arrow file."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())

@@ -6,14 +6,14 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from analytex_pandas import settings
-from analytex_pandas.errors import INVALID_COLUMNS, typed_table
+from analytex_pandas.errors import INVALID_COLUMNS, empty_report, typed_table
 from analytex_pandas.frame.columns import Field, Traits, json_type_of
 from analytex_pandas.frame.draft import Draft
 from analytex_pandas.frame.fingerprints import COMPANY, Tally
@@ -87,6 +87,19 @@ class PlanDocument:
     def leaves_too_many(self) -> bool:
         """Whether more rows are invalid than `max_errors` allows."""
         return self.options.too_many(self.counts["invalid"], self.counts["input"])
+
+    def again(self, chunks: Sequence[ChunkSize], digest: str) -> PlanDocument:
+        """Return the plan of sending rows of it once more, in these chunks: all go, and nothing is known of others."""
+        rows = sum(size.rows for size in chunks)
+        return replace(
+            self,
+            counts=dict.fromkeys(self.counts, 0) | {"input": rows, "to_send": rows},
+            chunks=tuple(chunks),
+            invalid=empty_report(),
+            blocked=False,
+            changes=no_changes(),
+            digest=digest,
+        )
 
     def to_bytes(self) -> bytes:
         """Return the document as bytes, for the journal."""

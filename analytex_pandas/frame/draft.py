@@ -19,14 +19,7 @@ from analytex_pandas.frame.columns import Coerced, Field, Kinds, Mask, RawBatch,
 from analytex_pandas.frame.duplicates import Marks
 from analytex_pandas.frame.fingerprints import Comparison, Tally, add_tallies
 from analytex_pandas.frame.hashing import Hashes
-from analytex_pandas.frame.layout import (
-    Layout,
-    Report,
-    layout,
-    same,
-    wrong_columns,
-    wrong_names,
-)
+from analytex_pandas.frame.layout import Layout, Report, layout, same, wrong_columns, wrong_names
 from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize
 from analytex_pandas.frame.notes import changes_of_type

@@ -157,26 +157,19 @@ class Reader:
     def shape_wrong(self, record: dict[str, Any], metadata: dict[str, Any]) -> Iterator[Problem]:
         """Yield what is wrong with a record by its names and types alone."""
         for name in record.keys() - self.keys:
-            yield Problem(
-                name, "unknown_key", f"{code(name)} is no key of a record; properties stand in metadata."
-            )
-        most = settings.MAX_PROPERTIES
+            said = f"{code(name)} is no key of a record; properties stand in metadata."
+            yield Problem(name, "unknown_key", said)
+        most, longest = settings.MAX_PROPERTIES, settings.MAX_PROPERTY_NAME_CHARACTERS
         if len(metadata) > most:
-            yield Problem(
-                "", "too_many_properties", f"{len(metadata):,} properties; a profile has {most} at most."
-            )
+            said = f"{len(metadata):,} properties; a profile has {most} at most."
+            yield Problem("", "too_many_properties", said)
         for name, value in metadata.items():
             if type(value) not in KINDS:
                 what = "a list" if type(value) is list else "an object"
-                yield Problem(
-                    name, "not_primitive", f"A property is a text, a number, true, false or null, not {what}."
-                )
-            if len(name) > settings.MAX_PROPERTY_NAME_CHARACTERS:
-                yield Problem(
-                    name,
-                    "name_too_long",
-                    f"A name has {settings.MAX_PROPERTY_NAME_CHARACTERS} characters at most.",
-                )
+                said = f"A property is a text, a number, true, false or null, not {what}."
+                yield Problem(name, "not_primitive", said)
+            if len(name) > longest:
+                yield Problem(name, "name_too_long", f"A name has {longest} characters at most.")
             if BLANK.fullmatch(name):
                 yield Problem(name, "no_name", "A property without a name.")
 

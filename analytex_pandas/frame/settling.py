@@ -29,13 +29,7 @@ Fetch = Callable[[int, Mask], tuple[pa.Array, pa.Table]]
 
 
 def draft(
-    source: Source,
-    options: Options,
-    kind: Kind,
-    store: Store,
-    *,
-    workers: int,
-    memory: Memory | None = None,
+    source: Source, options: Options, kind: Kind, store: Store, *, workers: int, memory: Memory | None = None
 ) -> Draft:
     """Read a source into chunks and return what is known of them.
 

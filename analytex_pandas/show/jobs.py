@@ -71,6 +71,11 @@ def came(job: Job) -> datetime | None:
     return job.submitted_at or job.start_time
 
 
+def began(job: Job) -> datetime | None:
+    """Return when a job began, or was submitted."""
+    return job.start_time or job.submitted_at
+
+
 def refused(job: Job) -> int:
     """Return how many rows the errors of a job name, or how many errors there are that name none."""
     named = {(error.place, error.id) for error in job.errors} - {(None, None)}
@@ -136,7 +141,7 @@ def chunks_told(numbers: Sequence[int]) -> str:
 
 
 def when(group: Sequence[Job], now: datetime) -> str:
-    begins = [moment for job in group if (moment := job.start_time or job.submitted_at)]
+    begins = [moment for job in group if (moment := began(job))]
     ends = [job.end_time for job in group if job.end_time]
     if not begins:
         return ""
@@ -160,7 +165,7 @@ def rows_of(job: Job) -> str:
 
 def end_of(job: Job, now: datetime) -> datetime | None:
     """Return when a running job ends if it goes on as it did."""
-    begin = job.start_time or job.submitted_at
+    begin = began(job)
     if begin is None or not job.completed_rows or not job.total_rows or begin >= now:
         return None
     passed = (now - begin).total_seconds()
@@ -208,7 +213,7 @@ def lane(jobs: Sequence[Job], owners: Owners, now: datetime) -> Markup:
     first = last - LANE
     stretches = []
     for job in jobs:
-        begin, end = job.start_time or job.submitted_at, job.end_time or now
+        begin, end = began(job), job.end_time or now
         if begin is None or end < first:
             continue
         fate = "ack" if job.job_id in owners else "oth"
@@ -243,7 +248,7 @@ def lines_html(shown: Iterable[Line], caption: str, *, each: bool = False) -> Ma
     )
 
 
-def jobs_bundle(jobs: Sequence[Job], owners: Owners, width: int = 140) -> dict[str, str]:
+def jobs_bundle(jobs: Sequence[Job], owners: Owners) -> dict[str, str]:
     """Return the account's jobs as text and as HTML, the history cut short."""
     now = words.present()
     told = lines(jobs, owners, now)
@@ -252,7 +257,7 @@ def jobs_bundle(jobs: Sequence[Job], owners: Owners, width: int = 140) -> dict[s
     cells = [(*told_in_text(line), str(len(line.jobs))) for line in shown]
     text = [headline(jobs)]
     if shown:
-        text.append(text_table(COLUMNS, cells, numeric=NUMERIC, width=width))
+        text.append(text_table(COLUMNS, cells, numeric=NUMERIC, width=140))
     as_of = tag("p", tag("span", f"as of {now:%Y-%m-%d %H:%M %Z}"), class_="apd-foot")
     tables = [lines_html(shown, "Jobs, newest first")] if shown else []
     page = standing_alone(account_html(jobs, owners, now, saved=True), *tables, tag_if_any("p", more), as_of)

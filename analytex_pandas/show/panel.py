@@ -14,16 +14,7 @@ import pandas as pd
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import ErrorGroup, group_errors, row_name
 from analytex_pandas.show.live import ShownPush, follow
-from analytex_pandas.show.markup import (
-    Markup,
-    datum,
-    join,
-    shortened,
-    table,
-    tag,
-    tag_if_any,
-    without_styles,
-)
+from analytex_pandas.show.markup import Markup, datum, join, shortened, table, tag, tag_if_any, without_styles
 from analytex_pandas.show.messages import question
 from analytex_pandas.show.pages import body, head, marked, push_bundle
 from analytex_pandas.show.snapshot import CHUNK_COLUMNS, Snapshot, chunk_line

@@ -137,12 +137,7 @@ def _problems(problems: list[ErrorGroup], *, refuses: bool) -> Markup:
     rows = words.count(sum(group.count for group in problems), "problem")
     said = f"{rows}: `plan.push()` refuses." if refuses else f"{rows}: these rows are left out."
     lines = [
-        (
-            with_code(shortened(group.message, 600)),
-            words.number(group.count),
-            group.property,
-            group.rows,
-        )
+        (with_code(shortened(group.message, 600)), words.number(group.count), group.property, group.rows)
         for group in problems[:SHOWN_GROUPS]
     ]
     made = table(
