@@ -134,8 +134,10 @@ def as_they_were(
 ) -> PlanDocument:
     """Return a plan of lines sent before, cut into chunks anew, every row with its first position."""
     options = dataclasses.replace(document.options, canary=0, only_changed=False, strict=False)
-    chunker = Chunker(options.chunk_rows, options.file_bytes, spool.write_chunk)
-    chunker.add(lines_of(b"".join(line + b"\n" for line in lines)), rows)
+    ended = [line + b"\n" for line in lines]
+    # chunks cut anew may be smaller than a record that was sent before
+    chunker = Chunker(options.chunk_rows, max([options.file_bytes, *map(len, ended)]), spool.write_chunk)
+    chunker.add(lines_of(b"".join(ended)), rows)
     chunker.close()
     spool.input.add(rows, pa.array(ids_of(lines, document.kind), pa.large_string()))
     spool.input.end(np.full(len(lines), SENT, np.int8))

@@ -234,8 +234,6 @@ class Chunker:
         while first < len(lines):
             room = offsets[first] + self.max_bytes - self.bytes
             fitting = int(np.searchsorted(offsets, room, side="right")) - 1 - first
-            # One that is too large for any chunk, as it was sent once, goes alone.
-            fitting = max(fitting, 0 if self.parts else 1)
             count = min(fitting, self.limit - self.rows, len(lines) - first)
             if count > 0:
                 self.parts.append((lines.slice(first, count), rows.slice(first, count)))
