@@ -71,7 +71,8 @@ def connect(
     try:
         client = Client(api_key, environment, **client_options)
     except AuthenticationError:
-        if api_key is not None or not can_ask():
+        can_ask = in_notebook() or (sys.stdin is not None and sys.stdin.isatty())
+        if api_key is not None or not can_ask:
             raise
         asked = "Analytex API key (Settings → Environments): "
         client = Client(getpass.getpass(asked), environment, **client_options)
@@ -159,7 +160,3 @@ def checked_client(client: Any) -> Client | None:
         f"client={code(client, 100)}: an apd.Client, as apd.connect() returns it, or None for the connected one, is "
         "needed."
     )
-
-
-def can_ask() -> bool:
-    return in_notebook() or (sys.stdin is not None and sys.stdin.isatty())

@@ -322,18 +322,9 @@ def _small_print(snapshot: Snapshot, small: str, *, saved: bool) -> Markup:
         parts.append(f"started {snapshot.clock(state.started_at)}, {ago} ago")
     if snapshot.mode in ("waiting", "paused") and state.since is not None:
         parts.append(f"{snapshot.mode} for {words.duration((snapshot.now - state.since).total_seconds())}")
-    if state.rate is not None and snapshot.mode in (
-        "running",
-        "pausing",
-        "completed",
-        "completed_with_errors",
-    ):
-        parts.append(f"{words.number(state.rate * words.MINUTE)} rows/min")
-    if snapshot.left_out:
-        parts.append(snapshot.left_out)
-    if small:
-        parts.append(small)
-    spans = [tag("span", part) for part in parts]
+    if snapshot.mode in ("running", "pausing", "completed", "completed_with_errors"):
+        parts.append(snapshot.pace)
+    spans = [tag("span", part) for part in (*parts, snapshot.left_out, small) if part]
     if not snapshot.is_over:
         moment = f"{snapshot.now:%Y-%m-%d %H:%M %Z}" if saved else f"{snapshot.now:%H:%M:%S}"
         spans.append(tag("span", f"as of {moment}", class_="apd-as-of"))

@@ -94,14 +94,10 @@ def stream_lines(stream: TextIO, *, patience: float) -> PushLines:
 
 def line(snapshot: Snapshot) -> str:
     """Return time left, pace, rows and activity: where a terminal is narrow, the last of them are cut."""
-    state = snapshot.state
-    end, rate = state.estimated_end, state.rate
-    times = [snapshot.time_in_words] if state.done else []
+    state, end = snapshot.state, snapshot.state.estimated_end
+    times = [snapshot.time_in_words] if state.done else [snapshot.pace]
     if not state.done and end is not None and state.status != "paused" and not state.pausing:
-        left = words.duration((end - snapshot.now).total_seconds())
-        times.append(f"{left} left, until {words.clock(end, snapshot.now)}")
-    if not state.done and rate is not None:
-        times.append(f"{words.number(rate * words.MINUTE)} rows/min")
+        times.insert(0, f"{snapshot.left} left, until {words.clock(end, snapshot.now)}")
     return " · ".join(filter(None, (*times, snapshot.rows_in_words, printable(snapshot.activity))))
 
 
