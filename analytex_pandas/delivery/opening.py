@@ -71,41 +71,33 @@ def begin(
     with BEGINNING.setdefault(os.getpid(), threading.Lock()):
         if (live := under_way(document, client)) is not None:
             return given_back(live)
+        account = client.account_digest(journal.salt())
         try:
-            return begun(document, spool, client, journal, parent=parent, clock=clock)
+            with (
+                moved(spool, journal, document.id),
+                locked(journal, document.id) as lock,
+                marked(spool, journal),
+            ):
+                if not journal.open_push(
+                    document.id,
+                    [(size.number, size.rows, size.bytes) for size in document.chunks],
+                    partial(look_elsewhere, journal, document, account),
+                    kind=document.kind,
+                    account=account,
+                    base_url=client.base_url,
+                    status="running",
+                    parent=parent,
+                    source=document.source,
+                    counts={name: int(count) for name, count in document.counts.items()},
+                    document=sealed(document.to_bytes()),
+                    digest=digest_of(document),
+                    created_at=clock.now(),
+                ):
+                    raise AnalytexError(pushed_already(document.id))
+                return driven(journal, document, client, clock, lock)
         except LeftBehindError as left:
             found = resume(left.push_id, client, clock=clock)
     return given_back(found, "were on their way before, and are again")
-
-
-def begun(
-    document: PlanDocument,
-    spool: Spool,
-    client: Client,
-    journal: Journal,
-    *,
-    parent: str | None,
-    clock: Clock,
-) -> Drive:
-    account = client.account_digest(journal.salt())
-    with moved(spool, journal, document.id), locked(journal, document.id) as lock, marked(spool, journal):
-        if not journal.open_push(
-            document.id,
-            [(size.number, size.rows, size.bytes) for size in document.chunks],
-            partial(look_elsewhere, journal, document, account),
-            kind=document.kind,
-            account=account,
-            base_url=client.base_url,
-            status="running",
-            parent=parent,
-            counts={name: int(count) for name, count in document.counts.items()},
-            document=sealed(document.to_bytes()),
-            digest=digest_of(document),
-            source=document.source,
-            created_at=clock.now(),
-        ):
-            raise AnalytexError(pushed_already(document.id))
-        return driven(journal, document, client, clock, lock)
 
 
 def resume(

@@ -70,20 +70,10 @@ def row_name(position: object, label: object, identifier: object) -> str:
 
 def groups_table(groups: Sequence[ErrorGroup]) -> Markup:
     """Return what went wrong: message, how many rows, property, the first of them, in this order."""
-    lines = [
-        (
-            join(
-                (
-                    datum(group.message or "no message", 300),
-                    " ",
-                    tag_if_any("code", shortened(group.code, 40)),
-                )
-            ),
-            words.number(group.count),
-            datum(group.property, 120),
-            datum(group.rows, 200),
-        )
-        for group in groups
-    ]
+    lines = []
+    for group in groups:
+        code = tag_if_any("code", shortened(group.code, 40))
+        message = join((datum(group.message or "no message", 300), " ", code))
+        lines.append((message, words.number(group.count), datum(group.property, 120), datum(group.rows, 200)))
     headers = ("Message", "Rows", "Property", "First rows")
     return table(headers, lines, numeric=("Rows",), wide="Message", caption="Reasons")
