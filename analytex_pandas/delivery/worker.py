@@ -58,6 +58,8 @@ def run(drive: Drive) -> None:
 
 def end(drive: Drive, status: str, error: AnalytexError | None) -> None:
     """Write down how a push ended, and tell everybody."""
+    from multiprocessing.util import Finalize  # light until used
+
     if error is not None:
         tell_the_way_back(error, drive.state)
     now, words = drive.clock.now(), None if error is None else str(error)
@@ -92,9 +94,13 @@ def end(drive: Drive, status: str, error: AnalytexError | None) -> None:
         trouble=None,
     )
     drive.announce()
-    ENDING.add(threading.current_thread())
+    here = threading.current_thread()
+    ENDING.add(here)
+    # A process that multiprocessing forked ends without calling what atexit has.
+    waited_for = Finalize(None, here.join, exitpriority=0)
     drive.finish()
-    ENDING.discard(threading.current_thread())
+    waited_for.cancel()
+    ENDING.discard(here)
 
 
 def give_back(drive: Drive, *, for_good: bool) -> None:
