@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from analytex_pandas import settings
 from analytex_pandas.frame import duplicates
 from analytex_pandas.frame.columns import Mask
 from analytex_pandas.frame.draft import Draft, Store, read_lines
+from analytex_pandas.frame.duplicates import Fetch
 from analytex_pandas.frame.fingerprints import of_lines
 from analytex_pandas.frame.labels import POSITION, labels
 from analytex_pandas.frame.layout import Report, invalid_table, unsendable
@@ -24,8 +25,6 @@ from analytex_pandas.frame.ndjson import Chunker, lines_of, records
 from analytex_pandas.frame.options import Options
 from analytex_pandas.frame.sources import Source
 from analytex_pandas.settings import Kind
-
-Fetch = Callable[[int, Mask], tuple[pa.Array, pa.Table]]
 
 
 def draft(
