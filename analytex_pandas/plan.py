@@ -138,8 +138,7 @@ class Plan:
     @property
     def chunks(self) -> pd.DataFrame:
         """The requests it takes: chunk, rows, bytes."""
-        sizes = [(size.number, size.rows, size.bytes) for size in self.document.chunks]
-        return pd.DataFrame(sizes, columns=["chunk", "rows", "bytes"], dtype="int64")
+        return pd.DataFrame(self.document.chunks, columns=["chunk", "rows", "bytes"], dtype="int64")
 
     def records(self, n: int = 5) -> list[dict[str, Any]]:
         """Return the first `n` records as they would be sent.

@@ -80,7 +80,7 @@ def begin(
             ):
                 if not journal.open_push(
                     document.id,
-                    [(size.number, size.rows, size.bytes) for size in document.chunks],
+                    document.chunks,
                     partial(look_elsewhere, journal, document, account),
                     kind=document.kind,
                     account=account,

@@ -21,7 +21,7 @@ from xxhash import xxh3_64, xxh3_64_intdigest, xxh3_128
 from analytex_pandas.delivery.files import checked_id, damaged, private, read, remove, sync, unwritable, write
 from analytex_pandas.delivery.input_file import INPUT, InputFile
 from analytex_pandas.errors import AnalytexError
-from analytex_pandas.frame.arrow_types import ipc_file
+from analytex_pandas.frame.arrow_types import ipc_bytes
 from analytex_pandas.frame.columns import RangeLabels
 from analytex_pandas.frame.labels import Run, run_of
 from analytex_pandas.settings import private_directory
@@ -107,7 +107,7 @@ class Spool:
                     self._written.update(part)
                     file.write(part)
             if found is None:
-                content = ipc_file(rows)
+                content = ipc_bytes(rows, pa.ipc.new_file)
                 write(self.rows_path(number), content)
                 rows_checksum = xxh3_64_intdigest(content)
         except OSError as error:

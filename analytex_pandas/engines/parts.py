@@ -20,7 +20,7 @@ import pyarrow as pa
 from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
 from analytex_pandas.errors import AnalytexError, code, logger_of, reason
-from analytex_pandas.frame.arrow_types import ipc_file
+from analytex_pandas.frame.arrow_types import ipc_bytes
 from analytex_pandas.frame.batch import Prepared
 from analytex_pandas.frame.columns import STRING, TEXT, Coerced, Field, Mask, RangeLabels, Sighting, Traits
 from analytex_pandas.frame.draft import Draft
@@ -114,11 +114,11 @@ def write_part(place: Place, outcome: Draft, sink: PartSink, layers: Sequence[La
         return written(place.sibling(place.path.stem + ending), content)
 
     index = pa.table({BYTES: joined(sink.sizes, np.uint32), "ids": joined(outcome.hashes, np.uint64)})
-    checksums = {".arrow": beside(".arrow", ipc_file(index))}
+    checksums = {".arrow": beside(".arrow", ipc_bytes(index, pa.ipc.new_file))}
     if sink.input.rows:
         rows = concat_rows(sink.input.rows).append_column(ID, pa.chunked_array(sink.input.ids))
         rows = rows.append_column(VALID, pa.array(joined(outcome.valid, bool)))
-        checksums[".input.arrow"] = beside(".input.arrow", ipc_file(rows.combine_chunks()))
+        checksums[".input.arrow"] = beside(".input.arrow", ipc_bytes(rows.combine_chunks(), pa.ipc.new_file))
     if layers:
         names = dict.fromkeys(name for layer in layers for name in layer.cells)
         cells = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -174,9 +175,11 @@ def tensors(array: pa.Array) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(nested, order.shape[0], mask=array.is_null())
 
 
-def ipc_file(table: pa.Table) -> bytes:
-    """Return a table as an Arrow file."""
+def ipc_bytes(
+    table: pa.Table, new: Callable[..., Any] = pa.ipc.new_stream, compression: str | None = None
+) -> bytes:
+    """Return a table in Arrow's own form: a stream, or a file where `new` makes one."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema) as writer:
+    with new(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())

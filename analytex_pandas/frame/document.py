@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -174,7 +174,7 @@ WAYS: Mapping[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
         lambda texts: Options(**{name: untagged(text) for name, text in texts.items()}),
     ),
     "chunks": (
-        lambda chunks: [*map(asdict, chunks)],
+        lambda chunks: [size._asdict() for size in chunks],
         lambda sizes: tuple(ChunkSize(**size) for size in sizes),
     ),
     "columns": table_ways(COLUMN_DTYPES),

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from analytex_pandas.frame.arrow_types import ipc_bytes
 from analytex_pandas.frame.columns import Mask
 from analytex_pandas.frame.fingerprints import ABSENT, ODD, Comparison, Layer, Tally
 from analytex_pandas.frame.hashing import Hashes
@@ -186,11 +187,7 @@ def to_bytes(layer: Layer) -> bytes:
     columns = {IDS: layer.ids, EXISTS: layer.exists} | {
         CELL + name: cells for name, cells in layer.cells.items()
     }
-    table = pa.table({name: pa.array(values) for name, values in columns.items()})
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
+    return ipc_bytes(pa.table({name: pa.array(values) for name, values in columns.items()}))
 
 
 def from_bytes(blob: bytes) -> Layer:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -201,8 +201,7 @@ def escaped(text: pa.Array) -> pa.Array:
     return pa.DictionaryArray.from_arrays(found, pa.concat_arrays([text, new]))
 
 
-@dataclass(frozen=True)
-class ChunkSize:
+class ChunkSize(NamedTuple):
     """One chunk of a plan; chunks are numbered from 1."""
 
     number: int
