@@ -67,20 +67,9 @@ def errors_table(errors: Sequence[Mapping[str, Any]], kept: Iterable[pa.Table]) 
 
 
 def pushes_table(found: Iterable[PushState]) -> pd.DataFrame:
-    return typed_table(
-        PUSH_COLUMNS,
-        [
-            {
-                "id": push.id,
-                "kind": push.kind,
-                "status": push.status,
-                "environment": push.base_url,
-                **push.counts,
-                "created_at": push.started_at,
-                "ended_at": push.ended_at,
-                "parent": push.parent,
-                "error": push.error,
-            }
-            for push in found
-        ],
-    )
+    named = {"environment": "base_url", "created_at": "started_at"}
+    told = [name for name in PUSH_COLUMNS if name not in COUNTS]
+    rows = [
+        {**{name: getattr(push, named.get(name, name)) for name in told}, **push.counts} for push in found
+    ]
+    return typed_table(PUSH_COLUMNS, rows)

@@ -45,8 +45,8 @@ class Monitor(LivePanel):
         self.jobs: list[Job] = []
         """The jobs as they were last seen, newest first."""
         self.head, self.table, self.each, self.error_rows = (ipywidgets.HTML() for _ in range(4))
-        self.live = Live("the account's jobs", look, self.seen, self._rest)
-        self.live.unseen, self.live.ended = self._unseen, self.stopped
+        about = "the account's jobs"
+        self.live = Live(about, look, self.seen, self._rest, unseen=self._unseen, ended=self.stopped)
         self.pager = Pager("lines", self._draw, names=NAMES)
         self.each_pager = Pager("jobs", self._draw, names=NAMES)
         self.error_pager = Pager("errors", self._draw)
