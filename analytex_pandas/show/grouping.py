@@ -44,9 +44,8 @@ def group_errors(errors: pd.DataFrame) -> list[ErrorGroup]:
     said = errors[["property", "code", "message"]].astype(object)
     said = said.where(said.notna(), "").astype(str).reset_index(drop=True)
     kinds = {text: VALUES.sub("…", text) for text in set(said["message"])}
-    said["kind"] = [
-        kinds[text] for text in said["message"]
-    ]  # older pandas maps no text with a zero byte in it
+    # Older pandas maps no text with a zero byte in it.
+    said["kind"] = [kinds[text] for text in said["message"]]
     groups = []
     for _, members in said.groupby(["property", "code", "kind"], sort=False):
         first = members.iloc[0]
@@ -55,9 +54,8 @@ def group_errors(errors: pd.DataFrame) -> list[ErrorGroup]:
         named = errors.iloc[places[:FIRST_ROWS]]
         rows = [row_name(*row) for row in zip(named["position"], named["index"], named["id"], strict=True)]
         rows += ["…"] if len(places) > FIRST_ROWS else []
-        groups.append(
-            ErrorGroup(message, first["property"], first["code"], len(places), ", ".join(rows), places)
-        )
+        about = first["property"], first["code"]
+        groups.append(ErrorGroup(message, *about, len(places), ", ".join(rows), places))
     return sorted(groups, key=lambda group: -group.count)
 
 

@@ -221,18 +221,12 @@ def lane(jobs: Sequence[Job], owners: Owners, now: datetime) -> Markup:
         left = min(max(0.0, (begin - first) / LANE * 100), 100.0)
         width = min(max(0.2, (end - first) / LANE * 100 - left), 100.0)
         stretches.append(tag("i", class_=f"apd-{fate}", style=f"left:{left:.2f}%;width:{width:.2f}%"))
-    hours = (first + timedelta(hours=hour) for hour in range(0, 25, HOURS))
+    moments = (first + timedelta(hours=hour) for hour in range(0, 25, HOURS))
+    hours = (tag("span", f"{moment:%H:%M}") for moment in moments)
     key = {"ack": "this machine", "due": "running", "oth": "elsewhere", "ref": "failed"}
     entries = join((tag("span", tag("b", class_=f"apd-{fate}"), word) for fate, word in key.items()), " ")
-    return join(
-        (
-            tag("div", *stretches, class_="apd-lane", aria_hidden="true"),
-            tag(
-                "p", *(tag("span", f"{hour:%H:%M}") for hour in hours), class_="apd-hours", aria_hidden="true"
-            ),
-            tag("p", entries, class_="apd-key", aria_hidden="true"),
-        )
-    )
+    parts = (("div", "apd-lane", stretches), ("p", "apd-hours", hours), ("p", "apd-key", [entries]))
+    return join(tag(name, *inner, class_=kind, aria_hidden="true") for name, kind, inner in parts)
 
 
 def lines_html(shown: Iterable[Line], caption: str, *, each: bool = False) -> Markup:
@@ -265,13 +259,8 @@ def jobs_bundle(jobs: Sequence[Job], owners: Owners) -> dict[str, str]:
 
 
 def told_in_text(line: Line) -> tuple[str, ...]:
-    return (
-        str(line.mark),
-        ", ".join(filter(None, (line.name, line.chunks))),
-        line.rows,
-        line.when,
-        line.origin,
-    )
+    what = ", ".join(filter(None, (line.name, line.chunks)))
+    return str(line.mark), what, line.rows, line.when, line.origin
 
 
 def job_bundle(job: Job, owners: Owners) -> dict[str, str]:
@@ -294,14 +283,11 @@ def errors_html(job: Job, shown: slice = slice(SHOWN_ERRORS)) -> Markup:
     """Return errors of a job as HTML, message first; where all of them are, in words."""
     if not job.errors:
         return tag("p", "The job reports no errors.")
-    cells = [
-        (
-            datum(error.message or error.raw, 300),
-            *(datum(text or "", 60) for text in (error.code, error.property, error.id)),
-            "" if error.place is None else str(error.place),
-        )
-        for error in job.errors[shown]
-    ]
+    cells = []
+    for error in job.errors[shown]:
+        texts = [datum(text or "", 60) for text in (error.code, error.property, error.id)]
+        place = "" if error.place is None else str(error.place)
+        cells.append((datum(error.message or error.raw, 300), *texts, place))
     made = table(ERROR_COLUMNS, cells, wide="Message", caption="Errors, as the service counts rows")
     more = words.and_more(len(job.errors) - len(cells), "more", "; ").replace("mores", "more")
     return tag(

@@ -190,17 +190,12 @@ def _bar(snapshot: Snapshot) -> Markup:
         ("due", snapshot.processed, "processed, not answered yet", "#2f8fbb", 5),
         ("svc", at_service, "at the service", "#2f8fbb", 2),
     )
-    shown = (
-        tag(
-            "div",
-            class_=f"apd-{fill}",
-            style="float:left;min-width:2px;"
-            f"width:{rows / snapshot.total * 100:.2f}%;background-color:{colour};height:{height}px",
-            title=f"{words.number(rows)} {what}",
-        )
-        for fill, rows, what, colour, height in stretches
-        if rows
-    )
+    shown = []
+    for fill, rows, what, colour, height in stretches:
+        width = f"{rows / snapshot.total * 100:.2f}%"
+        style = f"float:left;min-width:2px;width:{width};background-color:{colour};height:{height}px"
+        if rows:
+            shown.append(tag("div", class_=f"apd-{fill}", style=style, title=f"{words.number(rows)} {what}"))
     return tag(
         "div",
         *shown,
@@ -240,17 +235,11 @@ def _tiles(snapshot: Snapshot) -> Markup:
 
 def tiles(told: Iterable[tuple[Mark, int, str]]) -> Markup:
     """Return numbers of rows with what became of them: mark, rows, and of how many, where that says more."""
-    items = (
-        tag(
-            "li",
-            tag("b", words.number(rows)),
-            " ",
-            *((tag("small", of), " ") if of else ()),
-            tag("span", str(mark)),
-            class_=f"apd-{FILLS.get(mark.character, 'oth')}{'' if rows or of else ' apd-zero'}",
-        )
-        for mark, rows, of in told
-    )
+    items = []
+    for mark, rows, of in told:
+        number = [tag("b", words.number(rows)), " ", *((tag("small", of), " ") if of else ())]
+        fill = f"apd-{FILLS.get(mark.character, 'oth')}{'' if rows or of else ' apd-zero'}"
+        items.append(tag("li", *number, tag("span", str(mark)), class_=fill))
     return tag("ul", *items, class_="apd-tiles")
 
 
@@ -292,19 +281,12 @@ def _chunks(snapshot: Snapshot) -> Markup:
     tens = (made.cells[at : at + CELLS_TOGETHER] for at in range(0, len(made.cells), CELLS_TOGETHER))
     shown = join((tag("span", *(cells[mark] for mark in ten)) for ten in tens), " ")
     size = "" if len(made.cells) <= FEW_CELLS else " apd-many"
-    comma = tag("i", ", ", class_="apd-sep")
-    key = join(
-        (
-            tag(
-                "span",
-                tag("b", mark.character, class_=f"apd-{FILLS[mark.character]}", aria_hidden="true"),
-                f" {words.number(chunks)} {mark.word}",
-            )
-            for mark, chunks in made.legend
-        ),
-        comma,
-    )
-    entries = [tag("span", f"{words.count(len(snapshot.chunks), 'chunk')}:"), " ", key]
+    key = []
+    for mark, chunks in made.legend:
+        square = tag("b", mark.character, class_=f"apd-{FILLS[mark.character]}", aria_hidden="true")
+        key.append(tag("span", square, f" {words.number(chunks)} {mark.word}"))
+    total = tag("span", f"{words.count(len(snapshot.chunks), 'chunk')}:")
+    entries = [total, " ", join(key, tag("i", ", ", class_="apd-sep"))]
     if made.chunks_per_cell > 1:
         entries += [" ", tag("span", f"each square is {made.chunks_per_cell} chunks, the worst of them")]
     squares = tag("div", shown, class_=f"apd-cells{size}", aria_hidden="true")

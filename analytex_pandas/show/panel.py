@@ -117,9 +117,8 @@ class PushPanel(LivePanel):
         path = next(path for path in map(Path, names) if not path.exists())
         try:
             if kind == "parquet":  # whose columns have one type each; labels have any
-                errors.assign(index=errors["index"].map(str, na_action="ignore")).to_parquet(
-                    path, index=False
-                )
+                labels = errors["index"].map(str, na_action="ignore")
+                errors.assign(index=labels).to_parquet(path, index=False)
             else:
                 errors.to_csv(path, index=False)
         except (OSError, ValueError) as error:  # no room, no right, or text that no file can hold
@@ -254,16 +253,11 @@ class Errors(View):
 
     def _draw_rows(self) -> None:
         errors = self._chosen()
-        lines = [
-            (
-                *(
-                    datum(cell(error[name], limit), limit)
-                    for name, limit in (("message", 300), ("property", 120), ("id", 80))
-                ),
-                datum(row_name(error["position"], error["index"], error["id"])),
-            )
-            for error in errors.iloc[self.pager.slice(len(errors))].to_dict("records")
-        ]
+        lines = []
+        for error in errors.iloc[self.pager.slice(len(errors))].to_dict("records"):
+            texts = (cell(error["message"], 300), cell(error["property"], 120), cell(error["id"], 80))
+            name = row_name(error["position"], error["index"], error["id"])
+            lines.append([datum(text, 300) for text in (*texts, name)])
         self.rows.value = without_styles(table(ERROR_COLUMNS, lines, wide="Message", caption="Row by row"))
 
     def _draw_more(self) -> None:
@@ -277,9 +271,8 @@ class Errors(View):
             more = words.and_more(len(ids) - SHOWN_IDS, "more id", " in push.errors")
             text = join((shortened(one, 300) for one in ids[:SHOWN_IDS]), "\n")
             hint = tag("p", "A click selects all of them.", class_="apd-dim")
-            self.ids.value = join(
-                (hint, tag("pre", text, **named_scroller("apd-ids", "Ids to copy")), tag_if_any("p", more))
-            )
+            listed = tag("pre", text, **named_scroller("apd-ids", "Ids to copy"))
+            self.ids.value = join((hint, listed, tag_if_any("p", more)))
 
 
 def input_rows(failed: pd.DataFrame, errors: pd.DataFrame) -> Markup:

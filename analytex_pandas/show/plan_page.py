@@ -140,17 +140,11 @@ def _problems(problems: list[ErrorGroup], *, refuses: bool) -> Markup:
         (with_code(shortened(group.message, 600)), words.number(group.count), group.property, group.rows)
         for group in problems[:SHOWN_GROUPS]
     ]
-    made = table(
-        PROBLEM_HEADERS, lines, numeric=("Problems",), wide=PROBLEM_HEADERS[0], caption=PROBLEMS_CAPTION
-    )
+    what = PROBLEM_HEADERS[0]
+    made = table(PROBLEM_HEADERS, lines, numeric=("Problems",), wide=what, caption=PROBLEMS_CAPTION)
     more = tag_if_any("p", prose(_more_problems(problems)))
-    return tag(
-        "div",
-        tag("p", tag("b", prose(said))),
-        made,
-        more,
-        class_=f"apd-note apd-{'bad' if refuses else 'warn'}",
-    )
+    kind = f"apd-note apd-{'bad' if refuses else 'warn'}"
+    return tag("div", tag("p", tag("b", prose(said))), made, more, class_=kind)
 
 
 def _headline(document: PlanDocument, pace: float) -> tuple[str, str, str]:
@@ -184,9 +178,8 @@ def _next_step(document: PlanDocument, *, pushed: bool) -> str:
         ways.append('`invalid="skip"` leaves them out and reports them')
     if (codes == "duplicate").any():
         ways.append('`duplicates="first"` or `"last"` chooses among rows of one id')
-    return (
-        f"Nothing has been sent, and `plan.push()` will refuse to because of these rows: {'; '.join(ways)}."
-    )
+    refuses = "`plan.push()` will refuse to because of these rows"
+    return f"Nothing has been sent, and {refuses}: {'; '.join(ways)}."
 
 
 def _columns(columns: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

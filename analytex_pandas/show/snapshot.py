@@ -236,16 +236,10 @@ def chunk_line(chunk: ChunkState, now: datetime) -> tuple[str, ...]:
         took = words.duration(((chunk.ended_at or now) - chunk.submitted_at).total_seconds())
         took += "" if chunk.ended_at else " so far"
     tries = f", try {chunk.attempts}" if chunk.attempts > 1 else ""
+    state = f"{words.mark(chunk.status, words.CHUNK_MARKS)}{tries}"
     unknown = f" + {words.number(chunk.unknown)} unknown" if chunk.unknown else ""
+    refused = f"{words.number(chunk.refused)}{unknown}" if chunk.refused or unknown else ""
     rows = words.number(chunk.rows)
     if not chunk.settled and chunk.completed_rows is not None:
         rows = f"{words.number(chunk.progress)} of {rows}"
-    return (
-        str(chunk.number),
-        f"{words.mark(chunk.status, words.CHUNK_MARKS)}{tries}",
-        rows,
-        f"{words.number(chunk.refused)}{unknown}" if chunk.refused or unknown else "",
-        sent,
-        took,
-        chunk.job_id or "",
-    )
+    return str(chunk.number), state, rows, refused, sent, took, chunk.job_id or ""
