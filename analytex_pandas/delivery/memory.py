@@ -129,14 +129,11 @@ def remember(
         [revision, fates.tobytes(), account, *chunk],
     )
     taken = fates == ACKNOWLEDGED
-    there = {name for name, cells in layer.cells.items() if (cells[taken] & ODD).any()}
+    there = {name for name, cells in layer.cells.items() if (cells[taken] & ODD).any()} - {COMPANY}
+    types = json.loads(row[1]).items()
     connection.executemany(
         "INSERT INTO property VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET json_type = excluded.json_type",
-        (
-            (account, kind, name, json_type)
-            for name, json_type in json.loads(row[1]).items()
-            if name in there and name != COMPANY
-        ),
+        [(account, kind, name, json_type) for name, json_type in types if name in there],
     )
 
 
@@ -182,13 +179,8 @@ def give_up(connection: sqlite3.Connection, push_id: str) -> None:
         connection.execute(
             "UPDATE sent SET answered = :now, fates = :fates, push = push || '@' || :now "
             "WHERE account = :account AND push = :push AND chunk = :chunk",
-            {
-                "now": moved(connection, account, kind),
-                "fates": fates.tobytes(),
-                "account": account,
-                "push": push_id,
-                "chunk": number,
-            },
+            {"account": account, "push": push_id, "chunk": number}
+            | {"now": moved(connection, account, kind), "fates": fates.tobytes()},
         )
 
 

@@ -36,14 +36,9 @@ def start(drive: Drive) -> None:
     try:
         threading.Thread(target=run, args=(drive,), name=f"analytex-push-{drive.id}", daemon=True).start()
     except RuntimeError as error:
-        end(
-            drive,
-            "failed",
-            AnalytexError(
-                f"Push {drive.id} cannot be driven: {error}. Nothing of it was sent. Free some threads or memory, then "
-                f"apd.resume({drive.id!r})."
-            ),
-        )
+        why = f"Push {drive.id} cannot be driven: {error}. Nothing of it was sent."
+        way = f"Free some threads or memory, then apd.resume({drive.id!r})."
+        end(drive, "failed", AnalytexError(f"{why} {way}"))
 
 
 def run(drive: Drive) -> None:

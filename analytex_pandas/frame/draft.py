@@ -145,17 +145,10 @@ class Draft:
 
     def drop_empty_parents(self) -> None:
         """Forget columns without any value of which other batches have fields: flattened, those are what it holds."""
-        empty = [
-            name
-            for name, kinds in self.kinds.items()
-            if not kinds
-            and any(
-                other.startswith(name + ".") and same(self.fields[other].label, self.fields[name].label)
-                for other in self.kinds
-            )
-        ]
-        for name in empty:
-            del self.kinds[name], self.traits[name], self.fields[name]
+        for name in [name for name, kinds in self.kinds.items() if not kinds]:
+            label, begin = self.fields[name].label, f"{name}."
+            if any(other.startswith(begin) and same(self.fields[other].label, label) for other in self.kinds):
+                del self.kinds[name], self.traits[name], self.fields[name]
 
 
 def read_lines(
@@ -268,38 +261,36 @@ def put_away(batch: Prepared, store: Sink) -> Prepared:
     return dataclasses.replace(without_text(batch), rows=batch.rows.slice(0, 0))
 
 
+def with_texts(batch: Prepared, text: Callable[[str, Coerced], pa.Array]) -> Prepared:
+    """Return a prepared batch with other text in its columns, which are named as those that are put away."""
+
+    def changed(name: str, coerced: Coerced) -> Coerced:
+        return dataclasses.replace(coerced, text=text(name, coerced))
+
+    company = changed("company", batch.company) if batch.company else None
+    properties = {name: changed(f"property {name}", coerced) for name, coerced in batch.properties.items()}
+    return dataclasses.replace(batch, id=changed("id", batch.id), company=company, properties=properties)
+
+
 def without_text(batch: Prepared) -> Prepared:
     """Return a prepared batch with all that is known of its columns but their values."""
     bare = pa.nulls(0, pa.large_string())
-    return dataclasses.replace(
-        batch,
-        id=dataclasses.replace(batch.id, text=bare),
-        company=dataclasses.replace(batch.company, text=bare) if batch.company else None,
-        properties={
-            name: dataclasses.replace(coerced, text=bare) for name, coerced in batch.properties.items()
-        },
-    )
+    return with_texts(batch, lambda *_: bare)
 
 
 def taken_back(batch: Prepared, tables: list[pa.Table], *, with_company: bool) -> Prepared:
     """Return a prepared batch with the text that was written away."""
     texts, rows = tables
 
-    def back(coerced: Coerced, name: str) -> Coerced:
+    def text(name: str, _: Coerced) -> pa.Array:
         column = texts[name].combine_chunks()
-        text = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-        return dataclasses.replace(coerced, text=text)
+        return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
 
-    missing = (
-        Coerced(pa.nulls(len(rows), pa.large_string()), frozenset(), plain=True) if with_company else None
-    )
-    return dataclasses.replace(
-        batch,
-        rows=rows,
-        id=back(batch.id, "id"),
-        company=back(batch.company, "company") if batch.company else missing,
-        properties={name: back(coerced, f"property {name}") for name, coerced in batch.properties.items()},
-    )
+    found = with_texts(batch, text)
+    if with_company and found.company is None:
+        missing = Coerced(pa.nulls(len(rows), pa.large_string()), frozenset(), plain=True)
+        found = dataclasses.replace(found, company=missing)
+    return dataclasses.replace(found, rows=rows)
 
 
 def in_order(
