@@ -24,9 +24,8 @@ from analytex_pandas import settings
 from analytex_pandas.engines import spark
 from analytex_pandas.engines.failures import translated
 from analytex_pandas.engines.parts import Part, PartSink, content_of, read_part, remove, write_part
-from analytex_pandas.engines.streaming import Parts, in_order, is_of, native, parts_of, unpickled
+from analytex_pandas.engines.streaming import Parts, in_order, is_of, native, parts_of, with_objects
 from analytex_pandas.errors import ValidationError, code
-from analytex_pandas.frame.columns import RawBatch
 from analytex_pandas.frame.draft import Draft, Store, read_lines
 from analytex_pandas.frame.fingerprints import Comparison, Layer
 from analytex_pandas.frame.inputs import source_of_frame
@@ -87,12 +86,6 @@ class Recipe:
         return write_part(place, outcome, sink, [] if digests is None else digests.layers)
 
 
-def with_objects(batch: RawBatch) -> RawBatch:
-    return dataclasses.replace(
-        batch, columns={field: unpickled(column) for field, column in batch.columns.items()}
-    )
-
-
 def staged_draft(
     data: Any, options: Options, kind: Kind, store: Store, *, plan_id: str, memory: Memory | None
 ) -> Draft:
@@ -121,7 +114,8 @@ def staged_draft(
             outcome.index_names = known.index_names or (None, None)
             # what is wrong with the columns is said before the workers begin
             noted(outcome, read_part(directory, sound(recipe.stage(known.empty())), 0, None), store)
-            check_columns(outcome)
+            if outcome.wrong:
+                raise unsendable(outcome.wrong, invalid_table([]))
             told = [*results(data, recipe)]
         parts = []
         for partition, name in told:
@@ -158,11 +152,6 @@ def noted(outcome: Draft, part: Part, store: Store) -> None:
     outcome.hashes.append(part.index()["ids"].to_numpy())
     if outcome.memory is not None and outcome.options.only_changed:
         outcome.compared(outcome.memory.compare(part.digests()))
-
-
-def check_columns(outcome: Draft) -> None:
-    if outcome.wrong:
-        raise unsendable(outcome.wrong, invalid_table([]))
 
 
 def check_types(outcome: Draft, parts: Sequence[Part]) -> None:

@@ -115,12 +115,16 @@ def batches_of(parts: Parts, frames: Iterator[tuple[int, Any]], what: str) -> It
             raise ValidationError(f"Partition {partition} ({what}) is {named(frame)}, which is no frame.")
         for batch in source.batches():
             start = batch.start + batch.rows
-            columns = {field: unpickled(column) for field, column in batch.columns.items()}
             labels = batch.labels
             if parts.index_names is None:
                 rows = np.arange(batch.start - begin, start - begin, dtype=np.int64)
                 labels = [pa.array(np.full(batch.rows, partition or 0, np.int64)), pa.array(rows)]
-            yield dataclasses.replace(batch, columns=columns, labels=labels)
+            yield dataclasses.replace(with_objects(batch), labels=labels)
+
+
+def with_objects(batch: RawBatch) -> RawBatch:
+    columns = {field: unpickled(column) for field, column in batch.columns.items()}
+    return dataclasses.replace(batch, columns=columns)
 
 
 def unpickled(column: RawColumn) -> RawColumn:

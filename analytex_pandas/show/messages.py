@@ -112,10 +112,8 @@ def _trouble(shot: Snapshot) -> Message:
         "Tries": f"{trouble.tries:,} so far, the next {f'at {shot.clock(at)}' if at > shot.now else 'now'}",
         "Gives up": gives_up,
     }
-    if shot.sent is not None and shot.sent.job_id is not None:
-        place = f"{shot.sent_chunk.capitalize()} was accepted before that and probably runs on. "
-    else:
-        place = ""
+    runs_on = f"{shot.sent_chunk.capitalize()} was accepted before that and probably runs on. "
+    place = runs_on if shot.sent is not None and shot.sent.job_id is not None else ""
     helps = "`apd.doctor()` says whether network, address or key is in the way."
     text = f"{place}Nothing is lost, and nothing is sent twice. {helps}"
     silent = trouble.answer == "no answer"
@@ -140,16 +138,15 @@ def _cancelled(shot: Snapshot) -> Message:
 def _failed(shot: Snapshot) -> Message:
     state = shot.state
     reason = state.reason or state.error or "It was stopped."
+    headline, way, small = reason, "Once that is mended, resume.", ""
     if state.error_class == "PushError":
         way = "Mend the data and push again, or resume to send the rest all the same."
-        return Message("bad", reason, f"{way} {_kept(shot)}".rstrip())
-    if state.error_class not in CAUSES:
-        return Message("bad", reason, f"Once that is mended, resume. {_kept(shot)}".rstrip())
-    headline, way = CAUSES[state.error_class]
+    elif state.error_class in CAUSES:
+        (headline, way), small = CAUSES[state.error_class], reason
     if state.error_class == "PayloadTooLargeError" and shot.chunks:
         size = max(chunk.bytes for chunk in shot.chunks) // 2
         way = f"`apd.resume({state.id!r}, chunk_bytes={size:_})` cuts what is not sent yet into smaller ones."
-    return Message("bad", headline, f"{way} {_kept(shot)}".rstrip(), small=reason)
+    return Message("bad", headline, f"{way} {_kept(shot)}".rstrip(), small=small)
 
 
 def _interrupted(shot: Snapshot) -> Message:
