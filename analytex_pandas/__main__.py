@@ -64,9 +64,8 @@ def parser() -> argparse.ArgumentParser:
         help="serve a stand-in for Analytex on this machine",
         description="Serve a stand-in for Analytex on this machine, to rehearse on, until Ctrl-C ends it.",
     )
-    sandbox.add_argument(
-        "--port", type=port_number, default=0, help="port to listen on (default: a free one)"
-    )
+    where = "port to listen on (default: a free one)"
+    sandbox.add_argument("--port", type=port_number, default=0, help=where)
     sandbox.add_argument(
         "--rows-per-minute",
         type=pace,

@@ -70,9 +70,8 @@ def doctor(*, client: Client | None = None) -> pd.DataFrame:
     "takes the key, and lists the account's jobs"
     """
     rows = [found._asdict() for look in LOOKS for found in looked(look, client or connection.connected())]
-    return typed_table(
-        CHECKS, [{name: harmless_line(str(text)) for name, text in row.items()} for row in rows]
-    )
+    shown = [{name: harmless_line(str(text)) for name, text in row.items()} for row in rows]
+    return typed_table(CHECKS, shown)
 
 
 def looked(look: Callable[[Client | None], Iterator[Found]], client: Client | None) -> Iterator[Found]:
@@ -152,9 +151,8 @@ def service(client: Client | None) -> Iterator[Found]:
 
 def trusting() -> str:
     """Return what to do about a certificate that is not trusted."""
-    given = [
-        name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE") if os.environ.get(name)
-    ]
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    given = [name for name in names if os.environ.get(name)]
     here = f" {', '.join(given)} is set here." if given else ""
     return (
         "Where a company's proxy opens TLS, its authority has to be trusted by the operating system, or stand in the "

@@ -63,9 +63,8 @@ def table_text(table: pd.DataFrame) -> str:
     """Return a table as aligned text, whole."""
     if table.empty:
         return "There are none."
-    return (
-        table.astype(object).where(table.notna(), "").to_string(index=False, max_colwidth=200, justify="left")
-    )
+    cells = table.astype(object).where(table.notna(), "")
+    return cells.to_string(index=False, max_colwidth=200, justify="left")
 
 
 def said(error: AnalytexError) -> dict[str, str]:

@@ -162,16 +162,14 @@ class Journal:
             )
             add_chunks(connection, push_id, chunks)
             also(connection)
-            connection.execute(
-                "UPDATE push SET document = ? WHERE id = ?", [sealed(document.to_bytes()), push_id]
-            )
+            values = [sealed(document.to_bytes()), push_id]
+            connection.execute("UPDATE push SET document = ? WHERE id = ?", values)
 
     def pause(self, push_id: str, status: str) -> None:
         """Write down what a push is doing, unless it has just ended."""
         with self.writing() as connection:
-            connection.execute(
-                "UPDATE push SET status = ? WHERE id = ? AND ended_at IS NULL", [status, push_id]
-            )
+            query = "UPDATE push SET status = ? WHERE id = ? AND ended_at IS NULL"
+            connection.execute(query, [status, push_id])
 
     def push(self, push_id: str) -> PushState:
         found = self._states("WHERE id = ?", push_id)

@@ -252,9 +252,7 @@ class Sending:
             drive.record(status="waiting")
         whose = drive.journal.owners([job_id]).get(job_id)
         who = "of somebody else" if whose is None else f"of chunk {whose[1]:,} of push {whose[0]}"
-        named = " ".join(
-            filter(None, ("a job", who, f"({', '.join(filter(None, (job.filename, job.type)))})"))
-        )
+        named = f"a job {who} ({', '.join(filter(None, (job.filename, job.type)))})"
         watch, pace = Watch(job.total_rows or 0), Pace()
         begin = drive.clock.monotonic()
         while not job.ended and (left := self.turn - drive.clock.monotonic()) > 0:

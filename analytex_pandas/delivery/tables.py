@@ -59,17 +59,14 @@ def jobs_table(chunks: Iterable[ChunkState]) -> pd.DataFrame:
 def errors_table(errors: Sequence[Mapping[str, Any]], kept: Iterable[pa.Table]) -> pd.DataFrame:
     """Return the row errors of a push; every row that has one is among its kept rows, and so is its label."""
     label_of: dict[int | None, Any] = {}
-    for rows in kept if errors else ():
-        label_of.update(zip(rows[POSITION].to_pylist(), labels(rows), strict=True))
-    return typed_table(
-        ERROR_COLUMNS, [{**error, "index": label_of.get(error["position"])} for error in errors]
-    )
+    for table in kept if errors else ():
+        label_of.update(zip(table[POSITION].to_pylist(), labels(table), strict=True))
+    rows = [{**error, "index": label_of.get(error["position"])} for error in errors]
+    return typed_table(ERROR_COLUMNS, rows)
 
 
 def pushes_table(found: Iterable[PushState]) -> pd.DataFrame:
     named = {"environment": "base_url", "created_at": "started_at"}
     told = [name for name in PUSH_COLUMNS if name not in COUNTS]
-    rows = [
-        {**{name: getattr(push, named.get(name, name)) for name in told}, **push.counts} for push in found
-    ]
-    return typed_table(PUSH_COLUMNS, rows)
+    rows = ({name: getattr(push, named.get(name, name)) for name in told} | {**push.counts} for push in found)
+    return typed_table(PUSH_COLUMNS, [*rows])

@@ -203,9 +203,8 @@ def check_terms(drive: Drive) -> None:
 
 def outcome(chunk: ChunkState) -> str:
     """Return what became of a chunk's rows, in words."""
-    more = [
-        f"{rows:,} {what}" for what, rows in (("refused", chunk.refused), ("unknown", chunk.unknown)) if rows
-    ]
+    others = {"refused": chunk.refused, "unknown": chunk.unknown}
+    more = [f"{rows:,} {what}" for what, rows in others.items() if rows]
     return ", ".join([f"{chunk.acknowledged:,} acknowledged", *more])
 
 

@@ -91,9 +91,8 @@ def tell() -> None:
         for words, lines in STORY:
             prompt.say(words, "")
             prompt.type(lines)
-        prompt.say(
-            "Where every row of customers.csv is now:", f"\n{summary(prompt.names, len(sandbox.users))}\n"
-        )
+        fates = summary(prompt.names, len(sandbox.users))
+        prompt.say("Where every row of customers.csv is now:", f"\n{fates}\n")
         prompt.say(
             "To do the same with data of yours, read the first ten minutes in README.md, or open "
             "notebooks/quickstart.ipynb."

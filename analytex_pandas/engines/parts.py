@@ -125,9 +125,8 @@ def write_part(place: Place, outcome: Draft, sink: PartSink, layers: Sequence[La
             name: joined([layer.cells.get(name, np.zeros(len(layer.ids), np.uint64)) for layer in layers])
             for name in names
         }
-        whole = Layer(
-            joined([layer.ids for layer in layers]), joined([layer.exists for layer in layers]), cells
-        )
+        ids, exists = joined([layer.ids for layer in layers]), joined([layer.exists for layer in layers])
+        whole = Layer(ids, exists, cells)
         checksums[".digests"] = beside(".digests", to_bytes(whole))
     size = sum(chunk.bytes for chunk in outcome.chunks)
     manifest = {"format": FORMAT, "checksums": checksums, "bytes": size, **described(outcome)}
@@ -248,9 +247,8 @@ class Part:
     def fetch(self, wanted: Mask) -> tuple[pa.Array, pa.Table]:
         """Return the wanted lines, and where they came from; few bytes more than those are read."""
         places = np.flatnonzero(wanted)
-        offsets = np.concatenate(
-            [np.zeros(1, np.int64), np.cumsum(self.index()[BYTES].to_numpy(), dtype=np.int64)]
-        )
+        ends = np.cumsum(self.index()[BYTES].to_numpy(), dtype=np.int64)
+        offsets = np.concatenate([np.zeros(1, np.int64), ends])
         gaps = offsets[places[1:]] - offsets[places[:-1] + 1]
         lines = []
         lines_place = self.place.sibling(self.place.path.stem + ".ndjson")
@@ -261,8 +259,8 @@ class Part:
                 first, last = int(group[0]), int(group[-1])
                 begin = int(offsets[first])
                 data = file.read_at(int(offsets[last + 1]) - begin, begin)
-                ends = pa.py_buffer(offsets[first : last + 2] - begin)
-                text = pa.Array.from_buffers(TEXT, last + 1 - first, [None, ends, pa.py_buffer(data)])
+                inside = pa.py_buffer(offsets[first : last + 2] - begin)
+                text = pa.Array.from_buffers(TEXT, last + 1 - first, [None, inside, pa.py_buffer(data)])
                 lines.append(text.take(pa.array(group - first)))
         rows, _, valid = self.input()
         return pa.concat_arrays(lines), rows.take(pa.array(np.flatnonzero(valid)[places]))

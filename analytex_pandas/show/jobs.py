@@ -237,9 +237,8 @@ def lines_html(shown: Iterable[Line], caption: str, *, each: bool = False) -> Ma
         of = tag("code", line.jobs[0].job_id) if each else words.number(len(line.jobs))
         made.append((marked(line.mark), what, line.rows, line.when, line.origin, of))
     columns = EACH_COLUMNS if each else COLUMNS
-    return table(
-        columns, made, numeric=NUMERIC, wide="What", nowrap=("State", "When", "From"), caption=caption
-    )
+    short = ("State", "When", "From")
+    return table(columns, made, numeric=NUMERIC, wide="What", nowrap=short, caption=caption)
 
 
 def jobs_bundle(jobs: Sequence[Job], owners: Owners) -> dict[str, str]:
@@ -274,9 +273,8 @@ def job_bundle(job: Job, owners: Owners) -> dict[str, str]:
 def job_html(job: Job, owners: Owners, now: datetime) -> Markup:
     """Return one job as HTML: what it is doing, and its first errors."""
     made = lines_html(lines([job], owners, now), "Job", each=True)
-    return tag(
-        "div", made, errors_html(job) if job.errors or job.ended else Markup(""), class_="tex2jax_ignore"
-    )
+    errors = errors_html(job) if job.errors or job.ended else Markup("")
+    return tag("div", made, errors, class_="tex2jax_ignore")
 
 
 def errors_html(job: Job, shown: slice = slice(SHOWN_ERRORS)) -> Markup:
@@ -290,9 +288,8 @@ def errors_html(job: Job, shown: slice = slice(SHOWN_ERRORS)) -> Markup:
         cells.append((datum(error.message or error.raw, 300), *texts, place))
     made = table(ERROR_COLUMNS, cells, wide="Message", caption="Errors, as the service counts rows")
     more = words.and_more(len(job.errors) - len(cells), "more", "; ").replace("mores", "more")
-    return tag(
-        "div", made, tag("p", prose(f"{more}`apd.job({job.job_id!r}).errors` has all as a DataFrame."))
-    )
+    all_of_them = f"{more}`apd.job({job.job_id!r}).errors` has all as a DataFrame."
+    return tag("div", made, tag("p", prose(all_of_them)))
 
 
 def errors_frame(errors: Sequence[RowError]) -> pd.DataFrame:

@@ -162,9 +162,8 @@ class Live(Generic[Seen]):
         except Exception:  # a display must never stop what it shows
             level = logging.DEBUG if self._warned else logging.WARNING
             self._warned = True
-            logger.log(
-                level, "The display of %s failed; nothing else is affected.", self.about, exc_info=True
-            )
+            said = "The display of %s failed; nothing else is affected."
+            logger.log(level, said, self.about, exc_info=True)
 
 
 def follow(

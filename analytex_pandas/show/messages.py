@@ -87,9 +87,8 @@ def _waiting(shot: Snapshot) -> Message:
     free = "not known yet"
     if job.until is not None:
         left = (job.until - shot.now).total_seconds()
-        free = (
-            f"{words.about(job.until, shot.now)}, in {words.duration(left)}" if left > 0 else "any moment now"
-        )
+        until = words.about(job.until, shot.now)
+        free = f"{until}, in {words.duration(left)}" if left > 0 else "any moment now"
     facts = {
         "Whose": f"{own} (job {job.job_id})",
         "File" if job.filename else "Kind": ", ".join(filter(None, (job.filename, job.kind))),
@@ -179,9 +178,8 @@ def _refused(shot: Snapshot) -> Message:
         f"{where} ended, and what was reported does not account for them. Sending them again is safe: equal values "
         "change nothing."
     )
-    return Message(
-        "warn", f"The service does not say what became of {words.count(shot.unknown, 'row')}.", text
-    )
+    headline = f"The service does not say what became of {words.count(shot.unknown, 'row')}."
+    return Message("warn", headline, text)
 
 
 MESSAGES: Final = {

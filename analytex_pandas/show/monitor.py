@@ -176,9 +176,8 @@ class JobPanel(LivePanel):
         self._draw(Markup(""))
 
     def _draw(self, trouble: Markup) -> None:
-        self.body.value = join(
-            (self.style_sheet, trouble, jobs.job_html(self.job, self._owners, words.present()))
-        )
+        shown = jobs.job_html(self.job, self._owners, words.present())
+        self.body.value = join((self.style_sheet, trouble, shown))
 
     def saved_form(self) -> dict[str, str]:
         return jobs.job_bundle(self.job, self._owners)

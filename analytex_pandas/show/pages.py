@@ -267,9 +267,8 @@ def _now(snapshot: Snapshot) -> Markup:
         due = snapshot.due.removeprefix(",")
         text = f" is at the service; the answer for its rows is due{due or ' when it ends'}."
         return tag("p", tag("b", name), text, class_="apd-now")
-    return tag(
-        "p", datum(snapshot.state.activity[:1].upper() + snapshot.state.activity[1:], 400), class_="apd-now"
-    )
+    activity = snapshot.state.activity
+    return tag("p", datum(activity[:1].upper() + activity[1:], 400), class_="apd-now")
 
 
 def _chunks(snapshot: Snapshot) -> Markup:

@@ -221,9 +221,8 @@ class Errors(View):
         self.parquet = ipywidgets.Button(description="Save as Parquet")
         self.parquet.on_click(lambda _: (save("parquet"), redraw()))
         more = row(self.parquet, self.ids_view.toggle, self.input_view.toggle)
-        super().__init__(
-            "refused rows", [self.rows, self.pager, more, self.ids_view, self.input_view], redraw
-        )
+        parts = [self.rows, self.pager, more, self.ids_view, self.input_view]
+        super().__init__("refused rows", parts, redraw)
 
     def draw(self, snapshot: Snapshot) -> None:
         """Show what has been read, and only while somebody looks at it."""

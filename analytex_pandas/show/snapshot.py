@@ -217,9 +217,8 @@ def strip(chunks: Sequence[ChunkState], max_cells: int = MAX_CELLS, *, over: boo
     legend = sorted(Counter(marks).items(), key=lambda entry: LEGEND.find(entry[0].character))
     together = max(1, ceil(len(marks) / max_cells))
     if together > 1:
-        marks = [
-            min(marks[at : at + together], key=attrgetter("urgency")) for at in range(0, len(marks), together)
-        ]
+        several = (marks[at : at + together] for at in range(0, len(marks), together))
+        marks = [min(those, key=attrgetter("urgency")) for those in several]
     return Strip(tuple(marks), together, tuple(legend))
 
 
