@@ -133,13 +133,11 @@ class Lines:
     def witness(self, error: RowError) -> frozenset[int] | None:
         """Return the lines that an error can be about, by values it repeats or its property; None if by neither."""
         echo = error.echo if error.company is None else (*error.echo, ("company_id", error.company))
-        pairs = [
-            (name, text) for name, text in echo if text in self.values.get(name, ())
-        ]  # else it is not as it was sent
+        # Others are not as they were sent.
+        pairs = [(name, text) for name, text in echo if text in self.values.get(name, ())]
         if pairs:
-            return frozenset.intersection(
-                *(frozenset(self.values[name].get(text, ())) for name, text in pairs)
-            )
+            lines = (frozenset(self.values[name].get(text, ())) for name, text in pairs)
+            return frozenset.intersection(*lines)
         holders = self.holders.get(error.property or "")
         if not holders or len(holders) == len(self.records):
             return None
@@ -257,9 +255,8 @@ def unanswered(job: Job, nowhere: Sequence[RowError], rows: int, refused: int) -
     completed, accepted = job.completed_rows, rows - refused
     if completed is not None and completed == accepted < rows:
         return 0
-    names = {
-        (error.place_kind, error.place, error.id, error.company) for error in nowhere if error.names_rows()
-    }
+    named = [error for error in nowhere if error.names_rows()]
+    names = {(error.place_kind, error.place, error.id, error.company) for error in named}
     remarks = sum(error.more or int(not error.total) for error in nowhere if not error.names_rows())
     most = max((error.total for error in nowhere), default=0)
     return max(shortfall(job, rows, refused), len(names) + remarks, most - refused)
@@ -280,17 +277,14 @@ def whole_failure(said: Sequence[RowError], found: Sequence[LineError], ids: Seq
     whole: tuple[LineError, ...] = ()
     reasons = " ".join(dict.fromkeys(error.message for error in general if error.message))
     wordless = "without a reason" if named <= {None} else "as a whole, without naming this row"
+    raws = [error.raw for error in general]
     reason = LineError(
         None,
         None,
         general[0].property if len(general) == 1 else None,
         next((error.code for error in general if error.code), JOB_FAILED),
         reasons or f"Its job failed{',' if named <= {None} else ''} {wordless}.",
-        general[0].raw
-        if len(general) == 1
-        else f"[{', '.join(error.raw for error in general)}]"
-        if general
-        else "",
+        raws[0] if len(raws) == 1 else f"[{', '.join(raws)}]" if raws else "",
     )
     if len(reason.message) + len(reason.raw) > LONGEST_REASON:
         # It stands on each row, so what is long stands once more, on none.

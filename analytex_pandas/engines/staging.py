@@ -205,9 +205,8 @@ def spark_results(data: Any, recipe: Recipe, index: list[str] | None = None) -> 
         iterator = iter(batches)
         for first in iterator:
             schema = first.schema if index is None else spark.with_index(first, index).schema
-            rest = (
-                pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in chain([first], iterator)
-            )
+            every = chain([first], iterator)
+            rest = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in every)
             told = recipe.stage(pa.RecordBatchReader.from_batches(schema, rest))
             number = TaskContext.get().partitionId()
             yield pa.RecordBatch.from_pylist([{"partition": number, MANIFEST: told}])

@@ -134,9 +134,8 @@ def is_list(kind: pa.DataType) -> bool:
 
 def can_flatten(kind: pa.DataType) -> bool:
     """Tell whether a type becomes properties when it is flattened: it has fields, and no list is in them."""
-    return has_fields(kind) and not holds(
-        kind, lambda part: pa.types.is_nested(part) and not has_fields(part)
-    )
+    without_fields = holds(kind, lambda part: pa.types.is_nested(part) and not has_fields(part))
+    return has_fields(kind) and not without_fields
 
 
 def storage(array: pa.Array) -> RawColumn:

@@ -71,9 +71,8 @@ def plain_array(cells: Cells) -> pa.Array | None:
     family = pd.api.types.infer_dtype(cells, skipna=True)
     if family not in PLAIN_FAMILIES:
         return None
-    if family == "date" and any(
-        issubclass(kind, dt.datetime) for kind in set(map(type, cells)) - {type(pd.NaT)}
-    ):
+    types = set(map(type, cells)) - {type(pd.NaT)} if family == "date" else ()
+    if any(issubclass(kind, dt.datetime) for kind in types):
         return None  # pandas takes a datetime for a date, and Arrow would cut its time off
     try:
         array = pa.array(cells, ARROW_TYPES[family], from_pandas=True)
@@ -188,6 +187,5 @@ def digits(
             raise CellError("number_too_long", TOO_MANY_DIGITS) from None
 
     found, problems = each(numbers, written)
-    return Coerced(
-        pa.array(found, TEXT), kinds, plain=True, problems=problems, traits=columns.Traits(**counts)
-    )
+    traits = columns.Traits(**counts)
+    return Coerced(pa.array(found, TEXT), kinds, plain=True, problems=problems, traits=traits)

@@ -270,9 +270,8 @@ def flattened_cells(cells: Cells, policy: Policy) -> dict[str, Coerced]:
         why = f"holds values of type {type(cells[others[0]]).__name__}, which have no fields to flatten"
         raise UnsendableError(why, AS_JSON, others[:3])
     keys = dict.fromkeys(key for cell in cells for key in cell)
-    return flattened(
-        ((str(key), columns.cells_of([cell.get(key) for cell in cells])) for key in keys), policy
-    )
+    fields = ((str(key), columns.cells_of([cell.get(key) for cell in cells])) for key in keys)
+    return flattened(fields, policy)
 
 
 def flattens(cell: Any, depth: int = 0) -> bool:

@@ -132,9 +132,8 @@ class Draft:
         for name, coerced in batch.properties.items():
             other = self.fields.get(name, batch.origins[name])
             if not same(other.label, batch.origins[name].label):
-                self.wrong += wrong_names(
-                    [(code(other.label), name), (code(batch.origins[name].label), name)]
-                )
+                both = [other.label, batch.origins[name].label]
+                self.wrong += wrong_names([(code(label), name) for label in both])
             behind = Traits(missing=self.rows) if name not in self.traits else self.traits[name]
             self.fields.setdefault(name, batch.origins[name])
             self.traits[name] = behind + coerced.traits

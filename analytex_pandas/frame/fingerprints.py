@@ -133,9 +133,8 @@ def canonical(text: pa.Array) -> pa.Array:
     """Return JSON numbers with one text for each value: ``1.50`` and ``15e-1`` are ``1.5``."""
     if pa.types.is_dictionary(text.type):
         return pa.DictionaryArray.from_arrays(text.indices, canonical(text.dictionary))
-    exponent = pc.fill_null(
-        pc.or_(pc.match_substring(text, "e"), pc.match_substring(text, "E")), fill_value=False
-    )
+    has_e = pc.or_(pc.match_substring(text, "e"), pc.match_substring(text, "E"))
+    exponent = pc.fill_null(has_e, fill_value=False)
     fraction = pc.and_(pc.fill_null(pc.match_substring(text, "."), fill_value=False), pc.invert(exponent))
     if pc.any(fraction).as_py():
         bare = pc.ascii_rtrim(pc.ascii_rtrim(text.filter(fraction), characters="0"), characters=".")

@@ -102,6 +102,5 @@ def digests(data: np.ndarray[Any, np.dtype[np.uint8]], starts: Rows, sizes: Rows
 
 
 def seed_of(salt: bytes, purpose: str) -> int:
-    return int.from_bytes(
-        hashlib.blake2b(purpose.encode(), key=salt[:64], digest_size=WORD).digest(), "little"
-    )
+    keyed = hashlib.blake2b(purpose.encode(), key=salt[:64], digest_size=WORD)
+    return int.from_bytes(keyed.digest(), "little")

@@ -82,9 +82,8 @@ def why_unfit(name: str, optional: bool, code: str, what: str, fits: str = "", *
     if mend:
         return code, mends.column_mended(f"This {name} {what}. To make ids of them", mend)
     if optional:
-        return code, mends.column_mended(
-            f"This {name} {what}; to leave such ids out", f"{VALUES}.where({fits})"
-        )
+        message = f"This {name} {what}; to leave such ids out"
+        return code, mends.column_mended(message, f"{VALUES}.where({fits})")
     return code, mends.mended(f"This {name} {what}; to leave such rows out", f"df = df[{fits}]")
 
 

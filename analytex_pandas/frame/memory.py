@@ -184,9 +184,8 @@ def compare(layers: Sequence[Layer], found: Layer) -> Comparison:
 
 def to_bytes(layer: Layer) -> bytes:
     """Return a layer as bytes, for the journal."""
-    columns = {IDS: layer.ids, EXISTS: layer.exists} | {
-        CELL + name: cells for name, cells in layer.cells.items()
-    }
+    cells = {CELL + name: cells for name, cells in layer.cells.items()}
+    columns = {IDS: layer.ids, EXISTS: layer.exists} | cells
     return ipc_bytes(pa.table({name: pa.array(values) for name, values in columns.items()}))
 
 

@@ -120,9 +120,8 @@ def checked_options(kind: Kind, given: Mapping[str, Any], *, of_files: bool = Fa
     options = Options(**{name: checked(name, value) for name, value in given.items()})
     if kind == "companies" and options.company_id is None:
         raise ValidationError("company_id=None: companies need the column that holds their id.")
-    return dataclasses.replace(
-        options, company_id_named=kind == "companies" or given.get("company_id") is not None
-    )
+    is_named = kind == "companies" or given.get("company_id") is not None
+    return dataclasses.replace(options, company_id_named=is_named)
 
 
 class Rule(NamedTuple):

@@ -267,9 +267,8 @@ def no_number(text: str) -> NoReturn:
 def written_slowly(value: Any, option: int = 0) -> bytes:  # noqa: ARG001  # as orjson's
     """Return a primitive, or an object of them by name, as JSON with all digits."""
     if isinstance(value, dict):
-        parts = (
-            b"%b:%b" % (written_slowly(name), written_slowly(each)) for name, each in sorted(value.items())
-        )
+        pairs = sorted(value.items())
+        parts = (b"%b:%b" % (written_slowly(name), written_slowly(each)) for name, each in pairs)
         return b"{%b}" % b",".join(parts)
     if isinstance(value, Digits):
         digits = value.encode()

@@ -165,9 +165,8 @@ def pandas_index(schema: pa.Schema, rows: int | None) -> Mapping[Field, pd.Range
 def described_range(description: Mapping[str, Any]) -> pd.RangeIndex | None:
     name = description.get("name")
     try:
-        start, stop, step = (
-            int(np.int64(operator.index(description[key]))) for key in ("start", "stop", "step")
-        )
+        told = (description[key] for key in ("start", "stop", "step"))
+        start, stop, step = (int(np.int64(operator.index(bound))) for bound in told)
         return pd.RangeIndex(start, stop, step, name=name if name is None else str(name))
     except (KeyError, TypeError, ValueError, OverflowError):
         return None

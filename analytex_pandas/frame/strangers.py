@@ -115,9 +115,8 @@ def line_of(data: Any, name: str = "data") -> str:
         return f"{name}.obj"
     by_type = (line for types, line in LINES if isinstance(data, types))
     modules = [f"{base.__module__}." for base in kind.__mro__]
-    by_module = (
-        line for module, line in ENGINES.items() if any(one.startswith(f"{module}.") for one in modules)
-    )
+    known = ((f"{module}.", line) for module, line in ENGINES.items())
+    by_module = (line for module, line in known if any(one.startswith(module) for one in modules))
     return next(chain(by_type, by_module), "").format(name)
 
 
