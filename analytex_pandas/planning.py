@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,7 @@ def read_here(
     source = open_source(data)
     if watched is not None:
         every = source.batches
-        source = dataclasses.replace(source, batches=lambda: watched(every(), source.rows))
+        source = replace(source, batches=lambda: watched(every(), source.rows))
     cells = (source.rows or 0) * len(source.fields or ())
     spool.check_room(cells * BYTES_A_CELL + source.bytes_hint)
     # A thread a core that this process may use, as far as the source allows.
@@ -104,7 +104,7 @@ def replanned(
     """
     id_name = settings.ID_NAMES[parent.kind]
     places = {name: place for place, name in enumerate(ids_of(lines, parent.kind))}
-    options = dataclasses.replace(
+    options = replace(
         parent.options, canary=0, invalid="raise", only_changed=False, strict=False, staging=None
     )
     document = planned(fixed, parent.kind, options, spool, called="What is in fixed")
@@ -122,7 +122,7 @@ def replanned(
             f"None of the ids in fixed is among the {len(places):,} rows to retry; push.failed has those. "
             "A row is found by its id, so that has to stay as it was."
         )
-    return dataclasses.replace(document.again(chunks, spool.digest), index_names=parent.index_names)
+    return replace(document.again(chunks, spool.digest), index_names=parent.index_names)
 
 
 def only_ids(

@@ -8,10 +8,10 @@ line as it was sent, and its fate.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -133,7 +133,7 @@ def as_they_were(
     document: PlanDocument, rows: pa.Table, lines: Sequence[bytes], spool: Spool
 ) -> PlanDocument:
     """Return a plan of lines sent before, cut into chunks anew, every row with its first position."""
-    options = dataclasses.replace(document.options, canary=0, only_changed=False, strict=False)
+    options = replace(document.options, canary=0, only_changed=False, strict=False)
     ended = [line + b"\n" for line in lines]
     # chunks cut anew may be smaller than a record that was sent before
     chunker = Chunker(options.chunk_rows, max([options.file_bytes, *map(len, ended)]), spool.write_chunk)
@@ -142,4 +142,4 @@ def as_they_were(
     spool.input.add(rows, pa.array(ids_of(lines, document.kind), pa.large_string()))
     spool.input.end(np.full(len(lines), SENT, np.int8))
     again = document.again(chunker.sizes, spool.digest)
-    return dataclasses.replace(again, id=spool.directory.name, options=options)
+    return replace(again, id=spool.directory.name, options=options)

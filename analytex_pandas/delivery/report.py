@@ -8,12 +8,11 @@ not guessed, and rows that it may be about are unknown.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
@@ -185,7 +184,7 @@ def judge(
     sent = chunk.sent()
     said, found, taught = located(united(answer.errors_of(sent) for answer in answers), chunk, taught)
     if job is not None and job.failed:
-        return dataclasses.replace(whole_failure(said, found, chunk.names), taught=taught)
+        return replace(whole_failure(said, found, chunk.names), taught=taught)
     refused = {error.line for error in found if error.line is not None}
     left = rows - len(refused)
     nowhere = [error for error, one in zip(said, found, strict=True) if one.line is None]
@@ -288,12 +287,10 @@ def whole_failure(said: Sequence[RowError], found: Sequence[LineError], ids: Seq
     )
     if len(reason.message) + len(reason.raw) > LONGEST_REASON:
         # It stands on each row, so what is long stands once more, on none.
-        whole = (dataclasses.replace(reason, property=None),)
+        whole = (replace(reason, property=None),)
         brief = f"{reason.message[:LONGEST_REASON]}… (the whole of it, {len(general):,} messages, is without a row)"
-        reason = dataclasses.replace(reason, property=None, message=brief, raw="")
-    rest = tuple(
-        dataclasses.replace(reason, line=line, id=name) for line, name in enumerate(ids) if line not in named
-    )
+        reason = replace(reason, property=None, message=brief, raw="")
+    rest = tuple(replace(reason, line=line, id=name) for line, name in enumerate(ids) if line not in named)
     # A general reason stands on each row that has none of its own; where all have, it stands alone.
     own = tuple(error for error, one in zip(found, said, strict=True) if one.names_rows() or not rest)
     return Verdict(own + rest + whole, tuple(range(len(ids))))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from analytex_pandas.settings import Kind
@@ -191,7 +190,7 @@ def with_chunk(state: PushState, chunk: ChunkState) -> PushState:
     counts.subtract(counted({}, [state.chunk(chunk.number)]))
     counts.update(counted({}, [chunk]))
     chunks = (*state.chunks[: chunk.number - 1], chunk, *state.chunks[chunk.number :])
-    return dataclasses.replace(state, chunks=chunks, counts=dict(counts))
+    return replace(state, chunks=chunks, counts=dict(counts))
 
 
 def rows_left(state: PushState) -> int:

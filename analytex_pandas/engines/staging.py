@@ -7,11 +7,10 @@ go out.
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -73,10 +72,10 @@ class Recipe:
         if source is None:
             raise TypeError(f"a partition is {named(frame)}, which is no frame")
         every = source.batches
-        source = dataclasses.replace(source, batches=lambda: map(with_objects, every()))
+        source = replace(source, batches=lambda: map(with_objects, every()))
         place = place_of(self.directory) / f"part-{secrets.token_hex(8)}.ndjson"
         digests = None if self.salt is None else Digests("", 0, self.salt)
-        options = dataclasses.replace(self.options, chunk_rows=CHUNK_ROWS, canary=0)
+        options = replace(self.options, chunk_rows=CHUNK_ROWS, canary=0)
         try:
             with PartSink(place) as sink:
                 # one thread: the engine has one task a core

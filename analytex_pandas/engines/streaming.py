@@ -5,10 +5,9 @@ No engine is imported for that: whoever has a frame of one has imported it.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count, islice
 from typing import Any
 
@@ -119,12 +118,12 @@ def batches_of(parts: Parts, frames: Iterator[tuple[int, Any]], what: str) -> It
             if parts.index_names is None:
                 rows = np.arange(batch.start - begin, start - begin, dtype=np.int64)
                 labels = [pa.array(np.full(batch.rows, partition or 0, np.int64)), pa.array(rows)]
-            yield dataclasses.replace(with_objects(batch), labels=labels)
+            yield replace(with_objects(batch), labels=labels)
 
 
 def with_objects(batch: RawBatch) -> RawBatch:
     columns = {field: unpickled(column) for field, column in batch.columns.items()}
-    return dataclasses.replace(batch, columns=columns)
+    return replace(batch, columns=columns)
 
 
 def unpickled(column: RawColumn) -> RawColumn:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,9 +71,9 @@ def coerce_arrow(array: pa.Array, policy: Policy) -> Coerced:
         return columns.nothing(len(array))
     coerced = convert(array, policy)
     if policy.wanted:
-        coerced = dataclasses.replace(coerced, family="")
+        coerced = replace(coerced, family="")
     if coerced.text.null_count == len(array) and not coerced.problems:  # such as floats that are all NaN
-        return dataclasses.replace(coerced, kinds=frozenset())
+        return replace(coerced, kinds=frozenset())
     return coerced
 
 
@@ -106,7 +105,7 @@ def timestamps(array: pa.Array, policy: Policy) -> Coerced:
         return temporal.dates(temporal.wall_dates(array))
     found = temporal.timestamps(array, policy.timezone)
     if policy.wanted == "datetime":
-        return dataclasses.replace(found, traits=columns.Traits())  # who asks for it means the time
+        return replace(found, traits=columns.Traits())  # who asks for it means the time
     return as_wanted(found, policy.wanted)
 
 
@@ -218,10 +217,10 @@ def coerce_family(cells: Cells, family: str, policy: Policy) -> dict[str, Coerce
         return {"": as_wanted(found, policy.wanted)}
     properties = coerce(found, policy)
     if family.startswith("aware") and not policy.wanted:
-        return {"": dataclasses.replace(properties[""], traits=temporal.midnights_of(cells))}
+        return {"": replace(properties[""], traits=temporal.midnights_of(cells))}
     if family == "text" and not policy.wanted:
         traits = columns.Traits(kinds=Counter(type(cell).__name__ for cell in cells))
-        return {"": dataclasses.replace(properties[""], traits=traits)}
+        return {"": replace(properties[""], traits=traits)}
     return properties
 
 
@@ -243,7 +242,7 @@ def assembled(parts: Sequence[tuple[columns.Rows, Coerced]], length: int) -> Coe
     for at, part in parts:
         problems += [Problem(at[problem.rows], problem.code, problem.message) for problem in part.problems]
         kinds = part.traits.kinds or dict.fromkeys(part.families, len(at) - part.text.null_count)
-        traits += dataclasses.replace(part.traits, kinds=kinds)
+        traits += replace(part.traits, kinds=kinds)
     kinds_found = frozenset(kind for _, part in parts for kind in part.kinds)
     return Coerced(text, kinds_found, all(part.plain for _, part in parts), tuple(problems), traits)
 
@@ -253,7 +252,7 @@ def text_cells(cells: Cells, policy: Policy) -> Coerced:
     sound, problems = each(cells, sound_text)
     coerced = coerce(pa.array(sound, TEXT), policy)[""]
     if problems and policy.wanted is None:
-        coerced = dataclasses.replace(coerced, kinds=STRING)  # text it is, if it be unsound
+        coerced = replace(coerced, kinds=STRING)  # text it is, if it be unsound
     return coerced.with_problems(problems)
 
 

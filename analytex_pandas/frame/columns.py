@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -183,7 +182,7 @@ class Coerced:
         return (self.family,) if self.family else self.kinds
 
     def with_problems(self, problems: tuple[Problem, ...]) -> Coerced:
-        return dataclasses.replace(self, problems=(*self.problems, *problems))
+        return replace(self, problems=(*self.problems, *problems))
 
 
 def nothing(rows: int) -> Coerced:
@@ -227,7 +226,7 @@ class UnsendableError(Exception):
 
 def together(errors: Sequence[UnsendableError]) -> UnsendableError:
     first, *others = [one for error in errors for one in error.every]
-    return dataclasses.replace(first, others=others)
+    return replace(first, others=others)
 
 
 def validity(array: pa.Array) -> Mask:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Protocol, TypeVar, cast
 
@@ -162,7 +161,7 @@ def read_lines(
     if wrong and source.settled:
         # the columns' types belong into the same report; the first batch shows them
         every = source.batches
-        source = dataclasses.replace(source, batches=lambda: islice(every(), 1))
+        source = replace(source, batches=lambda: islice(every(), 1))
     with ThreadPoolExecutor(workers, thread_name_prefix="analytex-encode") as pool:
         read = encoded_at_once if source.settled and known is not None else encoded_when_settled
         return gathered(outcome, read(outcome, source, pool, workers))
@@ -257,18 +256,18 @@ def put_away(batch: Prepared, store: Sink) -> Prepared:
     columns = {"id": batch.id.text, **({"company": batch.company.text} if batch.company else {})}
     texts = {f"property {name}": coerced.text for name, coerced in batch.properties.items()}
     store.spill([pa.table({**columns, **texts}), batch.rows])
-    return dataclasses.replace(without_text(batch), rows=batch.rows.slice(0, 0))
+    return replace(without_text(batch), rows=batch.rows.slice(0, 0))
 
 
 def with_texts(batch: Prepared, text: Callable[[str, Coerced], pa.Array]) -> Prepared:
     """Return a prepared batch with other text in its columns, which are named as those that are put away."""
 
     def changed(name: str, coerced: Coerced) -> Coerced:
-        return dataclasses.replace(coerced, text=text(name, coerced))
+        return replace(coerced, text=text(name, coerced))
 
     company = changed("company", batch.company) if batch.company else None
     properties = {name: changed(f"property {name}", coerced) for name, coerced in batch.properties.items()}
-    return dataclasses.replace(batch, id=changed("id", batch.id), company=company, properties=properties)
+    return replace(batch, id=changed("id", batch.id), company=company, properties=properties)
 
 
 def without_text(batch: Prepared) -> Prepared:
@@ -288,8 +287,8 @@ def taken_back(batch: Prepared, tables: list[pa.Table], *, with_company: bool) -
     found = with_texts(batch, text)
     if with_company and found.company is None:
         missing = Coerced(pa.nulls(len(rows), pa.large_string()), frozenset(), plain=True)
-        found = dataclasses.replace(found, company=missing)
-    return dataclasses.replace(found, rows=rows)
+        found = replace(found, company=missing)
+    return replace(found, rows=rows)
 
 
 def in_order(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -70,8 +70,8 @@ def ids(column: RawColumn, name: str, *, optional: bool = False) -> Coerced:
         missing = np.flatnonzero(~columns.validity(text) & ~columns.mask_of(invalid, len(text)))
         mend = mends.mended(message, f"df = df.dropna(subset=[{mends.LABEL}])")
         found = found.with_problems(columns.problem_at(missing, "missing_id", mend))
-    traits = dataclasses.replace(found.traits, seen={} if found.plain else oddities(text))
-    return dataclasses.replace(found, text=text, kinds=STRING, traits=traits)
+    traits = replace(found.traits, seen={} if found.plain else oddities(text))
+    return replace(found, text=text, kinds=STRING, traits=traits)
 
 
 def why_unfit(name: str, optional: bool, code: str, what: str, fits: str = "", *, mend: str = "") -> Why:
@@ -106,7 +106,7 @@ def id_texts(column: RawColumn, unfit: Unfit) -> Coerced:
         return arrow_ids(column, "a period or interval", unfit)
     if (repeated := coded(column)) is not None:
         found = spread(id_texts(repeated.values, unfit), repeated.codes)
-        return dataclasses.replace(found, text=columns.as_text(found.text), kinds=STRING)
+        return replace(found, text=columns.as_text(found.text), kinds=STRING)
     array: pa.Array = column
     return arrow_ids(array, str(array.type), unfit)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import decimal
 import re
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -49,9 +49,9 @@ def as_wanted(coerced: Coerced, wanted: JsonType | None) -> Coerced:
     if wanted is None or coerced.kinds == frozenset({wanted}):
         return coerced
     if wanted == "string":
-        return dataclasses.replace(coerced, kinds=STRING)
+        return replace(coerced, kinds=STRING)
     if wanted == "number" and coerced.kinds == DURATION:
-        return dataclasses.replace(coerced, kinds=NUMBER)
+        return replace(coerced, kinds=NUMBER)
     if wanted == "boolean" and coerced.kinds in (NUMBER, DURATION):
         found = read_as(coerced.text, boolean_of_number, partial(primitives, BOOLEAN))
     elif wanted in ("date", "datetime") and coerced.kinds == NUMBER:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import zoneinfo
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -75,13 +75,13 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
     zone = timezone if naive else array.type.tz
     few = array.slice(0, 2 * SAMPLE).drop_null()[:SAMPLE]
     if zone == "UTC" or not len(few):
-        return dataclasses.replace(found, family=family)
+        return replace(found, family=family)
     seconds, fractions = seconds_of(few)
     if naive:
         local, utc = seconds, to_utc(seconds, np.ones(len(few), bool), zone)[0]
     else:
         local, utc = local_seconds(seconds, zone), seconds
-    return dataclasses.replace(found, family=family, traits=midnights(local, utc, fractions))
+    return replace(found, family=family, traits=midnights(local, utc, fractions))
 
 
 def midnights(local: Rows, utc: Rows, fractions: Rows) -> Traits:
@@ -118,7 +118,7 @@ def times(array: pa.Array) -> Coerced:
     """Return times of day as ``08:00:00``, with a fraction where a value has one."""
     seconds, fractions = seconds_of(array)
     slots, ends = characters(seconds % SECONDS_A_DAY, fractions, pa.time64("us"), CLOCK)
-    return dataclasses.replace(written(slots, ends, columns.validity(array), ()), family="time")
+    return replace(written(slots, ends, columns.validity(array), ()), family="time")
 
 
 def characters(seconds: Rows, fractions: Rows, kind: pa.DataType, width: int) -> tuple[Bytes, Rows]:
