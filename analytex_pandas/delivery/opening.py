@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from analytex_pandas.delivery import memory
+from analytex_pandas.delivery import memory, same_records
 from analytex_pandas.delivery.blobs import sealed
 from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.files import ID, children, folder
@@ -27,14 +27,7 @@ from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
 from analytex_pandas.delivery.recutting import recut
-from analytex_pandas.delivery.same_records import (
-    LeftBehindError,
-    digest_of,
-    driver_of,
-    given_back,
-    look_elsewhere,
-    under_way,
-)
+from analytex_pandas.delivery.same_records import LeftBehindError, given_back, under_way
 from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.delivery.state import FINISHED, PushState
 from analytex_pandas.delivery.tables import pushes_table
@@ -81,7 +74,7 @@ def begin(
                 if not journal.open_push(
                     document.id,
                     document.chunks,
-                    partial(look_elsewhere, journal, document, account),
+                    partial(same_records.look_elsewhere, journal, document, account),
                     kind=document.kind,
                     account=account,
                     base_url=client.base_url,
@@ -90,7 +83,7 @@ def begin(
                     source=document.source,
                     counts={name: int(count) for name, count in document.counts.items()},
                     document=sealed(document.to_bytes()),
-                    digest=digest_of(document),
+                    digest=same_records.digest_of(document),
                     created_at=clock.now(),
                 ):
                     raise AnalytexError(pushed_already(document.id))
@@ -216,8 +209,8 @@ def locked(journal: Journal, push_id: str) -> Iterator[FileLock]:
     lock = driver_lock(journal.directory, push_id)
     if not acquired(lock):
         raise AnalytexError(
-            f"Push {push_id!r} is driven by {driver_of(journal, push_id)}. One process at a time drives a push: wait "
-            "for it there, or end that process and resume again. Nothing is lost by that."
+            f"Push {push_id!r} is driven by {same_records.driver_of(journal, push_id)}. One process at a time drives a "
+            "push: wait for it there, or end that process and resume again. Nothing is lost by that."
         )
     try:
         yield lock

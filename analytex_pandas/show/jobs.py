@@ -12,19 +12,8 @@ import pandas as pd
 from analytex_pandas.errors import typed_table
 from analytex_pandas.service.naming import RowError
 from analytex_pandas.service.wire import Job
-from analytex_pandas.show import words
-from analytex_pandas.show.markup import (
-    Markup,
-    datum,
-    join,
-    prose,
-    shortened,
-    standing_alone,
-    table,
-    tag,
-    tag_if_any,
-    text_table,
-)
+from analytex_pandas.show import markup, words
+from analytex_pandas.show.markup import Markup, datum, join, prose, shortened, table, tag, tag_if_any
 from analytex_pandas.show.pages import marked, pill
 from analytex_pandas.show.words import Mark
 
@@ -250,10 +239,11 @@ def jobs_bundle(jobs: Sequence[Job], owners: Owners) -> dict[str, str]:
     cells = [(*told_in_text(line), str(len(line.jobs))) for line in shown]
     text = [headline(jobs)]
     if shown:
-        text.append(text_table(COLUMNS, cells, numeric=NUMERIC, width=140))
+        text.append(markup.text_table(COLUMNS, cells, numeric=NUMERIC, width=140))
     as_of = tag("p", tag("span", f"as of {now:%Y-%m-%d %H:%M %Z}"), class_="apd-foot")
     tables = [lines_html(shown, "Jobs, newest first")] if shown else []
-    page = standing_alone(account_html(jobs, owners, now, saved=True), *tables, tag_if_any("p", more), as_of)
+    account = account_html(jobs, owners, now, saved=True)
+    page = markup.standing_alone(account, *tables, tag_if_any("p", more), as_of)
     return {"text/plain": "\n".join(filter(None, (*text, more))), "text/html": str(page)}
 
 
@@ -266,8 +256,8 @@ def job_bundle(job: Job, owners: Owners) -> dict[str, str]:
     """Return one job as text and as HTML."""
     now = words.present()
     (line,) = lines([job], owners, now)
-    text = text_table(EACH_COLUMNS, [(*told_in_text(line), job.job_id)], numeric=NUMERIC, width=160)
-    return {"text/plain": text, "text/html": str(standing_alone(job_html(job, owners, now)))}
+    text = markup.text_table(EACH_COLUMNS, [(*told_in_text(line), job.job_id)], numeric=NUMERIC, width=160)
+    return {"text/plain": text, "text/html": str(markup.standing_alone(job_html(job, owners, now)))}
 
 
 def job_html(job: Job, owners: Owners, now: datetime) -> Markup:

@@ -11,19 +11,9 @@ import pandas as pd
 
 from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.frame.notes import erasing
-from analytex_pandas.show import words
+from analytex_pandas.show import markup, words
 from analytex_pandas.show.grouping import ErrorGroup, group_errors
-from analytex_pandas.show.markup import (
-    Markup,
-    join,
-    prose,
-    shortened,
-    standing_alone,
-    table,
-    tag,
-    tag_if_any,
-    text_table,
-)
+from analytex_pandas.show.markup import Markup, join, prose, shortened, table, tag, tag_if_any
 from analytex_pandas.show.pages import card_head, tiles
 
 OPEN_COLUMNS: Final = 12
@@ -75,7 +65,7 @@ def plan_html(document: PlanDocument, pace: float, *, pushed: bool) -> str:
         folded = _columns_table(others.head(FOLDED_COLUMNS), COLUMNS_CAPTION)
         page.append(tag("details", tag("summary", _by_type(others)), folded, tag_if_any("p", prose(hidden))))
     # plain text: marimo's encoder refuses what only inherits from it
-    return str(standing_alone(*page, tag("p", prose(_next_step(document, pushed=pushed)))))
+    return str(markup.standing_alone(*page, tag("p", prose(_next_step(document, pushed=pushed)))))
 
 
 def plan_text(document: PlanDocument, pace: float, *, pushed: bool, width: int | None = None) -> str:
@@ -97,11 +87,11 @@ def plan_text(document: PlanDocument, pace: float, *, pushed: bool, width: int |
         blocks.append([f"{WORTH_A_LOOK}:", *notes])
     if lines:
         cells = [line[:-1] for line in lines]
-        blocks.append([text_table(COLUMN_HEADERS[:-1], cells, numeric=("Missing",), width=wide)])
+        blocks.append([markup.text_table(COLUMN_HEADERS[:-1], cells, numeric=("Missing",), width=wide)])
     if len(others):
         blocks.append([f"{_by_type(others)}, all in plan.columns"])
     if changes := _changes(document.changes):
-        made = text_table(CHANGE_HEADERS, changes, numeric=CHANGE_HEADERS[1:], width=wide)
+        made = markup.text_table(CHANGE_HEADERS, changes, numeric=CHANGE_HEADERS[1:], width=wide)
         blocks.append([f"{CHANGES_CAPTION}:", made])
     blocks.append([_plain(_next_step(document, pushed=pushed))])
     return "\n\n".join("\n".join(filter(None, block)) for block in blocks)
