@@ -166,10 +166,8 @@ def run_push(options: argparse.Namespace) -> Done:
 def planned(options: argparse.Namespace, client: Client | None) -> Plan:
     """Return the plan of the file, or the files of records, of a command."""
     of_files, progress = "paths" in options, getattr(options, "progress", None)
-    data, arguments = (
-        options.paths if of_files else data_at(options.file),
-        given(options) | {"client": client},
-    )
+    data = options.paths if of_files else data_at(options.file)
+    arguments = given(options) | {"client": client}
     return plan.make_plan(data, options.kind, arguments, progress=progress, of_files=of_files)
 
 
