@@ -240,3 +240,17 @@ def test_the_workflow_of_github(night: Night, customers: pd.DataFrame, tmp_path:
     assert workflow(night, caches, 3) == 0
     assert len(night.sent) == 601
     assert len(list(caches.iterdir())) == 3
+
+
+def test_a_push_that_must_not_go_on_is_dropped(night: Night, many: pd.DataFrame) -> None:
+    """What mends it is no usual night, so it goes out by hand; the night after has nothing left to do, and nothing old."""
+    night.save(many.assign(plan="wrong"))
+    night.kill_midway("nightly.py", "customers.parquet")
+    (push,) = apd.pushes()["id"]
+    assert apd.clean(push) == [push]
+    night.save(many)
+    assert "would change" in night.shell(SCRIPT).stderr
+    apd.push_users(many, user_id="id", nulls="send", only_changed=True)
+    assert counts(night.shell(SCRIPT)) == {"input": 25_000, "unchanged": 25_000}
+    assert night.service.users["plan"].value_counts().to_dict() == {"free": 12_500, "team": 12_500}
+    assert apd.pushes()["status"].tolist() == ["completed"] * 2
