@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 from analytex_pandas.service.naming import RowError, Sent
+from analytex_pandas.service.row_errors import explained
 from analytex_pandas.service.values import to_text
 from analytex_pandas.service.wire import Job
 from analytex_pandas.settings import ID_NAMES, Kind
@@ -234,15 +235,6 @@ def united(answers: Iterable[Sequence[RowError]]) -> list[RowError]:
             gone += [error] if there[bare] < 0 else []
         found = [*errors, *gone]
     return found
-
-
-def explained(placed: Placed) -> Placed:
-    """Return the errors without the counts, ``"failed_rows": 12``, that the others account for."""
-    own = [line for error, line in placed if not error.is_count]
-    refused = len({line for _, line in placed} - {None})
-    most = max((error.total for error, _ in placed if error.is_count), default=0)
-    left = most if most > max(len(own), refused + own.count(None)) else math.inf
-    return [(error, line) for error, line in placed if not error.is_count or error.total >= left]
 
 
 def unanswered(job: Job, nowhere: Sequence[RowError], rows: int, refused: int) -> int:

@@ -6,6 +6,7 @@ name rows, properties or kinds of errors, and there is an error under each.
 
 from __future__ import annotations
 
+import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,7 @@ from analytex_pandas.service.keys import (
     is_fine,
     is_number,
     is_refusal,
+    is_unwritten,
     keyed,
     meaning,
     opened,
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from analytex_pandas.service.naming import PlaceKind
 
 
+COUNTED: Final = re.compile(r"count|total|occurrence|affected(?:row|record|user|item)?")
+SEVERAL: Final = re.compile(r"[,;\s]+(?:and\s)?")
 RANKS: Final = {word: rank for rank, word in enumerate(CODES)}
 
 
@@ -69,13 +73,14 @@ class Facts:
             isinstance(item, dict | list) or (key.is_wrong and not item) for _, key, item in items
         )
         self.is_flat = self.is_flat and is_flat
+        has_counts = any(is_count(key, item) for _, key, item in items)  # {"total": 12, "failed": 2}
         is_parser = any(key.name in COLUMNS and is_number(item) for _, key, item in items)
         for name, key, item in items:
             if says_nothing(key, name, item):
                 continue
             if level == 0 and self.names.row_of_key(name):
                 self.below.append((name, item))
-            elif is_count(key, item) or (is_flat and key.full in ("count", "total") and is_number(item)):
+            elif is_count(key, item) or (not has_counts and self.is_total(key, item, is_flat=is_flat)):
                 self.totals.append((name, item))
             elif isinstance(item, dict) or (isinstance(item, list) and not is_path_of(key, item)):
                 held.append((key, name, item))
@@ -85,8 +90,19 @@ class Facts:
         self.take_held(held, is_map=is_map, level=level)
         return self
 
+    def is_total(self, key: Key, item: Any, *, is_flat: bool) -> bool:
+        """Tell whether it says how many errors there are, or but that there are more."""
+        is_all = not is_flat and to_count(item) in (0, self.names.sent.rows)
+        return (
+            is_unwritten(key)
+            if item is True
+            else is_number(item) and not is_all and bool(COUNTED.fullmatch(key.name))
+        )
+
     def take_held(self, held: list[tuple[Key, str, Any]], *, is_map: bool, level: int) -> None:
-        for key, name, item in held:
+        for key, name, item in sorted(held, key=lambda one: not one[0].is_echo):
+            if key.is_rival and self.named:
+                continue
             if isinstance(item, dict):
                 self.take_object(key, name, item, is_map=is_map, level=level)
             elif not (is_map or self.are_errors(key, item)):
@@ -104,7 +120,10 @@ class Facts:
         elif is_map or level == MAX_HELD or (key.is_wrong and not self.says(item)):
             self.below.append((name, item))
         else:
+            named = self.named
+            self.named = {}
             self.gather(item, level=level + 1)
+            self.named |= named
             self.paths += [RowError(property=name)] if name in self.names.properties else []
 
     def says(self, value: dict[Any, Any]) -> bool:
@@ -144,7 +163,9 @@ class Facts:
     def take_rows(self, key: Key, item: Any) -> bool:
         """Take the places, ids or companies that a value names; tell whether it names any."""
         names, slot, is_own = self.names, "", self.is_own(key)
-        if not (key.place or key.is_id or key.owner):
+        is_company = names.sent.kind == "users" and (key.owner == "companies" or key.name.endswith("company"))
+        is_id = key.is_id or (isinstance(item, list) and key.name == "affected")
+        if not (key.place or is_id or key.owner or is_company):
             return False
         found: list[Any] = []
         if key.place and (isinstance(item, list) or not key.is_plural or to_count(item) is None):
@@ -155,11 +176,14 @@ class Facts:
             slot, found = key.place, list(chain.from_iterable(counts)) if all(counts) else []
         elif key.place:
             return False
-        like = [] if found else [text for text in texts_of(item) if ID_LIKE.fullmatch(text)]
+        texts = texts_of(item)
+        if key.owner and isinstance(item, str) and item not in names.ids:
+            texts = SEVERAL.split(item)  # "u3, u4 and u5"
+        like = [] if found else [text for text in texts if ID_LIKE.fullmatch(text)]
         known = [text for text in like if text in names.ids or (is_own and not names.is_known)]
-        if known and (is_own or key.is_id):
-            slot, found = "own" if is_own else "id", known
-        elif names.sent.kind == "users" and (key.owner == "companies" or key.name in ("company", "companie")):
+        if known and (is_own or is_id):
+            slot, found = ("own", like) if is_own else ("id", known)
+        elif is_company:
             slot, found = "company", [text for text in like if text in names.companies or key.owner]
         elif is_own and not found:
             slot, found = "stranger", like  # an id that no row has

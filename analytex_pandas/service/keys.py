@@ -6,6 +6,7 @@ are one.
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from functools import lru_cache
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from analytex_pandas.service.values import to_count, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from analytex_pandas.service.naming import PlaceKind
 
@@ -35,7 +36,11 @@ ECHOES: Final = listed(
     "source subject customer person resource document value trait attribute"
 )
 """Where the record, or its id, may be repeated; what begins with ``original`` likewise."""
-ID: Final = re.compile(r"(?!.*valid).*id|key|identifier|identity|username|original.*")
+ID: Final = re.compile(
+    r"(?!.*valid|request|trace|error|job|batch|correlation|event|message|session|log|span).*id|key|identifier|identity|username|original.*"
+)
+RIVAL: Final = re.compile(r"existing|conflict|duplicateof|other|previous|match|sameas|candidate")
+"""The key of another record, which is not the one that was refused."""
 OWNERS: Final = {"userid": "users", "companyid": "companies"}
 PROPERTIES: Final = listed(
     "property propertyname field fieldname fieldpath attribute column columnname param parameter loc "
@@ -66,29 +71,38 @@ ABOUT: Final = re.compile(
 )
 """May stand before a word of a vocabulary: ``failedRows``, ``error_indices``."""
 WRONG: Final = re.compile(
-    r"err|fail|invalid|reject|refus|skipp|violat|problem|missing|notfound|unprocess|conflict|detail|issue|cause|duplicate"
+    r"(?!max|on|allow|stopon|continue|skip(?!p)|warn)(?!.*(?:limit|threshold|format|mode|policy|handling)$).*?(?:err|fail|invalid|reject|refus"
+    r"|skipp|violat|problem|missing|notfound|unprocess|conflict|detail|issue|cause|duplicate|exception|dropped|discard"
+    r"|ignored|notupdated|deadletter|bad(?:row|record|user))"
 )
 """In a key: what stands there is about rows that were not taken."""
 TOTAL: Final = re.compile(
-    r"(?:count|row|record|item|total|user|companie|error|failure|failed|rejected|invalid|skipped)$"
+    r"(?:count|row|record|item|total|user|company|error|failure|failed|rejected|invalid|skipped|dropped|discarded"
+    r"|ignored)$"
 )
+OF_ERRORS: Final = re.compile(r"err(?!or(?:ed)?(?:row|record|user|item))|issue|problem|violation")
+"""In the key of a number: it counts errors, of which a row may have several."""
 GOOD: Final = re.compile(
     r"ok|okay|success\w{0,9}|succe\w{0,6}|updated|created|upserted|inserted|imported|accepted|processed|applied|saved|merged"
-    r"|unchanged|complete\w?|done|valid|passed|noop|none|null|(?:no|0)(?:error|failure|problem|issue)s?\w{0,9}"
+    r"|info|debug|unchanged|complete\w?|done|valid|passed|noop|none|null|(?:no|0)(?:error|failure|problem|issue)s?\w{0,9}"
 )
 GOOD_KEY: Final = re.compile(
-    rf"new(?:member|user|record|row)s|(?:{GOOD.pattern}|unmodified)(?:count|total|id|userid|indice|indexe|row|record|member|user|companie|item|field)?s?"
+    rf"new(?:member|user|record|row)s|(?:{GOOD.pattern}|unmodified)"
+    r"(?:count|total|id|userid|indice|indexe|row|record|member|user|companie|item|field)?s?"
 )
 VAGUE: Final = re.compile(r"(?:error|fail\w{0,4}|invalid|rejected|refused|skipped|bad|false|warning)s?")
 """A status that says no more than that there is an error."""
 ALARM: Final = re.compile(
-    r"(?<!no )(?<!\b0 )(?<!without )\b(?:error|fail|invalid|reject|refus|skipp|unable|cannot|could not|problem)",
+    r"(?<!no )(?<!\b0 )(?<!without )\b(?:error|fail|invalid|reject|refus|skipp|unable|cannot|could not|problem"
+    r"|partial)",
     re.IGNORECASE,
 )
+MAX_ALARM: Final = 2_000
 CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]{1,60}")
 """``INVALID_EMAIL``: a code, also as a key."""
 MARKS: Final = listed("success ok succeeded valid isvalid")
-STATUSES: Final = listed("status result state outcome statuscode httpstatus")
+STATUSES: Final = listed("status result state outcome statuscode httpstatus level severity")
+UNWRITTEN: Final = re.compile(r"truncated|more")
 
 
 class Key(NamedTuple):
@@ -106,6 +120,7 @@ class Key(NamedTuple):
     """``users`` or ``companies``, whose own id it is: ``userId``, ``invalidUserIds``."""
     is_id: bool
     is_echo: bool
+    is_rival: bool
     is_wrong: bool
     is_total: bool
     is_good: bool
@@ -114,12 +129,13 @@ class Key(NamedTuple):
 @lru_cache(maxsize=4_096)
 def meaning(key: str) -> Key:
     full = plain(key)
-    name = full.removesuffix("s") or full
+    name = f"{full[:-3]}y" if full.endswith("ies") else full.removesuffix("s") or full
     place = next((PLACES[stem] for stem in (name, ABOUT.sub("", name, count=1)) if stem in PLACES), None)
     code, words = (next((stem for stem in (full, name) if stem in table), "") for table in (CODES, WORDS))
-    is_wrong = bool(WRONG.search(full))
-    is_echo = name in ECHOES or full.startswith("original")
-    owner = next((kind for end, kind in OWNERS.items() if name.endswith(end)), "")
+    is_wrong = WRONG.match(full) is not None
+    is_rival = RIVAL.search(full) is not None and not full.endswith("s")
+    is_echo = not is_rival and (name in ECHOES or full.startswith("original"))
+    owner = next((kind for end, kind in OWNERS.items() if name.endswith(end) and not is_rival), "")
     return Key(
         *(full, name, full.endswith("s")),
         place=place or ("index" if name.endswith("index") else None),
@@ -127,8 +143,9 @@ def meaning(key: str) -> Key:
         code=code or (full if full.endswith("code") else ""),
         words=words or (name if LIKE_WORDS.search(name) and not code else ""),
         owner=owner,
-        is_id=is_echo or (ID.fullmatch(name) is not None and not owner),
+        is_id=is_echo or (ID.fullmatch(name) is not None and not owner and not is_rival),
         is_echo=is_echo,
+        is_rival=is_rival,
         is_wrong=is_wrong,
         is_total=is_wrong and TOTAL.search(name) is not None and (place is None or full.endswith("s")),
         is_good=GOOD_KEY.fullmatch(full) is not None,
@@ -154,6 +171,11 @@ def is_count(key: Key, value: object) -> bool:
     return key.is_total and not isinstance(value, bool) and bool(to_count(value))
 
 
+def is_unwritten(key: Key) -> bool:
+    """Tell whether the key of a truth says that there are more errors than are written."""
+    return UNWRITTEN.search(key.full) is not None
+
+
 def texts_of(value: object) -> list[str]:
     """Return the texts of a value, or of the values in a list; numbers are texts here, truth is none."""
     items = value if isinstance(value, list) else [value]
@@ -161,17 +183,46 @@ def texts_of(value: object) -> list[str]:
 
 
 def opened(value: Any) -> Any:
-    """Return what a text holds, if it is a JSON document itself, or has one in each line."""
-    text = value.strip() if isinstance(value, str) and value[-1:] in "}] \n" else ""
-    if text[:1] not in ("{", "[") or text[-1:] not in ("}", "]"):
-        return value
-    for parts in ([text], text.splitlines()):
-        try:
-            found = [json.loads(part) for part in parts if part.strip()]
-        except (ValueError, RecursionError):
-            continue
-        return found if len(parts) > 1 else found[0]
+    """Return what a text holds, if it is a JSON document itself, or has one in each line; and a table as objects."""
+    text = value.strip() if isinstance(value, str) else ""
+    if text[:1] in ("{", "[") and text[-1:] in ("}", "]"):
+        for parts in ([text], text.splitlines()):
+            try:
+                found = [json.loads(part) for part in parts if part.strip()]
+            except (ValueError, RecursionError):
+                continue
+            return objects_of(found if len(parts) > 1 else found[0])
+    return objects_of(value)
+
+
+def objects_of(value: Any) -> Any:
+    """Return a table as the objects that its rows are, if one column names rows and one has words."""
+    for names, rows in tables_in(value):
+        said = [meaning(name) for name in names if isinstance(name, str)]
+        is_even = all(isinstance(row, list | tuple) and len(row) == len(said) for row in [names, *rows])
+        is_place = any(key.place or key.owner for key in said)
+        if rows and is_even and is_place and any(key.words or key.code for key in said):
+            return [dict(zip(names, row, strict=True)) for row in rows]
     return value
+
+
+def tables_in(value: Any) -> Iterator[tuple[Sequence[Any], Sequence[Any]]]:
+    """Yield the names and rows that may be a table: lines of CSV, names beside rows, lists by column."""
+    if isinstance(value, str) and "\n" in value.strip():
+        lines = value.strip().splitlines()
+        try:
+            names, *rows = csv.reader(
+                lines, delimiter=max(",;\t|", key=lines[0].count), skipinitialspace=True
+            )
+        except csv.Error:
+            return
+        yield names, rows
+    elif isinstance(value, dict) and value and all(isinstance(item, list) for item in value.values()):
+        columns = [*value.values()]
+        if len(columns) == 2:  # noqa: PLR2004  # {"columns": […], "data": […]}
+            yield columns[0], columns[1]
+        if all(len(texts_of(column)) == len(column) == len(columns[0]) for column in columns):
+            yield [*value], [*zip(*columns, strict=True)]
 
 
 def is_fine(value: object) -> bool:
@@ -179,6 +230,11 @@ def is_fine(value: object) -> bool:
     if isinstance(value, str):
         return len(value) < 100 and GOOD.fullmatch(plain(value)) is not None  # noqa: PLR2004  # as many as are compared
     return is_number(value) and to_count(value) in range(200, 400)
+
+
+def is_alarm(text: str) -> bool:
+    """Tell whether words, or a status that is more than a word, speak of what was not taken."""
+    return any(mark in text for mark in " _") and ALARM.search(text[:MAX_ALARM].replace("_", " ")) is not None
 
 
 def has_text(value: object) -> bool:
@@ -214,7 +270,7 @@ def mark_of(item: object, depth: int = 0) -> bool | None:
     return None if any(holds_refusals(value, depth) for key, value in said if not key.is_echo) else True
 
 
-def holds_refusals(value: object, depth: int) -> bool:
+def holds_refusals(value: object, depth: int = 0) -> bool:
     """Tell whether there are errors somewhere in a value; what is too deep to look at may be one."""
     if depth > MAX_HELD or not isinstance(value, dict | list):
         return isinstance(value, dict | list) and has_text(value)
@@ -224,7 +280,9 @@ def holds_refusals(value: object, depth: int) -> bool:
     if any(is_alarming(key, item) or holds_refusals(item, depth + 1) for key, item in said):
         return True
     mark = mark_of(value, depth + 1)
-    is_error = any(key.words and has_text(item) for key, item in said) and any(key.code for key, _ in said)
+    is_error = any(key.words and has_text(item) for key, item in said) and any(
+        key.code in PLAIN_CODES for key, _ in said
+    )
     return mark is False or (mark is None and is_error)
 
 

@@ -9,26 +9,31 @@ The shape is documented nowhere, so it is read by rules, in this order:
 4. What an object says holds for the errors below it. Rows listed again beside these are said already.
 5. Numbers and ids stand in values, keys and paths, and at the head of a text (``naming``), never in the middle of
    prose.
-6. Counts and reasons beside errors are errors without a row. What is none of this is kept as it was sent.
+6. A table, lines of CSV or lists by row or by column, is read as the objects that its rows are.
+7. Counts and reasons beside errors are errors without a row, unless the others account for them. What else stands
+   there is looked through for results and errors. What is none of this is kept as it was sent.
 """
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from analytex_pandas.service.facts import Facts
 from analytex_pandas.service.keys import (
-    ALARM,
     CONSTANT,
     LISTS,
+    OF_ERRORS,
     VAGUE,
     Key,
     has_text,
+    holds_refusals,
+    is_alarm,
     is_count,
     is_fine,
     is_number,
     is_refusal,
+    is_unwritten,
     mark_of,
     meaning,
     opened,
@@ -38,13 +43,13 @@ from analytex_pandas.service.naming import MAX_READ_CHARACTERS, Names, RowError,
 from analytex_pandas.service.values import to_count, to_json, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from analytex_pandas.service.naming import PlaceKind
 
 NOTHING: Final = Sent()
 NO_ROWS: Final = set[RowError]()
-NO_REASONS: Final = frozenset({"errors", "links", "status", "type"})
+NO_REASONS: Final = frozenset({"errors", "links", "status", "type", "filename"})
 """Keys of a job beside which there is nothing to read, or which are read by themselves."""
 MAX_AROUND_CHARACTERS: Final = 1_000
 MAX_DEPTH: Final = 20
@@ -96,12 +101,13 @@ class Reader:
         value = opened(value)
         if above.depth > MAX_DEPTH:
             yield above.error(value, message=to_text(value))
+        elif isinstance(value, list | dict) and self.is_undecided(value):
+            yield above.error(value, message="Which of these rows were taken is not said.", total=len(value))
         elif isinstance(value, list):
             yield from self.read_list(value, above, key)
-        elif isinstance(value, dict) and self.is_undecided(value):
-            yield above.error(value, message="Which of these rows were taken is not said.", total=len(value))
         elif isinstance(value, dict):
-            yield from self.read_object(value, above, is_alone=True)
+            found = self.read_object(value, above, is_alone=True)
+            yield from found if above.said.names_rows() else (self.in_request(error, key) for error in found)
         elif isinstance(value, str):
             yield from self.read_text(value, above, key)
         elif value:
@@ -109,9 +115,25 @@ class Reader:
             total = 0 if above.said.names_rows() or not is_number(value) else to_count(value) or 0
             yield above.error(value, message=words, total=total)
 
-    def read_list(self, items: Collection[object], above: Above, key: Key) -> Iterator[RowError]:
+    def in_request(self, error: RowError, key: Key) -> RowError:
+        """Return an error with the digits that it is under as what they are below ``users``, or ``companies``.
+
+        The one is a place in what was sent, unless it may be an id.
+        """
+        if error.place_kind != "key" or error.id is not None:
+            return error
+        if key.full == self.sent.kind:
+            return error._replace(place_kind="path")
+        is_company = key.name == "company" and str(error.place) in self.names.companies
+        return error.on(RowError(company=str(error.place))) if is_company else error
+
+    def read_list(self, items: list[object], above: Above, key: Key) -> Iterator[RowError]:
         is_named = above.said.names_rows()
         is_result = not is_named and self.are_results(items)
+        texts = texts_of(items)
+        are_numbers = len(texts) == len(items) and all(
+            one.isdecimal() or one in self.names.ids for one in texts
+        )
         above = above._replace(depth=above.depth + 1)  # the brackets say nothing, and are not in `raw`
         for place, item in enumerate(map(opened, items)):
             below = above
@@ -121,7 +143,7 @@ class Reader:
                 below = above._replace(said=above.said._replace(place=place, place_kind="result"))
             if isinstance(item, dict) and not self.is_undecided(item):
                 yield from self.read_object(item, below)
-            elif is_number(item) and not below.said.names_rows():
+            elif is_number(item) and not below.said.names_rows() and are_numbers:
                 yield below.error(item, message=below.said.message or to_text(item)).of(
                     self.row_of(item, key)
                 )
@@ -132,28 +154,29 @@ class Reader:
             else:
                 yield from self.read(item, below, key)
 
-    def are_results(self, items: Collection[object]) -> bool:
+    def are_results(self, items: list[object]) -> bool:
         """Tell whether a list has one result for each row: some are good, or all have the mark of one."""
         if not items or len(items) != self.sent.rows:
             return False
         refused = [is_refusal(item) for item in items]
         return any(refused) and (not all(refused) or all(mark_of(item) is not None for item in items))
 
-    def is_undecided(self, value: dict[Any, Any]) -> bool:
+    def is_undecided(self, value: dict[Any, Any] | list[Any]) -> bool:
         """Tell whether rows are but true or false: true may be an error, or success."""
-        is_mixed = all(isinstance(item, bool) for item in value.values()) and len(set(value.values())) > 1
-        return is_mixed and all(self.names.row_of_key(str(name)) for name in value)
+        items = value if isinstance(value, list) else [*value.values()]
+        is_mixed = all(isinstance(item, bool) for item in items) and len(set(items)) > 1
+        return is_mixed and (value is items or all(self.names.row_of_key(str(name)) for name in value))
 
     def of_pair(self, item: list[Any]) -> tuple[RowError, dict[Any, Any]] | None:
-        """Return what a list of single values says: of a row or an id, perhaps a property, and words."""
-        if len(item) < 2 or len(texts_of(item)) != len(item):  # noqa: PLR2004  # one thing alone
+        """Return what a list of single values says: of a row, an id or both, perhaps a property, and words."""
+        ids = [one for one in item if to_text(one) in self.names.ids]
+        words = [one for one in item if isinstance(one, str) and one not in ids and not one.isdecimal()]
+        if not words or len(texts_of(item)) != len(item) or not (ids or is_number(item[0])):
             return None
-        first, *more, words = item
-        if is_number(words) or words in self.names.ids or not (is_number(first) or first in self.names.ids):
-            return None
-        row = self.row_of(first, meaning("")) if is_number(first) else RowError(id=first)
-        name = next((one for one in more if one in self.names.properties), None)
-        return row, {"property": name, "message": words}
+        row = self.row_of(item[0], meaning("")) if is_number(item[0]) else RowError()
+        row = row._replace(id=to_text(ids[0])) if ids else row
+        name = next((one for one in words[:-1] if one in self.names.properties), None)
+        return row, {"property": name, "message": words[-1]}
 
     def row_of(self, value: object, key: Key) -> RowError:
         """Return the row that a bare number means, by its place or by its id."""
@@ -210,7 +233,7 @@ class Reader:
         errors = [above.said] if parts or (is_alone and facts.are_none()) else facts.described(above.said)
         # Bare rows come last: they may repeat those of the errors beside them.
         below = sorted([*facts.below, *parts], key=lists_places)
-        found: set[RowError] = set()
+        found, told = set[RowError](), 0
         if below:
             keys = {key for key, _ in below}
             beside = {key: item for key, item in value.items() if str(key) not in keys}
@@ -225,9 +248,10 @@ class Reader:
             for error in self.read_below(key, item, around):
                 if (row := RowError().on(error)) not in said:
                     found.add(row)
+                    told += 1
                     yield error
-        if not errors[0].names_rows():
-            yield from (total_of(key, count, above) for key, count in facts.totals)
+        listed = told or (len(errors) if errors != [above.said] else 0)
+        yield from totals_of(facts, above, listed, is_row=errors[0].names_rows())
         # Else it is a map, or counts, or says that there are none.
         is_one = not is_alone or (facts.is_flat and (above.said.names_rows() or not facts.totals))
         is_said = errors != [above.said] or (
@@ -277,30 +301,49 @@ class Reader:
         return None if self.names.is_known or is_word else RowError(id=name)
 
     def read_job(self, job: Mapping[str, object], *, failed: bool) -> Iterator[RowError]:
-        yield from self.read(job.get("errors"), Above(), meaning(""))
+        if (errors := job.get("errors")) is not True:  # {"errors": true, "items": […]} counts
+            yield from self.read(errors, Above(), meaning(""))
+        beside = {
+            name: item
+            for name, item in job.items()
+            if name not in NO_REASONS and (name != "errors" or item is True)
+        }
+        yield from self.read_beside(beside, Above(), failed=failed)
+
+    def read_part(self, item: dict[Any, Any] | list[Any], above: Above, key: Key) -> Iterator[RowError]:
+        is_map = isinstance(item, list) or any(self.names.row_of_key(str(name)) for name in item)
+        if key.is_wrong or key.name in LISTS or (is_map and holds_refusals(item)):
+            yield from self.read(item, above, key)
+        elif isinstance(item, dict) and above.depth < MAX_DEPTH:
+            yield from self.read_beside({str(name): part for name, part in item.items()}, above)
+        else:
+            yield from self.read([text for text in texts_of(item) if is_alarm(text)], above, key)
+
+    def read_beside(
+        self, values: Mapping[str, object], above: Above, *, failed: bool = False
+    ) -> Iterator[RowError]:
+        """Yield what is wrong of what stands beside errors: most of it says nothing of errors."""
         reasons: dict[str, object] = {}
-        for name, item in job.items():
-            key, above = meaning(name), Above().inside(name, RowError())
-            if not item or name in NO_REASONS or (item is True and not key.is_wrong):
+        for name, item in values.items():
+            key, below = meaning(name), above.inside(name, RowError())
+            if not item or key.full.startswith("warn"):
                 continue
-            if isinstance(item, dict | list) and (key.is_wrong or key.name in LISTS):
-                yield from self.read(item, above, key)
-            elif isinstance(item, dict):
-                counts = [
-                    (inner, count) for inner, count in item.items() if is_count(meaning(str(inner)), count)
-                ]
-                yield from (total_of(inner, count, above) for inner, count in counts)
-            elif item is True or is_count(key, item):  # "has_errors": true
-                yield total_of(name, item, Above())
+            if isinstance(item, dict | list):
+                yield from self.read_part(item, below, key)
+            elif item is True or is_count(key, item):
+                # "has_errors": true; most that is true is no error
+                yield from [total_of(name, item, above)] if key.is_wrong or is_unwritten(key) else []
             elif "://" in (text := to_text(item)):
-                if key.is_wrong or "report" in key.name:
-                    yield above.error(item, message=f"{name}: {text}")
-            elif (key.words or key.code) and (
-                failed or key.is_wrong or ALARM.search(text[:MAX_READ_CHARACTERS])
-            ):
+                yield from (
+                    [below.error(item, message=f"{name}: {text}")]
+                    if key.is_wrong or "report" in key.name
+                    else []
+                )
+            elif is_alarm(text) or ((failed or key.is_wrong) and (key.words or key.code)):
                 reasons[name] = item
         if reasons:
-            yield from self.read_object(reasons, Above())
+            found = self.read_object(reasons, above)
+            yield from (one._replace(property=None) if one.property in reasons else one for one in found)
 
 
 def lists_places(pair: tuple[str, object]) -> bool:
@@ -312,23 +355,38 @@ def lists_places(pair: tuple[str, object]) -> bool:
     )
 
 
+def totals_of(facts: Facts, above: Above, listed: int, *, is_row: bool) -> Iterator[RowError]:
+    """Yield what an object counts, beyond as many errors as it lists; of one row, not how many errors that has."""
+    for name, value in facts.totals:
+        error, left = total_of(name, value, above), (to_count(value) or 0) - listed
+        if error.more or (meaning(name).is_wrong and not is_row):
+            yield error
+        elif left > 0 and not meaning(name).is_wrong:
+            yield error._replace(more=left, total=0, counts="")
+
+
 def total_of(name: str, value: Any, above: Above) -> RowError:
+    """Return the error that a count is, which the errors listed beside it may account for."""
+    key = meaning(name)
     error = above.inside(name, above.said).error(value, message=f"{name}: {to_text(value)}")
-    return error._replace(total=to_count(value) or 1, is_count=meaning(name).is_wrong)
+    if value is True and is_unwritten(key):
+        return error._replace(more=1)
+    counts: Literal["rows", "errors"] = "errors" if value is True or OF_ERRORS.search(key.full) else "rows"
+    return error._replace(total=to_count(value) or 1, counts=counts)
 
 
 def parse_errors(value: object, sent: Sent = NOTHING) -> tuple[RowError, ...]:
     """Read the ``errors`` of a job, whatever their shape, in the order of the report; empty only if the report is."""
-    return bounded(lambda: Reader(sent).read(value, Above(), meaning("")), value)
+    return told(bounded(lambda: Reader(sent).read(value, Above(), meaning("")), value), sent)
 
 
 def parse_report(job: Mapping[str, object], *, failed: bool, sent: Sent = NOTHING) -> tuple[RowError, ...]:
     """Read all that a job says of errors: its ``errors``, and reasons, counts and reports beside them."""
-    return bounded(lambda: Reader(sent).read_job(job, failed=failed), job.get("errors"))
+    return told(bounded(lambda: Reader(sent).read_job(job, failed=failed), job.get("errors")), sent)
 
 
 def bounded(read: Callable[[], Iterator[RowError]], value: object) -> tuple[RowError, ...]:
-    """Return errors with bounds on their number and on their characters, without counts that they account for."""
+    """Return errors with bounds on their number and on their characters."""
     try:
         errors = read()
         found, room = list(islice(errors, MAX_ERRORS)), MAX_CHARACTERS
@@ -341,5 +399,24 @@ def bounded(read: Callable[[], Iterator[RowError]], value: object) -> tuple[RowE
             found[place] = error._replace(message=error.message[:MAX_AROUND_CHARACTERS], raw="", echo=())
     if more:
         found.append(RowError(message=f"{more:,} more errors were reported, which are not kept.", more=more))
-    told = sum(not error.is_count for error in found)
-    return tuple(error for error in found if not (error.is_count and error.total <= told))
+    return tuple(found)
+
+
+def told(found: tuple[RowError, ...], sent: Sent) -> tuple[RowError, ...]:
+    """Return errors without the counts that they account for; who knows the rows can tell that better."""
+    if sent.ids is not None:
+        return found
+    named = [(error, RowError().on(error) if error.names_rows() else None) for error in found]
+    return tuple(error for error, _ in explained(named))
+
+
+Row = TypeVar("Row")
+
+
+def explained(placed: Sequence[tuple[RowError, Row | None]]) -> list[tuple[RowError, Row | None]]:
+    """Return errors, and the row of each, without the counts, ``"failed_rows": 12``, that the others account for."""
+    own = [row for error, row in placed if not error.counts]
+    rows = len({row for _, row in placed} - {None}) + own.count(None)
+    known = {"rows": rows, "errors": max(rows, len(own))}
+    untold = [error.total for error, _ in placed if error.total > known.get(error.counts, error.total)]
+    return [pair for pair in placed if not pair[0].counts or (untold and pair[0].total >= max(untold))]

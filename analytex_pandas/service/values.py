@@ -12,11 +12,16 @@ from typing import Final
 MAX_COUNT: Final = 10**18
 """No count of rows or bytes is larger; it also keeps clear of Python's limit on converting long texts."""
 COUNT: Final = re.compile(r"[0-9]{1,18}")
-NUMBER: Final = r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,5}(?![0-9])|[0-9]{1,18})"
-"""A whole number; commas may group its digits by three."""
-SPAN: Final = rf"{NUMBER}(?:(?:[-\u2013]|\.\.|\ (?:to|through|-)\ ){NUMBER})?"
-COUNTS: Final = re.compile(rf"\#?{SPAN}(?:(?:\ ?,\ ?(?:and\ )?|\ (?:and|&)\ )\#?{SPAN})*")
-SPANS: Final = re.compile(rf"({NUMBER})(?:(?:[-\u2013]|\.\.|\ (?:to|through|-)\ )({NUMBER}))?")
+NUMBER: Final = r"(?:[0-9]{1,3}(?:[,'\u2019\u00a0\u202f][0-9]{3}){1,5}(?![0-9])|[0-9]{1,18})"
+"""A whole number; commas and what else is no full stop may group its digits by three."""
+NOUN: Final = r"(?:(?:row|line|index|record|item)s?\ )"
+TO: Final = rf"(?:[-\u2013]|\.{{2,3}}|\u2026|\ (?:to|through|-|\u2013)\ {NOUN}?)"
+SPAN: Final = rf"{NUMBER}(?:{TO}{NUMBER})?"
+NEXT: Final = r"(?:\ ?[,;](?:\ (?:and\ )?|(?![0-9]{3}(?![0-9])))|\ (?:and|&)\ )"
+"""Between two numbers; a comma before three digits groups them, else a text may be read in endless ways."""
+COUNTS: Final = re.compile(rf"\#?{SPAN}(?:{NEXT}{NOUN}?\#?{SPAN})*")
+SPANS: Final = re.compile(rf"({NUMBER})(?:{TO}({NUMBER}))?", re.IGNORECASE)
+GROUPING: Final = re.compile(r"[^0-9]+")
 MAX_LISTED: Final = 10_000
 """Characters of a list of numbers, and numbers in a span, that are read."""
 EPOCH_UNITS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
@@ -69,6 +74,11 @@ def to_count(value: object) -> int | None:
     return value if 0 <= value < MAX_COUNT else None
 
 
+def whole_number(text: str) -> int:
+    """Return the number that text in the form of ``NUMBER`` is."""
+    return int(GROUPING.sub("", text))
+
+
 def to_counts(value: object) -> list[int]:
     """Return the whole numbers that a value is, ``3``, ``"1,203"``, ``"2-4"``, ``"2, 3 and 5"``; none if it is more."""
     if not isinstance(value, str):
@@ -78,8 +88,8 @@ def to_counts(value: object) -> list[int]:
         return []
     counts: list[int] = []
     for first, last in SPANS.findall(value):
-        begin, end = (int((text or first).replace(",", "")) for text in (first, last))
-        counts += range(begin, end + 1) if begin <= end < begin + MAX_LISTED else [begin, end]
+        begin, end = sorted(whole_number(text or first) for text in (first, last))
+        counts += range(begin, end + 1) if end < begin + MAX_LISTED else [begin, end]
     return counts
 
 
