@@ -55,8 +55,8 @@ LINES: Final = {
     # 205 for everyday use: erased values, reserved names; 145 for URLs; 80 for outcomes; 505 for files of records
     "frame": 6_815,
     "engines": 955,  # 645 for staging: parts on shared storage, joined by the driver
-    # 245 for safety: calls, trust, what bounds an answer; 65 to learn the pace; 1,275 to read reports of any shape: 225
-    # of them for tables, lists of rows and ids in words, what is counted and cut short, and all that stands beside errors
+    # 245 for safety: calls, trust, what bounds an answer; 65 to learn the pace; 1,275 to read reports of any shape,
+    # tables, lists of rows and ids in words, what is counted and cut short, and all that stands beside errors among it
     "service": 3_040,
     # 695 for safety; 170: the same records twice, forks; 35 for callbacks; 250 to judge reports; 375 for outcomes;
     # 130 for requests declined for the sake of rows; 105 to tell displays of troubles, waits and ends
