@@ -12,14 +12,10 @@ from typing import TYPE_CHECKING, Any
 from analytex_pandas import accessor as _accessor  # noqa: F401  # registers df.analytex
 
 if TYPE_CHECKING:
-    from analytex_pandas.account import Job
+    from analytex_pandas.account import Job, job, jobs, monitor
     from analytex_pandas.api import (
         clean,
-        connect,
         forget,
-        job,
-        jobs,
-        monitor,
         plan_companies,
         plan_users,
         push_companies,
@@ -31,6 +27,7 @@ if TYPE_CHECKING:
         to_ndjson,
     )
     from analytex_pandas.checkup import doctor
+    from analytex_pandas.connection import connect
     from analytex_pandas.errors import (
         AnalytexError,
         AuthenticationError,
@@ -84,10 +81,11 @@ __all__ = [
 
 _PLACES = {
     "Client": "service.client",
-    "Job": "account",
     "Plan": "plan",
     "Push": "push",
+    "connect": "connection",
     "doctor": "checkup",
+    **dict.fromkeys(("Job", "job", "jobs", "monitor"), "account"),
 }
 
 

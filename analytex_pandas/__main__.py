@@ -7,15 +7,13 @@ import importlib.util
 import io
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import analytex_pandas as apd
 from analytex_pandas.commands import INTERRUPTED, MISUSED, STOPPED, add_commands
 from analytex_pandas.settings import ROWS_PER_MINUTE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 USAGE: Final = """\
 With ANALYTEX_API_KEY in the environment:
@@ -66,9 +64,8 @@ def parser() -> argparse.ArgumentParser:
         help="serve a stand-in for Analytex on this machine",
         description="Serve a stand-in for Analytex on this machine, to rehearse on, until Ctrl-C ends it.",
     )
-    sandbox.add_argument(
-        "--port", type=port_number, default=0, help="port to listen on (default: a free one)"
-    )
+    where = "port to listen on (default: a free one)"
+    sandbox.add_argument("--port", type=port_number, default=0, help=where)
     sandbox.add_argument(
         "--rows-per-minute",
         type=pace,

@@ -1,22 +1,25 @@
-"""The account's jobs for people: a DataFrame of all, and one to look at and to wait for."""
+"""The account's jobs for people: a DataFrame of all, a panel of all, and one to look at and to wait for."""
 
 from __future__ import annotations
 
+import functools
 import math
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+import pandas as pd
+
+from analytex_pandas.connection import default_client
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.errors import AnalytexError, ServerError, TransportError, harmless_line, typed_table
+from analytex_pandas.service.client import Client
+from analytex_pandas.service.wire import Job as WireJob
+from analytex_pandas.show import display
 from analytex_pandas.show.jobs import errors_frame, newest_first
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
-
-    from analytex_pandas.service.client import Client
-    from analytex_pandas.service.wire import Job as WireJob
+    from analytex_pandas.show.monitor import Monitor  # loads ipywidgets
 
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 15.0
@@ -35,8 +38,16 @@ JOB_COLUMNS: Final = {
 }
 
 
-def jobs_frame(client: Client) -> pd.DataFrame:
-    """Return the account's jobs; see :func:`analytex_pandas.jobs`."""
+def jobs(*, client: Client | None = None) -> pd.DataFrame:
+    """Return the account's jobs, newest first, whoever started them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        job_id, status, type, filename, file_size (bytes), total_rows, completed_rows, errors (how many, if shown),
+        start_time, end_time, submitted_at (UTC), push and chunk (those of this machine that the job belongs to).
+    """
+    client = default_client(client)
     found = client.jobs()
     own = own_pushes(client, [job.job_id for job in found])
     rows = []
@@ -45,6 +56,36 @@ def jobs_frame(client: Client) -> pd.DataFrame:
         ours = {"errors": len(job.errors) if "errors" in job.raw else None, "push": push, "chunk": chunk}
         rows.append({name: ours[name] if name in ours else getattr(job, name) for name in JOB_COLUMNS})
     return typed_table(JOB_COLUMNS, rows)
+
+
+def job(job_id: str, *, client: Client | None = None) -> Job:
+    """Return one job of the account.
+
+    Returns
+    -------
+    Job
+        With ``status``, ``errors`` (a DataFrame), ``wait()``.
+
+    Raises
+    ------
+    NotFoundError
+        If the account has no such job.
+    """
+    return Job(default_client(client), job_id)
+
+
+def monitor(*, client: Client | None = None) -> Monitor:
+    """Return a panel of all the account's jobs, whoever started them: running first, history below.
+
+    Live in a notebook; elsewhere it shows them as they are now.
+
+    Raises
+    ------
+    AnalytexError
+        If the service does not answer the first time.
+    """
+    client = default_client(client)
+    return display.monitor(WholeJobs(client), functools.partial(own_pushes, client))
 
 
 def own_pushes(client: Client, job_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
@@ -144,9 +185,8 @@ class Job:
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
     def _ipython_display_(self) -> None:
-        from analytex_pandas.show.display import display_job  # light until used
-
-        display_job(self._seen, lambda: self.client.job(self.job_id), own_pushes(self.client, [self.job_id]))
+        owners = own_pushes(self.client, [self.job_id])
+        display.display_job(self._seen, lambda: self.client.job(self.job_id), owners)
 
     def __repr__(self) -> str:
         seen, rows = self._seen, ""

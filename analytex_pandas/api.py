@@ -1,9 +1,12 @@
-"""The public functions: their documentation; the work is done by the modules they call."""
+"""The public functions on data and pushes: their documentation; the work is done by the modules they call."""
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack, get_args
+
+import pandas as pd
 
 from analytex_pandas import connection, plan, settings
 from analytex_pandas.arguments import (
@@ -17,69 +20,13 @@ from analytex_pandas.arguments import (
 from analytex_pandas.delivery import memory, opening
 from analytex_pandas.errors import ValidationError
 from analytex_pandas.frame.options import checked
-from analytex_pandas.push import presented
+from analytex_pandas.plan import Plan
+from analytex_pandas.push import Push, presented
+from analytex_pandas.service.client import Client
 from analytex_pandas.settings import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-    from typing import Unpack
-
-    import pandas as pd
-
-    from analytex_pandas.account import Job
-    from analytex_pandas.plan import Plan
-    from analytex_pandas.push import Push
-    from analytex_pandas.sandboxed import Sandbox
-    from analytex_pandas.service.client import Client
-    from analytex_pandas.show.monitor import Monitor
-
-
-def connect(
-    api_key: str | None = None, environment: str | None = None, *, check: bool = True, **client_options: Any
-) -> Client:
-    """Set the client that everything uses from now on; without it, the environment variables are read at each call.
-
-    Parameters
-    ----------
-    api_key : str, optional
-        Else the environment variable ``ANALYTEX_API_KEY``, else a prompt in a notebook or terminal.
-    environment : str, optional
-        ``"analytex"``, ``"analytex-eu"`` (EU data residency) or a base URL, else ``ANALYTEX_ENVIRONMENT``, else
-        ``"analytex"``.
-    check : bool, default True
-        Whether to ask the service for its jobs once, so that a wrong key or address is said now and not later. What may
-        heal (no network, HTTP 5xx or 429) is a warning.
-    **client_options
-        ``timeout``, ``paths``, ``session`` and ``state_directory`` of :class:`Client`.
-
-    Returns
-    -------
-    Client
-        What every push uses from now on that is not given another.
-
-    Raises
-    ------
-    AuthenticationError
-        If there is no key, or the service does not take it.
-    ValidationError
-        If the environment is none.
-    AnalytexError
-        If what answers there is no Analytex: it has no such path, points elsewhere, or shows a web page.
-
-    Examples
-    --------
-    >>> import analytex_pandas as apd
-    >>> with apd.sandbox() as service:
-    ...     client = apd.connect(service.api_key, service.url)
-    ...     client.jobs()
-    []
-    """
-    try:
-        return connection.connect(api_key, environment, check=check, **client_options)
-    finally:
-        # A traceback that prints local variables would show a key that is in one of them.
-        del api_key, environment
+    from analytex_pandas.sandboxed import Sandbox  # loads the server
 
 
 @with_options(PlanUsers)
@@ -228,55 +175,6 @@ def push_files(paths: Any, kind: Kind = "users", **options: Unpack[PushFiles]) -
     return plan.push_at_once(paths, checked("kind", kind), options, of_files=True)
 
 
-def jobs(*, client: Client | None = None) -> pd.DataFrame:
-    """Return the account's jobs, newest first, whoever started them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        job_id, status, type, filename, file_size (bytes), total_rows, completed_rows, errors (how many, if shown),
-        start_time, end_time, submitted_at (UTC), push and chunk (those of this machine that the job belongs to).
-    """
-    from analytex_pandas.account import jobs_frame  # light until used
-
-    return jobs_frame(connection.default_client(client))
-
-
-def job(job_id: str, *, client: Client | None = None) -> Job:
-    """Return one job of the account.
-
-    Returns
-    -------
-    Job
-        With ``status``, ``errors`` (a DataFrame), ``wait()``.
-
-    Raises
-    ------
-    NotFoundError
-        If the account has no such job.
-    """
-    from analytex_pandas.account import Job  # light until used
-
-    return Job(connection.default_client(client), job_id)
-
-
-def monitor(*, client: Client | None = None) -> Monitor:
-    """Return a panel of all the account's jobs, whoever started them: running first, history below.
-
-    Live in a notebook; elsewhere it shows them as they are now.
-
-    Raises
-    ------
-    AnalytexError
-        If the service does not answer the first time.
-    """
-    from analytex_pandas.account import WholeJobs, own_pushes  # light until used
-    from analytex_pandas.show.display import monitor as watch  # loads ipywidgets
-
-    client = connection.default_client(client)
-    return watch(WholeJobs(client), functools.partial(own_pushes, client))
-
-
 def pushes(*, client: Client | None = None) -> pd.DataFrame:
     """Return the pushes of this machine, newest first: what they sent, how they ended, which can be resumed.
 
@@ -337,8 +235,10 @@ def resume(
     client = connection.default_client(client)
     if chunk_bytes is not None:
         chunk_bytes = checked("chunk_bytes", chunk_bytes)
-    found = plan.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes, skip=opening.positions(skip))
-    return found if found.done else presented(found, wait, progress)
+    left_out = opening.positions(skip)
+    drive = opening.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes, skip=left_out)
+    push = plan.held(drive)
+    return push if push.done else presented(push, wait, progress)
 
 
 def forget(kind: Kind | None = None, *, client: Client | None = None) -> None:

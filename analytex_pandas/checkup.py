@@ -10,10 +10,13 @@ import platform
 import re
 import sys
 import time
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
+
+import pandas as pd
 
 from analytex_pandas import connection, settings
 from analytex_pandas.delivery.files import OTHERS
@@ -22,18 +25,9 @@ from analytex_pandas.delivery.locks import acquired, driver_lock, drop
 from analytex_pandas.delivery.opening import present_status
 from analytex_pandas.errors import AnalytexError, TransportError, harmless_line, typed_table
 from analytex_pandas.service.client import CHECK_SECONDS, Client
-from analytex_pandas.service.transport import Transport
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    import pandas as pd
-
-    from analytex_pandas.settings import ApiKey
+from analytex_pandas.settings import ApiKey
 
 CHECKS: Final = dict.fromkeys(("check", "result", "remedy"), "object")
-NO_KEY: Final = settings.ApiKey("none")
-"""Sent where there is no key, so that the address, TLS and the clock can be looked at all the same."""
 CLOCK_SECONDS: Final = 60
 """Seconds by which the clocks may differ: the service's own times say a second, and an answer takes one, too."""
 MOUNTS: Final = Path("/proc/self/mountinfo")
@@ -76,9 +70,8 @@ def doctor(*, client: Client | None = None) -> pd.DataFrame:
     "takes the key, and lists the account's jobs"
     """
     rows = [found._asdict() for look in LOOKS for found in looked(look, client or connection.connected())]
-    return typed_table(
-        CHECKS, [{name: harmless_line(str(text)) for name, text in row.items()} for row in rows]
-    )
+    shown = [{name: harmless_line(str(text)) for name, text in row.items()} for row in rows]
+    return typed_table(CHECKS, shown)
 
 
 def looked(look: Callable[[Client | None], Iterator[Found]], client: Client | None) -> Iterator[Found]:
@@ -107,9 +100,8 @@ def versions(_: Client | None) -> Iterator[Found]:
             yield Found(name, "is not installed", f"pip install '{name}>={floor}'")
             continue
         numbers = [[int(part) for part in re.findall(r"\d+", text)[:3]] for text in (found, floor)]
-        yield Found(
-            name, found, "" if numbers[0] >= numbers[1] else f"pip install --upgrade '{name}>={floor}'"
-        )
+        remedy = "" if numbers[0] >= numbers[1] else f"pip install --upgrade '{name}>={floor}'"
+        yield Found(name, found, remedy)
 
 
 def service(client: Client | None) -> Iterator[Found]:
@@ -129,8 +121,9 @@ def service(client: Client | None) -> Iterator[Found]:
         except AnalytexError as error:
             yield Found("address", "none that can be used", str(error))
             return
-    asked = Client("none", address) if client is None else client
-    transport = copy.copy(asked.transport) if client else Transport(key or NO_KEY, address, asked.timeout)
+    # Without a key the address, TLS and the clock can be looked at all the same.
+    asked = client or Client("none" if key is None else key.reveal(), address)
+    transport = copy.copy(asked.transport)
     transport.timeout = (min(asked.timeout[0], CHECK_SECONDS), min(asked.timeout[1], CHECK_SECONDS))
     begin, today = time.monotonic(), dt.datetime.now(dt.UTC)
     try:
@@ -142,16 +135,14 @@ def service(client: Client | None) -> Iterator[Found]:
         return
     seconds = time.monotonic() - begin
     yield Found("address", f"{address} answers after {seconds:.2f} s{by_proxy(address)}")
-    secure = (
-        "the certificate is trusted" if address.startswith("https") else "none: plain http to this machine"
-    )
-    yield Found("TLS", secure)
+    is_secure = address.startswith("https")
+    yield Found("TLS", "the certificate is trusted" if is_secure else "none: plain http to this machine")
     yield clock(answer.headers.get("Date"), today + dt.timedelta(seconds=seconds / 2))
     if key is None:
         yield Found("service", "was not asked: there is no key")
         return
     try:
-        (client or Client(environment=address)).check()
+        asked.check()
         yield Found("service", "takes the key, and lists the account's jobs")
     except AnalytexError as error:
         wrong = "gives no answer" if isinstance(error, TransportError) else "does not answer as it should"
@@ -160,9 +151,8 @@ def service(client: Client | None) -> Iterator[Found]:
 
 def trusting() -> str:
     """Return what to do about a certificate that is not trusted."""
-    given = [
-        name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE") if os.environ.get(name)
-    ]
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    given = [name for name in names if os.environ.get(name)]
     here = f" {', '.join(given)} is set here." if given else ""
     return (
         "Where a company's proxy opens TLS, its authority has to be trusted by the operating system, or stand in the "
@@ -176,11 +166,8 @@ def by_proxy(address: str) -> str:
 
     url = urlsplit(address)
     proxied = url.scheme in getproxies() and not proxy_bypass(url.hostname or "")
-    return (
-        ", by the proxy of the environment"
-        if proxied and not settings.is_loopback(url.hostname or "")
-        else ""
-    )
+    by_one = proxied and not settings.is_loopback(url.hostname or "")
+    return ", by the proxy of the environment" if by_one else ""
 
 
 def clock(said: str | None, here: dt.datetime) -> Found:
@@ -207,17 +194,11 @@ def state_directory(client: Client | None) -> Iterator[Found]:
     name = f"doctor-{os.getpid()}"
     lock, other = driver_lock(place, name), driver_lock(place, name)
     try:
-        held = acquired(lock, 0.0)
+        work = acquired(lock, 0.0) and not acquired(other, 0.0)
         yield Found("state directory", f"{place} can be written to")
-        yield Found(
-            "locks",
-            "work"
-            if held and not acquired(other, 0.0)
-            else "do not work: two processes could drive one push",
-            ""
-            if held and not other.is_locked
-            else "Set ANALYTEX_STATE_DIR to a directory on a disk of this machine.",
-        )
+        result = "work" if work else "do not work: two processes could drive one push"
+        remedy = "" if work else "Set ANALYTEX_STATE_DIR to a directory on a disk of this machine."
+        yield Found("locks", result, remedy)
     finally:
         other.release()
         drop(lock)
@@ -226,13 +207,10 @@ def state_directory(client: Client | None) -> Iterator[Found]:
         result = "others of this machine may enter it" if open_to else "for this user only"
         yield Found("privacy", result, f"chmod 700 {place}" if open_to else "")
     kind = file_system(place)
-    yield Found(
-        "disk",
-        f"{kind or 'of a kind that cannot be told on this system'}",
-        "A network drive: locks and the journal are not safe there. Set ANALYTEX_STATE_DIR to a disk of this machine."
-        if NETWORK_DRIVES.fullmatch(kind)
-        else "",
-    )
+    unsafe = "A network drive: locks and the journal are not safe there."
+    way = "Set ANALYTEX_STATE_DIR to a disk of this machine."
+    remedy = f"{unsafe} {way}" if NETWORK_DRIVES.fullmatch(kind) else ""
+    yield Found("disk", kind or "of a kind that cannot be told on this system", remedy)
     journal = Journal(place)
     pushes = journal.pushes()
     left = [push.id for push in pushes if present_status(journal, push) in ("interrupted", "failed")]

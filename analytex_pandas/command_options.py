@@ -10,15 +10,13 @@ import inspect
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from analytex_pandas.arguments import MEANINGS, default_of, named_options
 from analytex_pandas.errors import ValidationError, code, did_you_mean
 from analytex_pandas.frame.options import RULES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def add_progress(one: argparse.ArgumentParser) -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from analytex_pandas.errors import ValidationError, code
+import pandas as pd
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    import pandas as pd
-
-    from analytex_pandas.errors import AnalytexError
+from analytex_pandas.errors import AnalytexError, ValidationError, code
 
 
 class Done(NamedTuple):
@@ -67,9 +63,8 @@ def table_text(table: pd.DataFrame) -> str:
     """Return a table as aligned text, whole."""
     if table.empty:
         return "There are none."
-    return (
-        table.astype(object).where(table.notna(), "").to_string(index=False, max_colwidth=200, justify="left")
-    )
+    cells = table.astype(object).where(table.notna(), "")
+    return cells.to_string(index=False, max_colwidth=200, justify="left")
 
 
 def said(error: AnalytexError) -> dict[str, str]:

@@ -14,36 +14,25 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, get_args
+from typing import Any, Final, NoReturn, get_args
 
-from analytex_pandas import api, connection, plan
-from analytex_pandas.account import Job
+from analytex_pandas import account, api, connection, plan
 from analytex_pandas.checkup import doctor
 from analytex_pandas.command_options import add_options, add_progress, given
 from analytex_pandas.command_output import Done, records, said, shown, table_text, written
 from analytex_pandas.csv_files import data_at
 from analytex_pandas.delivery import tables
-from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.journal import Journal
-from analytex_pandas.delivery.opening import newest_unfinished, present_status
+from analytex_pandas.delivery.opening import as_it_stands, newest_unfinished
 from analytex_pandas.delivery.outcomes import outcomes_table
-from analytex_pandas.errors import (
-    AnalytexError,
-    NotFoundError,
-    ValidationError,
-    empty_report,
-    harmless,
-)
+from analytex_pandas.errors import AnalytexError, NotFoundError, ValidationError, empty_report, harmless
 from analytex_pandas.frame.options import CompanyOptions, SendOptions, UserOptions
+from analytex_pandas.plan import Plan
 from analytex_pandas.push import Push, presented
+from analytex_pandas.service.client import Client
 from analytex_pandas.settings import Kind
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from analytex_pandas.plan import Plan
-    from analytex_pandas.service.client import Client
 
 STOPPED: Final = 1
 MISUSED: Final = 2
@@ -87,7 +76,7 @@ def add_commands(commands: Subparsers) -> None:
             )
             table = UserOptions if kind == "users" else CompanyOptions
             add_options(one, table, progress=run is run_push)
-    one = added(commands, "push-files", run_push_files, "Send files of NDJSON that exist already.")
+    one = added(commands, "push-files", run_push, "Send files of NDJSON that exist already.")
     one.add_argument("paths", metavar="PATH", nargs="+", help="files, patterns, directories or URLs")
     one.add_argument(
         "--kind", choices=get_args(Kind), default="users", help="what a record is (default: users)"
@@ -169,36 +158,22 @@ def quiet_client() -> Client | None:
 
 def run_push(options: argparse.Namespace) -> Done:
     """Plan and push; a wrong key is said before a long plan."""
-    client = connection.connect(None, None, check=True)
-    return pushed(options, planned(options, client))
-
-
-def run_push_files(options: argparse.Namespace) -> Done:
-    """Check files of records and push them."""
-    arguments = given(options) | {"client": connection.connect(None, None, check=True)}
-    return pushed(
-        options,
-        plan.make_plan(options.paths, options.kind, arguments, progress=options.progress, of_files=True),
-    )
-
-
-def pushed(options: argparse.Namespace, made: Plan) -> Done:
-    """Push a plan."""
+    made = planned(options, connection.connect())
     options.going = made.id
     return followed(options, lambda: made.push(wait=False, progress=False))
 
 
 def planned(options: argparse.Namespace, client: Client | None) -> Plan:
-    """Return the plan of the file of a command."""
-    arguments = given(options) | ({} if client is None else {"client": client})
-    return plan.make_plan(
-        data_at(options.file), options.kind, arguments, progress=getattr(options, "progress", None)
-    )
+    """Return the plan of the file, or the files of records, of a command."""
+    of_files, progress = "paths" in options, getattr(options, "progress", None)
+    data = options.paths if of_files else data_at(options.file)
+    arguments = given(options) | {"client": client}
+    return plan.make_plan(data, options.kind, arguments, progress=progress, of_files=of_files)
 
 
 def run_resume(options: argparse.Namespace) -> Done:
     """Carry on with a push; without any to carry on with there is nothing to send."""
-    client, push_id = connection.connect(None, None, check=True), options.push
+    client, push_id = connection.connect(), options.push
     if push_id is None:
         try:
             journal = Journal(client.state_directory)
@@ -211,20 +186,8 @@ def run_resume(options: argparse.Namespace) -> Done:
 
 
 def run_retry(options: argparse.Namespace) -> Done:
-    """Send again what was refused."""
-    push = as_it_stands(options.push, connection.connect(None, None, check=True))
+    push = plan.held(as_it_stands(options.push, connection.connect()))
     return followed(options, lambda: push.retry(unknown=options.unknown, wait=False, progress=False))
-
-
-def as_it_stands(push_id: str, client: Client) -> Push:
-    """Return a push of the client's journal that nobody drives, without carrying on with it."""
-    journal = Journal(client.state_directory)
-    state = journal.push(push_id)
-    state = dataclasses.replace(state, status=present_status(journal, state))
-    drive = Drive(journal.document(push_id), state, journal, client)
-    if state.done:
-        drive.ended.set()
-    return plan.held(drive)
 
 
 def followed(options: argparse.Namespace, begin: Callable[[], Push]) -> Done:
@@ -258,32 +221,27 @@ def followed(options: argparse.Namespace, begin: Callable[[], Push]) -> Done:
 
 
 def run_pushes(_: argparse.Namespace) -> Done:
-    """List the pushes of this machine."""
     return shown(api.pushes())
 
 
 def run_errors(options: argparse.Namespace) -> Done:
-    """Show or write the errors of a push, as the journal has them."""
     journal = Journal(connection.state_directory(None))
     push = journal.push(options.push)
     return written(tables.errors_table(journal.errors(push.id), journal.kept(push.id)), options.to)
 
 
 def run_outcomes(options: argparse.Namespace) -> Done:
-    """Show or write what became of each row of a push, as the journal has it."""
     journal = Journal(connection.state_directory(None))
     push = journal.push(options.push)
     return written(outcomes_table(journal, push, journal.document(push.id).invalid), options.to)
 
 
 def run_jobs(_: argparse.Namespace) -> Done:
-    """List the account's jobs."""
-    return shown(api.jobs())
+    return shown(account.jobs())
 
 
 def run_job(options: argparse.Namespace) -> Done:
-    """Show one job, with its errors."""
-    found = Job(connection.default_client(), options.job)
+    found = account.job(options.job)
     seen = dataclasses.asdict(found.look()) | {"errors": records(found.errors)}
     document = {
         name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in seen.items()
@@ -293,7 +251,6 @@ def run_job(options: argparse.Namespace) -> Done:
 
 
 def run_doctor(_: argparse.Namespace) -> Done:
-    """Look at what may be wrong."""
     found = doctor()
     return shown(found)._replace(status=STOPPED if (found["remedy"] != "").any() else 0)
 
@@ -317,23 +274,15 @@ def carried_out(run: Callable[[argparse.Namespace], Done], options: argparse.Nam
             return INTERRUPTED
         except AnalytexError as error:
             rows = error.report if isinstance(error, ValidationError) else empty_report()
-            unsendable = len(rows) > 0
-            status = (
-                UNSENDABLE
-                if unsendable
-                else MISUSED
-                if isinstance(error, ValidationError | NotFoundError)
-                else STOPPED
-            )
-            document = {"push": None, "error": said(error), "invalid": records(rows)}
-            done = Done(status, document)
+            misused = isinstance(error, ValidationError | NotFoundError)
+            status = UNSENDABLE if len(rows) else MISUSED if misused else STOPPED
+            done = Done(status, {"push": None, "error": said(error), "invalid": records(rows)})
             say(harmless(str(error)))
     print_result(options, done)
     return done.status
 
 
 def print_result(options: argparse.Namespace, done: Done) -> None:
-    """Print a result on stdout."""
     if options.json:
         document = done.document
         if isinstance(document, dict):
@@ -349,7 +298,6 @@ def print_result(options: argparse.Namespace, done: Done) -> None:
 
 
 def say(text: str) -> None:
-    """Say something on stderr."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 

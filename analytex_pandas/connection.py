@@ -11,15 +11,14 @@ import os
 import sys
 import warnings
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from analytex_pandas import settings
 from analytex_pandas.delivery.pacing import heals
 from analytex_pandas.errors import AnalytexError, AuthenticationError, ValidationError, code
 from analytex_pandas.service.client import Client
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from analytex_pandas.show.surroundings import in_notebook
 
 DEFAULT: list[Client] = []
 """The connected clients, the last of which is used: that of ``connect``, and that of each open sandbox."""
@@ -29,12 +28,51 @@ FROM_ENVIRONMENT: list[Client] = []
 """The client that the environment variables gave last."""
 
 
-def connect(api_key: str | None, environment: str | None, *, check: bool, **client_options: Any) -> Client:
-    """Make a client and use it from now on; see :func:`analytex_pandas.connect`."""
+def connect(
+    api_key: str | None = None, environment: str | None = None, *, check: bool = True, **client_options: Any
+) -> Client:
+    """Set the client that everything uses from now on; without it, the environment variables are read at each call.
+
+    Parameters
+    ----------
+    api_key : str, optional
+        Else the environment variable ``ANALYTEX_API_KEY``, else a prompt in a notebook or terminal.
+    environment : str, optional
+        ``"analytex"``, ``"analytex-eu"`` (EU data residency) or a base URL, else ``ANALYTEX_ENVIRONMENT``, else
+        ``"analytex"``.
+    check : bool, default True
+        Whether to ask the service for its jobs once, so that a wrong key or address is said now and not later. What may
+        heal (no network, HTTP 5xx or 429) is a warning.
+    **client_options
+        ``timeout``, ``paths``, ``session`` and ``state_directory`` of :class:`Client`.
+
+    Returns
+    -------
+    Client
+        What every push uses from now on that is not given another.
+
+    Raises
+    ------
+    AuthenticationError
+        If there is no key, or the service does not take it.
+    ValidationError
+        If the environment is none.
+    AnalytexError
+        If what answers there is no Analytex: it has no such path, points elsewhere, or shows a web page.
+
+    Examples
+    --------
+    >>> import analytex_pandas as apd
+    >>> with apd.sandbox() as service:
+    ...     client = apd.connect(service.api_key, service.url)
+    ...     client.jobs()
+    []
+    """
     try:
         client = Client(api_key, environment, **client_options)
     except AuthenticationError:
-        if api_key is not None or not can_ask():
+        can_ask = in_notebook() or (sys.stdin is not None and sys.stdin.isatty())
+        if api_key is not None or not can_ask:
             raise
         asked = "Analytex API key (Settings → Environments): "
         client = Client(getpass.getpass(asked), environment, **client_options)
@@ -47,7 +85,7 @@ def connect(api_key: str | None, environment: str | None, *, check: bool, **clie
         except AnalytexError as error:
             if not (heals(error) and error.status_code != HTTPStatus.OK):  # a page with 200 is no Analytex
                 raise
-            warnings.warn(f"Connected, but the service does not answer well now: {error}", stacklevel=3)
+            warnings.warn(f"Connected, but the service does not answer well now: {error}", stacklevel=2)
     # It takes the place of the one before, but for what is given back when the sandboxes close.
     before = max((place for place, one in enumerate(DEFAULT) if one in LENT), default=-1)
     DEFAULT[before + 1 :] = [client]
@@ -122,9 +160,3 @@ def checked_client(client: Any) -> Client | None:
         f"client={code(client, 100)}: an apd.Client, as apd.connect() returns it, or None for the connected one, is "
         "needed."
     )
-
-
-def can_ask() -> bool:
-    from analytex_pandas.show.surroundings import in_notebook  # light until used
-
-    return in_notebook() or (sys.stdin is not None and sys.stdin.isatty())

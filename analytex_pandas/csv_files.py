@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from glob import glob
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pyarrow as pa
 from pyarrow import csv
 
 from analytex_pandas.errors import ValidationError, code, reason
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CSV: Final = re.compile(r".+\.(csv|tsv|txt|tab)(\.(gz|bz2|zst|lz4|br))?", re.IGNORECASE)
 DELIMITERS: Final = ",;\t|"

@@ -24,14 +24,12 @@ import reprlib
 import sys
 import unicodedata
 import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 LINE = 200
 """Characters of a foreign value that a message repeats."""
@@ -119,9 +117,8 @@ class AnalytexError(Exception):
         self.status_code = status_code
         self.retry_after = retry_after
         self.push: Any = None
-        self.document: object = (
-            None  # what the service answered, where it declined a request for what is in it
-        )
+        # What the service answered, where it declined a request for what is in it.
+        self.document: object = None
 
     def __str__(self) -> str:
         return harmless(super().__str__())

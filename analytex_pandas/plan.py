@@ -6,13 +6,16 @@ import copy
 import functools
 import os
 import weakref
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from filelock import FileLock
 
 from analytex_pandas import connection, settings
 from analytex_pandas.connection import checked_client, connected, default_client, state_directory
-from analytex_pandas.delivery import opening
+from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.files import folder, new_id, private, usable
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, drop, plan_lock
@@ -23,23 +26,16 @@ from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.errors import AnalytexError, ValidationError, harmless
 from analytex_pandas.frame.document import PlanDocument, changes_table
 from analytex_pandas.frame.layout import said
+from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.ndjson import lines_of, records
-from analytex_pandas.frame.options import checked, checked_options
+from analytex_pandas.frame.options import Options, checked, checked_options
 from analytex_pandas.frame.places import place_of
 from analytex_pandas.planning import planned, planned_files
 from analytex_pandas.push import PUSHES, Push, presented, tell_the_way_back
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-    from pathlib import Path
-
-    from filelock import FileLock
-
-    from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.frame.memory import Memory
-    from analytex_pandas.frame.options import Options
-    from analytex_pandas.service.client import Client
-    from analytex_pandas.settings import Kind
+from analytex_pandas.service.client import Client
+from analytex_pandas.settings import Kind
+from analytex_pandas.show import display
+from analytex_pandas.show.plan_page import plan_html, plan_text
 
 
 class Plan:
@@ -142,8 +138,7 @@ class Plan:
     @property
     def chunks(self) -> pd.DataFrame:
         """The requests it takes: chunk, rows, bytes."""
-        sizes = [(size.number, size.rows, size.bytes) for size in self.document.chunks]
-        return pd.DataFrame(sizes, columns=["chunk", "rows", "bytes"], dtype="int64")
+        return pd.DataFrame(self.document.chunks, columns=["chunk", "rows", "bytes"], dtype="int64")
 
     def records(self, n: int = 5) -> list[dict[str, Any]]:
         """Return the first `n` records as they would be sent.
@@ -226,9 +221,8 @@ class Plan:
         if client is None:
             raise AnalytexError(pushed_already(self.id))
         if self._memory is not None and self.options.only_changed:
-            now = recall(
-                Journal(client.state_directory), self._memory.account, self.kind, types_only=True
-            ).revision
+            journal, account = Journal(client.state_directory), self._memory.account
+            now = recall(journal, account, self.kind, types_only=True).revision
             if now != self._memory.revision:
                 raise AnalytexError(
                     f"Other {self.kind} were sent to the account since this plan was compared with it, so what the "
@@ -294,15 +288,10 @@ class Plan:
             raise AnalytexError(pushed_already(self.id))
 
     def __repr__(self) -> str:
-        from analytex_pandas.show.plan_page import plan_text  # light until used
-
-        return harmless(
-            plan_text(self.document, connection.rows_per_minute(self._client), pushed=bool(self.taken))
-        )
+        pace = connection.rows_per_minute(self._client)
+        return harmless(plan_text(self.document, pace, pushed=bool(self.taken)))
 
     def _repr_html_(self) -> str:
-        from analytex_pandas.show.plan_page import plan_html  # light until used
-
         return plan_html(self.document, connection.rows_per_minute(self._client), pushed=bool(self.taken))
 
 
@@ -343,13 +332,6 @@ def to_ndjson(data: Any, directory: str | Path, kind: Kind, given: Mapping[str, 
     return paths
 
 
-def resume(
-    push_id: str | None, client: Client, *, rebind: bool, chunk_bytes: int | None, skip: Collection[int] = ()
-) -> Push:
-    """Carry on with a push of the client's journal, or return it as it is, driven here or ended."""
-    return held(opening.resume(push_id, client, rebind=rebind, chunk_bytes=chunk_bytes, skip=skip))
-
-
 def held(drive: Drive) -> Push:
     """Return the push that a user holds, or may hold, of what is driven."""
     if (push := PUSHES.get(drive)) is not None:
@@ -379,8 +361,6 @@ def prepared(
             account = whose.account_digest(journal.salt())
             memory = recall(journal, account, kind, types_only=not options.only_changed)
     if progress or (progress is None and not settings.is_silent()):
-        from analytex_pandas.show import display  # light until used
-
         watched = display.watched
     write = planned_files if of_files else planned
     return client, memory, functools.partial(write, data, kind, options, memory=memory, watched=watched)

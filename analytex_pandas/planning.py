@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from analytex_pandas import settings
 from analytex_pandas.delivery.kept import ids_of
+from analytex_pandas.delivery.spool import Spool
 from analytex_pandas.engines.staging import staged_draft
 from analytex_pandas.engines.streaming import open_source
-from analytex_pandas.errors import ValidationError, empty_report, translated
-from analytex_pandas.frame.document import document_of
+from analytex_pandas.errors import ValidationError, translated
+from analytex_pandas.frame.columns import RawBatch
+from analytex_pandas.frame.document import PlanDocument, document_of
+from analytex_pandas.frame.draft import Draft
 from analytex_pandas.frame.duplicates import SENT
-from analytex_pandas.frame.ndjson import Chunker, lines_of, records
+from analytex_pandas.frame.memory import Memory
+from analytex_pandas.frame.ndjson import Chunker, ChunkSize, lines_of, records
+from analytex_pandas.frame.options import Options
 from analytex_pandas.frame.places import source_name
 from analytex_pandas.frame.record_files import bytes_of_files, draft_of_files, record_files
 from analytex_pandas.frame.settling import draft
 from analytex_pandas.frame.strangers import named
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from analytex_pandas.delivery.spool import Spool
-    from analytex_pandas.frame.columns import RawBatch
-    from analytex_pandas.frame.document import PlanDocument
-    from analytex_pandas.frame.draft import Draft
-    from analytex_pandas.frame.memory import Memory
-    from analytex_pandas.frame.ndjson import ChunkSize
-    from analytex_pandas.frame.options import Options
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import Kind
 
 Watched = Callable[["Iterator[RawBatch]", "int | None"], "Iterator[RawBatch]"]
 """Yields batches of so many rows in all, if that is known, and shows how far it is."""
@@ -57,21 +51,16 @@ def planned(
     error calls the data `called`.
     """
     with translated(f"{called} ({named(data)}) cannot be planned"):
-        try:
-            plan_id = spool.directory.name.removeprefix(".")
-            if options.staging is None:
-                outcome = read_here(data, kind, options, spool, memory=memory, watched=watched)
-            else:
-                outcome = staged_draft(data, options, kind, spool, plan_id=plan_id, memory=memory)
-            # What is left out as unchanged is more each time; what it is left out of is the same.
-            drafted = f"{outcome.drafted or spool.drafted} {options.duplicates}"
-            digest = drafted if options.only_changed else spool.digest
-            return document_of(outcome, plan_id, kind, options, digest=digest, source=source_name(data))
-        except BaseException:
-            spool.delete()
-            raise
-        finally:
-            spool.drop_spilled()
+        plan_id = spool.directory.name.removeprefix(".")
+        if options.staging is None:
+            outcome = read_here(data, kind, options, spool, memory=memory, watched=watched)
+        else:
+            outcome = staged_draft(data, options, kind, spool, plan_id=plan_id, memory=memory)
+        spool.drop_spilled()
+        # What is left out as unchanged is more each time; what it is left out of is the same.
+        drafted = f"{outcome.drafted or spool.drafted} {options.duplicates}"
+        digest = drafted if options.only_changed else spool.digest
+        return document_of(outcome, plan_id, kind, options, digest=digest, source=source_name(data))
 
 
 def read_here(
@@ -81,7 +70,7 @@ def read_here(
     source = open_source(data)
     if watched is not None:
         every = source.batches
-        source = dataclasses.replace(source, batches=lambda: watched(every(), source.rows))
+        source = replace(source, batches=lambda: watched(every(), source.rows))
     cells = (source.rows or 0) * len(source.fields or ())
     spool.check_room(cells * BYTES_A_CELL + source.bytes_hint)
     # A thread a core that this process may use, as far as the source allows.
@@ -99,16 +88,11 @@ def planned_files(
     watched: Watched | None = None,  # noqa: ARG001  # files of records are read in seconds a million
 ) -> PlanDocument:
     """Write the records of files into a spool, as ``planned`` does those of data."""
-    try:
-        files = record_files(paths)
-        spool.check_room(bytes_of_files(files))
-        outcome = draft_of_files(files, options, kind, spool, memory)
-        return document_of(
-            outcome, spool.directory.name, kind, options, digest=spool.digest, source=source_name(paths)
-        )
-    except BaseException:
-        spool.delete()
-        raise
+    files = record_files(paths)
+    spool.check_room(bytes_of_files(files))
+    outcome = draft_of_files(files, options, kind, spool, memory)
+    plan_id, source = spool.directory.name, source_name(paths)
+    return document_of(outcome, plan_id, kind, options, digest=spool.digest, source=source)
 
 
 def replanned(
@@ -120,7 +104,7 @@ def replanned(
     """
     id_name = settings.ID_NAMES[parent.kind]
     places = {name: place for place, name in enumerate(ids_of(lines, parent.kind))}
-    options = dataclasses.replace(
+    options = replace(
         parent.options, canary=0, invalid="raise", only_changed=False, strict=False, staging=None
     )
     document = planned(fixed, parent.kind, options, spool, called="What is in fixed")
@@ -138,15 +122,7 @@ def replanned(
             f"None of the ids in fixed is among the {len(places):,} rows to retry; push.failed has those. "
             "A row is found by its id, so that has to stay as it was."
         )
-    counts = {"input": sent, "invalid": 0, "duplicate": 0, "unchanged": 0, "to_send": sent}
-    return dataclasses.replace(
-        document,
-        counts=counts,
-        chunks=tuple(chunks),
-        invalid=empty_report(),
-        index_names=parent.index_names,
-        digest=spool.digest,
-    )
+    return replace(document.again(chunks, spool.digest), index_names=parent.index_names)
 
 
 def only_ids(

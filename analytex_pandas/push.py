@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator
+from typing import Any
 from weakref import WeakValueDictionary
 
 import pandas as pd
 
 from analytex_pandas import connection
 from analytex_pandas.delivery import kept, opening, tables
+from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.outcomes import outcomes_table
-from analytex_pandas.delivery.state import still_running
+from analytex_pandas.delivery.spool import Spool
+from analytex_pandas.delivery.state import PushState, still_running
 from analytex_pandas.errors import AnalytexError, PushError, code
+from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.planning import replanned
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.delivery.spool import Spool
-    from analytex_pandas.delivery.state import PushState
-    from analytex_pandas.frame.document import PlanDocument
-    from analytex_pandas.service.client import Client
-    from analytex_pandas.settings import Kind
+from analytex_pandas.service.client import Client
+from analytex_pandas.settings import Kind
+from analytex_pandas.show import display
+from analytex_pandas.show.pages import push_bundle
+from analytex_pandas.show.surroundings import in_notebook
 
 
 class Push:
@@ -280,7 +279,7 @@ class Push:
                 f"All {counts['input']:,} rows of push {self.id} were left out as invalid, so nothing was sent. "
                 "push.plan.invalid tells why."
             )
-        elif count := sum(error["position"] is None for error in self._drive.journal.errors(self.id)):
+        elif count := self._drive.journal.errors_without_row(self.id):
             error = PushError(
                 f"The service reported {count:,} error{'s' * (count != 1)} on push {self.id}, which lead to no row; "
                 "push.errors lists them."
@@ -360,39 +359,27 @@ class Push:
 
     def panel(self) -> Any:
         """Return the live panel of this push, for a notebook."""
-        from analytex_pandas.show.display import panel  # loads ipywidgets
-
-        return panel(self)
+        return display.panel(self)
 
     def __repr__(self) -> str:
-        from analytex_pandas.show.pages import push_bundle  # light until used
-
         return push_bundle(self)["text/plain"]
 
     def _ipython_display_(self) -> None:
-        from analytex_pandas.show.display import display_push  # light until used
-
-        display_push(self)
+        display.display_push(self)
 
     def _repr_mimebundle_(self, **_: Any) -> Any:
-        from analytex_pandas.show.display import push_mimebundle  # light until used
-
-        return push_mimebundle(self)
+        return display.push_mimebundle(self)
 
 
 def presented(push: Push, wait: bool | None, progress: bool | None) -> Push:
     """Show a push as the surroundings suggest, and wait for it where nobody could come back to it."""
-    from analytex_pandas.show.display import show_push  # light until used
-    from analytex_pandas.show.surroundings import in_notebook  # light until used
-
-    displays = show_push(push, progress)
-    if not (not in_notebook() if wait is None else wait):
-        return push
-    try:
-        push.wait()
-    finally:
-        for display in displays:
-            display.finish()
+    displays = display.show_push(push, progress)
+    if wait or (wait is None and not in_notebook()):
+        try:
+            push.wait()
+        finally:
+            for shown in displays:
+                shown.finish()
     return push
 
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NoReturn
+from typing import Final, Literal, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 from analytex_pandas.errors import AnalytexError, AuthenticationError, ValidationError, did_you_mean
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 # Limits of the service; source: "Limits" in its bulk API documentation (maxItems in its OpenAPI description).
 MAX_REQUEST_RECORDS: Final = 10_000

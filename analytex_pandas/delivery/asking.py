@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Callable
 from http.client import responses
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
-from analytex_pandas.delivery import memory
-from analytex_pandas.delivery.drive import logger
+from analytex_pandas.delivery import memory, pacing
+from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.lookup import chunk_of, is_ours, shown
-from analytex_pandas.delivery.pacing import (
-    PATIENCE,
-    PATIENCE_AT_FIRST,
-    PATIENCE_FOR_A_LIST,
-    PATIENCE_WITH_A_JOB,
-    PATIENCE_WITH_REFUSALS,
-    backoff,
-    heals,
-    is_redirect,
-    is_refusal,
-    told_to_wait,
-)
 from analytex_pandas.delivery.state import Trouble
 from analytex_pandas.errors import AnalytexError, AuthenticationError, TransportError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.service.wire import Job
+from analytex_pandas.service.wire import Job
 
 T = TypeVar("T")
 
@@ -68,7 +52,7 @@ def is_before(job: Job, since: dt.datetime | None) -> bool:
 def looked_before(drive: Drive, what: str) -> list[Job]:
     """Return the newest jobs before a submit; none when the list cannot be read."""
     if drive.looked is None or drive.crowded:
-        found = if_told(drive, lambda: newest_jobs(drive, what, PATIENCE_FOR_A_LIST))
+        found = if_told(drive, lambda: newest_jobs(drive, what, pacing.PATIENCE_FOR_A_LIST))
         drive.looked = drive.looked if found is None else found
     return drive.looked or []
 
@@ -156,18 +140,20 @@ class Setback:
         drive.trouble = now if drive.trouble is None else drive.trouble
         self._since = now if self._since is None else self._since
         patience, since, told = self.patience, self._since, self._told
-        if not (heals(error) or is_redirect(error)):
-            if not (is_refusal(error) and drive.accepted):
+        if not (pacing.heals(error) or pacing.is_redirect(error)):
+            if not (pacing.is_refusal(error) and drive.accepted):
                 raise error
             since = self._refused_since = self._refused_since or now
-            patience, told = min(patience or PATIENCE, PATIENCE_WITH_REFUSALS), 0.0
+            patience, told = min(patience or pacing.PATIENCE, pacing.PATIENCE_WITH_REFUSALS), 0.0
         elif not drive.accepted:
             # Not each question by itself: where nothing ever answers well, it is the address.
-            since, patience = min(since, drive.trouble), min(patience or PATIENCE, PATIENCE_AT_FIRST)
+            since = min(since, drive.trouble)
+            patience = min(patience or pacing.PATIENCE, pacing.PATIENCE_AT_FIRST)
         else:
             self._refused_since = None
-        patience = patience or (PATIENCE_WITH_A_JOB if drive.chunk.job_id is not None else PATIENCE)
-        until = since + min(patience + told, max(patience, PATIENCE))
+        usual = pacing.PATIENCE if drive.chunk.job_id is None else pacing.PATIENCE_WITH_A_JOB
+        patience = patience or usual
+        until = since + min(patience + told, max(patience, pacing.PATIENCE))
         if now + delay > until:
             raise error
         return until
@@ -176,8 +162,8 @@ class Setback:
         """Wait until the next try is due; raise `error` where ``check`` does."""
         drive = self.drive
         self.failures += 1
-        delay = backoff(self.failures, error, drive.chance)
-        self._told += told_to_wait(error) or 0.0
+        delay = pacing.backoff(self.failures, error, drive.chance)
+        self._told += pacing.told_to_wait(error) or 0.0
         until = self.check(error, delay)
         reason = in_brief(error)
         when = f"in {delay:,.0f} s" if delay >= 1 else "in a moment"
@@ -190,7 +176,7 @@ class Setback:
         drive, now, passed = self.drive, self.drive.clock.now(), self.drive.clock.monotonic()
         since = passed if drive.trouble is None else drive.trouble
         if self.patience is not None:  # the push can go without this answer
-            until = math.inf if drive.accepted else since + PATIENCE_AT_FIRST
+            until = math.inf if drive.accepted else since + pacing.PATIENCE_AT_FIRST
         return Trouble(
             now - dt.timedelta(seconds=passed - since),
             answer,

@@ -6,23 +6,19 @@ The journal names the base that counts, so that a kill at any moment leaves the 
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from analytex_pandas.delivery.files import children, folder, private, remove, sync
+from analytex_pandas.delivery.files import children, folder, remove, sync, write
+from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.frame.fingerprints import Layer
+from analytex_pandas.frame.hashing import Hashes
 from analytex_pandas.frame.memory import distinct, overlaid
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from analytex_pandas.delivery.journal import Journal
-    from analytex_pandas.frame.hashing import Hashes
 
 FOLDER: Final = "memory"
 NAMES: Final = "names.json"
@@ -43,20 +39,14 @@ def write_base(journal: Journal, layers: Sequence[Layer]) -> str:
     for number, column in enumerate(names):
         cells = [layer.cells.get(column) for layer in layers]
         write_array(place / f"{number}", overlaid(cells, places, len(ids)))
-    with open(place / NAMES, "w", opener=private, encoding="utf-8") as file:  # needs an opener
-        json.dump({"rows": len(ids), "names": names}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    for directory in (place, place.parent, journal.directory):
-        sync(directory)  # else a power cut may take its names
+    write(place / NAMES, json.dumps({"rows": len(ids), "names": names}).encode())
+    for path in (*place.iterdir(), place, place.parent, journal.directory):
+        sync(path)  # else a power cut may take content or names
     return name
 
 
 def write_array(path: Path, values: Hashes) -> None:
-    with open(path, "wb", opener=private) as file:  # needs an opener
-        file.write(values.astype("<u8", copy=False).data)
-        file.flush()
-        os.fsync(file.fileno())
+    write(path, values.astype("<u8", copy=False).data)
 
 
 def read_base(journal: Journal, name: str) -> Layer | None:

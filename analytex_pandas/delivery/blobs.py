@@ -7,6 +7,8 @@ from typing import Final
 import pyarrow as pa
 from xxhash import xxh3_64_digest
 
+from analytex_pandas.frame.arrow_types import ipc_bytes
+
 SEAL: Final = b"xxh3"
 """Begins a blob that has a checksum."""
 
@@ -32,11 +34,7 @@ def to_blob(rows: pa.Table) -> bytes:
 
 def to_ipc(rows: pa.Table) -> bytes:
     """Return a table as an Arrow stream, without a seal."""
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd" if pa.Codec.is_available("zstd") else None)
-    with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
-        writer.write_table(rows)
-    return bytes(sink.getvalue())
+    return ipc_bytes(rows, compression="zstd" if pa.Codec.is_available("zstd") else None)
 
 
 def from_blob(blob: bytes) -> pa.Table:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime as dt
 import os
 import random
 import threading
 from collections import Counter
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -157,7 +157,7 @@ class Drive:
         """Change a chunk, and the counts with it, in memory only: what a new process asks for again."""
         with self._lock:
             chunk = self.state.chunk(number or self.number)
-            changed = with_chunk(self.state, dataclasses.replace(chunk, **values))
+            changed = with_chunk(self.state, replace(chunk, **values))
             self.show(chunks=changed.chunks, counts=changed.counts)
 
     def show(self, *, phase: str | None = None, **values: Any) -> None:
@@ -165,15 +165,13 @@ class Drive:
         with self._lock:
             self._phase = phase or self._phase
             running = self._phase not in ENDED
-            state = dataclasses.replace(self.state, **values, revision=self.state.revision + 1)
+            state = replace(self.state, **values, revision=self.state.revision + 1)
             status = "paused" if self.paused and running else self._phase
             pausing = self.paused and running and state.counts["in_flight"] > 0
             mode = (status, pausing, self.cancelled and running)
             is_same = mode == (self.state.status, self.state.pausing, self.state.cancelling)
             since = (state.since if is_same else None) or self.clock.now()
-            self.state = dataclasses.replace(
-                state, status=status, pausing=pausing, cancelling=mode[2], since=since
-            )
+            self.state = replace(state, status=status, pausing=pausing, cancelling=mode[2], since=since)
 
     def say(
         self, activity: str, *, watch: Watch | None = None, blocker: Blocker | None = None, **values: Any
@@ -205,9 +203,7 @@ class Drive:
             with contextlib.suppress(AnalytexError):  # its history may have been cleaned
                 now = {chunk.number: chunk for chunk in self.journal.push(self.id).chunks}
                 chunks = tuple(
-                    dataclasses.replace(
-                        chunk, refused=now[chunk.number].refused, unknown=now[chunk.number].unknown
-                    )
+                    replace(chunk, refused=now[chunk.number].refused, unknown=now[chunk.number].unknown)
                     if chunk.settled
                     else chunk
                     for chunk in self.state.chunks

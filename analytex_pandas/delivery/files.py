@@ -11,14 +11,12 @@ import os
 import re
 import secrets
 import stat
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
 
 from analytex_pandas.errors import AnalytexError, code
 from analytex_pandas.settings import private_directory
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 ID: Final = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,8}")
 MARK: Final = ".analytex-pandas"
@@ -70,10 +68,7 @@ def folder(state_directory: Path, name: str) -> Path:
     names, place = ready(state_directory), state_directory / name
     with usable():
         if MARK not in names and (JOURNAL in names or not names & ENTRIES):
-            with open(
-                state_directory / MARK, "w", opener=private, encoding="utf-8"
-            ) as file:  # needs an opener
-                file.write(MARK_TEXT)
+            write(state_directory / MARK, MARK_TEXT.encode())
         place.mkdir(mode=0o700, exist_ok=True)
         tighten(place, is_ours(place))
     return place
@@ -131,6 +126,12 @@ def remove(place: Path, form: re.Pattern[str]) -> None:
 def private(path: str, flags: int) -> int:
     """Open a file for this user only; an opener for ``open``."""
     return os.open(path, flags, 0o600)
+
+
+def write(path: Path, content: bytes | memoryview[Any]) -> None:
+    """Write a file for this user only."""
+    with open(path, "wb", opener=private) as file:  # needs an opener
+        file.write(content)
 
 
 def sync(path: Path) -> None:

@@ -5,33 +5,21 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-from typing import TYPE_CHECKING, Final
+import sqlite3
+from typing import Final
 
-from analytex_pandas.delivery import asking, memory
+from analytex_pandas.delivery import asking, memory, pacing
 from analytex_pandas.delivery.asking import Setback, in_brief
 from analytex_pandas.delivery.blobs import to_blob
-from analytex_pandas.delivery.drive import logger
+from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.journal import add_answers
 from analytex_pandas.delivery.kept import kept_rows, later_answers, mend
 from analytex_pandas.delivery.lookup import by_name, shown
-from analytex_pandas.delivery.pacing import (
-    ABSENCE,
-    LONG_QUEUED,
-    PATIENCE_WITH_REFUSALS,
-    Watch,
-    backoff,
-    told_to_wait,
-)
 from analytex_pandas.delivery.report import Lines, Verdict, judge
 from analytex_pandas.delivery.state import RUNNING, running_status
 from analytex_pandas.errors import AnalytexError, NotFoundError
 from analytex_pandas.frame.labels import POSITION
-
-if TYPE_CHECKING:
-    import sqlite3
-
-    from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.service.wire import Job
+from analytex_pandas.service.wire import Job
 
 OVER: Final = frozenset({"cancelled", "canceled", "aborted", "stopped", "killed", "expired", "deleted"})
 """Words for an end that is not documented: what became of the rows is not told."""
@@ -48,7 +36,7 @@ def follow(drive: Drive, job: Job | None) -> Job | None:
     submitted = chunk.submitted_at or drive.clock.now()
     before = 0.0 if job is not None else max((drive.clock.now() - submitted).total_seconds(), 0.0)
     begin = drive.clock.monotonic() - before
-    watch, odd_since = Watch(chunk.rows), 0.0
+    watch, odd_since = pacing.Watch(chunk.rows), 0.0
     if job is None:
         drive.say(f"{drive.label}: asking how its job went on")
     else:
@@ -70,7 +58,7 @@ def follow(drive: Drive, job: Job | None) -> Job | None:
             return now
         if now.status not in RUNNING and (now.end_time is not None or now.status.casefold() in OVER):
             odd_since = odd_since or elapsed
-            if elapsed - odd_since > PATIENCE_WITH_REFUSALS:
+            if elapsed - odd_since > pacing.PATIENCE_WITH_REFUSALS:
                 return None
         watch.note(elapsed, now.completed_rows)
         show(drive, now, watch, elapsed)
@@ -78,12 +66,12 @@ def follow(drive: Drive, job: Job | None) -> Job | None:
         delay = max(told, drive.pace.next_poll(watch, drive.clock.monotonic() - begin))
 
 
-def show(drive: Drive, job: Job, watch: Watch, elapsed: float = 0.0) -> None:
+def show(drive: Drive, job: Job, watch: pacing.Watch, elapsed: float = 0.0) -> None:
     completed = job.completed_rows
     words = "done, reading the report" if job.ended else job.status.replace("_", " ")
     if completed is not None and not job.ended:
         words += f", {completed:,} of {drive.chunk.rows:,} rows"
-    if job.status == "queued" and elapsed > LONG_QUEUED:
+    if job.status == "queued" and elapsed > pacing.LONG_QUEUED:
         words += f" for {elapsed / 60:,.0f} minutes; if it does not begin, ask the support of the service"
     elif not job.ended and job.status not in RUNNING:
         words += ", which is no status that is documented; its rows are unknown if the service says no more"
@@ -102,7 +90,7 @@ def ask(drive: Drive) -> Job | None:
             found = listed(drive)
             misses += 1
             missed_since = missed_since or drive.clock.monotonic()
-            is_believed = misses >= MISSES and drive.clock.monotonic() - missed_since >= ABSENCE
+            is_believed = misses >= MISSES and drive.clock.monotonic() - missed_since >= pacing.ABSENCE
             # An end that the list shows lacks the errors.
             if is_believed or (found is not None and not found.ended):
                 return found
@@ -145,7 +133,7 @@ def look_ahead(drive: Drive) -> float:
         drive.looked = drive.ahead.newest()
     except AnalytexError as error:
         logger.debug("push %s: the look ahead failed: %s", drive.id, in_brief(error))
-        return 0.0 if told_to_wait(error) is None else backoff(1, error, drive.chance)
+        return 0.0 if pacing.told_to_wait(error) is None else pacing.backoff(1, error, drive.chance)
     drive.ahead = None
     asking.learn(drive, drive.looked)
     with contextlib.suppress(AnalytexError):  # said when the chunk is to be sent

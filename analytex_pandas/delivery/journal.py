@@ -14,8 +14,10 @@ import json
 import os
 import secrets
 import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -27,14 +29,10 @@ from analytex_pandas.errors import AnalytexError, NotFoundError, did_you_mean, h
 from analytex_pandas.frame.columns import is_unicode
 from analytex_pandas.frame.document import PlanDocument
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    Also = Callable[[sqlite3.Connection], object]
-    """Writes in the same transaction, or looks; an error of it undoes the whole."""
-    Sizes = Iterable[tuple[int, int, int]]
-    """(number, rows, bytes) of chunks."""
+Also = Callable[[sqlite3.Connection], object]
+"""Writes in the same transaction, or looks; an error of it undoes the whole."""
+Sizes = Iterable[tuple[int, int, int]]
+"""(number, rows, bytes) of chunks."""
 
 SCHEMA: Final = files(__package__).joinpath("schema.sql").read_text("utf-8")
 APPLICATION_ID: Final = 0x41504450
@@ -127,12 +125,7 @@ class Journal:
             return opened.rowcount > 0
 
     def update(
-        self,
-        push_id: str,
-        number: int | None = None,
-        also: Also | None = None,
-        /,
-        **values: object,
+        self, push_id: str, number: int | None = None, also: Also | None = None, /, **values: object
     ) -> None:
         """Change columns of a push, or of a chunk of it."""
         columns = ", ".join(f"{name} = ?" for name in values)
@@ -169,16 +162,14 @@ class Journal:
             )
             add_chunks(connection, push_id, chunks)
             also(connection)
-            connection.execute(
-                "UPDATE push SET document = ? WHERE id = ?", [sealed(document.to_bytes()), push_id]
-            )
+            values = [sealed(document.to_bytes()), push_id]
+            connection.execute("UPDATE push SET document = ? WHERE id = ?", values)
 
     def pause(self, push_id: str, status: str) -> None:
         """Write down what a push is doing, unless it has just ended."""
         with self.writing() as connection:
-            connection.execute(
-                "UPDATE push SET status = ? WHERE id = ? AND ended_at IS NULL", [status, push_id]
-            )
+            query = "UPDATE push SET status = ? WHERE id = ? AND ended_at IS NULL"
+            connection.execute(query, [status, push_id])
 
     def push(self, push_id: str) -> PushState:
         found = self._states("WHERE id = ?", push_id)
@@ -228,6 +219,10 @@ class Journal:
         """Return every row error of a push so far, by chunk, in the service's order, as columns of its table."""
         found = self.rows("SELECT * FROM error WHERE push = ? ORDER BY chunk, ordinal", push_id)
         return self._decoded(found)
+
+    def errors_without_row(self, push_id: str) -> int:
+        ((count,),) = self.rows("SELECT count(*) FROM error WHERE push = ? AND position IS NULL", push_id)
+        return int(count)
 
     def kept(self, push_id: str) -> list[pa.Table]:
         """Return the kept rows (see ``kept``) of every chunk that has some, by chunk."""

@@ -8,31 +8,25 @@ line as it was sent, and its fate.
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from typing import TYPE_CHECKING, Final
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas.delivery.blobs import from_blob, to_blob
-from analytex_pandas.errors import empty_report
-from analytex_pandas.frame.document import no_changes
+from analytex_pandas.delivery.journal import Journal
+from analytex_pandas.delivery.report import Verdict
+from analytex_pandas.delivery.spool import Spool
+from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.frame.duplicates import SENT
 from analytex_pandas.frame.labels import POSITION
 from analytex_pandas.frame.ndjson import Chunker, lines_of
-from analytex_pandas.settings import ID_NAMES
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from analytex_pandas.delivery.journal import Journal
-    from analytex_pandas.delivery.report import Verdict
-    from analytex_pandas.delivery.spool import Spool
-    from analytex_pandas.frame.document import PlanDocument
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import ID_NAMES, Kind
 
 LINE: Final = "line"
 FATE: Final = "fate"
@@ -92,10 +86,7 @@ def later_answers(
 
 
 def mend(
-    connection: sqlite3.Connection,
-    push_id: str,
-    kind: Kind,
-    answers: Mapping[str | None, tuple[int, str]],
+    connection: sqlite3.Connection, push_id: str, kind: Kind, answers: Mapping[str | None, tuple[int, str]]
 ) -> None:
     """Write down what a retry came to, in whatever pushes of the same rows have kept of them, and in their counts.
 
@@ -142,7 +133,7 @@ def as_they_were(
     document: PlanDocument, rows: pa.Table, lines: Sequence[bytes], spool: Spool
 ) -> PlanDocument:
     """Return a plan of lines sent before, cut into chunks anew, every row with its first position."""
-    options = dataclasses.replace(document.options, canary=0, only_changed=False, strict=False)
+    options = replace(document.options, canary=0, only_changed=False, strict=False)
     ended = [line + b"\n" for line in lines]
     # chunks cut anew may be smaller than a record that was sent before
     chunker = Chunker(options.chunk_rows, max([options.file_bytes, *map(len, ended)]), spool.write_chunk)
@@ -150,14 +141,5 @@ def as_they_were(
     chunker.close()
     spool.input.add(rows, pa.array(ids_of(lines, document.kind), pa.large_string()))
     spool.input.end(np.full(len(lines), SENT, np.int8))
-    return dataclasses.replace(
-        document,
-        id=spool.directory.name,
-        options=options,
-        counts={"input": len(lines), "invalid": 0, "duplicate": 0, "unchanged": 0, "to_send": len(lines)},
-        chunks=tuple(chunker.sizes),
-        invalid=empty_report(),
-        blocked=False,
-        changes=no_changes(),
-        digest=spool.digest,
-    )
+    again = document.again(chunker.sizes, spool.digest)
+    return replace(again, id=spool.directory.name, options=options)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 from urllib.parse import unquote
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-
-    from analytex_pandas.service.wire import Job
+from analytex_pandas.service.wire import Job
 
 UNCOUNTED: Final = frozenset({"queued", "validating", "failed"})
 """Statuses of a job whose rows may not have been counted to the end."""

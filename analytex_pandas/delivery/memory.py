@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Final
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
 from analytex_pandas.delivery import bases
 from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop
+from analytex_pandas.delivery.report import Verdict
 from analytex_pandas.errors import logger_of
-from analytex_pandas.frame.fingerprints import COMPANY, ODD, Layer, add_tallies, of_lines
+from analytex_pandas.frame.fingerprints import COMPANY, ODD, Layer, Tally, add_tallies, of_lines
 from analytex_pandas.frame.memory import (
     ACKNOWLEDGED,
     OPEN,
@@ -30,15 +33,8 @@ from analytex_pandas.frame.memory import (
     overlay,
     to_bytes,
 )
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from analytex_pandas.delivery.report import Verdict
-    from analytex_pandas.frame.fingerprints import Tally
-    from analytex_pandas.service.client import Client
-    from analytex_pandas.settings import Kind
+from analytex_pandas.service.client import Client
+from analytex_pandas.settings import Kind
 
 logger = logger_of("analytex_pandas")
 
@@ -133,14 +129,11 @@ def remember(
         [revision, fates.tobytes(), account, *chunk],
     )
     taken = fates == ACKNOWLEDGED
-    there = {name for name, cells in layer.cells.items() if (cells[taken] & ODD).any()}
+    there = {name for name, cells in layer.cells.items() if (cells[taken] & ODD).any()} - {COMPANY}
+    types = json.loads(row[1]).items()
     connection.executemany(
         "INSERT INTO property VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET json_type = excluded.json_type",
-        (
-            (account, kind, name, json_type)
-            for name, json_type in json.loads(row[1]).items()
-            if name in there and name != COMPANY
-        ),
+        [(account, kind, name, json_type) for name, json_type in types if name in there],
     )
 
 
@@ -186,13 +179,8 @@ def give_up(connection: sqlite3.Connection, push_id: str) -> None:
         connection.execute(
             "UPDATE sent SET answered = :now, fates = :fates, push = push || '@' || :now "
             "WHERE account = :account AND push = :push AND chunk = :chunk",
-            {
-                "now": moved(connection, account, kind),
-                "fates": fates.tobytes(),
-                "account": account,
-                "push": push_id,
-                "chunk": number,
-            },
+            {"account": account, "push": push_id, "chunk": number}
+            | {"now": moved(connection, account, kind), "fates": fates.tobytes()},
         )
 
 

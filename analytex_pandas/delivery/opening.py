@@ -9,13 +9,16 @@ import operator
 import os
 import platform
 import threading
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from filelock import FileLock
 
-from analytex_pandas.delivery import memory
+from analytex_pandas.delivery import memory, same_records
 from analytex_pandas.delivery.blobs import sealed
 from analytex_pandas.delivery.drive import Drive, logger
 from analytex_pandas.delivery.files import ID, children, folder
@@ -24,14 +27,7 @@ from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import acquired, driver_lock, drop, is_free, plan_lock
 from analytex_pandas.delivery.pacing import Clock
 from analytex_pandas.delivery.recutting import recut
-from analytex_pandas.delivery.same_records import (
-    LeftBehindError,
-    digest_of,
-    driver_of,
-    given_back,
-    look_elsewhere,
-    under_way,
-)
+from analytex_pandas.delivery.same_records import LeftBehindError, given_back, under_way
 from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.delivery.state import FINISHED, PushState
 from analytex_pandas.delivery.tables import pushes_table
@@ -44,15 +40,8 @@ from analytex_pandas.errors import (
     ValidationError,
     code,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
-    from pathlib import Path
-
-    from filelock import FileLock
-
-    from analytex_pandas.frame.document import PlanDocument
-    from analytex_pandas.service.client import Client
+from analytex_pandas.frame.document import PlanDocument
+from analytex_pandas.service.client import Client
 
 BEGINNING: dict[int, threading.Lock] = {}
 """Held, in each process, while a push begins: of two of the same records, begun at once, the second finds the first."""
@@ -75,45 +64,33 @@ def begin(
     with BEGINNING.setdefault(os.getpid(), threading.Lock()):
         if (live := under_way(document, client)) is not None:
             return given_back(live)
+        account = client.account_digest(journal.salt())
         try:
-            return begun(document, spool, client, journal, parent=parent, clock=clock)
+            with (
+                moved(spool, journal, document.id),
+                locked(journal, document.id) as lock,
+                marked(spool, journal),
+            ):
+                if not journal.open_push(
+                    document.id,
+                    document.chunks,
+                    partial(same_records.look_elsewhere, journal, document, account),
+                    kind=document.kind,
+                    account=account,
+                    base_url=client.base_url,
+                    status="running",
+                    parent=parent,
+                    source=document.source,
+                    counts={name: int(count) for name, count in document.counts.items()},
+                    document=sealed(document.to_bytes()),
+                    digest=same_records.digest_of(document),
+                    created_at=clock.now(),
+                ):
+                    raise AnalytexError(pushed_already(document.id))
+                return driven(journal, document, client, clock, lock)
         except LeftBehindError as left:
             found = resume(left.push_id, client, clock=clock)
     return given_back(found, "were on their way before, and are again")
-
-
-def begun(
-    document: PlanDocument,
-    spool: Spool,
-    client: Client,
-    journal: Journal,
-    *,
-    parent: str | None,
-    clock: Clock,
-) -> Drive:
-    account = client.account_digest(journal.salt())
-    with (
-        moved(spool, journal, document.id),
-        locked(journal, document.id) as lock,
-        marked(spool, journal),
-    ):
-        if not journal.open_push(
-            document.id,
-            [(size.number, size.rows, size.bytes) for size in document.chunks],
-            partial(look_elsewhere, journal, document, account),
-            kind=document.kind,
-            account=account,
-            base_url=client.base_url,
-            status="running",
-            parent=parent,
-            counts={name: int(count) for name, count in document.counts.items()},
-            document=sealed(document.to_bytes()),
-            digest=digest_of(document),
-            source=document.source,
-            created_at=clock.now(),
-        ):
-            raise AnalytexError(pushed_already(document.id))
-        return driven(journal, document, client, clock, lock)
 
 
 def resume(
@@ -134,15 +111,12 @@ def resume(
     account = client.account_digest(journal.salt())
     push_id = newest_unfinished(journal, account) if push_id is None else push_id
     journal.push(push_id)  # NotFoundError if there is none
-    live = LIVE.get(live_key(journal, push_id))
-    if live is not None:
+    if (live := LIVE.get(live_key(journal, push_id))) is not None:
         return live
     with locked(journal, push_id) as lock:
-        push = journal.push(push_id)
-        document = journal.document(push_id)
+        push, document = journal.push(push_id), journal.document(push_id)
         if push.status in FINISHED:
-            drive = Drive(document, push, journal, client)
-            drive.ended.set()
+            drive = as_it_stands(push_id, client)
             drop(lock)
             return drive
         if push.account != account:
@@ -162,6 +136,17 @@ def resume(
             answered = sum(push.counts[name] for name in ("refused", "acknowledged", "unknown"))
             journal.update(push_id, forgiven_refused=push.counts["refused"], forgiven_answered=answered)
         return driven(journal, document, client, clock or Clock(), lock)
+
+
+def as_it_stands(push_id: str, client: Client) -> Drive:
+    """Return a push of the client's journal without carrying on with it."""
+    journal = Journal(client.state_directory)
+    push = journal.push(push_id)
+    push = replace(push, status=present_status(journal, push))
+    drive = Drive(journal.document(push_id), push, journal, client)
+    if push.done:
+        drive.ended.set()
+    return drive
 
 
 def positions(skip: Iterable[int]) -> frozenset[int]:
@@ -224,8 +209,8 @@ def locked(journal: Journal, push_id: str) -> Iterator[FileLock]:
     lock = driver_lock(journal.directory, push_id)
     if not acquired(lock):
         raise AnalytexError(
-            f"Push {push_id!r} is driven by {driver_of(journal, push_id)}. One process at a time drives a push: wait "
-            "for it there, or end that process and resume again. Nothing is lost by that."
+            f"Push {push_id!r} is driven by {same_records.driver_of(journal, push_id)}. One process at a time drives a "
+            "push: wait for it there, or end that process and resume again. Nothing is lost by that."
         )
     try:
         yield lock
@@ -285,8 +270,7 @@ def pushes(state_directory: Path) -> pd.DataFrame:
 
 def present_status(journal: Journal, push: PushState) -> str:
     """Return the status of a push, ``interrupted`` when nobody drives it and it has not ended."""
-    live = LIVE.get(live_key(journal, push.id))
-    if live is not None:
+    if (live := LIVE.get(live_key(journal, push.id))) is not None:
         return live.state.status
     is_left = not push.done and is_free(driver_lock(journal.directory, push.id))
     return "interrupted" if is_left else push.status
@@ -301,12 +285,8 @@ def clean(push_id: str | None, before: Any, state_directory: Path) -> list[str]:
     if push_id is not None:
         chosen = [journal.push(push_id).id]
     else:
-        forgettable = [push for push in journal.pushes() if push.status in (*FINISHED, "cancelled")]
-        chosen = [
-            push.id
-            for push in forgettable
-            if push.ended_at is not None and (end is None or push.ended_at < end)
-        ]
+        over = [push for push in journal.pushes() if push.status in (*FINISHED, "cancelled")]
+        chosen = [push.id for push in over if push.ended_at and (end is None or push.ended_at < end)]
     for name in chosen:
         with locked(journal, name) as lock:
             # The files first: a spool without its journal entry would never be found again.

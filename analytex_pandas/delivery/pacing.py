@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import random
+import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from analytex_pandas.errors import RateLimitError, ServerError, TransportError
-
-if TYPE_CHECKING:
-    import random
-    import threading
 
 LONGEST_POLL: Final = 30.0
 """Seconds between two questions at most: a watcher wants to see a long job move."""

@@ -8,24 +8,19 @@ not guessed, and rows that it may be about are unknown.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from analytex_pandas.service.naming import RowError, Sent
 from analytex_pandas.service.row_errors import explained
 from analytex_pandas.service.values import to_text
-from analytex_pandas.settings import ID_NAMES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from analytex_pandas.service.wire import Job
-    from analytex_pandas.settings import Kind
+from analytex_pandas.service.wire import Job
+from analytex_pandas.settings import ID_NAMES, Kind
 
 LONGEST_REASON: Final = 1_000
 """Characters of what a failed job says that are repeated on each of its rows."""
@@ -138,13 +133,11 @@ class Lines:
     def witness(self, error: RowError) -> frozenset[int] | None:
         """Return the lines that an error can be about, by values it repeats or its property; None if by neither."""
         echo = error.echo if error.company is None else (*error.echo, ("company_id", error.company))
-        pairs = [
-            (name, text) for name, text in echo if text in self.values.get(name, ())
-        ]  # else it is not as it was sent
+        # Others are not as they were sent.
+        pairs = [(name, text) for name, text in echo if text in self.values.get(name, ())]
         if pairs:
-            return frozenset.intersection(
-                *(frozenset(self.values[name].get(text, ())) for name, text in pairs)
-            )
+            lines = (frozenset(self.values[name].get(text, ())) for name, text in pairs)
+            return frozenset.intersection(*lines)
         holders = self.holders.get(error.property or "")
         if not holders or len(holders) == len(self.records):
             return None
@@ -192,7 +185,7 @@ def judge(
     sent = chunk.sent()
     said, found, taught = located(united(answer.errors_of(sent) for answer in answers), chunk, taught)
     if job is not None and job.failed:
-        return dataclasses.replace(whole_failure(said, found, chunk.names), taught=taught)
+        return replace(whole_failure(said, found, chunk.names), taught=taught)
     refused = {error.line for error in found if error.line is not None}
     left = rows - len(refused)
     nowhere = [error for error, one in zip(said, found, strict=True) if one.line is None]
@@ -253,9 +246,8 @@ def unanswered(job: Job, nowhere: Sequence[RowError], rows: int, refused: int) -
     completed, accepted = job.completed_rows, rows - refused
     if completed is not None and completed == accepted < rows:
         return 0
-    names = {
-        (error.place_kind, error.place, error.id, error.company) for error in nowhere if error.names_rows()
-    }
+    named = [error for error in nowhere if error.names_rows()]
+    names = {(error.place_kind, error.place, error.id, error.company) for error in named}
     remarks = sum(error.more or int(not error.total) for error in nowhere if not error.names_rows())
     most = max((error.total for error in nowhere), default=0)
     return max(shortfall(job, rows, refused), len(names) + remarks, most - refused)
@@ -276,26 +268,21 @@ def whole_failure(said: Sequence[RowError], found: Sequence[LineError], ids: Seq
     whole: tuple[LineError, ...] = ()
     reasons = " ".join(dict.fromkeys(error.message for error in general if error.message))
     wordless = "without a reason" if named <= {None} else "as a whole, without naming this row"
+    raws = [error.raw for error in general]
     reason = LineError(
         None,
         None,
         general[0].property if len(general) == 1 else None,
         next((error.code for error in general if error.code), JOB_FAILED),
         reasons or f"Its job failed{',' if named <= {None} else ''} {wordless}.",
-        general[0].raw
-        if len(general) == 1
-        else f"[{', '.join(error.raw for error in general)}]"
-        if general
-        else "",
+        raws[0] if len(raws) == 1 else f"[{', '.join(raws)}]" if raws else "",
     )
     if len(reason.message) + len(reason.raw) > LONGEST_REASON:
         # It stands on each row, so what is long stands once more, on none.
-        whole = (dataclasses.replace(reason, property=None),)
+        whole = (replace(reason, property=None),)
         brief = f"{reason.message[:LONGEST_REASON]}… (the whole of it, {len(general):,} messages, is without a row)"
-        reason = dataclasses.replace(reason, property=None, message=brief, raw="")
-    rest = tuple(
-        dataclasses.replace(reason, line=line, id=name) for line, name in enumerate(ids) if line not in named
-    )
+        reason = replace(reason, property=None, message=brief, raw="")
+    rest = tuple(replace(reason, line=line, id=name) for line, name in enumerate(ids) if line not in named)
     # A general reason stands on each row that has none of its own; where all have, it stands alone.
     own = tuple(error for error, one in zip(found, said, strict=True) if one.names_rows() or not rest)
     return Verdict(own + rest + whole, tuple(range(len(ids))))

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import sqlite3
 
+from analytex_pandas.delivery.drive import Drive
+from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import PATIENCE, driver_lock, is_free
 from analytex_pandas.delivery.worker import LIVE, live_key
 from analytex_pandas.errors import AnalytexError, warn
-
-if TYPE_CHECKING:
-    import sqlite3
-
-    from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.delivery.journal import Journal
-    from analytex_pandas.frame.document import PlanDocument
-    from analytex_pandas.service.client import Client
+from analytex_pandas.frame.document import PlanDocument
+from analytex_pandas.service.client import Client
 
 
 class LeftBehindError(Exception):

@@ -9,30 +9,18 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from analytex_pandas.delivery import asking, memory
+from analytex_pandas.delivery import asking, memory, pacing
 from analytex_pandas.delivery.asking import Setback, in_brief
+from analytex_pandas.delivery.drive import Drive
 from analytex_pandas.delivery.lookup import by_name, candidates, forgets, in_the_way
-from analytex_pandas.delivery.pacing import (
-    ABSENCE,
-    LOOKS,
-    PATIENCE_FOR_A_LIST,
-    TRY_AGAIN,
-    Pace,
-    Watch,
-    backoff,
-    may_have_arrived,
-)
 from analytex_pandas.delivery.recutting import note_declined
 from analytex_pandas.delivery.state import Blocker, running_status
 from analytex_pandas.errors import AnalytexError, ConflictError
 from analytex_pandas.service.calls import BYTES_A_SECOND, SECONDS
 from analytex_pandas.service.listing import newest_first
-
-if TYPE_CHECKING:
-    from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.service.wire import Job
+from analytex_pandas.service.wire import Job
 
 MOST_ASKED: Final = 20
 """Jobs that are asked about one by one, to find out whether one of them is a chunk."""
@@ -58,7 +46,7 @@ class Sending:
         self.known_then: tuple[str, ...] | None = None
         """The jobs that were listed before it was first sent so."""
         self.sent_then: dt.datetime | None = None
-        self.turn = drive.clock.monotonic() + TRY_AGAIN
+        self.turn = drive.clock.monotonic() + pacing.TRY_AGAIN
         """Until when it is waited for a job that is listed as running."""
 
     def deliver(self) -> Job:
@@ -110,8 +98,9 @@ class Sending:
         if not possible or name is None or len(possible) > MOST_ASKED:
             return None, bool(possible)
         # The answer about a job alone may say more than the list.
+        patience = pacing.PATIENCE_FOR_A_LIST
         asked = [
-            asking.job(drive, job.job_id, f"asking whose job {job.job_id} is", PATIENCE_FOR_A_LIST) or job
+            asking.job(drive, job.job_id, f"asking whose job {job.job_id} is", patience) or job
             for job in possible
         ]
         mine = by_name(asked, name)
@@ -140,7 +129,7 @@ class Sending:
             self.not_sent(attempts=chunk.attempts, status="waiting")
             self.queue(looked or [])
         except AnalytexError as error:
-            if not may_have_arrived(error):
+            if not pacing.may_have_arrived(error):
                 self.not_sent()
                 if note_declined(drive, error):
                     raise
@@ -207,12 +196,12 @@ class Sending:
             self.is_doubted = True
             self.known_then, self.sent_then = chunk.known_jobs, chunk.submitted_at
         sent, unclear_since = drive.clock.monotonic() - passed, 0.0
-        for seconds in itertools.chain(LOOKS, itertools.repeat(LOOKS[-1])):
-            left = ABSENCE - (drive.clock.monotonic() - sent)
+        for seconds in itertools.chain(pacing.LOOKS, itertools.repeat(pacing.LOOKS[-1])):
+            left = pacing.ABSENCE - (drive.clock.monotonic() - sent)
             what = f"{drive.label}: {why}, looking for it among the jobs"
             drive.say(f"{what}; it goes again in {left:,.0f} s if it is not there" if left > 0 else what)
-            drive.rest(min(seconds, max(left, LOOKS[0])), in_trouble=True)
-            is_last = drive.clock.monotonic() - sent >= ABSENCE
+            drive.rest(min(seconds, max(left, pacing.LOOKS[0])), in_trouble=True)
+            is_last = drive.clock.monotonic() - sent >= pacing.ABSENCE
             jobs = asking.newest_jobs(drive, what, since=chunk.submitted_at)
             job, is_unclear = self.examined(jobs)
             if job is not None:
@@ -220,7 +209,7 @@ class Sending:
             drive.looked = jobs
             if is_unclear:
                 unclear_since = unclear_since or drive.clock.monotonic()
-                if drive.clock.monotonic() - unclear_since >= ABSENCE:
+                if drive.clock.monotonic() - unclear_since >= pacing.ABSENCE:
                     raise NobodyKnowsError
             elif is_last:
                 break
@@ -235,7 +224,7 @@ class Sending:
         drive.answered()
         self.setback.over()
         drive.harmless -= {job.job_id for job in looked}
-        self.turn = drive.clock.monotonic() + TRY_AGAIN
+        self.turn = drive.clock.monotonic() + pacing.TRY_AGAIN
         drive.show(phase="waiting")
         jobs = asking.looked_before(drive, f"{drive.label} waits for a job that runs; asking which")
         if in_the_way(jobs, drive.passable) is None and by_name(jobs, drive.name(drive.number)) is None:
@@ -243,7 +232,8 @@ class Sending:
             drive.say(f"{drive.label}: waiting for a job that is not listed")
             drive.blind += 1
             # It may also be the chunk's own, by a repeated request, and be listed late.
-            drive.rest(min(max(backoff(drive.blind, None, drive.chance), LISTED_LATE), TRY_AGAIN))
+            delay = max(pacing.backoff(drive.blind, None, drive.chance), LISTED_LATE)
+            drive.rest(min(delay, pacing.TRY_AGAIN))
             drive.looked = None
 
     def wait_for(self, job: Job) -> None:
@@ -254,10 +244,8 @@ class Sending:
             drive.record(status="waiting")
         whose = drive.journal.owners([job_id]).get(job_id)
         who = "of somebody else" if whose is None else f"of chunk {whose[1]:,} of push {whose[0]}"
-        named = " ".join(
-            filter(None, ("a job", who, f"({', '.join(filter(None, (job.filename, job.type)))})"))
-        )
-        watch, pace = Watch(job.total_rows or 0), Pace()
+        named = f"a job {who} ({', '.join(filter(None, (job.filename, job.type)))})"
+        watch, pace = pacing.Watch(job.total_rows or 0), pacing.Pace()
         begin = drive.clock.monotonic()
         while not job.ended and (left := self.turn - drive.clock.monotonic()) > 0:
             elapsed = drive.clock.monotonic() - begin
@@ -265,7 +253,7 @@ class Sending:
             blocker = seen(job, whose, watch, drive.clock.now(), elapsed)
             drive.say(f"waiting for {named}: {progress(blocker, job)}", blocker=blocker, phase="waiting")
             drive.rest(min(pace.next_poll(watch, elapsed), left))
-            answer = asking.job(drive, job_id, f"waiting for {named}; asking", PATIENCE_FOR_A_LIST)
+            answer = asking.job(drive, job_id, f"waiting for {named}; asking", pacing.PATIENCE_FOR_A_LIST)
             if answer is None:
                 drive.harmless.add(job_id)  # the submit itself will tell
                 return
@@ -275,7 +263,9 @@ class Sending:
             drive.harmless.add(job_id)  # a list that is behind shows it as running for a while
 
 
-def seen(job: Job, owner: tuple[str, int] | None, watch: Watch, now: dt.datetime, elapsed: float) -> Blocker:
+def seen(
+    job: Job, owner: tuple[str, int] | None, watch: pacing.Watch, now: dt.datetime, elapsed: float
+) -> Blocker:
     """Return a job in the way as displays show it; when it ends is told where it was seen to move."""
     end = watch.end_by_progress() if job.total_rows else None
     until = now + dt.timedelta(seconds=end - elapsed) if end and 0 < end - elapsed < LONGEST_TOLD else None

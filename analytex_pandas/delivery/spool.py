@@ -8,33 +8,23 @@ each use. They are personal data: private to the user and short-lived. ``input.a
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
-from typing import TYPE_CHECKING, BinaryIO, Final
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
 from xxhash import xxh3_64, xxh3_64_intdigest, xxh3_128
 
-from analytex_pandas.delivery.files import (
-    checked_id,
-    damaged,
-    private,
-    read,
-    remove,
-    sync,
-    unwritable,
-)
+from analytex_pandas.delivery.files import checked_id, damaged, private, read, remove, sync, unwritable, write
 from analytex_pandas.delivery.input_file import INPUT, InputFile
 from analytex_pandas.errors import AnalytexError
+from analytex_pandas.frame.arrow_types import ipc_bytes
 from analytex_pandas.frame.columns import RangeLabels
 from analytex_pandas.frame.labels import Run, run_of
 from analytex_pandas.settings import private_directory
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
 ROOM_TO_SPARE = 64 * 1024 * 1024
 """Bytes that a spool leaves free on its disk, for the journal and everybody else."""
@@ -117,9 +107,8 @@ class Spool:
                     self._written.update(part)
                     file.write(part)
             if found is None:
-                content = ipc_file(rows)
-                with open(self.rows_path(number), "wb", opener=private) as file:  # needs an opener
-                    file.write(content)
+                content = ipc_bytes(rows, pa.ipc.new_file)
+                write(self.rows_path(number), content)
                 rows_checksum = xxh3_64_intdigest(content)
         except OSError as error:
             raise unwritable(f"Chunk {number}", self.directory, error) from error
@@ -171,8 +160,7 @@ class Spool:
         table = np.array(list(self.entries.values()), ENTRY).tobytes()
         try:
             for name, content in ((CHUNKS, self._checksum(table) + table), (PUSHED, PUSHED_TEXT.encode())):
-                with open(self.directory / name, "wb", opener=private) as file:  # needs an opener
-                    file.write(content)
+                write(self.directory / name, content)
             for path in (*self.directory.iterdir(), self.directory, self.directory.parent):
                 sync(path)
         except OSError as error:
@@ -238,13 +226,6 @@ def checked(path: Path, checksum: int) -> bytes:
     if xxh3_64_intdigest(content) != checksum:
         raise damaged(path, "is not as it was written")
     return content
-
-
-def ipc_file(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    with pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue()
 
 
 def spool_of(state_directory: Path, push_id: str) -> Spool:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
+import datetime as dt
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Iterable, Mapping
-
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import Kind
 
 PLANNED: Final = ("input", "invalid", "duplicate", "unchanged")
 COUNTS: Final = (*PLANNED, "pending", "in_flight", "acknowledged", "refused", "unknown")
@@ -193,7 +190,7 @@ def with_chunk(state: PushState, chunk: ChunkState) -> PushState:
     counts.subtract(counted({}, [state.chunk(chunk.number)]))
     counts.update(counted({}, [chunk]))
     chunks = (*state.chunks[: chunk.number - 1], chunk, *state.chunks[chunk.number :])
-    return dataclasses.replace(state, chunks=chunks, counts=dict(counts))
+    return replace(state, chunks=chunks, counts=dict(counts))
 
 
 def rows_left(state: PushState) -> int:

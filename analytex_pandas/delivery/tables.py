@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from analytex_pandas.delivery.state import COUNTS
+import pandas as pd
+import pyarrow as pa
+
+from analytex_pandas.delivery.state import COUNTS, ChunkState, PushState
 from analytex_pandas.errors import typed_table
 from analytex_pandas.frame.labels import POSITION, labels
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    import pandas as pd
-    import pyarrow as pa
-
-    from analytex_pandas.delivery.state import ChunkState, PushState
 
 MOMENT: Final = "datetime64[us, UTC]"
 JOB_COLUMNS: Final = {
@@ -63,28 +59,14 @@ def jobs_table(chunks: Iterable[ChunkState]) -> pd.DataFrame:
 def errors_table(errors: Sequence[Mapping[str, Any]], kept: Iterable[pa.Table]) -> pd.DataFrame:
     """Return the row errors of a push; every row that has one is among its kept rows, and so is its label."""
     label_of: dict[int | None, Any] = {}
-    for rows in kept if errors else ():
-        label_of.update(zip(rows[POSITION].to_pylist(), labels(rows), strict=True))
-    return typed_table(
-        ERROR_COLUMNS, [{**error, "index": label_of.get(error["position"])} for error in errors]
-    )
+    for table in kept if errors else ():
+        label_of.update(zip(table[POSITION].to_pylist(), labels(table), strict=True))
+    rows = [{**error, "index": label_of.get(error["position"])} for error in errors]
+    return typed_table(ERROR_COLUMNS, rows)
 
 
 def pushes_table(found: Iterable[PushState]) -> pd.DataFrame:
-    return typed_table(
-        PUSH_COLUMNS,
-        [
-            {
-                "id": push.id,
-                "kind": push.kind,
-                "status": push.status,
-                "environment": push.base_url,
-                **push.counts,
-                "created_at": push.started_at,
-                "ended_at": push.ended_at,
-                "parent": push.parent,
-                "error": push.error,
-            }
-            for push in found
-        ],
-    )
+    named = {"environment": "base_url", "created_at": "started_at"}
+    told = [name for name in PUSH_COLUMNS if name not in COUNTS]
+    rows = ({name: getattr(push, named.get(name, name)) for name in told} | {**push.counts} for push in found)
+    return typed_table(PUSH_COLUMNS, [*rows])

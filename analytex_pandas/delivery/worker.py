@@ -6,23 +6,18 @@ import atexit
 import contextlib
 import os
 import threading
-from typing import TYPE_CHECKING
 
 from analytex_pandas.delivery import asking, memory
-from analytex_pandas.delivery.drive import CancelledError, logger
+from analytex_pandas.delivery.drive import CancelledError, Drive, logger
 from analytex_pandas.delivery.following import follow, settle
 from analytex_pandas.delivery.input_file import put_away
+from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.locks import drop, is_free, plan_lock
 from analytex_pandas.delivery.sending import NobodyKnowsError, Sending
-from analytex_pandas.delivery.state import FINISHED, at_the_service, still_running
+from analytex_pandas.delivery.state import FINISHED, ChunkState, PushState, at_the_service, still_running
 from analytex_pandas.errors import AnalytexError, PushError
 from analytex_pandas.service.calls import calm, hurry
 from analytex_pandas.service.wire import parse_job
-
-if TYPE_CHECKING:
-    from analytex_pandas.delivery.drive import Drive
-    from analytex_pandas.delivery.journal import Journal
-    from analytex_pandas.delivery.state import ChunkState, PushState
 
 LIVE: dict[tuple[int, str], Drive] = {}
 """The pushes that this process drives, by process and place: a fork inherits the entries, but not the threads."""
@@ -41,14 +36,9 @@ def start(drive: Drive) -> None:
     try:
         threading.Thread(target=run, args=(drive,), name=f"analytex-push-{drive.id}", daemon=True).start()
     except RuntimeError as error:
-        end(
-            drive,
-            "failed",
-            AnalytexError(
-                f"Push {drive.id} cannot be driven: {error}. Nothing of it was sent. Free some threads or memory, then "
-                f"apd.resume({drive.id!r})."
-            ),
-        )
+        why = f"Push {drive.id} cannot be driven: {error}. Nothing of it was sent."
+        way = f"Free some threads or memory, then apd.resume({drive.id!r})."
+        end(drive, "failed", AnalytexError(f"{why} {way}"))
 
 
 def run(drive: Drive) -> None:
@@ -213,9 +203,8 @@ def check_terms(drive: Drive) -> None:
 
 def outcome(chunk: ChunkState) -> str:
     """Return what became of a chunk's rows, in words."""
-    more = [
-        f"{rows:,} {what}" for what, rows in (("refused", chunk.refused), ("unknown", chunk.unknown)) if rows
-    ]
+    others = {"refused": chunk.refused, "unknown": chunk.unknown}
+    more = [f"{rows:,} {what}" for what, rows in others.items() if rows]
     return ", ".join([f"{chunk.acknowledged:,} acknowledged", *more])
 
 

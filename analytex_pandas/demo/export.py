@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import pandas as pd
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CUSTOMERS: Final = 20_000
 COMPANIES: Final = 400

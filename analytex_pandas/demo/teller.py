@@ -11,16 +11,14 @@ import shutil
 import sys
 import tempfile
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
 import analytex_pandas as apd
 from analytex_pandas.demo.export import write_export
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ROWS_PER_MINUTE: Final = 120_000
 """A hundred times the service's own pace."""
@@ -93,10 +91,8 @@ def tell() -> None:
         for words, lines in STORY:
             prompt.say(words, "")
             prompt.type(lines)
-        prompt.say(
-            "Where every row of customers.csv is now:",
-            f"\n{summary(prompt.names, len(sandbox.users))}\n",
-        )
+        fates = summary(prompt.names, len(sandbox.users))
+        prompt.say("Where every row of customers.csv is now:", f"\n{fates}\n")
         prompt.say(
             "To do the same with data of yours, read the first ten minutes in README.md, or open "
             "notebooks/quickstart.ipynb."

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from analytex_pandas.errors import AnalytexError, ValidationError, one_line, reason
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NAMED = re.compile(
     r"(?:Caused by: )?((?:[\w$]+\.)*[\w$]*(?:Error|Exception|Interrupt|Killed\w*): .+|\[[A-Z_.]+\] .+)"

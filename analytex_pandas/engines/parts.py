@@ -7,34 +7,29 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
 from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
 from analytex_pandas.errors import AnalytexError, code, logger_of, reason
+from analytex_pandas.frame.arrow_types import ipc_bytes
 from analytex_pandas.frame.batch import Prepared
-from analytex_pandas.frame.columns import STRING, TEXT, Coerced, Field, RangeLabels, Sighting, Traits
+from analytex_pandas.frame.columns import STRING, TEXT, Coerced, Field, Mask, RangeLabels, Sighting, Traits
+from analytex_pandas.frame.draft import Draft
+from analytex_pandas.frame.duplicates import Marks
 from analytex_pandas.frame.fingerprints import Layer
 from analytex_pandas.frame.labels import POSITION, concat_rows, placed, rows_table, tag, untag
 from analytex_pandas.frame.layout import Layout, Report
 from analytex_pandas.frame.memory import from_bytes, to_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Self
-
-    from analytex_pandas.frame.columns import Mask
-    from analytex_pandas.frame.draft import Draft
-    from analytex_pandas.frame.duplicates import Marks
-    from analytex_pandas.frame.places import Place
+from analytex_pandas.frame.places import Place
 
 logger = logger_of("analytex_pandas")
 
@@ -103,9 +98,8 @@ def shared(place: Place) -> None:
 
 def written(place: Place, content: bytes) -> int:
     """Write a file that is complete once it is there, and return its checksum."""
-    unfinished = (
-        place.sibling(f".{place.path.name}") if place.is_local else place
-    )  # a store has it whole or not at all
+    # A store has it whole or not at all.
+    unfinished = place.sibling(f".{place.path.name}") if place.is_local else place
     unfinished.write(content)
     shared(unfinished)
     if isinstance(unfinished.path, Path) and isinstance(place.path, Path):
@@ -120,20 +114,19 @@ def write_part(place: Place, outcome: Draft, sink: PartSink, layers: Sequence[La
         return written(place.sibling(place.path.stem + ending), content)
 
     index = pa.table({BYTES: joined(sink.sizes, np.uint32), "ids": joined(outcome.hashes, np.uint64)})
-    checksums = {".arrow": beside(".arrow", ipc_file(index))}
+    checksums = {".arrow": beside(".arrow", ipc_bytes(index, pa.ipc.new_file))}
     if sink.input.rows:
         rows = concat_rows(sink.input.rows).append_column(ID, pa.chunked_array(sink.input.ids))
         rows = rows.append_column(VALID, pa.array(joined(outcome.valid, bool)))
-        checksums[".input.arrow"] = beside(".input.arrow", ipc_file(rows.combine_chunks()))
+        checksums[".input.arrow"] = beside(".input.arrow", ipc_bytes(rows.combine_chunks(), pa.ipc.new_file))
     if layers:
         names = dict.fromkeys(name for layer in layers for name in layer.cells)
         cells = {
             name: joined([layer.cells.get(name, np.zeros(len(layer.ids), np.uint64)) for layer in layers])
             for name in names
         }
-        whole = Layer(
-            joined([layer.ids for layer in layers]), joined([layer.exists for layer in layers]), cells
-        )
+        ids, exists = joined([layer.ids for layer in layers]), joined([layer.exists for layer in layers])
+        whole = Layer(ids, exists, cells)
         checksums[".digests"] = beside(".digests", to_bytes(whole))
     size = sum(chunk.bytes for chunk in outcome.chunks)
     manifest = {"format": FORMAT, "checksums": checksums, "bytes": size, **described(outcome)}
@@ -254,9 +247,8 @@ class Part:
     def fetch(self, wanted: Mask) -> tuple[pa.Array, pa.Table]:
         """Return the wanted lines, and where they came from; few bytes more than those are read."""
         places = np.flatnonzero(wanted)
-        offsets = np.concatenate(
-            [np.zeros(1, np.int64), np.cumsum(self.index()[BYTES].to_numpy(), dtype=np.int64)]
-        )
+        ends = np.cumsum(self.index()[BYTES].to_numpy(), dtype=np.int64)
+        offsets = np.concatenate([np.zeros(1, np.int64), ends])
         gaps = offsets[places[1:]] - offsets[places[:-1] + 1]
         lines = []
         lines_place = self.place.sibling(self.place.path.stem + ".ndjson")
@@ -267,8 +259,8 @@ class Part:
                 first, last = int(group[0]), int(group[-1])
                 begin = int(offsets[first])
                 data = file.read_at(int(offsets[last + 1]) - begin, begin)
-                ends = pa.py_buffer(offsets[first : last + 2] - begin)
-                text = pa.Array.from_buffers(TEXT, last + 1 - first, [None, ends, pa.py_buffer(data)])
+                inside = pa.py_buffer(offsets[first : last + 2] - begin)
+                text = pa.Array.from_buffers(TEXT, last + 1 - first, [None, inside, pa.py_buffer(data)])
                 lines.append(text.take(pa.array(group - first)))
         rows, _, valid = self.input()
         return pa.concat_arrays(lines), rows.take(pa.array(np.flatnonzero(valid)[places]))
@@ -324,10 +316,3 @@ def remove(directory: Place) -> None:
 
 def damaged(place: Place) -> AnalytexError:
     return AnalytexError(f"{code(place.shown)} is not as its worker wrote it. Plan again; nothing was sent.")
-
-
-def ipc_file(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    with pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 SHIPPED = "partition bigint, batch binary"
 MOST_BYTES = 4 * 1024 * 1024
@@ -37,10 +35,7 @@ def shipping(most_bytes: int) -> Any:
                 with pa.ipc.new_stream(sink, part.schema) as writer:
                     writer.write_batch(part)
                 yield pa.RecordBatch.from_arrays(
-                    [
-                        pa.array([partition], pa.int64()),
-                        pa.array([sink.getvalue().to_pybytes()]),
-                    ],
+                    [pa.array([partition], pa.int64()), pa.array([sink.getvalue().to_pybytes()])],
                     names=["partition", "batch"],
                 )
 

@@ -7,13 +7,13 @@ go out.
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
 import stat
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -22,28 +22,20 @@ import pyarrow as pa
 from analytex_pandas import settings
 from analytex_pandas.engines import spark
 from analytex_pandas.engines.failures import translated
-from analytex_pandas.engines.parts import PartSink, content_of, read_part, remove, write_part
-from analytex_pandas.engines.streaming import in_order, is_of, native, parts_of, unpickled
+from analytex_pandas.engines.parts import Part, PartSink, content_of, read_part, remove, write_part
+from analytex_pandas.engines.streaming import Parts, in_order, is_of, native, parts_of, with_objects
 from analytex_pandas.errors import ValidationError, code
-from analytex_pandas.frame.draft import Draft, read_lines
+from analytex_pandas.frame.draft import Draft, Store, read_lines
 from analytex_pandas.frame.fingerprints import Comparison, Layer
 from analytex_pandas.frame.inputs import source_of_frame
 from analytex_pandas.frame.layout import invalid_table, unsendable, wrong_names
 from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.ndjson import ChunkSize
+from analytex_pandas.frame.options import Options
 from analytex_pandas.frame.places import Place, place_of
 from analytex_pandas.frame.settling import settled
 from analytex_pandas.frame.strangers import named
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from analytex_pandas.engines.parts import Part
-    from analytex_pandas.engines.streaming import Parts
-    from analytex_pandas.frame.columns import RawBatch
-    from analytex_pandas.frame.draft import Store
-    from analytex_pandas.frame.options import Options
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import Kind
 
 MANIFEST = "manifest"
 PARTS = "analytex-"
@@ -80,10 +72,10 @@ class Recipe:
         if source is None:
             raise TypeError(f"a partition is {named(frame)}, which is no frame")
         every = source.batches
-        source = dataclasses.replace(source, batches=lambda: map(with_objects, every()))
+        source = replace(source, batches=lambda: map(with_objects, every()))
         place = place_of(self.directory) / f"part-{secrets.token_hex(8)}.ndjson"
         digests = None if self.salt is None else Digests("", 0, self.salt)
-        options = dataclasses.replace(self.options, chunk_rows=CHUNK_ROWS, canary=0)
+        options = replace(self.options, chunk_rows=CHUNK_ROWS, canary=0)
         try:
             with PartSink(place) as sink:
                 # one thread: the engine has one task a core
@@ -91,12 +83,6 @@ class Recipe:
         except ValidationError as error:  # travels as text: engines wrap what is raised in much of their own
             return FAILED + str(error)
         return write_part(place, outcome, sink, [] if digests is None else digests.layers)
-
-
-def with_objects(batch: RawBatch) -> RawBatch:
-    return dataclasses.replace(
-        batch, columns={field: unpickled(column) for field, column in batch.columns.items()}
-    )
 
 
 def staged_draft(
@@ -127,7 +113,8 @@ def staged_draft(
             outcome.index_names = known.index_names or (None, None)
             # what is wrong with the columns is said before the workers begin
             noted(outcome, read_part(directory, sound(recipe.stage(known.empty())), 0, None), store)
-            check_columns(outcome)
+            if outcome.wrong:
+                raise unsendable(outcome.wrong, invalid_table([]))
             told = [*results(data, recipe)]
         parts = []
         for partition, name in told:
@@ -164,11 +151,6 @@ def noted(outcome: Draft, part: Part, store: Store) -> None:
     outcome.hashes.append(part.index()["ids"].to_numpy())
     if outcome.memory is not None and outcome.options.only_changed:
         outcome.compared(outcome.memory.compare(part.digests()))
-
-
-def check_columns(outcome: Draft) -> None:
-    if outcome.wrong:
-        raise unsendable(outcome.wrong, invalid_table([]))
 
 
 def check_types(outcome: Draft, parts: Sequence[Part]) -> None:
@@ -222,9 +204,8 @@ def spark_results(data: Any, recipe: Recipe, index: list[str] | None = None) -> 
         iterator = iter(batches)
         for first in iterator:
             schema = first.schema if index is None else spark.with_index(first, index).schema
-            rest = (
-                pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in chain([first], iterator)
-            )
+            every = chain([first], iterator)
+            rest = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in every)
             told = recipe.stage(pa.RecordBatchReader.from_batches(schema, rest))
             number = TaskContext.get().partitionId()
             yield pa.RecordBatch.from_pylist([{"partition": number, MANIFEST: told}])

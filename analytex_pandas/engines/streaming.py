@@ -5,11 +5,11 @@ No engine is imported for that: whoever has a frame of one has imported it.
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,15 +19,10 @@ from analytex_pandas.engines import spark
 from analytex_pandas.engines.failures import translated
 from analytex_pandas.errors import ValidationError
 from analytex_pandas.frame import sources
-from analytex_pandas.frame.columns import cells_of
+from analytex_pandas.frame.columns import RawBatch, RawColumn, cells_of
 from analytex_pandas.frame.inputs import read_source, source_of_frame
 from analytex_pandas.frame.sources import Source
 from analytex_pandas.frame.strangers import named
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
-
-    from analytex_pandas.frame.columns import RawBatch, RawColumn
 
 MODIN_ROWS = 100_000
 """Rows of a Modin frame that are fetched at once."""
@@ -119,12 +114,16 @@ def batches_of(parts: Parts, frames: Iterator[tuple[int, Any]], what: str) -> It
             raise ValidationError(f"Partition {partition} ({what}) is {named(frame)}, which is no frame.")
         for batch in source.batches():
             start = batch.start + batch.rows
-            columns = {field: unpickled(column) for field, column in batch.columns.items()}
             labels = batch.labels
             if parts.index_names is None:
                 rows = np.arange(batch.start - begin, start - begin, dtype=np.int64)
                 labels = [pa.array(np.full(batch.rows, partition or 0, np.int64)), pa.array(rows)]
-            yield dataclasses.replace(batch, columns=columns, labels=labels)
+            yield replace(with_objects(batch), labels=labels)
+
+
+def with_objects(batch: RawBatch) -> RawBatch:
+    columns = {field: unpickled(column) for field, column in batch.columns.items()}
+    return replace(batch, columns=columns)
 
 
 def unpickled(column: RawColumn) -> RawColumn:

@@ -6,18 +6,14 @@ And what an extension array holds, in the form that is sent.
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytex_pandas.frame.columns import TEXT, Coded, UnsendableError, cells_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from analytex_pandas.frame.columns import RawColumn
+from analytex_pandas.frame.columns import TEXT, Coded, RawColumn, UnsendableError, cells_of
 
 
 def bytes_of(data: pa.Array | pa.RecordBatch | pa.Table) -> int:
@@ -138,9 +134,8 @@ def is_list(kind: pa.DataType) -> bool:
 
 def can_flatten(kind: pa.DataType) -> bool:
     """Tell whether a type becomes properties when it is flattened: it has fields, and no list is in them."""
-    return has_fields(kind) and not holds(
-        kind, lambda part: pa.types.is_nested(part) and not has_fields(part)
-    )
+    without_fields = holds(kind, lambda part: pa.types.is_nested(part) and not has_fields(part))
+    return has_fields(kind) and not without_fields
 
 
 def storage(array: pa.Array) -> RawColumn:
@@ -177,3 +172,13 @@ def tensors(array: pa.Array) -> pa.Array:
     for length in order.shape[:0:-1]:
         nested = pa.FixedSizeListArray.from_arrays(nested, length)
     return pa.FixedSizeListArray.from_arrays(nested, order.shape[0], mask=array.is_null())
+
+
+def ipc_bytes(
+    table: pa.Table, new: Callable[..., Any] = pa.ipc.new_stream, compression: str | None = None
+) -> bytes:
+    """Return a table in Arrow's own form: a stream, or a file where `new` makes one."""
+    sink = pa.BufferOutputStream()
+    with new(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +17,15 @@ from analytex_pandas.frame.coerce import coerce
 from analytex_pandas.frame.columns import (
     NOTHING,
     TEXT,
+    Cells,
     Coerced,
+    Field,
+    JsonKind,
+    Mask,
     Problem,
     RawBatch,
     RawColumn,
+    Rows,
     UnsendableError,
     as_text,
     is_unicode,
@@ -28,24 +33,17 @@ from analytex_pandas.frame.columns import (
     without,
 )
 from analytex_pandas.frame.fingerprints import COMPANY as NO_NAME
-from analytex_pandas.frame.fingerprints import Column, of_columns
+from analytex_pandas.frame.fingerprints import Column, Comparison, of_columns
 from analytex_pandas.frame.hashing import hashes
 from analytex_pandas.frame.ids import ids
 from analytex_pandas.frame.labels import labels, rows_table
-from analytex_pandas.frame.layout import Report, unsendable, wrong_names
+from analytex_pandas.frame.layout import Layout, Report, unsendable, wrong_names
+from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.mends import cut_long, filled
 from analytex_pandas.frame.ndjson import PropertyText, encode
 from analytex_pandas.frame.notes import traits_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from analytex_pandas.frame.columns import Cells, Field, JsonKind, Mask, Rows
-    from analytex_pandas.frame.fingerprints import Comparison
-    from analytex_pandas.frame.layout import Layout
-    from analytex_pandas.frame.memory import Memory
-    from analytex_pandas.frame.options import Options
-    from analytex_pandas.settings import Kind
+from analytex_pandas.frame.options import Options
+from analytex_pandas.settings import Kind
 
 Result = TypeVar("Result")
 COMPANY = "company_id"

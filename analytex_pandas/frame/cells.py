@@ -13,7 +13,8 @@ import enum
 import ipaddress
 import pathlib
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,12 +26,8 @@ from analytex_pandas.frame.columns import DURATION, NUMBER, TEXT, CellError, Cel
 from analytex_pandas.frame.mends import TOO_MANY_DIGITS
 from analytex_pandas.frame.nested import is_nested
 from analytex_pandas.frame.numbers import EXACT_WHOLE, NOT_FINITE, fixed_point
+from analytex_pandas.frame.options import JsonType
 from analytex_pandas.frame.temporal import TICKS, nanoseconds, within
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from analytex_pandas.frame.options import JsonType
 
 FAMILIES: tuple[tuple[str, Any], ...] = (
     ("enum", enum.Enum),
@@ -74,9 +71,8 @@ def plain_array(cells: Cells) -> pa.Array | None:
     family = pd.api.types.infer_dtype(cells, skipna=True)
     if family not in PLAIN_FAMILIES:
         return None
-    if family == "date" and any(
-        issubclass(kind, dt.datetime) for kind in set(map(type, cells)) - {type(pd.NaT)}
-    ):
+    types = set(map(type, cells)) - {type(pd.NaT)} if family == "date" else ()
+    if any(issubclass(kind, dt.datetime) for kind in types):
         return None  # pandas takes a datetime for a date, and Arrow would cut its time off
     try:
         array = pa.array(cells, ARROW_TYPES[family], from_pandas=True)
@@ -191,6 +187,5 @@ def digits(
             raise CellError("number_too_long", TOO_MANY_DIGITS) from None
 
     found, problems = each(numbers, written)
-    return Coerced(
-        pa.array(found, TEXT), kinds, plain=True, problems=problems, traits=columns.Traits(**counts)
-    )
+    traits = columns.Traits(**counts)
+    return Coerced(pa.array(found, TEXT), kinds, plain=True, problems=problems, traits=traits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,4 +88,4 @@ def spread(coerced: Coerced, codes: pa.Array) -> Coerced:
         text = pa.nulls(len(codes), TEXT)
     else:
         text = pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), distinct)
-    return dataclasses.replace(coerced, text=text, problems=tuple(problems))
+    return replace(coerced, text=text, problems=tuple(problems))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,14 +19,10 @@ from analytex_pandas.frame.coded import at_rows, coded, each, looked_up, spread
 from analytex_pandas.frame.columns import STRING, TEXT, Cells, Coded, Coerced, Problem, UnsendableError
 from analytex_pandas.frame.mends import HALF_A_PAIR, TEXT_TOO_LONG, column_mended
 from analytex_pandas.frame.nested import TOO_DEEP, is_nested, nested_arrow, nested_cells
+from analytex_pandas.frame.options import JsonType, Nested
 from analytex_pandas.frame.parse import as_wanted
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from analytex_pandas.frame.options import JsonType, Nested
-
-    Conversion = Callable[[pa.Array, "Policy"], Coerced]
+Conversion = Callable[[pa.Array, "Policy"], Coerced]
 
 INVALID_TEXT = "invalid_text"
 AS_JSON = 'nested="json" sends JSON text'
@@ -76,9 +71,9 @@ def coerce_arrow(array: pa.Array, policy: Policy) -> Coerced:
         return columns.nothing(len(array))
     coerced = convert(array, policy)
     if policy.wanted:
-        coerced = dataclasses.replace(coerced, family="")
+        coerced = replace(coerced, family="")
     if coerced.text.null_count == len(array) and not coerced.problems:  # such as floats that are all NaN
-        return dataclasses.replace(coerced, kinds=frozenset())
+        return replace(coerced, kinds=frozenset())
     return coerced
 
 
@@ -110,7 +105,7 @@ def timestamps(array: pa.Array, policy: Policy) -> Coerced:
         return temporal.dates(temporal.wall_dates(array))
     found = temporal.timestamps(array, policy.timezone)
     if policy.wanted == "datetime":
-        return dataclasses.replace(found, traits=columns.Traits())  # who asks for it means the time
+        return replace(found, traits=columns.Traits())  # who asks for it means the time
     return as_wanted(found, policy.wanted)
 
 
@@ -222,10 +217,10 @@ def coerce_family(cells: Cells, family: str, policy: Policy) -> dict[str, Coerce
         return {"": as_wanted(found, policy.wanted)}
     properties = coerce(found, policy)
     if family.startswith("aware") and not policy.wanted:
-        return {"": dataclasses.replace(properties[""], traits=temporal.midnights_of(cells))}
+        return {"": replace(properties[""], traits=temporal.midnights_of(cells))}
     if family == "text" and not policy.wanted:
         traits = columns.Traits(kinds=Counter(type(cell).__name__ for cell in cells))
-        return {"": dataclasses.replace(properties[""], traits=traits)}
+        return {"": replace(properties[""], traits=traits)}
     return properties
 
 
@@ -247,7 +242,7 @@ def assembled(parts: Sequence[tuple[columns.Rows, Coerced]], length: int) -> Coe
     for at, part in parts:
         problems += [Problem(at[problem.rows], problem.code, problem.message) for problem in part.problems]
         kinds = part.traits.kinds or dict.fromkeys(part.families, len(at) - part.text.null_count)
-        traits += dataclasses.replace(part.traits, kinds=kinds)
+        traits += replace(part.traits, kinds=kinds)
     kinds_found = frozenset(kind for _, part in parts for kind in part.kinds)
     return Coerced(text, kinds_found, all(part.plain for _, part in parts), tuple(problems), traits)
 
@@ -257,7 +252,7 @@ def text_cells(cells: Cells, policy: Policy) -> Coerced:
     sound, problems = each(cells, sound_text)
     coerced = coerce(pa.array(sound, TEXT), policy)[""]
     if problems and policy.wanted is None:
-        coerced = dataclasses.replace(coerced, kinds=STRING)  # text it is, if it be unsound
+        coerced = replace(coerced, kinds=STRING)  # text it is, if it be unsound
     return coerced.with_problems(problems)
 
 
@@ -274,9 +269,8 @@ def flattened_cells(cells: Cells, policy: Policy) -> dict[str, Coerced]:
         why = f"holds values of type {type(cells[others[0]]).__name__}, which have no fields to flatten"
         raise UnsendableError(why, AS_JSON, others[:3])
     keys = dict.fromkeys(key for cell in cells for key in cell)
-    return flattened(
-        ((str(key), columns.cells_of([cell.get(key) for cell in cells])) for key in keys), policy
-    )
+    fields = ((str(key), columns.cells_of([cell.get(key) for cell in cells])) for key in keys)
+    return flattened(fields, policy)
 
 
 def flattens(cell: Any, depth: int = 0) -> bool:

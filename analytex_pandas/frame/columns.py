@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Mapping, Sequence
 
 Cells = np.ndarray[Any, np.dtype[np.object_]]
 Rows = np.ndarray[Any, np.dtype[np.int64]]
@@ -185,7 +182,7 @@ class Coerced:
         return (self.family,) if self.family else self.kinds
 
     def with_problems(self, problems: tuple[Problem, ...]) -> Coerced:
-        return dataclasses.replace(self, problems=(*self.problems, *problems))
+        return replace(self, problems=(*self.problems, *problems))
 
 
 def nothing(rows: int) -> Coerced:
@@ -229,7 +226,7 @@ class UnsendableError(Exception):
 
 def together(errors: Sequence[UnsendableError]) -> UnsendableError:
     first, *others = [one for error in errors for one in error.every]
-    return dataclasses.replace(first, others=others)
+    return replace(first, others=others)
 
 
 def validity(array: pa.Array) -> Mask:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from analytex_pandas import settings
-from analytex_pandas.errors import INVALID_COLUMNS, typed_table
-from analytex_pandas.frame.columns import json_type_of
-from analytex_pandas.frame.fingerprints import COMPANY
+from analytex_pandas.errors import INVALID_COLUMNS, empty_report, typed_table
+from analytex_pandas.frame.columns import Field, Traits, json_type_of
+from analytex_pandas.frame.draft import Draft
+from analytex_pandas.frame.fingerprints import COMPANY, Tally
 from analytex_pandas.frame.labels import (
     Escaped,
     index_of,
@@ -28,16 +31,7 @@ from analytex_pandas.frame.layout import invalid_table
 from analytex_pandas.frame.ndjson import ChunkSize
 from analytex_pandas.frame.notes import erasing, id_note, property_note, twins
 from analytex_pandas.frame.options import Options
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-
-    import pyarrow as pa
-
-    from analytex_pandas.frame.columns import Field, Traits
-    from analytex_pandas.frame.draft import Draft
-    from analytex_pandas.frame.fingerprints import Tally
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import Kind
 
 COLUMN_DTYPES = {
     **dict.fromkeys(("column", "property", "dtype", "json_type"), "object"),
@@ -93,6 +87,19 @@ class PlanDocument:
     def leaves_too_many(self) -> bool:
         """Whether more rows are invalid than `max_errors` allows."""
         return self.options.too_many(self.counts["invalid"], self.counts["input"])
+
+    def again(self, chunks: Sequence[ChunkSize], digest: str) -> PlanDocument:
+        """Return the plan of sending rows of it once more, in these chunks: all go, and nothing is known of others."""
+        rows = sum(size.rows for size in chunks)
+        return replace(
+            self,
+            counts=dict.fromkeys(self.counts, 0) | {"input": rows, "to_send": rows},
+            chunks=tuple(chunks),
+            invalid=empty_report(),
+            blocked=False,
+            changes=no_changes(),
+            digest=digest,
+        )
 
     def to_bytes(self) -> bytes:
         """Return the document as bytes, for the journal."""
@@ -167,7 +174,7 @@ WAYS: Mapping[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
         lambda texts: Options(**{name: untagged(text) for name, text in texts.items()}),
     ),
     "chunks": (
-        lambda chunks: [*map(asdict, chunks)],
+        lambda chunks: [size._asdict() for size in chunks],
         lambda sizes: tuple(ChunkSize(**size) for size in sizes),
     ),
     "columns": table_ways(COLUMN_DTYPES),

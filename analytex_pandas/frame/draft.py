@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 import pyarrow as pa
 
 from analytex_pandas import settings
 from analytex_pandas.errors import code
 from analytex_pandas.frame.batch import Encoded, Prepared, encode_prepared, prepare
-from analytex_pandas.frame.columns import Coerced, Field, RawBatch, Traits, json_type_of
-from analytex_pandas.frame.fingerprints import Tally, add_tallies
-from analytex_pandas.frame.layout import (
-    Layout,
-    Report,
-    layout,
-    same,
-    wrong_columns,
-    wrong_names,
-)
+from analytex_pandas.frame.columns import Coerced, Field, Kinds, Mask, RawBatch, Traits, json_type_of
+from analytex_pandas.frame.duplicates import Marks
+from analytex_pandas.frame.fingerprints import Comparison, Tally, add_tallies
+from analytex_pandas.frame.hashing import Hashes
+from analytex_pandas.frame.layout import Layout, Report, layout, same, wrong_columns, wrong_names
+from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.ndjson import Chunker, ChunkSize
 from analytex_pandas.frame.notes import changes_of_type
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-
-    from analytex_pandas.frame.columns import Kinds, Mask
-    from analytex_pandas.frame.duplicates import Marks
-    from analytex_pandas.frame.fingerprints import Comparison
-    from analytex_pandas.frame.hashing import Hashes
-    from analytex_pandas.frame.memory import Memory
-    from analytex_pandas.frame.options import Options
-    from analytex_pandas.frame.sources import Source
-    from analytex_pandas.settings import Kind
+from analytex_pandas.frame.options import Options
+from analytex_pandas.frame.sources import Source
+from analytex_pandas.settings import Kind
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -144,9 +131,8 @@ class Draft:
         for name, coerced in batch.properties.items():
             other = self.fields.get(name, batch.origins[name])
             if not same(other.label, batch.origins[name].label):
-                self.wrong += wrong_names(
-                    [(code(other.label), name), (code(batch.origins[name].label), name)]
-                )
+                both = [other.label, batch.origins[name].label]
+                self.wrong += wrong_names([(code(label), name) for label in both])
             behind = Traits(missing=self.rows) if name not in self.traits else self.traits[name]
             self.fields.setdefault(name, batch.origins[name])
             self.traits[name] = behind + coerced.traits
@@ -157,17 +143,10 @@ class Draft:
 
     def drop_empty_parents(self) -> None:
         """Forget columns without any value of which other batches have fields: flattened, those are what it holds."""
-        empty = [
-            name
-            for name, kinds in self.kinds.items()
-            if not kinds
-            and any(
-                other.startswith(name + ".") and same(self.fields[other].label, self.fields[name].label)
-                for other in self.kinds
-            )
-        ]
-        for name in empty:
-            del self.kinds[name], self.traits[name], self.fields[name]
+        for name in [name for name, kinds in self.kinds.items() if not kinds]:
+            label, begin = self.fields[name].label, f"{name}."
+            if any(other.startswith(begin) and same(self.fields[other].label, label) for other in self.kinds):
+                del self.kinds[name], self.traits[name], self.fields[name]
 
 
 def read_lines(
@@ -182,7 +161,7 @@ def read_lines(
     if wrong and source.settled:
         # the columns' types belong into the same report; the first batch shows them
         every = source.batches
-        source = dataclasses.replace(source, batches=lambda: islice(every(), 1))
+        source = replace(source, batches=lambda: islice(every(), 1))
     with ThreadPoolExecutor(workers, thread_name_prefix="analytex-encode") as pool:
         read = encoded_at_once if source.settled and known is not None else encoded_when_settled
         return gathered(outcome, read(outcome, source, pool, workers))
@@ -277,41 +256,39 @@ def put_away(batch: Prepared, store: Sink) -> Prepared:
     columns = {"id": batch.id.text, **({"company": batch.company.text} if batch.company else {})}
     texts = {f"property {name}": coerced.text for name, coerced in batch.properties.items()}
     store.spill([pa.table({**columns, **texts}), batch.rows])
-    return dataclasses.replace(without_text(batch), rows=batch.rows.slice(0, 0))
+    return replace(without_text(batch), rows=batch.rows.slice(0, 0))
+
+
+def with_texts(batch: Prepared, text: Callable[[str, Coerced], pa.Array]) -> Prepared:
+    """Return a prepared batch with other text in its columns, which are named as those that are put away."""
+
+    def changed(name: str, coerced: Coerced) -> Coerced:
+        return replace(coerced, text=text(name, coerced))
+
+    company = changed("company", batch.company) if batch.company else None
+    properties = {name: changed(f"property {name}", coerced) for name, coerced in batch.properties.items()}
+    return replace(batch, id=changed("id", batch.id), company=company, properties=properties)
 
 
 def without_text(batch: Prepared) -> Prepared:
     """Return a prepared batch with all that is known of its columns but their values."""
     bare = pa.nulls(0, pa.large_string())
-    return dataclasses.replace(
-        batch,
-        id=dataclasses.replace(batch.id, text=bare),
-        company=dataclasses.replace(batch.company, text=bare) if batch.company else None,
-        properties={
-            name: dataclasses.replace(coerced, text=bare) for name, coerced in batch.properties.items()
-        },
-    )
+    return with_texts(batch, lambda *_: bare)
 
 
 def taken_back(batch: Prepared, tables: list[pa.Table], *, with_company: bool) -> Prepared:
     """Return a prepared batch with the text that was written away."""
     texts, rows = tables
 
-    def back(coerced: Coerced, name: str) -> Coerced:
+    def text(name: str, _: Coerced) -> pa.Array:
         column = texts[name].combine_chunks()
-        text = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-        return dataclasses.replace(coerced, text=text)
+        return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
 
-    missing = (
-        Coerced(pa.nulls(len(rows), pa.large_string()), frozenset(), plain=True) if with_company else None
-    )
-    return dataclasses.replace(
-        batch,
-        rows=rows,
-        id=back(batch.id, "id"),
-        company=back(batch.company, "company") if batch.company else missing,
-        properties={name: back(coerced, f"property {name}") for name, coerced in batch.properties.items()},
-    )
+    found = with_texts(batch, text)
+    if with_company and found.company is None:
+        missing = Coerced(pa.nulls(len(rows), pa.large_string()), frozenset(), plain=True)
+        found = replace(found, company=missing)
+    return replace(found, rows=rows)
 
 
 def in_order(

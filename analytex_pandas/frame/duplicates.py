@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,17 +18,15 @@ import pyarrow as pa
 
 from analytex_pandas import settings
 from analytex_pandas.frame.columns import Mask, mask_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from analytex_pandas.frame.hashing import Hashes
-    from analytex_pandas.frame.ndjson import ChunkSize
-    from analytex_pandas.frame.options import Duplicates
-    from analytex_pandas.settings import Kind
+from analytex_pandas.frame.hashing import Hashes
+from analytex_pandas.frame.ndjson import ChunkSize
+from analytex_pandas.frame.options import Duplicates
+from analytex_pandas.settings import Kind
 
 Ordinals = np.ndarray[Any, np.dtype[np.int64]]
 Marks = np.ndarray[Any, np.dtype[np.int8]]
+Fetch = Callable[[int, Mask], tuple[pa.Array, pa.Table]]
+"""Gives the wanted lines of a chunk, and where they came from."""
 SENT, INVALID, DUPLICATE, UNCHANGED = range(4)
 """What a plan makes of a row of its input."""
 NOWHERE: Ordinals = np.zeros(0, np.int64)
@@ -52,11 +51,7 @@ def suspects(blocks: Sequence[Hashes]) -> Ordinals:
 
 
 def judge(
-    blocks: Sequence[Hashes],
-    sizes: Sequence[ChunkSize],
-    fetch: Callable[[int, Mask], tuple[pa.Array, pa.Table]],
-    kind: Kind,
-    policy: Duplicates,
+    blocks: Sequence[Hashes], sizes: Sequence[ChunkSize], fetch: Fetch, kind: Kind, policy: Duplicates
 ) -> Verdict:
     """Return what becomes of lines whose id occurs twice, by comparing the records themselves."""
     places = suspects(blocks)
@@ -81,12 +76,7 @@ def verdict_on(lines: pd.DataFrame, policy: Duplicates) -> Verdict:
     return Verdict(dropped, conflicting)
 
 
-def digests(
-    candidates: Ordinals,
-    sizes: Sequence[ChunkSize],
-    fetch: Callable[[int, Mask], tuple[pa.Array, pa.Table]],
-    id_name: str,
-) -> pd.DataFrame:
+def digests(candidates: Ordinals, sizes: Sequence[ChunkSize], fetch: Fetch, id_name: str) -> pd.DataFrame:
     """Return place, digest of the id and digest of the whole line of each candidate, reading each chunk once."""
     start_of_id = re.compile(rb'{"%s":"((?:[^"\\]|\\.)*)"' % id_name.encode())
     found, start = [], 0

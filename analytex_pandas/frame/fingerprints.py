@@ -10,23 +10,19 @@ from __future__ import annotations
 
 import decimal
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytex_pandas import settings
-from analytex_pandas.frame.columns import TEXT, validity
+from analytex_pandas.frame.columns import TEXT, Mask, Rows, validity
 from analytex_pandas.frame.hashing import Hashes, hashes, mixed, seed_of
 from analytex_pandas.frame.numbers import FIXED_POINT_DIGITS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from analytex_pandas.frame.columns import Mask, Rows
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import Kind
 
 COMPANY: Final = ""
 """The name that a user's company goes by among the properties, none of which can have it."""
@@ -137,9 +133,8 @@ def canonical(text: pa.Array) -> pa.Array:
     """Return JSON numbers with one text for each value: ``1.50`` and ``15e-1`` are ``1.5``."""
     if pa.types.is_dictionary(text.type):
         return pa.DictionaryArray.from_arrays(text.indices, canonical(text.dictionary))
-    exponent = pc.fill_null(
-        pc.or_(pc.match_substring(text, "e"), pc.match_substring(text, "E")), fill_value=False
-    )
+    has_e = pc.or_(pc.match_substring(text, "e"), pc.match_substring(text, "E"))
+    exponent = pc.fill_null(has_e, fill_value=False)
     fraction = pc.and_(pc.fill_null(pc.match_substring(text, "."), fill_value=False), pc.invert(exponent))
     if pc.any(fraction).as_py():
         bare = pc.ascii_rtrim(pc.ascii_rtrim(text.filter(fraction), characters="0"), characters=".")

@@ -7,15 +7,12 @@ differ but for a chance of one in 2^64. It withstands chance, not an adversary.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from analytex_pandas.frame.columns import integers_of, text_buffers
-
-if TYPE_CHECKING:
-    from analytex_pandas.frame.columns import Rows
+from analytex_pandas.frame.columns import Rows, integers_of, text_buffers
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 
@@ -105,6 +102,5 @@ def digests(data: np.ndarray[Any, np.dtype[np.uint8]], starts: Rows, sizes: Rows
 
 
 def seed_of(salt: bytes, purpose: str) -> int:
-    return int.from_bytes(
-        hashlib.blake2b(purpose.encode(), key=salt[:64], digest_size=WORD).digest(), "little"
-    )
+    keyed = hashlib.blake2b(purpose.encode(), key=salt[:64], digest_size=WORD)
+    return int.from_bytes(keyed.digest(), "little")

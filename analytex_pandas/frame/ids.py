@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import uuid
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,10 +23,7 @@ from analytex_pandas.frame.columns import STRING, TEXT, Bytes, CellError, Coerce
 from analytex_pandas.frame.mends import VALUES
 from analytex_pandas.frame.numbers import EXACT_DIGITS_BELOW, EXACT_WHOLE, Floats, decimals
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Unfit = Callable[..., Why]
+Unfit = Callable[..., Why]
 
 SPACE = 0x20
 DELETE = 0x7F
@@ -72,8 +70,8 @@ def ids(column: RawColumn, name: str, *, optional: bool = False) -> Coerced:
         missing = np.flatnonzero(~columns.validity(text) & ~columns.mask_of(invalid, len(text)))
         mend = mends.mended(message, f"df = df.dropna(subset=[{mends.LABEL}])")
         found = found.with_problems(columns.problem_at(missing, "missing_id", mend))
-    traits = dataclasses.replace(found.traits, seen={} if found.plain else oddities(text))
-    return dataclasses.replace(found, text=text, kinds=STRING, traits=traits)
+    traits = replace(found.traits, seen={} if found.plain else oddities(text))
+    return replace(found, text=text, kinds=STRING, traits=traits)
 
 
 def why_unfit(name: str, optional: bool, code: str, what: str, fits: str = "", *, mend: str = "") -> Why:
@@ -84,9 +82,8 @@ def why_unfit(name: str, optional: bool, code: str, what: str, fits: str = "", *
     if mend:
         return code, mends.column_mended(f"This {name} {what}. To make ids of them", mend)
     if optional:
-        return code, mends.column_mended(
-            f"This {name} {what}; to leave such ids out", f"{VALUES}.where({fits})"
-        )
+        message = f"This {name} {what}; to leave such ids out"
+        return code, mends.column_mended(message, f"{VALUES}.where({fits})")
     return code, mends.mended(f"This {name} {what}; to leave such rows out", f"df = df[{fits}]")
 
 
@@ -109,7 +106,7 @@ def id_texts(column: RawColumn, unfit: Unfit) -> Coerced:
         return arrow_ids(column, "a period or interval", unfit)
     if (repeated := coded(column)) is not None:
         found = spread(id_texts(repeated.values, unfit), repeated.codes)
-        return dataclasses.replace(found, text=columns.as_text(found.text), kinds=STRING)
+        return replace(found, text=columns.as_text(found.text), kinds=STRING)
     array: pa.Array = column
     return arrow_ids(array, str(array.type), unfit)
 

@@ -10,8 +10,9 @@ import datetime as dt
 import decimal
 import json
 import uuid
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +20,6 @@ import pyarrow as pa
 
 from analytex_pandas.frame.arrow_types import is_repeated, one_array, repeated
 from analytex_pandas.frame.columns import RangeLabels, is_unicode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
 
 POSITION = "position"
 METADATA_KEY = b"analytex.labels"

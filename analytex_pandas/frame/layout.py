@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from analytex_pandas import settings
 from analytex_pandas.errors import INVALID_COLUMNS, ValidationError, code, did_you_mean
 from analytex_pandas.frame.coerce import Policy
-from analytex_pandas.frame.columns import is_unicode
+from analytex_pandas.frame.columns import Field, is_unicode
 from analytex_pandas.frame.mends import UNSEEN
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
-
-    from analytex_pandas.frame.columns import Field
-    from analytex_pandas.frame.options import Options
-    from analytex_pandas.settings import Kind
+from analytex_pandas.frame.options import Options
+from analytex_pandas.settings import Kind
 
 SHOWN = 10
 """Columns that a message lists at most."""

@@ -8,19 +8,17 @@ through.
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
+from analytex_pandas.frame.arrow_types import ipc_bytes
+from analytex_pandas.frame.columns import Mask
 from analytex_pandas.frame.fingerprints import ABSENT, ODD, Comparison, Layer, Tally
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from analytex_pandas.frame.columns import Mask
-    from analytex_pandas.frame.hashing import Hashes
+from analytex_pandas.frame.hashing import Hashes
 
 ACKNOWLEDGED: Final = 0
 REFUSED: Final = 1
@@ -186,14 +184,9 @@ def compare(layers: Sequence[Layer], found: Layer) -> Comparison:
 
 def to_bytes(layer: Layer) -> bytes:
     """Return a layer as bytes, for the journal."""
-    columns = {IDS: layer.ids, EXISTS: layer.exists} | {
-        CELL + name: cells for name, cells in layer.cells.items()
-    }
-    table = pa.table({name: pa.array(values) for name, values in columns.items()})
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
+    cells = {CELL + name: cells for name, cells in layer.cells.items()}
+    columns = {IDS: layer.ids, EXISTS: layer.exists} | cells
+    return ipc_bytes(pa.table({name: pa.array(values) for name, values in columns.items()}))
 
 
 def from_bytes(blob: bytes) -> Layer:

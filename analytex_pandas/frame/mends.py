@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import TYPE_CHECKING
 
 from analytex_pandas.errors import code as code_of
+from analytex_pandas.frame.columns import Field
 from analytex_pandas.settings import MAX_STRING_CHARACTERS
-
-if TYPE_CHECKING:
-    from analytex_pandas.frame.columns import Field
 
 LABEL = "\ufdd0"
 VALUES = "\ufdd1"
@@ -347,9 +344,8 @@ def two_dates(text: str) -> str:
         of_days, of_months = f"%d{mark}%m{rest}", f"%m{mark}%d{rest}"
         if first > MONTHS or second > MONTHS:
             form = of_days if first > MONTHS else of_months
-            return column_mended(
-                f"{what}; if its year comes last", f"pd.to_datetime({VALUES}, format='{form}')"
-            )
+            read = f"pd.to_datetime({VALUES}, format='{form}')"
+            return column_mended(f"{what}; if its year comes last", read)
         full = dt.datetime.strptime(year, rest[1:3]).year  # noqa: DTZ007  # a year alone
         return column_mended(
             f"{shown(text)} is {full:04d}-{second:02d}-{first:02d} or {full:04d}-{first:02d}-{second:02d}; "
@@ -359,9 +355,8 @@ def two_dates(text: str) -> str:
     for step in MONTHS_ALONE:
         if re.fullmatch(step[0], text):
             return rewritten(f"{shown(text)} names a month, but no day; for its first", step)
-    return otherwise(
-        text, f"{shown(text)} is a time without a date" if re.match(r"\d{1,2}:\d\d", word) else what
-    )
+    is_time = re.match(r"\d{1,2}:\d\d", word)
+    return otherwise(text, f"{shown(text)} is a time without a date" if is_time else what)
 
 
 # Any column

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -130,9 +130,8 @@ def without_gaps(text: pa.Array) -> pa.Array:
     if not text.null_count:
         return text
     _, offsets, data = text.buffers()
-    return pa.Array.from_buffers(
-        TEXT, len(text), [None, offsets, data or pa.py_buffer(b"")], offset=text.offset
-    )
+    buffers = [None, offsets, data or pa.py_buffer(b"")]
+    return pa.Array.from_buffers(TEXT, len(text), buffers, offset=text.offset)
 
 
 def grids(pieces: Sequence[np.ndarray[Any, Any] | int], texts: pa.Array, rows: int) -> Iterator[pa.Array]:
@@ -190,19 +189,17 @@ def escaped(text: pa.Array) -> pa.Array:
     rows = np.flatnonzero(mask_of(at, len(text)))
     new = taken(text, rows)
     # the backslash first: the others bring their own
-    for byte in sorted(
-        np.flatnonzero(np.bincount(used[special])).tolist(), key=lambda byte: byte != BACKSLASH
-    ):
+    found = np.flatnonzero(np.bincount(used[special])).tolist()
+    for byte in sorted(found, key=lambda byte: byte != BACKSLASH):
         character = chr(byte)
         new = pc.replace_substring(new, pattern=character, replacement=json.dumps(character)[1:-1])
     places = np.arange(len(text), dtype=np.int32)
     places[rows] = np.arange(len(text), len(text) + len(rows))
-    found = pa.array(places, mask=None if not text.null_count else ~validity(text))
-    return pa.DictionaryArray.from_arrays(found, pa.concat_arrays([text, new]))
+    codes = pa.array(places, mask=None if not text.null_count else ~validity(text))
+    return pa.DictionaryArray.from_arrays(codes, pa.concat_arrays([text, new]))
 
 
-@dataclass(frozen=True)
-class ChunkSize:
+class ChunkSize(NamedTuple):
     """One chunk of a plan; chunks are numbered from 1."""
 
     number: int

@@ -50,9 +50,8 @@ def encoded(value: Any, column: Column, depth: int) -> str:
     if depth > TOO_DEEP:
         raise CellError("nested_too_deep", "The value is nested too deep, or holds itself.")
     if isinstance(value, Mapping):
-        return json_object(
-            (key_text(key, column), encoded(item, column, depth + 1)) for key, item in value.items()
-        )
+        items = value.items()
+        return json_object((key_text(key, column), encoded(item, column, depth + 1)) for key, item in items)
     if isinstance(value, np.ndarray) and not value.ndim:
         return encoded(value[()], column, depth + 1)
     if isinstance(value, list | tuple | np.ndarray):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import re
 import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from analytex_pandas.errors import did_you_mean
@@ -89,7 +89,7 @@ def traits_of(coerced: Coerced) -> Traits:
     count = SAMPLE if is_text else 1
     head = text.slice(0, 2 * count).drop_null()
     sample = (head if len(head) or not present else text.drop_null()).slice(0, count).to_pylist()
-    return dataclasses.replace(
+    return replace(
         coerced.traits,
         present=present,
         missing=text.null_count,

@@ -102,9 +102,8 @@ def float_texts(values: Floats, finite: columns.Mask, whole: columns.Mask) -> pa
 def half_floats(values: Floats, finite: columns.Mask) -> pa.Array:
     """Return 16-bit floats as text in NumPy's shortest form, missing where not `finite`; orjson writes doubles."""
     distinct, codes = np.unique(values.view(np.uint16), return_inverse=True)
-    shortest = [
-        np.format_float_positional(value, unique=True, trim="-") for value in distinct.view(np.float16)
-    ]
+    halves = distinct.view(np.float16)
+    shortest = [np.format_float_positional(value, unique=True, trim="-") for value in halves]
     return pa.array(shortest, TEXT).take(pa.array(codes.astype(np.int32), mask=~finite))
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import operator
 import os
 import re
 import zoneinfo
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
@@ -120,9 +119,8 @@ def checked_options(kind: Kind, given: Mapping[str, Any], *, of_files: bool = Fa
     options = Options(**{name: checked(name, value) for name, value in given.items()})
     if kind == "companies" and options.company_id is None:
         raise ValidationError("company_id=None: companies need the column that holds their id.")
-    return dataclasses.replace(
-        options, company_id_named=kind == "companies" or given.get("company_id") is not None
-    )
+    is_named = kind == "companies" or given.get("company_id") is not None
+    return replace(options, company_id_named=is_named)
 
 
 class Rule(NamedTuple):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import decimal
 import re
 import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +18,7 @@ from analytex_pandas.frame import columns, mends, temporal
 from analytex_pandas.frame.coded import each, spread
 from analytex_pandas.frame.columns import BOOLEAN, DURATION, NUMBER, STRING, TEXT, CellError, Coerced, Problem
 from analytex_pandas.frame.numbers import fixed_point
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from analytex_pandas.frame.options import JsonType
+from analytex_pandas.frame.options import JsonType
 
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 LONG_FRACTION = re.compile(r"(?<=\d)[.,](\d{6})(\d+)")
@@ -52,9 +49,9 @@ def as_wanted(coerced: Coerced, wanted: JsonType | None) -> Coerced:
     if wanted is None or coerced.kinds == frozenset({wanted}):
         return coerced
     if wanted == "string":
-        return dataclasses.replace(coerced, kinds=STRING)
+        return replace(coerced, kinds=STRING)
     if wanted == "number" and coerced.kinds == DURATION:
-        return dataclasses.replace(coerced, kinds=NUMBER)
+        return replace(coerced, kinds=NUMBER)
     if wanted == "boolean" and coerced.kinds in (NUMBER, DURATION):
         found = read_as(coerced.text, boolean_of_number, partial(primitives, BOOLEAN))
     elif wanted in ("date", "datetime") and coerced.kinds == NUMBER:

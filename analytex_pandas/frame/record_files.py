@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from pathlib import PurePath
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,26 +15,18 @@ import pyarrow as pa
 from analytex_pandas.errors import ValidationError, code, translated
 from analytex_pandas.frame.batch import Encoded
 from analytex_pandas.frame.columns import TEXT
-from analytex_pandas.frame.draft import Draft, gathered
+from analytex_pandas.frame.draft import Draft, Store, gathered
 from analytex_pandas.frame.fingerprints import of_lines
 from analytex_pandas.frame.hashing import hashes
 from analytex_pandas.frame.labels import rows_table
 from analytex_pandas.frame.layout import Report
+from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.ndjson import lines_of
-from analytex_pandas.frame.places import place_of
-from analytex_pandas.frame.record_lines import Reader
+from analytex_pandas.frame.options import Options
+from analytex_pandas.frame.places import Place, place_of
+from analytex_pandas.frame.record_lines import Problem, Reader
 from analytex_pandas.frame.settling import settled
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import PurePath
-
-    from analytex_pandas.frame.draft import Store
-    from analytex_pandas.frame.memory import Memory
-    from analytex_pandas.frame.options import Options
-    from analytex_pandas.frame.places import Place
-    from analytex_pandas.frame.record_lines import Problem
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import Kind
 
 ENDINGS: Final = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
 """Of the files that are taken of a directory."""

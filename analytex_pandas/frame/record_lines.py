@@ -9,23 +9,20 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import orjson
 
 from analytex_pandas import settings
 from analytex_pandas.errors import code, reason
 from analytex_pandas.frame.columns import Field, Traits, is_unicode
+from analytex_pandas.frame.draft import Draft
 from analytex_pandas.frame.layout import Layout
 from analytex_pandas.frame.mends import UNSEEN
 from analytex_pandas.frame.notes import AS_IT_STANDS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from analytex_pandas.frame.draft import Draft
-    from analytex_pandas.settings import Kind
+from analytex_pandas.settings import Kind
 
 SHAPES: Final = 4_096
 """Shapes of records that are remembered at a time; of most files a few are enough."""
@@ -160,26 +157,19 @@ class Reader:
     def shape_wrong(self, record: dict[str, Any], metadata: dict[str, Any]) -> Iterator[Problem]:
         """Yield what is wrong with a record by its names and types alone."""
         for name in record.keys() - self.keys:
-            yield Problem(
-                name, "unknown_key", f"{code(name)} is no key of a record; properties stand in metadata."
-            )
-        most = settings.MAX_PROPERTIES
+            said = f"{code(name)} is no key of a record; properties stand in metadata."
+            yield Problem(name, "unknown_key", said)
+        most, longest = settings.MAX_PROPERTIES, settings.MAX_PROPERTY_NAME_CHARACTERS
         if len(metadata) > most:
-            yield Problem(
-                "", "too_many_properties", f"{len(metadata):,} properties; a profile has {most} at most."
-            )
+            said = f"{len(metadata):,} properties; a profile has {most} at most."
+            yield Problem("", "too_many_properties", said)
         for name, value in metadata.items():
             if type(value) not in KINDS:
                 what = "a list" if type(value) is list else "an object"
-                yield Problem(
-                    name, "not_primitive", f"A property is a text, a number, true, false or null, not {what}."
-                )
-            if len(name) > settings.MAX_PROPERTY_NAME_CHARACTERS:
-                yield Problem(
-                    name,
-                    "name_too_long",
-                    f"A name has {settings.MAX_PROPERTY_NAME_CHARACTERS} characters at most.",
-                )
+                said = f"A property is a text, a number, true, false or null, not {what}."
+                yield Problem(name, "not_primitive", said)
+            if len(name) > longest:
+                yield Problem(name, "name_too_long", f"A name has {longest} characters at most.")
             if BLANK.fullmatch(name):
                 yield Problem(name, "no_name", "A property without a name.")
 
@@ -277,9 +267,8 @@ def no_number(text: str) -> NoReturn:
 def written_slowly(value: Any, option: int = 0) -> bytes:  # noqa: ARG001  # as orjson's
     """Return a primitive, or an object of them by name, as JSON with all digits."""
     if isinstance(value, dict):
-        parts = (
-            b"%b:%b" % (written_slowly(name), written_slowly(each)) for name, each in sorted(value.items())
-        )
+        pairs = sorted(value.items())
+        parts = (b"%b:%b" % (written_slowly(name), written_slowly(each)) for name, each in pairs)
         return b"{%b}" % b",".join(parts)
     if isinstance(value, Digits):
         digits = value.encode()

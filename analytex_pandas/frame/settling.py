@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,33 +14,21 @@ import pyarrow.compute as pc
 
 from analytex_pandas import settings
 from analytex_pandas.frame import duplicates
-from analytex_pandas.frame.draft import read_lines
+from analytex_pandas.frame.columns import Mask
+from analytex_pandas.frame.draft import Draft, Store, read_lines
+from analytex_pandas.frame.duplicates import Fetch
 from analytex_pandas.frame.fingerprints import of_lines
 from analytex_pandas.frame.labels import POSITION, labels
 from analytex_pandas.frame.layout import Report, invalid_table, unsendable
+from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from analytex_pandas.frame.columns import Mask
-    from analytex_pandas.frame.draft import Draft, Store
-    from analytex_pandas.frame.memory import Memory
-    from analytex_pandas.frame.options import Options
-    from analytex_pandas.frame.sources import Source
-    from analytex_pandas.settings import Kind
-
-    Fetch = Callable[[int, Mask], tuple[pa.Array, pa.Table]]
+from analytex_pandas.frame.options import Options
+from analytex_pandas.frame.sources import Source
+from analytex_pandas.settings import Kind
 
 
 def draft(
-    source: Source,
-    options: Options,
-    kind: Kind,
-    store: Store,
-    *,
-    workers: int,
-    memory: Memory | None = None,
+    source: Source, options: Options, kind: Kind, store: Store, *, workers: int, memory: Memory | None = None
 ) -> Draft:
     """Read a source into chunks and return what is known of them.
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import operator
 import re
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +19,6 @@ import pyarrow as pa
 from analytex_pandas.frame.arrow_types import bytes_of, has_maps, one_array
 from analytex_pandas.frame.columns import Coded, Field, RangeLabels, RawBatch, RawColumn
 from analytex_pandas.frame.labels import decoded
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True)
@@ -167,9 +165,8 @@ def pandas_index(schema: pa.Schema, rows: int | None) -> Mapping[Field, pd.Range
 def described_range(description: Mapping[str, Any]) -> pd.RangeIndex | None:
     name = description.get("name")
     try:
-        start, stop, step = (
-            int(np.int64(operator.index(description[key]))) for key in ("start", "stop", "step")
-        )
+        told = (description[key] for key in ("start", "stop", "step"))
+        start, stop, step = (int(np.int64(operator.index(bound))) for bound in told)
         return pd.RangeIndex(start, stop, step, name=name if name is None else str(name))
     except (KeyError, TypeError, ValueError, OverflowError):
         return None

@@ -5,19 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from analytex_pandas.errors import ValidationError, code
-
-if TYPE_CHECKING:
-    from pathlib import PurePath
-
-    from analytex_pandas.frame.places import Place
+from analytex_pandas.frame.places import Place
 
 ENGINES = {
     "pyspark.pandas": "{}.to_pandas()",
@@ -119,9 +115,8 @@ def line_of(data: Any, name: str = "data") -> str:
         return f"{name}.obj"
     by_type = (line for types, line in LINES if isinstance(data, types))
     modules = [f"{base.__module__}." for base in kind.__mro__]
-    by_module = (
-        line for module, line in ENGINES.items() if any(one.startswith(f"{module}.") for one in modules)
-    )
+    known = ((f"{module}.", line) for module, line in ENGINES.items())
+    by_module = (line for module, line in known if any(one.startswith(module) for one in modules))
     return next(chain(by_type, by_module), "").format(name)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import zoneinfo
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,9 +27,6 @@ from analytex_pandas.frame.columns import (
     Sighting,
     Traits,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 TICKS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 TICKS |= {"m": 60 * TICKS["s"], "h": 3_600 * TICKS["s"], "D": 86_400 * TICKS["s"], "W": 604_800 * TICKS["s"]}
@@ -77,13 +75,13 @@ def timestamps(array: pa.Array, timezone: str) -> Coerced:
     zone = timezone if naive else array.type.tz
     few = array.slice(0, 2 * SAMPLE).drop_null()[:SAMPLE]
     if zone == "UTC" or not len(few):
-        return dataclasses.replace(found, family=family)
+        return replace(found, family=family)
     seconds, fractions = seconds_of(few)
     if naive:
         local, utc = seconds, to_utc(seconds, np.ones(len(few), bool), zone)[0]
     else:
         local, utc = local_seconds(seconds, zone), seconds
-    return dataclasses.replace(found, family=family, traits=midnights(local, utc, fractions))
+    return replace(found, family=family, traits=midnights(local, utc, fractions))
 
 
 def midnights(local: Rows, utc: Rows, fractions: Rows) -> Traits:
@@ -120,7 +118,7 @@ def times(array: pa.Array) -> Coerced:
     """Return times of day as ``08:00:00``, with a fraction where a value has one."""
     seconds, fractions = seconds_of(array)
     slots, ends = characters(seconds % SECONDS_A_DAY, fractions, pa.time64("us"), CLOCK)
-    return dataclasses.replace(written(slots, ends, columns.validity(array), ()), family="time")
+    return replace(written(slots, ends, columns.validity(array), ()), family="time")
 
 
 def characters(seconds: Rows, fractions: Rows, kind: pa.DataType, width: int) -> tuple[Bytes, Rows]:

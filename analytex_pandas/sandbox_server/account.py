@@ -11,21 +11,17 @@ import json
 import math
 import threading
 import uuid
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 import pandas as pd
 
-from analytex_pandas.sandbox_server.records import ID_KEYS, judge
+from analytex_pandas.sandbox_server.records import ID_KEYS, Record, Row, RowError, judge
 from analytex_pandas.sandbox_server.server import RefusedError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from analytex_pandas.sandbox_server.records import Record, Row, RowError
-    from analytex_pandas.sandbox_server.terms import Endpoint, Fault, Kind, Terms
+from analytex_pandas.sandbox_server.terms import Endpoint, Fault, Kind, Terms
 
 JOBS_PATH: Final = "/v1/background_jobs"
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
+
+import pandas as pd
 
 from analytex_pandas.sandbox_server.server import Server
 from analytex_pandas.sandbox_server.service import Request, Service
 from analytex_pandas.sandbox_server.terms import Fault, FaultKind, Kind, Target, Terms
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class Sandbox(Terms):

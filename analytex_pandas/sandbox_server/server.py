@@ -10,15 +10,14 @@ import re
 import socket
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from io import BufferedIOBase
 from socketserver import TCPServer, ThreadingMixIn
-from typing import TYPE_CHECKING, Any, Final, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from io import BufferedIOBase
+from typing import Any, Final, Literal
 
 logger = logging.getLogger("analytex_pandas.sandbox")
 
@@ -195,9 +194,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(414)
         elif self.raw_requestline and self.parse_request():
             headers = {name.lower(): value for name, value in self.headers.items()}
-            body = IncomingBody(
-                self.rfile, headers, lambda: self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            )
+            go_on = partial(self.wfile.write, b"HTTP/1.1 100 Continue\r\n\r\n")
+            body = IncomingBody(self.rfile, headers, go_on)
             answer = self.server.serve(self.command, self.path, headers, body)
             self.close_connection = self.close_connection or not body.complete
             if answer.delivery != "none":

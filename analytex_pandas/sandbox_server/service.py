@@ -103,9 +103,8 @@ class Service:
             answer = error_answer(500, "internal_error", "The sandbox failed; its log says why.")
         request.status = None if answer.delivery == "none" else answer.status
         self._strangers += not request.authorized
-        if (
-            request.authorized or self._strangers <= MAX_STRANGERS
-        ):  # a flood of others must not fill the memory
+        # A flood of others must not fill the memory.
+        if request.authorized or self._strangers <= MAX_STRANGERS:
             self.requests.append(request)
         return answer
 

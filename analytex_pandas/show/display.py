@@ -6,30 +6,27 @@ import functools
 import logging
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from analytex_pandas import settings
+from analytex_pandas.delivery.state import PushState
+from analytex_pandas.frame.columns import RawBatch
+from analytex_pandas.service.wire import Job
 from analytex_pandas.show import words
-from analytex_pandas.show.jobs import job_bundle
-from analytex_pandas.show.live import follow
+from analytex_pandas.show.jobs import Owners, job_bundle
+from analytex_pandas.show.live import Live, ShownPush, follow
 from analytex_pandas.show.marimo_cells import follow_in_cell, within_cell
 from analytex_pandas.show.pages import push_bundle
 from analytex_pandas.show.surroundings import execution, in_marimo, on_kernel, widgets_work
 from analytex_pandas.show.terminal import LINE_INTERVAL, PlanBar, PushBar, log_lines, stream_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
     import ipywidgets
 
-    from analytex_pandas.delivery.state import PushState
-    from analytex_pandas.frame.columns import RawBatch
-    from analytex_pandas.service.wire import Job
-    from analytex_pandas.show.jobs import Owners
-    from analytex_pandas.show.live import Live, ShownPush
     from analytex_pandas.show.monitor import Monitor
 
 SHOWN: Final[WeakKeyDictionary[ShownPush, int]] = WeakKeyDictionary()
@@ -103,20 +100,15 @@ def display_push(push: ShownPush) -> None:
         if widgets_work():
             shown = panel(push)
             shown._ipython_display_()  # IPython's name for it
-            title_at_the_end(shown, push)
+            if not push.state().done:
+                from analytex_pandas.show.notice import say_in_title  # loads ipywidgets
+
+                push.subscribe(functools.partial(say_in_title, shown))
         else:
             output = Output()
             live = follow(push, lambda _: output.show(push_bundle(push)), shortest=RENEWAL_INTERVAL).begin()
             # Whoever executes the notebook may end with the cell that waits: the last picture comes before.
             push.subscribe(lambda state: state.done and live.finish())
-
-
-def title_at_the_end(shown: ipywidgets.Box, push: ShownPush) -> None:
-    """Have the browser's tab say when a push has ended for which nobody would sit and wait."""
-    if not push.state().done:
-        from analytex_pandas.show.notice import say_in_title  # loads ipywidgets
-
-        push.subscribe(functools.partial(say_in_title, shown))
 
 
 def panel(push: ShownPush) -> ipywidgets.Widget:

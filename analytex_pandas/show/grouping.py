@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pandas as pd
 
 from analytex_pandas.show import words
 from analytex_pandas.show.markup import Markup, datum, join, shortened, table, tag_if_any
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 FIRST_ROWS: Final = 3
 VALUES: Final = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\d[\d.,:/-]*""")
@@ -46,9 +44,8 @@ def group_errors(errors: pd.DataFrame) -> list[ErrorGroup]:
     said = errors[["property", "code", "message"]].astype(object)
     said = said.where(said.notna(), "").astype(str).reset_index(drop=True)
     kinds = {text: VALUES.sub("…", text) for text in set(said["message"])}
-    said["kind"] = [
-        kinds[text] for text in said["message"]
-    ]  # older pandas maps no text with a zero byte in it
+    # Older pandas maps no text with a zero byte in it.
+    said["kind"] = [kinds[text] for text in said["message"]]
     groups = []
     for _, members in said.groupby(["property", "code", "kind"], sort=False):
         first = members.iloc[0]
@@ -57,9 +54,8 @@ def group_errors(errors: pd.DataFrame) -> list[ErrorGroup]:
         named = errors.iloc[places[:FIRST_ROWS]]
         rows = [row_name(*row) for row in zip(named["position"], named["index"], named["id"], strict=True)]
         rows += ["…"] if len(places) > FIRST_ROWS else []
-        groups.append(
-            ErrorGroup(message, first["property"], first["code"], len(places), ", ".join(rows), places)
-        )
+        about = first["property"], first["code"]
+        groups.append(ErrorGroup(message, *about, len(places), ", ".join(rows), places))
     return sorted(groups, key=lambda group: -group.count)
 
 
@@ -72,20 +68,10 @@ def row_name(position: object, label: object, identifier: object) -> str:
 
 def groups_table(groups: Sequence[ErrorGroup]) -> Markup:
     """Return what went wrong: message, how many rows, property, the first of them, in this order."""
-    lines = [
-        (
-            join(
-                (
-                    datum(group.message or "no message", 300),
-                    " ",
-                    tag_if_any("code", shortened(group.code, 40)),
-                )
-            ),
-            words.number(group.count),
-            datum(group.property, 120),
-            datum(group.rows, 200),
-        )
-        for group in groups
-    ]
+    lines = []
+    for group in groups:
+        code = tag_if_any("code", shortened(group.code, 40))
+        message = join((datum(group.message or "no message", 300), " ", code))
+        lines.append((message, words.number(group.count), datum(group.property, 120), datum(group.rows, 200)))
     headers = ("Message", "Rows", "Property", "First rows")
     return table(headers, lines, numeric=("Rows",), wide="Message", caption="Reasons")

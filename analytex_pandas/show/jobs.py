@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+import pandas as pd
 
 from analytex_pandas.errors import typed_table
-from analytex_pandas.show import words
-from analytex_pandas.show.markup import (
-    Markup,
-    datum,
-    join,
-    prose,
-    shortened,
-    standing_alone,
-    table,
-    tag,
-    tag_if_any,
-    text_table,
-)
+from analytex_pandas.service.naming import RowError
+from analytex_pandas.service.wire import Job
+from analytex_pandas.show import markup, words
+from analytex_pandas.show.markup import Markup, datum, join, prose, shortened, table, tag, tag_if_any
 from analytex_pandas.show.pages import marked, pill
+from analytex_pandas.show.words import Mark
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
-
-    import pandas as pd
-
-    from analytex_pandas.service.naming import RowError
-    from analytex_pandas.service.wire import Job
-    from analytex_pandas.show.words import Mark
-
-    Owners = Mapping[str, tuple[str, int]]
-    """Push id and chunk of each job that this machine started."""
+Owners = Mapping[str, tuple[str, int]]
+"""Push id and chunk of each job that this machine started."""
 
 COLUMNS: Final = ("State", "What", "Rows", "When", "From", "Jobs")
 EACH_COLUMNS: Final = (*COLUMNS[:-1], "Job")
@@ -73,6 +58,11 @@ def newest_first(jobs: Sequence[Job]) -> list[Job]:
 def came(job: Job) -> datetime | None:
     """Return when a job was submitted, or began."""
     return job.submitted_at or job.start_time
+
+
+def began(job: Job) -> datetime | None:
+    """Return when a job began, or was submitted."""
+    return job.start_time or job.submitted_at
 
 
 def refused(job: Job) -> int:
@@ -140,7 +130,7 @@ def chunks_told(numbers: Sequence[int]) -> str:
 
 
 def when(group: Sequence[Job], now: datetime) -> str:
-    begins = [moment for job in group if (moment := job.start_time or job.submitted_at)]
+    begins = [moment for job in group if (moment := began(job))]
     ends = [job.end_time for job in group if job.end_time]
     if not begins:
         return ""
@@ -164,7 +154,7 @@ def rows_of(job: Job) -> str:
 
 def end_of(job: Job, now: datetime) -> datetime | None:
     """Return when a running job ends if it goes on as it did."""
-    begin = job.start_time or job.submitted_at
+    begin = began(job)
     if begin is None or not job.completed_rows or not job.total_rows or begin >= now:
         return None
     passed = (now - begin).total_seconds()
@@ -212,7 +202,7 @@ def lane(jobs: Sequence[Job], owners: Owners, now: datetime) -> Markup:
     first = last - LANE
     stretches = []
     for job in jobs:
-        begin, end = job.start_time or job.submitted_at, job.end_time or now
+        begin, end = began(job), job.end_time or now
         if begin is None or end < first:
             continue
         fate = "ack" if job.job_id in owners else "oth"
@@ -220,18 +210,12 @@ def lane(jobs: Sequence[Job], owners: Owners, now: datetime) -> Markup:
         left = min(max(0.0, (begin - first) / LANE * 100), 100.0)
         width = min(max(0.2, (end - first) / LANE * 100 - left), 100.0)
         stretches.append(tag("i", class_=f"apd-{fate}", style=f"left:{left:.2f}%;width:{width:.2f}%"))
-    hours = (first + timedelta(hours=hour) for hour in range(0, 25, HOURS))
+    moments = (first + timedelta(hours=hour) for hour in range(0, 25, HOURS))
+    hours = (tag("span", f"{moment:%H:%M}") for moment in moments)
     key = {"ack": "this machine", "due": "running", "oth": "elsewhere", "ref": "failed"}
     entries = join((tag("span", tag("b", class_=f"apd-{fate}"), word) for fate, word in key.items()), " ")
-    return join(
-        (
-            tag("div", *stretches, class_="apd-lane", aria_hidden="true"),
-            tag(
-                "p", *(tag("span", f"{hour:%H:%M}") for hour in hours), class_="apd-hours", aria_hidden="true"
-            ),
-            tag("p", entries, class_="apd-key", aria_hidden="true"),
-        )
-    )
+    parts = (("div", "apd-lane", stretches), ("p", "apd-hours", hours), ("p", "apd-key", [entries]))
+    return join(tag(name, *inner, class_=kind, aria_hidden="true") for name, kind, inner in parts)
 
 
 def lines_html(shown: Iterable[Line], caption: str, *, each: bool = False) -> Markup:
@@ -242,12 +226,11 @@ def lines_html(shown: Iterable[Line], caption: str, *, each: bool = False) -> Ma
         of = tag("code", line.jobs[0].job_id) if each else words.number(len(line.jobs))
         made.append((marked(line.mark), what, line.rows, line.when, line.origin, of))
     columns = EACH_COLUMNS if each else COLUMNS
-    return table(
-        columns, made, numeric=NUMERIC, wide="What", nowrap=("State", "When", "From"), caption=caption
-    )
+    short = ("State", "When", "From")
+    return table(columns, made, numeric=NUMERIC, wide="What", nowrap=short, caption=caption)
 
 
-def jobs_bundle(jobs: Sequence[Job], owners: Owners, width: int = 140) -> dict[str, str]:
+def jobs_bundle(jobs: Sequence[Job], owners: Owners) -> dict[str, str]:
     """Return the account's jobs as text and as HTML, the history cut short."""
     now = words.present()
     told = lines(jobs, owners, now)
@@ -256,56 +239,47 @@ def jobs_bundle(jobs: Sequence[Job], owners: Owners, width: int = 140) -> dict[s
     cells = [(*told_in_text(line), str(len(line.jobs))) for line in shown]
     text = [headline(jobs)]
     if shown:
-        text.append(text_table(COLUMNS, cells, numeric=NUMERIC, width=width))
+        text.append(markup.text_table(COLUMNS, cells, numeric=NUMERIC, width=140))
     as_of = tag("p", tag("span", f"as of {now:%Y-%m-%d %H:%M %Z}"), class_="apd-foot")
     tables = [lines_html(shown, "Jobs, newest first")] if shown else []
-    page = standing_alone(account_html(jobs, owners, now, saved=True), *tables, tag_if_any("p", more), as_of)
+    account = account_html(jobs, owners, now, saved=True)
+    page = markup.standing_alone(account, *tables, tag_if_any("p", more), as_of)
     return {"text/plain": "\n".join(filter(None, (*text, more))), "text/html": str(page)}
 
 
 def told_in_text(line: Line) -> tuple[str, ...]:
-    return (
-        str(line.mark),
-        ", ".join(filter(None, (line.name, line.chunks))),
-        line.rows,
-        line.when,
-        line.origin,
-    )
+    what = ", ".join(filter(None, (line.name, line.chunks)))
+    return str(line.mark), what, line.rows, line.when, line.origin
 
 
 def job_bundle(job: Job, owners: Owners) -> dict[str, str]:
     """Return one job as text and as HTML."""
     now = words.present()
     (line,) = lines([job], owners, now)
-    text = text_table(EACH_COLUMNS, [(*told_in_text(line), job.job_id)], numeric=NUMERIC, width=160)
-    return {"text/plain": text, "text/html": str(standing_alone(job_html(job, owners, now)))}
+    text = markup.text_table(EACH_COLUMNS, [(*told_in_text(line), job.job_id)], numeric=NUMERIC, width=160)
+    return {"text/plain": text, "text/html": str(markup.standing_alone(job_html(job, owners, now)))}
 
 
 def job_html(job: Job, owners: Owners, now: datetime) -> Markup:
     """Return one job as HTML: what it is doing, and its first errors."""
     made = lines_html(lines([job], owners, now), "Job", each=True)
-    return tag(
-        "div", made, errors_html(job) if job.errors or job.ended else Markup(""), class_="tex2jax_ignore"
-    )
+    errors = errors_html(job) if job.errors or job.ended else Markup("")
+    return tag("div", made, errors, class_="tex2jax_ignore")
 
 
 def errors_html(job: Job, shown: slice = slice(SHOWN_ERRORS)) -> Markup:
     """Return errors of a job as HTML, message first; where all of them are, in words."""
     if not job.errors:
         return tag("p", "The job reports no errors.")
-    cells = [
-        (
-            datum(error.message or error.raw, 300),
-            *(datum(text or "", 60) for text in (error.code, error.property, error.id)),
-            "" if error.place is None else str(error.place),
-        )
-        for error in job.errors[shown]
-    ]
+    cells = []
+    for error in job.errors[shown]:
+        texts = [datum(text or "", 60) for text in (error.code, error.property, error.id)]
+        place = "" if error.place is None else str(error.place)
+        cells.append((datum(error.message or error.raw, 300), *texts, place))
     made = table(ERROR_COLUMNS, cells, wide="Message", caption="Errors, as the service counts rows")
     more = words.and_more(len(job.errors) - len(cells), "more", "; ").replace("mores", "more")
-    return tag(
-        "div", made, tag("p", prose(f"{more}`apd.job({job.job_id!r}).errors` has all as a DataFrame."))
-    )
+    all_of_them = f"{more}`apd.job({job.job_id!r}).errors` has all as a DataFrame."
+    return tag("div", made, tag("p", prose(all_of_them)))
 
 
 def errors_frame(errors: Sequence[RowError]) -> pd.DataFrame:

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
+import pandas as pd
+
+from analytex_pandas.delivery.state import PushState
 from analytex_pandas.errors import AnalytexError
 from analytex_pandas.show.snapshot import Snapshot
 from analytex_pandas.show.words import present
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pandas as pd
-
-    from analytex_pandas.delivery.state import PushState
 
 logger = logging.getLogger("analytex_pandas.show")
 
@@ -165,9 +162,8 @@ class Live(Generic[Seen]):
         except Exception:  # a display must never stop what it shows
             level = logging.DEBUG if self._warned else logging.WARNING
             self._warned = True
-            logger.log(
-                level, "The display of %s failed; nothing else is affected.", self.about, exc_info=True
-            )
+            said = "The display of %s failed; nothing else is affected."
+            logger.log(level, said, self.about, exc_info=True)
 
 
 def follow(

@@ -5,14 +5,11 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from analytex_pandas.show.live import follow
+from analytex_pandas.delivery.state import PushState
+from analytex_pandas.show.live import Live, ShownPush, follow
 from analytex_pandas.show.pages import push_bundle
-
-if TYPE_CHECKING:
-    from analytex_pandas.delivery.state import PushState
-    from analytex_pandas.show.live import Live, ShownPush
 
 RENEWAL_INTERVAL: Final = 1.0
 """Seconds between two renewals: each replaces an output."""

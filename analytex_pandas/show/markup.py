@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Collection, Iterable, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from analytex_pandas.errors import one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
 
 GAP: Final = "  "
 

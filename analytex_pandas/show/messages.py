@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from analytex_pandas.show import words
-
-if TYPE_CHECKING:
-    from analytex_pandas.show.snapshot import Snapshot
-    from analytex_pandas.show.words import Tone
+from analytex_pandas.show.snapshot import Snapshot
+from analytex_pandas.show.words import Tone
 
 SERVICE_CANNOT_STOP: Final = "The service cannot stop a job that runs"
 CAUSES: Final = {
@@ -89,9 +87,8 @@ def _waiting(shot: Snapshot) -> Message:
     free = "not known yet"
     if job.until is not None:
         left = (job.until - shot.now).total_seconds()
-        free = (
-            f"{words.about(job.until, shot.now)}, in {words.duration(left)}" if left > 0 else "any moment now"
-        )
+        until = words.about(job.until, shot.now)
+        free = f"{until}, in {words.duration(left)}" if left > 0 else "any moment now"
     facts = {
         "Whose": f"{own} (job {job.job_id})",
         "File" if job.filename else "Kind": ", ".join(filter(None, (job.filename, job.kind))),
@@ -114,10 +111,8 @@ def _trouble(shot: Snapshot) -> Message:
         "Tries": f"{trouble.tries:,} so far, the next {f'at {shot.clock(at)}' if at > shot.now else 'now'}",
         "Gives up": gives_up,
     }
-    if shot.sent is not None and shot.sent.job_id is not None:
-        place = f"{shot.sent_chunk.capitalize()} was accepted before that and probably runs on. "
-    else:
-        place = ""
+    runs_on = f"{shot.sent_chunk.capitalize()} was accepted before that and probably runs on. "
+    place = runs_on if shot.sent is not None and shot.sent.job_id is not None else ""
     helps = "`apd.doctor()` says whether network, address or key is in the way."
     text = f"{place}Nothing is lost, and nothing is sent twice. {helps}"
     silent = trouble.answer == "no answer"
@@ -142,16 +137,15 @@ def _cancelled(shot: Snapshot) -> Message:
 def _failed(shot: Snapshot) -> Message:
     state = shot.state
     reason = state.reason or state.error or "It was stopped."
+    headline, way, small = reason, "Once that is mended, resume.", ""
     if state.error_class == "PushError":
         way = "Mend the data and push again, or resume to send the rest all the same."
-        return Message("bad", reason, f"{way} {_kept(shot)}".rstrip())
-    if state.error_class not in CAUSES:
-        return Message("bad", reason, f"Once that is mended, resume. {_kept(shot)}".rstrip())
-    headline, way = CAUSES[state.error_class]
+    elif state.error_class in CAUSES:
+        (headline, way), small = CAUSES[state.error_class], reason
     if state.error_class == "PayloadTooLargeError" and shot.chunks:
         size = max(chunk.bytes for chunk in shot.chunks) // 2
         way = f"`apd.resume({state.id!r}, chunk_bytes={size:_})` cuts what is not sent yet into smaller ones."
-    return Message("bad", headline, f"{way} {_kept(shot)}".rstrip(), small=reason)
+    return Message("bad", headline, f"{way} {_kept(shot)}".rstrip(), small=small)
 
 
 def _interrupted(shot: Snapshot) -> Message:
@@ -184,9 +178,8 @@ def _refused(shot: Snapshot) -> Message:
         f"{where} ended, and what was reported does not account for them. Sending them again is safe: equal values "
         "change nothing."
     )
-    return Message(
-        "warn", f"The service does not say what became of {words.count(shot.unknown, 'row')}.", text
-    )
+    headline = f"The service does not say what became of {words.count(shot.unknown, 'row')}."
+    return Message("warn", headline, text)
 
 
 MESSAGES: Final = {

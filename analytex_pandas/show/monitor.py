@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Self
 
 import ipywidgets
+import pandas as pd
 
+from analytex_pandas.errors import AnalytexError
+from analytex_pandas.service.wire import Job
 from analytex_pandas.show import jobs, words
+from analytex_pandas.show.jobs import Owners
 from analytex_pandas.show.live import BUSY_INTERVAL, Live
 from analytex_pandas.show.markup import Markup, join, tag
 from analytex_pandas.show.widgets import Acts, Choice, LivePanel, Pager, View, show
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import pandas as pd
-
-    from analytex_pandas.errors import AnalytexError
-    from analytex_pandas.service.wire import Job
-    from analytex_pandas.show.jobs import Owners
-
-    FindOwners = Callable[[Sequence[str]], Owners]
+FindOwners = Callable[[Sequence[str]], Owners]
 
 IDLE_INTERVAL: Final = 5.0
 """Seconds between two looks at an account of which no job runs."""
@@ -49,8 +45,8 @@ class Monitor(LivePanel):
         self.jobs: list[Job] = []
         """The jobs as they were last seen, newest first."""
         self.head, self.table, self.each, self.error_rows = (ipywidgets.HTML() for _ in range(4))
-        self.live = Live("the account's jobs", look, self.seen, self._rest)
-        self.live.unseen, self.live.ended = self._unseen, self.stopped
+        about = "the account's jobs"
+        self.live = Live(about, look, self.seen, self._rest, unseen=self._unseen, ended=self.stopped)
         self.pager = Pager("lines", self._draw, names=NAMES)
         self.each_pager = Pager("jobs", self._draw, names=NAMES)
         self.error_pager = Pager("errors", self._draw)
@@ -180,9 +176,8 @@ class JobPanel(LivePanel):
         self._draw(Markup(""))
 
     def _draw(self, trouble: Markup) -> None:
-        self.body.value = join(
-            (self.style_sheet, trouble, jobs.job_html(self.job, self._owners, words.present()))
-        )
+        shown = jobs.job_html(self.job, self._owners, words.present())
+        self.body.value = join((self.style_sheet, trouble, shown))
 
     def saved_form(self) -> dict[str, str]:
         return jobs.job_bundle(self.job, self._owners)

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import ipywidgets
 
+from analytex_pandas.delivery.state import PushState
 from analytex_pandas.show import words
-
-if TYPE_CHECKING:
-    from analytex_pandas.delivery.state import PushState
 
 LONG: Final = 60.0
 """Seconds from which on nobody is supposed to sit and watch."""

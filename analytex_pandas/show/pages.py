@@ -7,21 +7,17 @@ tables, and has the few colours that it needs in place; the style sheet override
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 
 from analytex_pandas.errors import harmless
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import ErrorGroup, group_errors, groups_table
+from analytex_pandas.show.live import ShownPush
 from analytex_pandas.show.markup import Markup, datum, join, printable, prose, standing_alone, tag, tag_if_any
-from analytex_pandas.show.messages import message
+from analytex_pandas.show.messages import Message, message
 from analytex_pandas.show.snapshot import Snapshot, strip, time_slot
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from analytex_pandas.show.live import ShownPush
-    from analytex_pandas.show.messages import Message
-    from analytex_pandas.show.words import Mark
+from analytex_pandas.show.words import Mark
 
 SHOWN_GROUPS: Final = {"live": 3, "saved": 8, "text": 5}
 """Reasons that are shown; a panel has the others on demand."""
@@ -194,17 +190,12 @@ def _bar(snapshot: Snapshot) -> Markup:
         ("due", snapshot.processed, "processed, not answered yet", "#2f8fbb", 5),
         ("svc", at_service, "at the service", "#2f8fbb", 2),
     )
-    shown = (
-        tag(
-            "div",
-            class_=f"apd-{fill}",
-            style="float:left;min-width:2px;"
-            f"width:{rows / snapshot.total * 100:.2f}%;background-color:{colour};height:{height}px",
-            title=f"{words.number(rows)} {what}",
-        )
-        for fill, rows, what, colour, height in stretches
-        if rows
-    )
+    shown = []
+    for fill, rows, what, colour, height in stretches:
+        width = f"{rows / snapshot.total * 100:.2f}%"
+        style = f"float:left;min-width:2px;width:{width};background-color:{colour};height:{height}px"
+        if rows:
+            shown.append(tag("div", class_=f"apd-{fill}", style=style, title=f"{words.number(rows)} {what}"))
     return tag(
         "div",
         *shown,
@@ -244,17 +235,11 @@ def _tiles(snapshot: Snapshot) -> Markup:
 
 def tiles(told: Iterable[tuple[Mark, int, str]]) -> Markup:
     """Return numbers of rows with what became of them: mark, rows, and of how many, where that says more."""
-    items = (
-        tag(
-            "li",
-            tag("b", words.number(rows)),
-            " ",
-            *((tag("small", of), " ") if of else ()),
-            tag("span", str(mark)),
-            class_=f"apd-{FILLS.get(mark.character, 'oth')}{'' if rows or of else ' apd-zero'}",
-        )
-        for mark, rows, of in told
-    )
+    items = []
+    for mark, rows, of in told:
+        number = [tag("b", words.number(rows)), " ", *((tag("small", of), " ") if of else ())]
+        fill = f"apd-{FILLS.get(mark.character, 'oth')}{'' if rows or of else ' apd-zero'}"
+        items.append(tag("li", *number, tag("span", str(mark)), class_=fill))
     return tag("ul", *items, class_="apd-tiles")
 
 
@@ -282,9 +267,8 @@ def _now(snapshot: Snapshot) -> Markup:
         due = snapshot.due.removeprefix(",")
         text = f" is at the service; the answer for its rows is due{due or ' when it ends'}."
         return tag("p", tag("b", name), text, class_="apd-now")
-    return tag(
-        "p", datum(snapshot.state.activity[:1].upper() + snapshot.state.activity[1:], 400), class_="apd-now"
-    )
+    activity = snapshot.state.activity
+    return tag("p", datum(activity[:1].upper() + activity[1:], 400), class_="apd-now")
 
 
 def _chunks(snapshot: Snapshot) -> Markup:
@@ -296,19 +280,12 @@ def _chunks(snapshot: Snapshot) -> Markup:
     tens = (made.cells[at : at + CELLS_TOGETHER] for at in range(0, len(made.cells), CELLS_TOGETHER))
     shown = join((tag("span", *(cells[mark] for mark in ten)) for ten in tens), " ")
     size = "" if len(made.cells) <= FEW_CELLS else " apd-many"
-    comma = tag("i", ", ", class_="apd-sep")
-    key = join(
-        (
-            tag(
-                "span",
-                tag("b", mark.character, class_=f"apd-{FILLS[mark.character]}", aria_hidden="true"),
-                f" {words.number(chunks)} {mark.word}",
-            )
-            for mark, chunks in made.legend
-        ),
-        comma,
-    )
-    entries = [tag("span", f"{words.count(len(snapshot.chunks), 'chunk')}:"), " ", key]
+    key = []
+    for mark, chunks in made.legend:
+        square = tag("b", mark.character, class_=f"apd-{FILLS[mark.character]}", aria_hidden="true")
+        key.append(tag("span", square, f" {words.number(chunks)} {mark.word}"))
+    total = tag("span", f"{words.count(len(snapshot.chunks), 'chunk')}:")
+    entries = [total, " ", join(key, tag("i", ", ", class_="apd-sep"))]
     if made.chunks_per_cell > 1:
         entries += [" ", tag("span", f"each square is {made.chunks_per_cell} chunks, the worst of them")]
     squares = tag("div", shown, class_=f"apd-cells{size}", aria_hidden="true")
@@ -326,18 +303,9 @@ def _small_print(snapshot: Snapshot, small: str, *, saved: bool) -> Markup:
         parts.append(f"started {snapshot.clock(state.started_at)}, {ago} ago")
     if snapshot.mode in ("waiting", "paused") and state.since is not None:
         parts.append(f"{snapshot.mode} for {words.duration((snapshot.now - state.since).total_seconds())}")
-    if state.rate is not None and snapshot.mode in (
-        "running",
-        "pausing",
-        "completed",
-        "completed_with_errors",
-    ):
-        parts.append(f"{words.number(state.rate * words.MINUTE)} rows/min")
-    if snapshot.left_out:
-        parts.append(snapshot.left_out)
-    if small:
-        parts.append(small)
-    spans = [tag("span", part) for part in parts]
+    if snapshot.mode in ("running", "pausing", "completed", "completed_with_errors"):
+        parts.append(snapshot.pace)
+    spans = [tag("span", part) for part in (*parts, snapshot.left_out, small) if part]
     if not snapshot.is_over:
         moment = f"{snapshot.now:%Y-%m-%d %H:%M %Z}" if saved else f"{snapshot.now:%H:%M:%S}"
         spans.append(tag("span", f"as of {moment}", class_="apd-as-of"))

@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 import ipywidgets
 import pandas as pd
 
 from analytex_pandas.show import words
 from analytex_pandas.show.grouping import ErrorGroup, group_errors, row_name
-from analytex_pandas.show.live import follow
-from analytex_pandas.show.markup import (
-    Markup,
-    datum,
-    join,
-    shortened,
-    table,
-    tag,
-    tag_if_any,
-    without_styles,
-)
+from analytex_pandas.show.live import ShownPush, follow
+from analytex_pandas.show.markup import Markup, datum, join, shortened, table, tag, tag_if_any, without_styles
 from analytex_pandas.show.messages import question
 from analytex_pandas.show.pages import body, head, marked, push_bundle
-from analytex_pandas.show.snapshot import CHUNK_COLUMNS, chunk_line
+from analytex_pandas.show.snapshot import CHUNK_COLUMNS, Snapshot, chunk_line
 from analytex_pandas.show.widgets import Acts, Choice, LivePanel, Pager, View, named_scroller, row, show
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from analytex_pandas.show.live import ShownPush
-    from analytex_pandas.show.snapshot import Snapshot
 
 INTERVAL: Final = 1.0
 """Seconds between two drawings while nothing but numbers change: who reads or selects text is disturbed by each."""
@@ -131,9 +117,8 @@ class PushPanel(LivePanel):
         path = next(path for path in map(Path, names) if not path.exists())
         try:
             if kind == "parquet":  # whose columns have one type each; labels have any
-                errors.assign(index=errors["index"].map(str, na_action="ignore")).to_parquet(
-                    path, index=False
-                )
+                labels = errors["index"].map(str, na_action="ignore")
+                errors.assign(index=labels).to_parquet(path, index=False)
             else:
                 errors.to_csv(path, index=False)
         except (OSError, ValueError) as error:  # no room, no right, or text that no file can hold
@@ -236,9 +221,8 @@ class Errors(View):
         self.parquet = ipywidgets.Button(description="Save as Parquet")
         self.parquet.on_click(lambda _: (save("parquet"), redraw()))
         more = row(self.parquet, self.ids_view.toggle, self.input_view.toggle)
-        super().__init__(
-            "refused rows", [self.rows, self.pager, more, self.ids_view, self.input_view], redraw
-        )
+        parts = [self.rows, self.pager, more, self.ids_view, self.input_view]
+        super().__init__("refused rows", parts, redraw)
 
     def draw(self, snapshot: Snapshot) -> None:
         """Show what has been read, and only while somebody looks at it."""
@@ -268,16 +252,11 @@ class Errors(View):
 
     def _draw_rows(self) -> None:
         errors = self._chosen()
-        lines = [
-            (
-                *(
-                    datum(cell(error[name], limit), limit)
-                    for name, limit in (("message", 300), ("property", 120), ("id", 80))
-                ),
-                datum(row_name(error["position"], error["index"], error["id"])),
-            )
-            for error in errors.iloc[self.pager.slice(len(errors))].to_dict("records")
-        ]
+        lines = []
+        for error in errors.iloc[self.pager.slice(len(errors))].to_dict("records"):
+            texts = (cell(error["message"], 300), cell(error["property"], 120), cell(error["id"], 80))
+            name = row_name(error["position"], error["index"], error["id"])
+            lines.append([datum(text, 300) for text in (*texts, name)])
         self.rows.value = without_styles(table(ERROR_COLUMNS, lines, wide="Message", caption="Row by row"))
 
     def _draw_more(self) -> None:
@@ -291,9 +270,8 @@ class Errors(View):
             more = words.and_more(len(ids) - SHOWN_IDS, "more id", " in push.errors")
             text = join((shortened(one, 300) for one in ids[:SHOWN_IDS]), "\n")
             hint = tag("p", "A click selects all of them.", class_="apd-dim")
-            self.ids.value = join(
-                (hint, tag("pre", text, **named_scroller("apd-ids", "Ids to copy")), tag_if_any("p", more))
-            )
+            listed = tag("pre", text, **named_scroller("apd-ids", "Ids to copy"))
+            self.ids.value = join((hint, listed, tag_if_any("p", more)))
 
 
 def input_rows(failed: pd.DataFrame, errors: pd.DataFrame) -> Markup:

@@ -5,29 +5,16 @@ from __future__ import annotations
 import re
 import shutil
 import textwrap
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import pandas as pd
+
+from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.frame.notes import erasing
-from analytex_pandas.show import words
-from analytex_pandas.show.grouping import group_errors
-from analytex_pandas.show.markup import (
-    Markup,
-    join,
-    prose,
-    shortened,
-    standing_alone,
-    table,
-    tag,
-    tag_if_any,
-    text_table,
-)
+from analytex_pandas.show import markup, words
+from analytex_pandas.show.grouping import ErrorGroup, group_errors
+from analytex_pandas.show.markup import Markup, join, prose, shortened, table, tag, tag_if_any
 from analytex_pandas.show.pages import card_head, tiles
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from analytex_pandas.frame.document import PlanDocument
-    from analytex_pandas.show.grouping import ErrorGroup
 
 OPEN_COLUMNS: Final = 12
 """Columns up to which a page shows all; of more, those with a note are shown and the others folded."""
@@ -78,7 +65,7 @@ def plan_html(document: PlanDocument, pace: float, *, pushed: bool) -> str:
         folded = _columns_table(others.head(FOLDED_COLUMNS), COLUMNS_CAPTION)
         page.append(tag("details", tag("summary", _by_type(others)), folded, tag_if_any("p", prose(hidden))))
     # plain text: marimo's encoder refuses what only inherits from it
-    return str(standing_alone(*page, tag("p", prose(_next_step(document, pushed=pushed)))))
+    return str(markup.standing_alone(*page, tag("p", prose(_next_step(document, pushed=pushed)))))
 
 
 def plan_text(document: PlanDocument, pace: float, *, pushed: bool, width: int | None = None) -> str:
@@ -100,11 +87,11 @@ def plan_text(document: PlanDocument, pace: float, *, pushed: bool, width: int |
         blocks.append([f"{WORTH_A_LOOK}:", *notes])
     if lines:
         cells = [line[:-1] for line in lines]
-        blocks.append([text_table(COLUMN_HEADERS[:-1], cells, numeric=("Missing",), width=wide)])
+        blocks.append([markup.text_table(COLUMN_HEADERS[:-1], cells, numeric=("Missing",), width=wide)])
     if len(others):
         blocks.append([f"{_by_type(others)}, all in plan.columns"])
     if changes := _changes(document.changes):
-        made = text_table(CHANGE_HEADERS, changes, numeric=CHANGE_HEADERS[1:], width=wide)
+        made = markup.text_table(CHANGE_HEADERS, changes, numeric=CHANGE_HEADERS[1:], width=wide)
         blocks.append([f"{CHANGES_CAPTION}:", made])
     blocks.append([_plain(_next_step(document, pushed=pushed))])
     return "\n\n".join("\n".join(filter(None, block)) for block in blocks)
@@ -140,25 +127,14 @@ def _problems(problems: list[ErrorGroup], *, refuses: bool) -> Markup:
     rows = words.count(sum(group.count for group in problems), "problem")
     said = f"{rows}: `plan.push()` refuses." if refuses else f"{rows}: these rows are left out."
     lines = [
-        (
-            with_code(shortened(group.message, 600)),
-            words.number(group.count),
-            group.property,
-            group.rows,
-        )
+        (with_code(shortened(group.message, 600)), words.number(group.count), group.property, group.rows)
         for group in problems[:SHOWN_GROUPS]
     ]
-    made = table(
-        PROBLEM_HEADERS, lines, numeric=("Problems",), wide=PROBLEM_HEADERS[0], caption=PROBLEMS_CAPTION
-    )
+    what = PROBLEM_HEADERS[0]
+    made = table(PROBLEM_HEADERS, lines, numeric=("Problems",), wide=what, caption=PROBLEMS_CAPTION)
     more = tag_if_any("p", prose(_more_problems(problems)))
-    return tag(
-        "div",
-        tag("p", tag("b", prose(said))),
-        made,
-        more,
-        class_=f"apd-note apd-{'bad' if refuses else 'warn'}",
-    )
+    kind = f"apd-note apd-{'bad' if refuses else 'warn'}"
+    return tag("div", tag("p", tag("b", prose(said))), made, more, class_=kind)
 
 
 def _headline(document: PlanDocument, pace: float) -> tuple[str, str, str]:
@@ -192,9 +168,8 @@ def _next_step(document: PlanDocument, *, pushed: bool) -> str:
         ways.append('`invalid="skip"` leaves them out and reports them')
     if (codes == "duplicate").any():
         ways.append('`duplicates="first"` or `"last"` chooses among rows of one id')
-    return (
-        f"Nothing has been sent, and `plan.push()` will refuse to because of these rows: {'; '.join(ways)}."
-    )
+    refuses = "`plan.push()` will refuse to because of these rows"
+    return f"Nothing has been sent, and {refuses}: {'; '.join(ways)}."
 
 
 def _columns(columns: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

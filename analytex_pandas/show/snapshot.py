@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import ceil
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from analytex_pandas.delivery.state import FINISHED, UNSENT, rows_left
+from analytex_pandas.delivery.state import FINISHED, UNSENT, ChunkState, PushState, rows_left
 from analytex_pandas.show import words
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from analytex_pandas.delivery.state import ChunkState, PushState
-    from analytex_pandas.show.words import Mark
+from analytex_pandas.show.words import Mark
 
 TRIES_OF_A_BLIP: Final = 1
 """Answers that may fail before it is called trouble."""
@@ -76,7 +72,13 @@ class Snapshot:
         self.left_out = words.left_out(counts)
         """Rows of the input that are not sent."""
         self.activity = "" if state.done else state.activity or self.mark.word
-        self.time_in_words = time_in_words(state, now, end_known=self.mode in ("running", "waiting"))
+        self.pace = "" if state.rate is None else f"{words.number(state.rate * words.MINUTE)} rows/min"
+        """In rows a minute, as the service's own limit is."""
+        self.took = self.left = ""
+        if state.done and state.started_at is not None:
+            self.took = words.duration(((state.ended_at or now) - state.started_at).total_seconds())
+        if state.estimated_end is not None:
+            self.left = words.duration((state.estimated_end - now).total_seconds())
 
     def _mode(self) -> str:
         state = self.state
@@ -119,6 +121,15 @@ class Snapshot:
         return tuple(act for act, can in acts.items() if can)
 
     @property
+    def time_in_words(self) -> str:
+        """Pace, time left and end in one line; the time it took once it is over."""
+        if self.state.done:
+            return f"took {self.took}" if self.took else ""
+        end = self.state.estimated_end if self.mode in ("running", "waiting") else None
+        until = "" if end is None else f"{self.left} left, until {words.about(end, self.now)}"
+        return ", ".join(filter(None, (self.pace, until)))
+
+    @property
     def sent_chunk(self) -> str:
         """What the chunk at the service is called in a sentence."""
         return f"chunk {self.sent.number:,}" if self.sent and len(self.chunks) > 1 else "its job"
@@ -157,30 +168,14 @@ class Snapshot:
         return hints.get(self.state.status, "")
 
 
-def time_in_words(state: PushState, now: datetime, *, end_known: bool) -> str:
-    """Return pace, time left and end in one line; the time it took once it is over."""
-    if state.done:
-        if state.started_at is None:
-            return ""
-        return f"took {words.duration(((state.ended_at or now) - state.started_at).total_seconds())}"
-    # in rows a minute, as the service's own limit is
-    parts = [] if state.rate is None else [f"{words.number(state.rate * words.MINUTE)} rows/min"]
-    if state.estimated_end is not None and end_known:
-        left = words.duration((state.estimated_end - now).total_seconds())
-        parts.append(f"{left} left, until {words.about(state.estimated_end, now)}")
-    return ", ".join(parts)
-
-
 def time_slot(shot: Snapshot) -> tuple[str, str]:
     """Return what stands beside the big number: the time that matters now, and what belongs to it."""
     state, now = shot.state, shot.now
     if shot.is_over:
         if state.started_at is None or shot.nothing_sent:
             return "", ""
-        end = state.ended_at or now
-        took = words.duration((end - state.started_at).total_seconds())
-        word = "took" if state.status in FINISHED else "ran"
-        return f"{word} {took}", f", {shot.clock(state.started_at)} to {shot.clock(end)}"
+        word, end = "took" if state.status in FINISHED else "ran", state.ended_at or now
+        return f"{word} {shot.took}", f", {shot.clock(state.started_at)} to {shot.clock(end)}"
     if shot.mode in ("trouble", "looking"):
         return "end not known", ""
     if shot.mode in ("pausing", "cancelling"):
@@ -194,10 +189,9 @@ def time_slot(shot: Snapshot) -> tuple[str, str]:
         return f"{words.duration(left)} of sending left" if left else "", ""
     if state.estimated_end is None:
         return "", ""
-    left = (state.estimated_end - now).total_seconds()
-    if left <= 0:
+    if state.estimated_end <= now:
         return "any moment now", ""
-    return f"{words.duration(left)} left", f", until {words.about(state.estimated_end, now)}"
+    return f"{shot.left} left", f", until {words.about(state.estimated_end, now)}"
 
 
 MAX_CELLS: Final = 300
@@ -223,9 +217,8 @@ def strip(chunks: Sequence[ChunkState], max_cells: int = MAX_CELLS, *, over: boo
     legend = sorted(Counter(marks).items(), key=lambda entry: LEGEND.find(entry[0].character))
     together = max(1, ceil(len(marks) / max_cells))
     if together > 1:
-        marks = [
-            min(marks[at : at + together], key=attrgetter("urgency")) for at in range(0, len(marks), together)
-        ]
+        several = (marks[at : at + together] for at in range(0, len(marks), together))
+        marks = [min(those, key=attrgetter("urgency")) for those in several]
     return Strip(tuple(marks), together, tuple(legend))
 
 
@@ -242,16 +235,10 @@ def chunk_line(chunk: ChunkState, now: datetime) -> tuple[str, ...]:
         took = words.duration(((chunk.ended_at or now) - chunk.submitted_at).total_seconds())
         took += "" if chunk.ended_at else " so far"
     tries = f", try {chunk.attempts}" if chunk.attempts > 1 else ""
+    state = f"{words.mark(chunk.status, words.CHUNK_MARKS)}{tries}"
     unknown = f" + {words.number(chunk.unknown)} unknown" if chunk.unknown else ""
+    refused = f"{words.number(chunk.refused)}{unknown}" if chunk.refused or unknown else ""
     rows = words.number(chunk.rows)
     if not chunk.settled and chunk.completed_rows is not None:
         rows = f"{words.number(chunk.progress)} of {rows}"
-    return (
-        str(chunk.number),
-        f"{words.mark(chunk.status, words.CHUNK_MARKS)}{tries}",
-        rows,
-        f"{words.number(chunk.refused)}{unknown}" if chunk.refused or unknown else "",
-        sent,
-        took,
-        chunk.job_id or "",
-    )
+    return str(chunk.number), state, rows, refused, sent, took, chunk.job_id or ""

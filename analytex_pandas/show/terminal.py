@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from collections.abc import Callable
+from typing import Any, Final, TextIO
 
 from analytex_pandas.errors import logger_of
 from analytex_pandas.show import words
 from analytex_pandas.show.markup import printable
 from analytex_pandas.show.pages import snapshot_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from analytex_pandas.show.snapshot import Snapshot
+from analytex_pandas.show.snapshot import Snapshot
 
 LINE_INTERVAL: Final = 30.0
 """Seconds between two lines in a log while nothing changes."""
@@ -97,14 +94,10 @@ def stream_lines(stream: TextIO, *, patience: float) -> PushLines:
 
 def line(snapshot: Snapshot) -> str:
     """Return time left, pace, rows and activity: where a terminal is narrow, the last of them are cut."""
-    state = snapshot.state
-    end, rate = state.estimated_end, state.rate
-    times = [snapshot.time_in_words] if state.done else []
+    state, end = snapshot.state, snapshot.state.estimated_end
+    times = [snapshot.time_in_words] if state.done else [snapshot.pace]
     if not state.done and end is not None and state.status != "paused" and not state.pausing:
-        left = words.duration((end - snapshot.now).total_seconds())
-        times.append(f"{left} left, until {words.clock(end, snapshot.now)}")
-    if not state.done and rate is not None:
-        times.append(f"{words.number(rate * words.MINUTE)} rows/min")
+        times.insert(0, f"{snapshot.left} left, until {words.clock(end, snapshot.now)}")
     return " · ".join(filter(None, (*times, snapshot.rows_in_words, printable(snapshot.activity))))
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import ipywidgets
 
 from analytex_pandas.errors import AnalytexError
+from analytex_pandas.show.live import Live
 from analytex_pandas.show.markup import STYLE, Markup, join, tag
 from analytex_pandas.show.surroundings import in_marimo, unattended
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from analytex_pandas.show.live import Live
 
 HANDLES: Final = 8
 """Places where one panel is on display whose saved form is brought up to date at the end."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple
 
 NOUNS: Final = {"users": "user", "companies": "company"}
 """What a record of each kind is called."""
@@ -85,9 +83,8 @@ def about(moment: datetime, now: datetime) -> str:
 
 def left_out(counts: Mapping[str, int]) -> str:
     """Return which rows of an input are not sent, of a plan or a push; empty if all are."""
-    parts = [
-        f"{number(counts[name])} {name}" for name in ("invalid", "duplicate", "unchanged") if counts[name]
-    ]
+    names = [name for name in ("invalid", "duplicate", "unchanged") if counts[name]]
+    parts = [f"{number(counts[name])} {name}" for name in names]
     return f"Of {count(counts['input'], 'input row')} not sent: {', '.join(parts)}." if parts else ""
 
 

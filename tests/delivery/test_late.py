@@ -305,3 +305,25 @@ def test_what_is_not_sent_is_cut_anew_where_a_proxy_takes_less(state_directory: 
     rows = table.groupby("chunk").size()
     assert rows.tolist() == again.jobs.set_index("chunk")["rows"][rows.index].tolist()
     assert not list((state_directory / "spool").iterdir())
+
+
+def test_a_refused_row_larger_than_requests_are_by_now_is_sent_again(state_directory: Path) -> None:
+    """What was sent once fits into no chunk of the new size; the retry carries it all the same, and comes to an end."""
+    frame = pd.DataFrame(
+        {"user_id": [f"u{n}" for n in range(40)], "n": range(40), "text": ["x" * 900, *["y"] * 39]}
+    )
+    with LeanProxy(seconds_a_job=0.0, report=refusing(0, 1)) as service:
+        client = client_of(service, state_directory)
+
+        def faults(_call: str, _count: int) -> None:
+            service.most = 800 if service.jobs else 10**6
+
+        service.faults = faults
+        with pytest.raises(apd.PayloadTooLargeError) as caught:
+            apd.push_users(frame, client=client, chunk_rows=20, progress=False)
+        again = apd.resume(caught.value.push.id, client=client, chunk_bytes=800, wait=True, progress=False)
+        assert again.counts["refused"] == 2
+        service.faults, service.most, service.report = lambda *_: None, 10**6, lambda _: (None, 0)
+        mended = again.retry(wait=True, progress=False)
+    assert mended.status == "completed"
+    assert mended.counts["acknowledged"] == 2

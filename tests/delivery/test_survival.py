@@ -216,7 +216,9 @@ def test_a_push_that_got_going_is_patient_in_a_new_process_too(tmp_path: Path) -
         begun = service.calls["submit"]
         if not begun:
             service.faults = lambda _call, _number: None
-            resume(push.id, client_of(service, tmp_path)).cancel()
+            again = resume(push.id, client_of(service, tmp_path))
+            again.cancel()
+            again.wait()
 
         def faults(call: str, number: int) -> str | None:
             return "503" if call == "submit" and begun < number < begun + 14 else None

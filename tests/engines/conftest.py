@@ -17,7 +17,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(REPOSITORY), *PLACES, os.environ.get("PYTHONPATH", "")]
 )  # of workers
 
-from parted import ENGINES  # noqa: E402  # found by the path above
+from parted import ENGINES, maker  # noqa: E402  # found by the path above
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     Make = Callable[[pd.DataFrame, int], Any]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Engines and their libraries warn one another of what is to come; of what warns in ours every test fails still."""
-    for line in ("default", r"error:::analytex_pandas(\..*)?"):
-        config.addinivalue_line("filterwarnings", line)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Engines and their libraries warn one another of what is to come; of what warns in ours their tests fail still."""
+    for item in items:
+        if item.get_closest_marker("engines"):
+            item.add_marker(pytest.mark.filterwarnings("default", r"error:::analytex_pandas(\..*)?"))
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +78,4 @@ def ray() -> Iterator[Any]:
 @pytest.fixture(params=ENGINES)
 def make(request: pytest.FixtureRequest) -> Make:
     """What makes a frame of an engine, in so many parts, of one of pandas; each test that asks runs over all."""
-    make_frame, needs = ENGINES[request.param]
-    started = [request.getfixturevalue(name) for name in needs]
-    return lambda frame, parts: make_frame(*started, frame, parts)
+    return maker(request.param, request)

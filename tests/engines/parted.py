@@ -1,15 +1,40 @@
-"""The same frame of pandas as a frame of each engine, in some parts."""
+"""A frame of pandas with what can go wrong in parts, and any such frame as one of each engine."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pandas as pd
+    import pytest
+
+ROWS = 3_000
+
+
+def rows_of_many_types() -> pd.DataFrame:
+    """Rows with gaps; one has no id, and one id stands twice with other values, far apart."""
+    places = np.arange(ROWS)
+    since = pd.date_range("2024-01-01 08:00", periods=ROWS, freq="h", tz="UTC").astype("datetime64[us, UTC]")
+    found = pd.DataFrame(
+        {
+            "user_id": [f"u{place}" for place in places],
+            "n": places,
+            "f": np.where(places % 3, places / 4, np.nan),
+            "since": since,
+            "on": places % 2 == 0,
+            "text": ['é"\\x'] * ROWS,
+        },
+        index=[f"row {place}" for place in places],
+    )
+    found.loc["row 5", "user_id"] = None
+    found.loc["row 2900", "user_id"] = "u3"
+    return found
 
 
 def cut(frame: pd.DataFrame, parts: int) -> list[pd.DataFrame]:
@@ -101,5 +126,13 @@ ENGINES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "narwhals": (narwhals_frame, ()),
 }
 """Engine → what makes a frame of it, and the fixtures that it needs."""
+
+
+def maker(name: str, request: pytest.FixtureRequest) -> Callable[[pd.DataFrame, int], Any]:
+    """Start an engine, and return what makes a frame of it, in so many parts, of one of pandas."""
+    make_frame, needs = ENGINES[name]
+    return partial(make_frame, *map(request.getfixturevalue, needs))
+
+
 LABELLED = ("dask", "pandas on spark", "modin", "narwhals")
 """Engines whose rows have labels of their own."""

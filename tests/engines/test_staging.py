@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from parted import ENGINES, LABELLED, cut, dask_frame
+from parted import LABELLED, ROWS, dask_frame, maker, rows_of_many_types
 from plans_read import check_sums, lines_of, plan_of, positions_of
 
 import analytex_pandas as apd
@@ -24,16 +24,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engines
 
-ROWS = 3_000
 WITH_WORKERS = ("dask", "dask cluster", "spark", "pandas on spark", "ray", "ray mapped", "daft", "narwhals")
 
 
 @pytest.fixture(params=WITH_WORKERS)
 def make(request: pytest.FixtureRequest) -> Make:
     """What makes a frame of an engine that has workers."""
-    make_frame, needs = ENGINES[request.param]
-    started = [request.getfixturevalue(name) for name in needs]
-    return lambda frame, count: make_frame(*started, frame, count)
+    return maker(request.param, request)
 
 
 @pytest.fixture
@@ -49,23 +46,8 @@ def staging(tmp_path: Path) -> Path:
 @pytest.fixture
 def frame() -> pd.DataFrame:
     """Rows of many types; some cannot be sent, one id stands twice with other values, one row twice, far apart."""
-    places = np.arange(ROWS)
-    found = pd.DataFrame(
-        {
-            "user_id": [f"u{place}" for place in places],
-            "n": places,
-            "f": np.where(places % 3, places / 4, np.nan),
-            "since": pd.date_range("2024-01-01 08:00", periods=ROWS, freq="h", tz="UTC").astype(
-                "datetime64[us, UTC]"
-            ),
-            "on": places % 2 == 0,
-            "text": ['é"\\x'] * ROWS,
-        },
-        index=[f"row {place}" for place in places],
-    )
-    found.loc["row 5", "user_id"] = None
+    found = rows_of_many_types()
     found.loc["row 700", "f"] = np.inf
-    found.loc["row 2900", "user_id"] = "u3"
     found.loc["row 2901"] = found.loc["row 10"]
     return found
 
@@ -154,11 +136,7 @@ def test_a_column_of_several_types_has_to_be_said(
 ) -> None:
     """What one partition has is written before the next is known; with `types` it is what it would be of pandas."""
     mixed = pd.DataFrame({"user_id": list("abcdef"), "x": [1, 2, 3, None, 2.5, "many"]})
-    made = (
-        dask_frame(mixed, 3)
-        if name == "dask"
-        else request.getfixturevalue("ray").data.from_pandas(cut(mixed, 3))
-    )
+    made = maker(name, request)(mixed, 3)
     with pytest.raises(apd.ValidationError, match=r"Column 'x' holds number and string .*types="):
         plan_of(made, staging=staging)
     assert lines_of(plan_of(made, staging=staging, types={"x": "string"})) == lines_of(plan_of(mixed))
@@ -188,9 +166,7 @@ def test_a_frame_without_rows_completes(
     name: str, frame: pd.DataFrame, staging: Path, request: pytest.FixtureRequest
 ) -> None:
     """With its columns."""
-    make_frame, needs = ENGINES[name]
-    empty = make_frame(*map(request.getfixturevalue, needs), frame.iloc[:0], 1)
-    plan = plan_of(empty, staging=staging)
+    plan = plan_of(maker(name, request)(frame.iloc[:0], 1), staging=staging)
     assert plan.counts.sum() == 0
     assert plan.columns["property"].tolist() == ["user_id", *frame.columns[1:]]
 

@@ -8,10 +8,9 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import pytest
-from parted import LABELLED, cut, dask_frame
+from parted import LABELLED, ROWS, dask_frame, maker, rows_of_many_types
 from plans_read import check_sums, lines_of, plan_of, positions_of
 
 import analytex_pandas as apd
@@ -21,29 +20,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engines
 
-ROWS = 3_000
-
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
     """Rows of many types with gaps; one has no id, and one id stands twice, far apart."""
-    places = np.arange(ROWS)
-    found = pd.DataFrame(
-        {
-            "user_id": [f"u{place}" for place in places],
-            "n": places,
-            "f": np.where(places % 3, places / 4, np.nan),
-            "since": pd.date_range("2024-01-01 08:00", periods=ROWS, freq="h", tz="UTC").astype(
-                "datetime64[us, UTC]"
-            ),
-            "on": places % 2 == 0,
-            "text": ['é"\\x'] * ROWS,
-        },
-        index=[f"row {place}" for place in places],
-    )
-    found.loc["row 5", "user_id"] = None
-    found.loc["row 2900", "user_id"] = "u3"
-    return found
+    return rows_of_many_types()
 
 
 def test_the_records_are_those_of_one_frame_of_pandas(
@@ -110,11 +91,7 @@ def test_the_engines_label_is_found_by_name(frame: pd.DataFrame) -> None:
 def test_a_column_has_one_type_over_all_partitions(name: str, request: pytest.FixtureRequest) -> None:
     """Numbers in the first and text in the last are text everywhere."""
     mixed = pd.DataFrame({"user_id": list("abcdef"), "x": [1, 2, 3, None, 2.5, "many"]})
-    made = (
-        dask_frame(mixed, 3)
-        if name == "dask"
-        else request.getfixturevalue("ray").data.from_pandas(cut(mixed, 3))
-    )
+    made = maker(name, request)(mixed, 3)
     assert lines_of(plan_of(made)) == lines_of(plan_of(mixed))
     assert lines_of(plan_of(made))[0] == '{"user_id":"a","metadata":{"x":"1"}}'
 
