@@ -92,11 +92,15 @@ GOOD_KEY: Final = re.compile(
 )
 VAGUE: Final = re.compile(r"(?:error|fail\w{0,4}|invalid|rejected|refused|skipped|bad|false|warning)s?")
 """A status that says no more than that there is an error."""
-ALARM: Final = re.compile(
-    r"(?<!no )(?<!\b0 )(?<!without )\b(?:error|fail|invalid|reject|refus|skipp|unable|cannot|could not|problem"
-    r"|partial)",
+TROUBLE: Final = r"(?:error|fail|invalid|reject|refus|skipp|unable|cannot|could not|problem|partial)"
+ALARM: Final = re.compile(rf"\b{TROUBLE}", re.IGNORECASE)
+DENIED: Final = re.compile(
+    rf"\b(?:no|none|nothing|0|zero|without)(?:\sof\s[0-9]{{1,9}})?(?:\s[a-z]{{1,15}}){{0,3}}?\s{TROUBLE}\w*",
     re.IGNORECASE,
 )
+"""``0 rows failed``: what is said not to have happened."""
+NAMED: Final = re.compile(r"(?:id|name|file|path|by|environment|policy|mode|strategy|tag|label|type|format)$")
+"""The end of a key under which somebody's own words stand, not those of the service about rows."""
 MAX_ALARM: Final = 2_000
 CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]{1,60}")
 """``INVALID_EMAIL``: a code, also as a key."""
@@ -234,7 +238,8 @@ def is_fine(value: object) -> bool:
 
 def is_alarm(text: str) -> bool:
     """Tell whether words, or a status that is more than a word, speak of what was not taken."""
-    return any(mark in text for mark in " _") and ALARM.search(text[:MAX_ALARM].replace("_", " ")) is not None
+    words = DENIED.sub("", text[:MAX_ALARM].replace("_", " "))
+    return any(mark in text for mark in " _") and ALARM.search(words) is not None
 
 
 def has_text(value: object) -> bool:

@@ -23,6 +23,7 @@ from analytex_pandas.service.facts import Facts
 from analytex_pandas.service.keys import (
     CONSTANT,
     LISTS,
+    NAMED,
     OF_ERRORS,
     VAGUE,
     Key,
@@ -326,7 +327,7 @@ class Reader:
         reasons: dict[str, object] = {}
         for name, item in values.items():
             key, below = meaning(name), above.inside(name, RowError())
-            if not item or key.full.startswith("warn"):
+            if not item or key.full.startswith("warn") or (NAMED.search(key.full) and not key.is_wrong):
                 continue
             if isinstance(item, dict | list):
                 yield from self.read_part(item, below, key)

@@ -298,6 +298,12 @@ SHAPES = [
     Shape("a note", None, (at(None, None, None, ANY),), {"note": "some users could not be updated"}),
     Shape("a status of another name", None, (at(None, None, None, ANY),), {"result": "completed_with_errors"}),
     *(Shape(name, None, (at(None, None, None, f"{name}: 2"),), {name: 2}, 1) for name in ("dropped", "discarded_records", "ignored_rows", "num_bad_rows")),
+    *(Shape(f"no trouble: {name}", None, (), {name: text}) for name, text in {
+        "message": "Done. No rows were rejected.", "summary": "6 rows imported, none failed", "note": "0 of 6 rows failed", "info": "without any errors",
+        "job_id": "retry_error_17", "original_filename": "invalid emails.csv", "name": "fix of failed rows", "created_by": "err bot", "environment": "prod errors",
+        "error_policy": "skip invalid"}.items()),
+    *(Shape(f"trouble: {text}", None, (at(None, None, None, ANY),), {"message": text}) for text in (
+        "No file was read: invalid", "none imported, some failed", "0 imported, the others failed", "some without errors, one failed")),
     Shape("nothing wrong", None, (), {"options": {"on_error": "continue", "max_errors": 9, "skip_invalid": True, "error_handling": "skip"}, "priority": "high",
         "created_by": {"title": "CTO", "type": "x"}, "progress": {"failed": 0, "done": 6}, "warnings": [{"user_id": "u3", "code": "trimmed", "message": "trimmed"}]}),
 ]  # fmt: skip

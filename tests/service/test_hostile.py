@@ -15,7 +15,7 @@ import pytest
 import requests
 
 import analytex_pandas as apd
-from analytex_pandas.errors import harmless
+from analytex_pandas.errors import harmless, logger_of
 from analytex_pandas.service import calls, failures
 from analytex_pandas.service.row_errors import MAX_CHARACTERS, MAX_ERRORS, parse_errors
 
@@ -204,7 +204,7 @@ def test_what_the_service_says_is_shown_harmless(
     service.reply(400, json.dumps({"errors": [{"message": f"no\nERROR forged {BAD}"}]}))
     with pytest.raises(apd.ValidationError) as caught:
         client.submit_file(b"{}\n")
-    logging.getLogger("analytex_pandas").warning("job %s", BAD)
+    logger_of("analytex_pandas.here").warning("job %s", BAD)
     for text in (str(caught.value), caplog.text):
         assert harmless(text) == text
         assert "\nERROR forged" not in text
