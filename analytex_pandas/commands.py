@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO, get_args
 
 from analytex_pandas import api, connection, plan
 from analytex_pandas.account import Job
@@ -254,7 +254,9 @@ def followed(options: argparse.Namespace, begin: Callable[[], Push]) -> Done:
         "jobs": records(push.jobs),
         "error": None if error is None else said(error),
     }
-    return Done(status, document, f"{push!r}\n{way_on(push.id)}" if status == STOPPED else repr(push))
+    if status == STOPPED:
+        say(f"{'' if error is None else harmless(str(error))}\n{way_on(push.id)}".lstrip())
+    return Done(status, document, repr(push))
 
 
 def run_pushes(_: argparse.Namespace) -> Done:
@@ -328,12 +330,11 @@ def carried_out(run: Callable[[argparse.Namespace], Done], options: argparse.Nam
             document = {"push": None, "error": said(error), "invalid": records(rows)}
             done = Done(status, document)
             say(harmless(str(error)))
-    print_result(options, done)
-    return done.status
+    return print_result(options, done)
 
 
-def print_result(options: argparse.Namespace, done: Done) -> None:
-    """Print a result on stdout."""
+def print_result(options: argparse.Namespace, done: Done) -> int:
+    """Print a result on stdout, and return the exit status."""
     if options.json:
         document = done.document
         if isinstance(document, dict):
@@ -343,15 +344,27 @@ def print_result(options: argparse.Namespace, done: Done) -> None:
         )
     else:
         text = harmless(done.text)
-    with contextlib.suppress(BrokenPipeError):  # who reads it has seen enough
-        sys.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
-        sys.stdout.flush()
+    try:
+        write(sys.stdout, text if text.endswith("\n") or not text else f"{text}\n")
+    except BrokenPipeError:
+        pass  # who reads it has seen enough
+    except OSError as error:
+        say(f"The result cannot be written to stdout: {error.strerror}.")
+        return done.status or STOPPED
+    return done.status
 
 
 def say(text: str) -> None:
     """Say something on stderr."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # nobody listens, and what was done is done
+        write(sys.stderr, f"{text}\n")
+
+
+def write(stream: TextIO | None, text: str) -> None:
+    """Write to a stream at once; a scheduler may have closed it."""
+    if stream is not None:
+        stream.write(text)
+        stream.flush()
 
 
 def way_on(push_id: str) -> str:
@@ -369,13 +382,16 @@ def signals_interrupt() -> Iterator[None]:
     def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), interrupt) for name in names}
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    heard = [number for number, handler in before.items() if handler != signal.SIG_IGN]  # nohup asks for that
+    for number in heard:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
+        for number in heard:
+            signal.signal(number, before[number])
 
 
 @contextlib.contextmanager

@@ -50,8 +50,9 @@ ROOMS: Final = {
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
     # 100 for safety; 120 for everyday use: cells run twice, variables; 145: arguments, resume; 20 for URLs; 950 for
-    # commands and doctor; 65 for files of records; 20 for what only each job tells
-    "top": 3_735,
+    # commands and doctor; 65 for files of records; 20 for what only each job tells; 30 for streams that a scheduler has
+    # closed and quotes that nobody has
+    "top": 3_765,
     # 205 for everyday use: erased values, reserved names; 145 for URLs; 80 for outcomes; 505 for files of records
     "frame": 6_940,
     "engines": 1_010,  # 645 for staging: parts on shared storage, joined by the driver

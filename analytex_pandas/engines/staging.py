@@ -25,6 +25,7 @@ from analytex_pandas.engines.failures import translated
 from analytex_pandas.engines.parts import PartSink, content_of, read_part, remove, write_part
 from analytex_pandas.engines.streaming import in_order, is_of, native, parts_of, unpickled
 from analytex_pandas.errors import ValidationError, code
+from analytex_pandas.errors import translated as written
 from analytex_pandas.frame.draft import Draft, read_lines
 from analytex_pandas.frame.fingerprints import Comparison, Layer
 from analytex_pandas.frame.inputs import source_of_frame
@@ -117,7 +118,8 @@ def staged_draft(
             f"staging={code(options.staging)}: {named(data)} has no workers that could write there. Frames of Dask, "
             "Spark, Ray and Daft have; any other is read as it is, without staging=."
         )
-    directory = made_directory(place_of(options.staging), plan_id)
+    with written(f"staging={code(options.staging)} cannot be written to"):
+        directory = made_directory(place_of(options.staging), plan_id)
     try:
         salt = memory.salt if memory is not None and options.only_changed else None
         recipe = Recipe(directory.shown, kind, options, salt)
@@ -221,7 +223,8 @@ def spark_results(data: Any, recipe: Recipe, index: list[str] | None = None) -> 
 
         iterator = iter(batches)
         for first in iterator:
-            schema = first.schema if index is None else spark.with_index(first, index).schema
+            named = first.rename_columns(names)
+            schema = named.schema if index is None else spark.with_index(named, index).schema
             rest = (
                 pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in chain([first], iterator)
             )
@@ -229,7 +232,8 @@ def spark_results(data: Any, recipe: Recipe, index: list[str] | None = None) -> 
             number = TaskContext.get().partitionId()
             yield pa.RecordBatch.from_pylist([{"partition": number, MANIFEST: told}])
 
-    rows = data.mapInArrow(stage, f"partition bigint, {MANIFEST} string").collect()
+    names = data.columns
+    rows = spark.numbered(data).mapInArrow(stage, f"partition bigint, {MANIFEST} string").collect()
     return sorted((row["partition"], row[MANIFEST]) for row in rows)
 
 

@@ -17,6 +17,8 @@ from plans_read import check_sums, lines_of, plan_of, positions_of
 import analytex_pandas as apd
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Make
 
 pytestmark = pytest.mark.engines
@@ -162,6 +164,20 @@ def test_nested_values_of_spark_are_read(spark: Any) -> None:
     assert records[0]["metadata"] == {"m": '{"k":1.5}', "s": '{"b":1,"c":[1,2]}'}
     with pytest.raises(apd.ValidationError, match="nested="):
         plan_of(data)
+
+
+@pytest.mark.parametrize("name", ["a.b", "x`y", "`q`", "a b", "ä☃", "c0", ""])
+def test_whatever_spark_s_columns_are_called(spark: Any, name: str, tmp_path: Path) -> None:
+    """Its own functions find no column by a name with a dot or a backtick; two of one name are said as anywhere."""
+    data = spark.createDataFrame([("a", 1)], ["user_id", name])
+    for options in ({}, {"staging": tmp_path}):
+        if not name:
+            with pytest.raises(apd.ValidationError, match="no name"):
+                plan_of(data, **options)
+            continue
+        assert plan_of(data, **options).records() == [{"user_id": "a", "metadata": {name: 1}}]
+        with pytest.raises(apd.ValidationError, match="2 properties have the name"):
+            plan_of(data.crossJoin(data.drop("user_id")), **options)
 
 
 def test_batches_that_are_large_travel_in_pieces(spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
