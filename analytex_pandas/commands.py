@@ -14,6 +14,7 @@ import logging
 import signal
 import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO, get_args
 
@@ -318,19 +319,17 @@ def carried_out(run: Callable[[argparse.Namespace], Done], options: argparse.Nam
             say(last)
             return INTERRUPTED
         except AnalytexError as error:
-            rows = error.report if isinstance(error, ValidationError) else empty_report()
-            unsendable = len(rows) > 0
-            status = (
-                UNSENDABLE
-                if unsendable
-                else MISUSED
-                if isinstance(error, ValidationError | NotFoundError)
-                else STOPPED
-            )
-            document = {"push": None, "error": said(error), "invalid": records(rows)}
-            done = Done(status, document)
+            done = stopped_by(error)
             say(harmless(str(error)))
     return print_result(options, done)
+
+
+def stopped_by(error: AnalytexError) -> Done:
+    """Return what a command came to that an error stopped."""
+    rows = error.report if isinstance(error, ValidationError) else empty_report()
+    status = MISUSED if isinstance(error, ValidationError | NotFoundError) else STOPPED
+    document = {"push": None, "error": said(error), "invalid": records(rows)}
+    return Done(UNSENDABLE if len(rows) else status, document)
 
 
 def print_result(options: argparse.Namespace, done: Done) -> int:
@@ -401,7 +400,9 @@ def logged() -> Iterator[logging.Handler]:
     handler.setLevel(logging.WARNING)
     logger.addHandler(handler)
     try:
-        yield handler
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: say(harmless(str(message)))
+            yield handler
     finally:
         if handler.level == logging.WARNING:
             logger.removeHandler(handler)

@@ -223,6 +223,38 @@ def test_options_are_read_as_what_they_are(capsys: pytest.CaptureFixture[str], t
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["push", "users", "people.csv", "--duplicate", "first"], "--duplicate"),
+        (["push", "users", "people.csv", "--max-errors", "few"], "few"),
+        (["push", "users"], "FILE"),
+        (["push", "people", "people.csv"], "users"),
+        (["pushs"], "pushes"),
+        (["job"], "ID"),
+    ],
+)
+@pytest.mark.usefixtures("service")
+def test_what_a_line_says_wrong_is_a_document_too(
+    run: Callable[..., Any], arguments: list[str], says: str
+) -> None:
+    """Whoever reads JSON finds one document, however the command ended; without ``--json`` stdout stays empty."""
+    status, document, err = run(*arguments)
+    assert (status, document["exit_status"], document["push"]) == (2, 2, None)
+    assert says in document["error"]["message"]
+    assert "usage:" in err
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_warning_is_a_line(service: Any, run: Callable[..., Any]) -> None:
+    """Without the place in the code that gave it, which is none of a scheduler's business."""
+    service.fault("http_503")
+    status, _, err = run("push", "users", "people.csv", "--user-id", "customer_id")
+    assert status == 0
+    assert err.startswith("Connected, but the service does not answer well now")
+    assert "Warning" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
         (["plan", "users", "nothing.csv"], "nothing.csv"),
         (["plan", "users", "people.csv"], "user_id"),
         (["plan", "users", "people.csv", "--timezone", "Berlin"], "Europe/Berlin"),

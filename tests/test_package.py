@@ -50,12 +50,12 @@ ROOMS: Final = {
 """What each room may know beside itself; what is not named here are the users' objects, which may know every room."""
 LINES: Final = {
     # 100 for safety; 120 for everyday use: cells run twice, variables; 145: arguments, resume; 20 for URLs; 950 for
-    # commands and doctor; 65 for files of records; 20 for what only each job tells; 30 for streams that a scheduler has
-    # closed and quotes that nobody has
-    "top": 3_765,
+    # commands and doctor; 65 for files of records; 20 for what only each job tells; 45 for streams that a scheduler has
+    # closed, quotes that nobody has, and misuse in JSON
+    "top": 3_780,
     # 205 for everyday use: erased values, reserved names; 145 for URLs; 80 for outcomes; 505 for files of records
     "frame": 6_940,
-    "engines": 1_010,  # 645 for staging: parts on shared storage, joined by the driver
+    "engines": 1_020,  # 645 for staging: parts on shared storage, joined by the driver; 15 for names and objects of engines
     # 245 for safety: calls, trust, what bounds an answer; 1,050 to read reports of any shape; 65 to learn the pace
     "service": 2_810,
     # 695 for safety; 170: the same records twice, forks; 35 for callbacks; 250 to judge reports; 375 for outcomes;

@@ -263,7 +263,11 @@ def daft_results(data: Any, recipe: Recipe) -> Iterable[tuple[int, str]]:
 
     names = data.column_names
     by_batch = daft.func.batch(return_dtype=daft.DataType.string())(stage)
-    staged = data.select(by_batch(*map(daft.col, names)).alias(MANIFEST))
+    numbers = {
+        name: f"c{number}" for number, name in enumerate(names)
+    }  # ``*`` by its name would be every column
+    columns = map(daft.col, numbers.values())
+    staged = data.with_columns_renamed(numbers).select(by_batch(*columns).alias(MANIFEST))
     found = chain.from_iterable(
         frame[MANIFEST].drop_null().to_pylist() for _, frame in cast("Parts", parts_of(staged)).frames()
     )

@@ -180,6 +180,32 @@ def test_whatever_spark_s_columns_are_called(spark: Any, name: str, tmp_path: Pa
             plan_of(data.crossJoin(data.drop("user_id")), **options)
 
 
+@pytest.mark.parametrize("name", ["*", "a.b", "a.*", "`q`"])
+def test_whatever_daft_s_columns_are_called(name: str, tmp_path: Path) -> None:
+    """A star is no wildcard."""
+    import daft
+
+    data = daft.from_pydict({"user_id": ["a"], name: [1], "other": [2]})
+    for options in ({}, {"staging": tmp_path}):
+        assert plan_of(data, **options).records()[0]["metadata"] == {name: 1, "other": 2}
+
+
+def test_objects_of_python_in_a_frame_of_daft(tmp_path: Path) -> None:
+    """Such as it makes of the categories of pandas: as pandas has them, one type a column."""
+    import daft
+
+    frame = pd.DataFrame(
+        {
+            "user_id": ["a", "b", "c", "d"],
+            "kind": pd.Categorical(["x", None, "y", "x"]),
+            "size": pd.Categorical([1, 2, None, 1]),
+        }
+    )
+    for options in ({}, {"staging": tmp_path}, {"nulls": "send"}):
+        wanted = lines_of(plan_of(frame, **{name: options[name] for name in options if name == "nulls"}))
+        assert lines_of(plan_of(daft.from_pandas(frame), **options)) == wanted
+
+
 def test_batches_that_are_large_travel_in_pieces(spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one message holds is limited."""
     monkeypatch.setattr("analytex_pandas.engines.spark.MOST_BYTES", 1_000)
