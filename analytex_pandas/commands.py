@@ -15,7 +15,6 @@ import signal
 import sys
 import threading
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO, get_args
 
 from analytex_pandas import api, connection, plan
@@ -113,7 +112,7 @@ def add_commands(commands: Subparsers) -> None:
         one = added(commands, name, run, does)
         one.add_argument("push", metavar="PUSH")
         one.add_argument(
-            "--to", metavar="FILE", type=Path, help="write it to a .csv, .parquet, .json or .ndjson"
+            "--to", metavar="FILE", help="write it to a .csv, .parquet, .json or .ndjson, or to a URL of one"
         )
     added(commands, "jobs", run_jobs, "List the account's jobs.")
     one = added(commands, "job", run_job, "Show one job of the account.")

@@ -313,7 +313,14 @@ def test_refused_rows(run: Callable[..., Any], tmp_path: Path, capsys: pytest.Ca
     assert pd.read_parquet("o.parquet")["outcome"].tolist() == ["acknowledged", "refused"]
     assert pd.read_json("o.ndjson", lines=True)["position"].tolist() == [0, 1]
     assert json.loads(Path("o.json").read_text()) == outcomes
+    assert run("outcomes", push, "--to", f"file://{tmp_path}/sub/url.csv")[0] == 0
+    assert (tmp_path / "sub" / "url.csv").read_bytes() == Path("o.csv").read_bytes()
     assert run("outcomes", push, "--to", "o.xlsx")[0] == 2
+    status, document, _ = run("outcomes", push, "--to", "s3://bucket/o.csv")
+    assert (status, "s3fs" in document["error"]["message"]) == (2, True)
+    assert [path for path in tmp_path.iterdir() if ":" in path.name] == []
+    (tmp_path / "file").write_text("")
+    assert run("outcomes", push, "--to", "file/o.csv")[0] == 1
     status, document, _ = run("retry", push)
     assert (status, document["parent"], document["counts"]["input"]) == (3, push, 1)
     assert [row["id"] for row in run("pushes")[1]] == [document["push"], push]

@@ -55,7 +55,7 @@ LINES: Final = {
     "top": 3_780,
     # 205 for everyday use: erased values, reserved names; 145 for URLs; 80 for outcomes; 505 for files of records
     "frame": 6_940,
-    "engines": 1_020,  # 645 for staging: parts on shared storage, joined by the driver; 15 for names and objects of engines
+    "engines": 1_020,  # 645 for staging: parts on shared storage, joined by the driver; 15 for odd columns
     # 245 for safety: calls, trust, what bounds an answer; 1,050 to read reports of any shape; 65 to learn the pace
     "service": 2_810,
     # 695 for safety; 170: the same records twice, forks; 35 for callbacks; 250 to judge reports; 375 for outcomes;
