@@ -18,6 +18,7 @@ from analytex_pandas.errors import ValidationError, empty_report, translated
 from analytex_pandas.frame.document import document_of
 from analytex_pandas.frame.duplicates import SENT
 from analytex_pandas.frame.ndjson import Chunker, lines_of, records
+from analytex_pandas.frame.places import source_name
 from analytex_pandas.frame.record_files import bytes_of_files, draft_of_files, record_files
 from analytex_pandas.frame.settling import draft
 from analytex_pandas.frame.strangers import named
@@ -65,7 +66,7 @@ def planned(
             # What is left out as unchanged is more each time; what it is left out of is the same.
             drafted = f"{outcome.drafted or spool.drafted} {options.duplicates}"
             digest = drafted if options.only_changed else spool.digest
-            return document_of(outcome, plan_id, kind, options, digest)
+            return document_of(outcome, plan_id, kind, options, digest=digest, source=source_name(data))
         except BaseException:
             spool.delete()
             raise
@@ -102,7 +103,9 @@ def planned_files(
         files = record_files(paths)
         spool.check_room(bytes_of_files(files))
         outcome = draft_of_files(files, options, kind, spool, memory)
-        return document_of(outcome, spool.directory.name, kind, options, spool.digest)
+        return document_of(
+            outcome, spool.directory.name, kind, options, digest=spool.digest, source=source_name(paths)
+        )
     except BaseException:
         spool.delete()
         raise

@@ -107,17 +107,30 @@ def test_what_cannot_be_called_is_said_at_once() -> None:
 
 
 SCRIPT = """
-import sys, time, pandas as pd, analytex_pandas as apd
-apd.connect(sys.argv[1], sys.argv[2])
-push = apd.push_users(pd.DataFrame({"user_id": ["ann"]}), wait=False)
-push.add_done_callback(lambda push: (time.sleep(0.5), print("told", push.status, flush=True)))
-push.wait()
+import multiprocessing, sys, time, pandas as pd, analytex_pandas as apd
+
+def push(key, url):
+    apd.connect(key, url)
+    push = apd.push_users(pd.DataFrame({"user_id": ["ann"]}), wait=False)
+    push.add_done_callback(lambda push: (time.sleep(0.5), print("told", push.status, flush=True)))
+    push.wait()
+
+if __name__ == "__main__":
+    key, url, *way = sys.argv[1:]
+    if not way:
+        push(key, url)
+    else:
+        process = multiprocessing.get_context(*way).Process(target=push, args=(key, url))
+        process.start()
+        process.join()
 """
 
 
-def test_a_script_does_not_end_before_they_have(service: Any) -> None:
-    """An alert that is under way arrives, though the last line of the script has run."""
+@pytest.mark.parametrize("way", [[], ["fork"], ["spawn"]], ids=["itself", "fork", "spawn"])
+def test_a_process_does_not_end_before_they_have(service: Any, tmp_path: Path, way: list[str]) -> None:
+    """An alert that is under way arrives, though the last line has run: of a script, of a scheduler's own process."""
+    (tmp_path / "script.py").write_text(SCRIPT)
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-c", SCRIPT, service.api_key, service.url]
+    command = [sys.executable, str(tmp_path / "script.py"), service.api_key, service.url, *way]
     told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert told.stdout == "told completed\n"

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[1]
 NOTEBOOKS = sorted(path for path in (REPOSITORY / "notebooks").glob("*.ipynb") if path.stem != "engines")
 MACHINE_PATH = re.compile(r"(?<![\w/.])/(?:root|home|tmp|work|Users|var)/")
-VARYING = re.compile(r"took [^\n]*|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d[\d.,:+-]*[a-f\d]*|[.\s─]+")
+VARYING = re.compile(
+    r"took [^\n]*|\d{8}-\d{6}-[0-9a-f]{8}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d[\d.,:+-]*[a-f\d]*|[.\s─]+"
+)
 """Ids, times, numbers and the widths of columns: what is not the same in two runs."""
 
 

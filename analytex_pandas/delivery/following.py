@@ -176,6 +176,7 @@ def settle(drive: Drive, job: Job | None) -> None:
 
     def also(connection: sqlite3.Connection) -> None:
         add_answers(connection, drive.id, number, errors, kept)
+        connection.execute("UPDATE chunk SET heard = NULL WHERE push = ? AND number = ?", [drive.id, number])
         memory.remember(connection, drive.state.account, kind, (drive.id, number), verdict)
         if verdict.taught != taught:
             memory.teach(connection, drive.state.account, kind, verdict.taught)

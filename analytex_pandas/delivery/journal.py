@@ -39,10 +39,14 @@ if TYPE_CHECKING:
 SCHEMA: Final = files(__package__).joinpath("schema.sql").read_text("utf-8")
 APPLICATION_ID: Final = 0x41504450
 """Marks the file as one of ours; ASCII for APDP."""
-VERSION: Final = 4
+VERSION: Final = 5
 STEPS: Final = {
     2: ("ALTER TABLE chunk ADD COLUMN twins TEXT",),
     3: ("ALTER TABLE push ADD COLUMN digest TEXT",),
+    4: (
+        "ALTER TABLE push ADD COLUMN source TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE chunk ADD COLUMN heard TEXT",
+    ),
 }
 """What makes the next version of a journal of an older one."""
 BUSY_TIMEOUT: Final = 60.0
@@ -53,7 +57,7 @@ MISTYPED: Final = 0.9  # ids of one day are rather alike anyway
 CHUNK_COLUMNS: Final = ", ".join(field.name for field in dataclasses.fields(ChunkState))
 PUSH_COLUMNS: Final = (
     "id, kind, account, base_url, status, error_class, error, parent, counts, created_at AS started_at, ended_at, "
-    "driver, forgiven_refused, forgiven_answered"
+    "driver, source, forgiven_refused, forgiven_answered"
 )
 DECODED: Final[dict[str, Callable[[Any], Any]]] = {
     "counts": json.loads,
@@ -228,6 +232,14 @@ class Journal:
     def kept(self, push_id: str) -> list[pa.Table]:
         """Return the kept rows (see ``kept``) of every chunk that has some, by chunk."""
         return [*self.kept_by_chunk(push_id).values()]
+
+    def heard(self, push_id: str, number: int) -> list[Any]:
+        """Return what answers about a chunk's job, which runs, have said, as they were sent."""
+        found = self.rows(
+            "SELECT heard FROM chunk WHERE push = ? AND number = ? AND heard IS NOT NULL", push_id, number
+        )
+        with self.legible():
+            return [answer for (answers,) in found for answer in json.loads(answers)]
 
     def kept_by_chunk(self, push_id: str) -> dict[int, pa.Table]:
         found = self.rows("SELECT chunk, rows FROM kept WHERE push = ? ORDER BY chunk", push_id)

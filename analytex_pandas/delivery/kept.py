@@ -21,12 +21,12 @@ from analytex_pandas.errors import empty_report
 from analytex_pandas.frame.document import no_changes
 from analytex_pandas.frame.duplicates import SENT
 from analytex_pandas.frame.labels import POSITION
-from analytex_pandas.frame.ndjson import ChunkSize
+from analytex_pandas.frame.ndjson import Chunker, lines_of
 from analytex_pandas.settings import ID_NAMES
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from analytex_pandas.delivery.journal import Journal
     from analytex_pandas.delivery.report import Verdict
@@ -143,11 +143,11 @@ def as_they_were(
 ) -> PlanDocument:
     """Return a plan of lines sent before, cut into chunks anew, every row with its first position."""
     options = dataclasses.replace(document.options, canary=0, only_changed=False, strict=False)
-    chunks = []
-    for number, (begin, end) in enumerate(cuts(lines, options.chunk_rows, options.file_bytes), start=1):
-        ended = [line + b"\n" for line in lines[begin:end]]
-        spool.write_chunk(number, ended, rows.slice(begin, end - begin))
-        chunks.append(ChunkSize(number, end - begin, sum(map(len, ended))))
+    ended = [line + b"\n" for line in lines]
+    # chunks cut anew may be smaller than a record that was sent before
+    chunker = Chunker(options.chunk_rows, max([options.file_bytes, *map(len, ended)]), spool.write_chunk)
+    chunker.add(lines_of(b"".join(ended)), rows)
+    chunker.close()
     spool.input.add(rows, pa.array(ids_of(lines, document.kind), pa.large_string()))
     spool.input.end(np.full(len(lines), SENT, np.int8))
     return dataclasses.replace(
@@ -155,21 +155,9 @@ def as_they_were(
         id=spool.directory.name,
         options=options,
         counts={"input": len(lines), "invalid": 0, "duplicate": 0, "unchanged": 0, "to_send": len(lines)},
-        chunks=tuple(chunks),
+        chunks=tuple(chunker.sizes),
         invalid=empty_report(),
         blocked=False,
         changes=no_changes(),
         digest=spool.digest,
     )
-
-
-def cuts(lines: Sequence[bytes], chunk_rows: int, chunk_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yield where chunks begin and end, each of at most so many rows and bytes, line ends included."""
-    begin = size = 0
-    for place, line in enumerate(lines):
-        if place > begin and (place - begin == chunk_rows or size + len(line) + 1 > chunk_bytes):
-            yield begin, place
-            begin, size = place, 0
-        size += len(line) + 1
-    if begin < len(lines):
-        yield begin, len(lines)

@@ -109,6 +109,7 @@ def begun(
             counts={name: int(count) for name, count in document.counts.items()},
             document=sealed(document.to_bytes()),
             digest=digest_of(document),
+            source=document.source,
             created_at=clock.now(),
         ):
             raise AnalytexError(pushed_already(document.id))

@@ -42,14 +42,13 @@ class Words:
         self._said: list[str | None] = [None]
         self._which = np.zeros(rows, np.int64)
 
-    def say(self, places: Places, texts: Sequence[str | None]) -> None:
-        """Say something of each of some rows; of no row twice."""
-        self._which[places] = np.arange(len(self._said), len(self._said) + len(texts))
+    def say(self, places: Places, texts: Sequence[str | None], which: Places | None = None) -> None:
+        """Say something of each of some rows, of no row twice; `which` of the texts, where they are fewer."""
+        self._which[places] = (np.arange(len(texts)) if which is None else which) + len(self._said)
         self._said += texts
 
     def say_of_all(self, places: Places, text: str) -> None:
-        self._which[places] = len(self._said)
-        self._said.append(text)
+        self.say(places, [text], np.zeros(len(places), np.int64))
 
     def column(self) -> Any:
         said = [text if text is None or is_unicode(text) else ascii(text)[1:-1] for text in self._said]
@@ -70,19 +69,22 @@ def outcomes_table(journal: Journal, state: PushState, invalid: pd.DataFrame) ->
     rows, ids, marks = planned(journal, state)
     positions = rows[POSITION].to_numpy()
     place_of = pd.Index(positions) if len(marks) else pd.RangeIndex(0)
-    chunks, sent = state.chunks, np.flatnonzero(marks == SENT)
-    of_chunk = np.zeros(len(marks), np.int64)  # the place of each row's chunk, where it has one
-    of_chunk[sent] = np.repeat(np.arange(len(chunks)), [chunk.rows for chunk in chunks])
-    numbers = np.array([0, *(chunk.number for chunk in chunks)])[np.where(marks == SENT, of_chunk + 1, 0)]
+    kept = journal.kept_by_chunk(state.id)
+    chunks, sent, of_chunk = state.chunks, marks == SENT, np.zeros(len(marks), np.int64)
+    in_order = sent.copy()
+    for place, chunk in enumerate(chunks):
+        if (
+            not chunk.bytes and chunk.number in kept
+        ):  # it was cut anew, and has what was left out, wherever that lay
+            at = place_of.get_indexer(pd.Index(kept[chunk.number][POSITION].to_numpy()))
+            of_chunk[at], in_order[at] = place, False
+    whole = [(place, chunk.rows) for place, chunk in enumerate(chunks) if chunk.bytes]
+    of_chunk[in_order] = np.repeat(*np.array(whole, np.int64).reshape(-1, 2).T)
+    numbers = np.array([0, *(chunk.number for chunk in chunks)])[np.where(sent, of_chunk + 1, 0)]
     outcome = np.array([CODE[OF_MARK[mark]] for mark in range(len(OF_MARK))], np.int8)[marks]
     codes, messages, job_ids = Words(len(marks)), Words(len(marks)), Words(len(marks))
-    by_chunk = np.array([CODE[usual_outcome(chunk)] for chunk in chunks] or [0], np.int8)
-    outcome[sent] = by_chunk[of_chunk[sent]]
-    for place, chunk in enumerate(chunks):
-        if chunk.job_id is not None:
-            job_ids.say_of_all(
-                sent[slice(*np.searchsorted(of_chunk[sent], [place, place + 1]))], chunk.job_id
-            )
+    outcome[sent] = np.array([CODE[usual_outcome(chunk)] for chunk in chunks], np.int8)[of_chunk[sent]]
+    job_ids.say(np.flatnonzero(sent), [chunk.job_id for chunk in chunks], of_chunk[sent])
 
     said = invalid.drop_duplicates("position") if len(invalid) else invalid
     at = place_of.get_indexer(pd.Index(said["position"].to_numpy(np.int64)))
@@ -94,11 +96,11 @@ def outcomes_table(journal: Journal, state: PushState, invalid: pd.DataFrame) ->
     at = place_of.get_indexer(pd.Index(errors["position"].to_numpy(np.int64)))
     codes.say(at, errors["code"].tolist())
     messages.say(at, errors["message"].tolist())
-    for number, kept in journal.kept_by_chunk(state.id).items():
+    for number, rows_kept in kept.items():
         if number not in settled:
             continue
-        fates = kept[FATE].to_numpy()
-        at = place_of.get_indexer(pd.Index(kept[POSITION].to_numpy()))
+        fates = rows_kept[FATE].to_numpy()
+        at = place_of.get_indexer(pd.Index(rows_kept[POSITION].to_numpy()))
         outcome[at[fates == REFUSED]] = CODE["refused"]
         # Which of the doubtful rows are the unknown ones, nobody can tell; a job that stops early leaves the last.
         doubtful = at[fates == DOUBTFUL]
@@ -108,9 +110,9 @@ def outcomes_table(journal: Journal, state: PushState, invalid: pd.DataFrame) ->
         messages.say_of_all(doubtful[first:], NO_ANSWER)
         if first:
             messages.say_of_all(doubtful, PERHAPS.format(rows=len(doubtful), unknown=unknown))
-        if LATER in kept.column_names:
-            again = np.flatnonzero(kept[LATER].is_valid())
-            answers, places = [*map(json.loads, kept[LATER].drop_null().to_pylist())], at[again]
+        if LATER in rows_kept.column_names:
+            again = np.flatnonzero(rows_kept[LATER].is_valid())
+            answers, places = [*map(json.loads, rows_kept[LATER].drop_null().to_pylist())], at[again]
             outcome[places[fates[again] == MENDED]] = CODE["acknowledged"]
             numbers[places] = [answer["chunk"] for answer in answers]
             job_ids.say(places, [answer["job_id"] for answer in answers])

@@ -79,10 +79,11 @@ def recut(
     chunk_bytes: int | None = None,
     skip: Collection[int] = (),
 ) -> PlanDocument:
-    """Cut what is not sent yet anew, behind the chunks that there are; return the plan with the new ones.
+    """Cut all that is not sent yet anew, behind the chunks that there are; return the plan with the new ones.
 
-    The old ones keep the rows to `skip`, by position, as refused, or none. A kill in between leaves one or the other:
-    the new files count only when the journal has them.
+    The old ones keep the rows to `skip`, by position, as refused, or none; they have no bytes any more, by which one
+    knows them. The others lie in the order of the input still, over all chunks. A kill in between leaves the old or
+    the new: the new files count only when the journal has them.
     """
     spool, last = spool_of(journal.directory, push.id), len(push.chunks)
     unsent = [chunk.number for chunk in push.chunks if chunk.status in UNSENT and chunk.job_id is None]
@@ -94,13 +95,12 @@ def recut(
             f"skip=: no row that is still to be sent is at position {min(missing)}. push.errors lists positions; what "
             "is at the service already, or was left out, cannot be skipped. Nothing was changed."
         )
-    changed = unsent if chunk_bytes is not None else list(left_out)
 
     def write(number: int, lines: Sequence[pa.Buffer], rows: pa.Table) -> None:
         spool.write_chunk(last + number, lines, rows)
 
     chunker = Chunker(options.chunk_rows, options.file_bytes, write)
-    for number in changed:
+    for number in unsent:
         lines, rows = lines_of(spool.read_chunk(number)), spool.rows(number)
         stays = pa.array([place not in left_out.get(number, ()) for place in range(len(lines))])
         lines, rows = lines.filter(stays), rows.filter(stays)
@@ -115,7 +115,7 @@ def recut(
     spool.pushed()
     new = [ChunkSize(last + size.number, size.rows, size.bytes) for size in chunker.sizes]
     old = [
-        ChunkSize(size.number, len(left_out.get(size.number, ())), 0) if size.number in changed else size
+        ChunkSize(size.number, len(left_out.get(size.number, ())), 0) if size.number in unsent else size
         for size in document.chunks
     ]
     document = replace(document, options=options, chunks=(*old, *new))
@@ -127,8 +127,10 @@ def recut(
         for number, errors, kept in answers:
             add_answers(connection, push.id, number, errors, kept)
 
-    refused = {number: len(left_out.get(number, ())) for number in changed}
+    refused = {number: len(left_out.get(number, ())) for number in unsent}
     journal.recut(push.id, refused, [(size.number, size.rows, size.bytes) for size in new], document, also)
+    for number in unsent:
+        spool.delete_chunk(number)
     return document
 
 

@@ -12,6 +12,7 @@ CREATE TABLE push (
     counts TEXT NOT NULL,              -- of its plan, JSON
     document BLOB NOT NULL,            -- its plan
     digest TEXT,                       -- what tells its records from any others
+    source TEXT NOT NULL DEFAULT '',   -- the file that it was read from, by its name
     created_at REAL NOT NULL,          -- seconds since 1970, UTC, like all times here
     ended_at REAL,
     driver TEXT,                       -- who drives it, or did last: JSON of pid, host, since
@@ -32,6 +33,7 @@ CREATE TABLE chunk (
     unknown INTEGER NOT NULL DEFAULT 0,
     known_jobs TEXT,                   -- ids of the jobs listed before its submit, JSON, while in doubt
     twins TEXT,                        -- ids of other jobs that the service made of it, JSON
+    heard TEXT,                        -- answers about its running job that spoke of errors, JSON
     submitted_at REAL,
     ended_at REAL,
     PRIMARY KEY (push, number)

@@ -165,8 +165,8 @@ class Sending:
 
     def accept(self, job: Job) -> Job:
         # An end that the submit's answer or the list shows is not settled yet: the job is asked for its errors.
-        self.drive.record(status=running_status(job.status), job_id=job.job_id, known_jobs=None)
         self.drive.hear(job)
+        self.drive.record(status=running_status(job.status), job_id=job.job_id, known_jobs=None)
         self.drive.show(phase="running")
         return job
 

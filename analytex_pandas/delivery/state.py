@@ -147,6 +147,8 @@ class PushState:
     base_url: str = ""
     parent: str | None = None
     """The push that this one retries."""
+    source: str = ""
+    """The file that it was read from, by its name."""
     driver: Mapping[str, Any] | None = None
     """Who drives it, or did last: pid, host, since."""
     forgiven_refused: int = 0

@@ -17,6 +17,7 @@ from analytex_pandas.delivery.sending import NobodyKnowsError, Sending
 from analytex_pandas.delivery.state import FINISHED, at_the_service, still_running
 from analytex_pandas.errors import AnalytexError, PushError
 from analytex_pandas.service.calls import calm, hurry
+from analytex_pandas.service.wire import parse_job
 
 if TYPE_CHECKING:
     from analytex_pandas.delivery.drive import Drive
@@ -62,6 +63,8 @@ def run(drive: Drive) -> None:
 
 def end(drive: Drive, status: str, error: AnalytexError | None) -> None:
     """Write down how a push ended, and tell everybody."""
+    from multiprocessing.util import Finalize  # light until used
+
     if error is not None:
         tell_the_way_back(error, drive.state)
     now, words = drive.clock.now(), None if error is None else str(error)
@@ -96,9 +99,13 @@ def end(drive: Drive, status: str, error: AnalytexError | None) -> None:
         trouble=None,
     )
     drive.announce()
-    ENDING.add(threading.current_thread())
+    here = threading.current_thread()
+    ENDING.add(here)
+    # A process that multiprocessing forked ends without calling what atexit has.
+    waited_for = Finalize(None, here.join, exitpriority=0)
     drive.finish()
-    ENDING.discard(threading.current_thread())
+    waited_for.cancel()
+    ENDING.discard(here)
 
 
 def give_back(drive: Drive, *, for_good: bool) -> None:
@@ -139,7 +146,8 @@ def travel(drive: Drive) -> str:
             drive.spool.delete_chunk(chunk.number)
             continue
         check_terms(drive)
-        drive.number, drive.heard = chunk.number, []
+        drive.number = chunk.number
+        drive.heard = [*map(parse_job, drive.journal.heard(drive.id, chunk.number))]
         carry(drive)
         drive.say(f"{drive.label}: {outcome(drive.chunk)}", phase="running")
     if any(chunk.attempts > 1 for chunk in drive.state.chunks):

@@ -64,7 +64,7 @@ class PlanDocument:
 
     `id_columns` says which column, or index level, holds ``user_id`` and ``company_id``; `blocked` is True when
     differing rows of one id stand in the way of a push; `erased` is how many values are sent as null; `digest` tells
-    its records from any others.
+    its records from any others; `source` names the file that it was read from, if it was one.
     """
 
     id: str
@@ -80,6 +80,7 @@ class PlanDocument:
     changes: pd.DataFrame = field(default_factory=no_changes)
     erased: int = 0
     digest: str = ""
+    source: str = ""
 
     @property
     def in_the_way(self) -> pd.DataFrame:
@@ -178,7 +179,9 @@ WAYS: Mapping[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 """What of a plan is no JSON: the way there and back."""
 
 
-def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options, digest: str) -> PlanDocument:
+def document_of(
+    draft: Draft, plan_id: str, kind: Kind, options: Options, *, digest: str, source: str
+) -> PlanDocument:
     """Return a finished draft as the document of a plan, the records of which have a digest."""
     counts = {name: getattr(draft, name) for name in ("invalid", "duplicate", "unchanged")}
     to_send = sum(size.rows for size in draft.chunks)
@@ -201,6 +204,7 @@ def document_of(draft: Draft, plan_id: str, kind: Kind, options: Options, digest
         changes=changes_table(draft.tallies, draft.traits),
         erased=draft.erased.total(),
         digest=digest,
+        source=source,
     )
 
 

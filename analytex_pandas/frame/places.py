@@ -9,7 +9,15 @@ from glob import glob
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from analytex_pandas.errors import AnalytexError, ValidationError, code, did_you_mean, reason, translated
+from analytex_pandas.errors import (
+    AnalytexError,
+    ValidationError,
+    code,
+    did_you_mean,
+    harmless_line,
+    reason,
+    translated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -108,6 +116,17 @@ def url_of(value: Any) -> str | None:
             f"{code(path)} was a URL before pathlib took one of its slashes away. Give the URL as text."
         )
     return None
+
+
+def source_name(data: Any) -> str:
+    """Return the name of the file, pattern or directory that data is, or the first of several; empty for others."""
+    if isinstance(data, list | tuple) and data and (first := source_name(data[0])):
+        return first if len(data) == 1 else f"{first} and {len(data) - 1:,} more"
+    if not isinstance(data, str | os.PathLike):
+        return ""
+    path = os.fsdecode(data)
+    name = path.partition("?")[0].rstrip("/").rpartition("/")[2] if "://" in path else PurePath(path).name
+    return harmless_line(name)
 
 
 def place_of(value: Any) -> Place:

@@ -54,9 +54,11 @@ class Session(requests.Session):
         return None
 
 
-@cache
 def trust() -> ssl.SSLContext:
-    """Return what the operating system trusts, a company's own authority included."""
+    """Return what the operating system trusts, a company's own authority included.
+
+    It is made for each request, in a third of a millisecond: urllib3 adds to it what ``REQUESTS_CA_BUNDLE`` names.
+    """
     import truststore  # only https needs it
 
     context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -81,15 +81,16 @@ def snapshot_text(snapshot: Snapshot, groups: list[ErrorGroup]) -> str:
         words.and_more(len(groups) - most, "more kind", " of error"),
         snapshot.hint,
     ]
-    headline = f"Push {snapshot.state.id}: {snapshot.mark}, {snapshot.title}"
+    origin = f"{printable(snapshot.origin)} → " if snapshot.origin else ""
+    headline = f"Push {snapshot.state.id}: {snapshot.mark}, {origin}{snapshot.title}"
     return "\n  ".join([headline, *(printable(line) for line in lines if line)])
 
 
 def head(snapshot: Snapshot) -> Markup:
     """Return state, what is sent, and id: a live region, read aloud when it changes, which is seldom."""
     what = tag("b", snapshot.title)
-    if snapshot.state.parent:
-        what = join((tag("b", "Retry"), f" → {snapshot.title}"))
+    if snapshot.origin:
+        what = join((tag("b", datum(snapshot.origin)), f" → {snapshot.title}"))
     return card_head(snapshot.mark, what, snapshot.state.id)
 
 

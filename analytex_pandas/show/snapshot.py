@@ -61,6 +61,7 @@ class Snapshot:
         if state.status in FINISHED and self.unknown:
             self.mark = words.UNKNOWN._replace(word=f"completed, {words.count(self.unknown, 'row')} unknown")
         self.title = words.count(self.total, words.NOUNS.get(state.kind, "row"))
+        self.origin = "Retry" if state.parent else state.source
         self.percent = words.percent(self.share)
         self.rows_in_words = ", ".join(
             f"{words.number(rows)} {mark.word}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -152,3 +153,22 @@ def test_a_row_that_was_not_named_can_be_left_out_too(tmp_path: Path) -> None:
         ]  # fmt: skip
         assert last.counts["refused"] == 3
         assert service.applied() == dict.fromkeys("abc", 1)
+
+
+@pytest.mark.parametrize("skips", [[[5], [7]], [[5, 6], [7]], [[5, 7]], [[5, 0], [5, 7]]], ids=str)
+def test_outcomes_say_with_which_job_each_row_went(skips: list[list[int]], tmp_path: Path) -> None:
+    """At every moment, also of rows that another row of their chunk held up."""
+    with Declining() as service:
+        push, client = pushed(service, tmp_path)
+        for skip in skips:
+            with contextlib.suppress(apd.ValidationError):
+                push = apd.resume(push.id, client=client, skip=skip, wait=False)
+                push.wait(20)
+            table = push.outcomes
+            assert table["outcome"].value_counts().to_dict() == push.counts.drop("input").to_dict()
+            arrived = {json.loads(line)["user_id"]: job.job_id for job in service.jobs for line in job.lines}
+            taken = table[table["outcome"] == "acknowledged"]
+            assert dict(zip(taken["id"], taken["job_id"], strict=True)) == arrived
+            chunks = push.jobs.set_index("chunk")["job_id"].to_dict()
+            assert [chunks[number] for number in taken["chunk"]] == taken["job_id"].tolist()
+        assert push.done

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from driving import client_of
+from driving import client_of, wait_until
 from other_service import OtherService
 
 import analytex_pandas as apd
+from analytex_pandas.delivery.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from other_service import RemoteJob
 
@@ -152,6 +155,29 @@ def test_errors_that_are_gone_at_the_end_stay(said_in: str, tmp_path: Path) -> N
         push = pushed(service, tmp_path)
         assert {name for name, place in POSITIONS.items() if place in push.errors["position"].tolist()} == BAD
         assert push.counts["refused"] == 4
+
+
+@pytest.mark.parametrize("said_in", ["poll", "submit"])
+def test_errors_of_which_a_killed_process_heard_stay(said_in: str, tmp_path: Path) -> None:
+    """The end does not say them again, and the process that heard them is gone."""
+    with Telling(seconds_a_job=2.0) as service:
+        service.gone_at_the_end, service.said_in, service.mode = True, (said_in,), "all"
+        service.told = EXACT["ids"]
+        code = (
+            f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from test_heard import *\n"
+            f"client = apd.Client({service.key!r}, {service.url!r}, state_directory=Path({str(tmp_path)!r}))\n"
+            "apd.push_users(FRAME, client=client, invalid='skip', chunk_rows=4, wait=True, progress=False)\n"
+        )
+        with subprocess.Popen([sys.executable, "-c", code]) as process:
+            wait_until(lambda: service.calls["poll"] >= 2)
+            process.kill()
+        push = apd.resume(None, client=client_of(service, tmp_path), wait=False).wait(30)
+        assert {name for name, place in POSITIONS.items() if place in push.errors["position"].tolist()} == BAD
+        assert push.counts["refused"] == 4
+        told = Journal(tmp_path).rows("SELECT heard FROM chunk")
+        assert [*map(tuple, told)] == [(None,)] * 3, (
+            "what was told of people stays no longer than it is needed"
+        )
 
 
 def test_what_one_chunk_taught_holds_in_the_next_and_in_the_next_push(tmp_path: Path) -> None:

@@ -160,7 +160,9 @@ def test_an_older_version_that_is_known_becomes_this_one(tmp_path: Path, version
     """An update of the package between two pushes costs nothing of the history, from however long ago."""
     opened(tmp_path)
     with sqlite3.connect(tmp_path / "journal.sqlite3") as connection:
-        for added in [("push", "digest"), ("chunk", "twins")][: VERSION - version]:
+        for added in [("push", "source"), ("chunk", "heard"), ("push", "digest"), ("chunk", "twins")][
+            : VERSION + 1 - version
+        ]:
             connection.execute("ALTER TABLE {} DROP COLUMN {}".format(*added))
         connection.execute(f"PRAGMA user_version = {version}")
     connection.close()

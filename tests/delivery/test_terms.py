@@ -221,6 +221,7 @@ def test_another_account_is_asked_about(service: OtherService, tmp_path: Path) -
     """Rows of one account never go to another by accident; a renewed key is said to be one."""
     service.seconds_a_job = 0.3
     push = begin(tmp_path, service)
+    wait_until(lambda: push.jobs["job_id"].notna().any())
     push.cancel()
     push.wait()
     other = Client("k-another", service.url, state_directory=tmp_path)

@@ -317,11 +317,17 @@ class TestTls:
     def test_a_bundle_of_the_user_is_trusted(
         self, secure: Service, certificate: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A company's own authority is set as it is for requests, proxy or not."""
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", f"{certificate}.crt")
+        """A company's own authority is set as it is for requests, proxy or not, and no longer than it is set."""
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{unreachable_port()}")
-        secure.reply(200, JOB)
-        assert secure.client().submit_file(LINES).job_id == "1"
+        with monkeypatch.context() as inside:
+            inside.setenv("REQUESTS_CA_BUNDLE", f"{certificate}.crt")
+            secure.reply(200, JOB)
+            client = secure.client()
+            assert client.submit_file(LINES).job_id == "1"
+            seen = list(secure.requests)
+        for other in (client, secure.client()):
+            TestNeverConnected.check(other)
+        assert secure.requests == seen
 
 
 HEAD = b"HTTP/1.1 202 Accepted\r\nContent-Length: 100\r\n\r\n"

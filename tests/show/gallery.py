@@ -100,6 +100,7 @@ def state(made: list[ChunkState], planned: dict[str, int] | None = None, **value
     left_out = {"invalid": 0, "duplicate": 0, "unchanged": 0} | (planned or {})
     total = sum(one.rows for one in made) + sum(left_out.values())
     values = {"id": ID, "kind": "users", "status": "running", "started_at": START, "rate": 20.0} | values
+    values = {"source": "customers.parquet"} | values
     return PushState(counts=counted(left_out | {"input": total}, made), chunks=tuple(made), **values)
 
 
