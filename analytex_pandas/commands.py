@@ -36,6 +36,7 @@ from analytex_pandas.errors import (
     harmless,
 )
 from analytex_pandas.frame.options import CompanyOptions, SendOptions, UserOptions
+from analytex_pandas.frame.places import source_name
 from analytex_pandas.push import Push, presented
 from analytex_pandas.settings import Kind
 
@@ -191,9 +192,10 @@ def pushed(options: argparse.Namespace, made: Plan) -> Done:
 def planned(options: argparse.Namespace, client: Client | None) -> Plan:
     """Return the plan of the file of a command."""
     arguments = given(options) | ({} if client is None else {"client": client})
-    return plan.make_plan(
-        data_at(options.file), options.kind, arguments, progress=getattr(options, "progress", None)
-    )
+    data, progress = data_at(options.file), getattr(options, "progress", None)
+    made = plan.make_plan(data, options.kind, arguments, progress=progress)
+    made.document = dataclasses.replace(made.document, source=source_name(options.file))
+    return made
 
 
 def run_resume(options: argparse.Namespace) -> Done:
@@ -372,15 +374,17 @@ def way_on(push_id: str) -> str:
 
 @contextlib.contextmanager
 def signals_interrupt() -> Iterator[None]:
-    """Let the signals that end a program do what Ctrl-C does."""
+    """Let the first of the signals that end a program do what Ctrl-C does; it ends by that, and hears no other."""
     if threading.current_thread() is not threading.main_thread():  # which alone gets signals
         yield
         return
 
     def interrupt(*_: object) -> NoReturn:
+        for number in heard:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
     heard = [number for number, handler in before.items() if handler != signal.SIG_IGN]  # nohup asks for that
     for number in heard:
@@ -389,7 +393,8 @@ def signals_interrupt() -> Iterator[None]:
         yield
     finally:
         for number in heard:
-            signal.signal(number, before[number])
+            if signal.getsignal(number) is interrupt:
+                signal.signal(number, before[number])
 
 
 @contextlib.contextmanager

@@ -88,6 +88,7 @@ def test_csv_is_text(service: Any, run: Callable[..., Any]) -> None:
     """Ids keep their zeros, numbers stay text unless told, what is empty is missing."""
     status, document, _ = run("push", "users", "people.csv", "--user-id", "customer_id", "--no-progress")
     assert (status, document["status"], document["counts"]["acknowledged"]) == (0, "completed", 3)
+    assert "people.csv" in repr(apd.resume(document["push"]))
     assert service.users["user_id"].tolist() == ["007", "010", "011"]
     assert service.users["seats"].tolist()[::2] == ["3", "12"]
     assert pd.isna(service.users["seats"][1])
@@ -385,11 +386,18 @@ def rows_of(path: Path, rows: int) -> None:
     pd.DataFrame({"user_id": [f"{row:05d}" for row in range(rows)]}).to_csv(path, index=False)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "signs",
+    [[signal.SIGTERM], [signal.SIGINT], [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGINT]],
+    ids=["SIGTERM", "SIGINT", "several"],
+)
 def test_a_signal_leaves_it_resumable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sign: signal.Signals
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signs: list[signal.Signals]
 ) -> None:
-    """The last line names the push and the command that goes on, and that command brings it to its end."""
+    """The last line names the push and the command that goes on, and that command brings it to its end.
+
+    So do two or more: a terminal tells the whole group, and a scheduler tells it once more.
+    """
     with apd.sandbox(rows_per_minute=60 * 100) as service:
         monkeypatch.setenv("ANALYTEX_API_KEY", service.api_key)
         monkeypatch.setenv("ANALYTEX_ENVIRONMENT", service.url)
@@ -402,7 +410,9 @@ def test_a_signal_leaves_it_resumable(
                 assert time.monotonic() < deadline
                 assert first.poll() is None, first.communicate()
                 time.sleep(0.01)
-            first.send_signal(sign)
+            for sign in signs:
+                first.send_signal(sign)
+                time.sleep(0.002)
             out, err = first.communicate(timeout=60)
         assert first.returncode == 130
         document = json.loads(out)
