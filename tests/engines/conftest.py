@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     Make = Callable[[pd.DataFrame, int], Any]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Engines and their libraries warn one another of what is to come; of what warns in ours every test fails still."""
-    for line in ("default", r"error:::analytex_pandas(\..*)?"):
-        config.addinivalue_line("filterwarnings", line)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Engines and their libraries warn one another of what is to come; of what warns in ours their tests fail still."""
+    for item in items:
+        if item.get_closest_marker("engines"):
+            item.add_marker(pytest.mark.filterwarnings("default", r"error:::analytex_pandas(\..*)?"))
 
 
 @pytest.fixture(scope="session")

@@ -29,10 +29,11 @@ FAR: list[object] = []
 """What this process has looked for beyond this machine."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Schedulers warn one another of what is to come; of what warns in ours every test fails still."""
-    for line in ("default", r"error:::analytex_pandas(\..*)?"):
-        config.addinivalue_line("filterwarnings", line)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Schedulers warn one another of what is to come; of what warns in ours every test of theirs fails still."""
+    for item in items:
+        if item.get_closest_marker("recipes"):
+            item.add_marker(pytest.mark.filterwarnings("default", r"error:::analytex_pandas(\..*)?"))
 
 
 def watch(event: str, arguments: tuple[Any, ...]) -> None:

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-import yaml
-from croniter import croniter
 
 import analytex_pandas as apd
 
@@ -166,6 +164,8 @@ def test_the_shell_line_after_one_that_was_ended(night: Night, many: pd.DataFram
 
 def test_the_line_of_cron(night: Night, customers: pd.DataFrame, tmp_path: Path) -> None:
     """It runs with no more than cron gives it, and says nothing where nothing is wrong: that would be a mail."""
+    from croniter import croniter  # here, as whatever only their environment has: all collect these tests
+
     mail, line = (night.folder / "crontab").read_text().splitlines()
     assert mail.startswith("MAILTO=")
     *times, command = line.split(" ", 5)
@@ -191,6 +191,8 @@ def test_the_line_of_cron(night: Night, customers: pd.DataFrame, tmp_path: Path)
 
 def workflow(night: Night, caches: Path, run: int) -> int:
     """Do what GitHub does with the workflow, on a runner that begins empty; return its status."""
+    import yaml
+
     (job,) = yaml.safe_load((night.folder / "nightly.yml").read_text())["jobs"].values()
     workspace = night.folder / "runner" / "workspace"
     shutil.rmtree(workspace, ignore_errors=True)
@@ -240,3 +242,17 @@ def test_the_workflow_of_github(night: Night, customers: pd.DataFrame, tmp_path:
     assert workflow(night, caches, 3) == 0
     assert len(night.sent) == 601
     assert len(list(caches.iterdir())) == 3
+
+
+def test_a_push_that_must_not_go_on_is_dropped(night: Night, many: pd.DataFrame) -> None:
+    """What mends it is no usual night, so it goes out by hand; the night after has nothing left to do."""
+    night.save(many.assign(plan="wrong"))
+    night.kill_midway("nightly.py", "customers.parquet")
+    (push,) = apd.pushes()["id"]
+    assert apd.clean(push) == [push]
+    night.save(many)
+    assert "would change" in night.shell(SCRIPT).stderr
+    apd.push_users(many, user_id="id", nulls="send", only_changed=True)
+    assert counts(night.shell(SCRIPT)) == {"input": 25_000, "unchanged": 25_000}
+    assert night.service.users["plan"].value_counts().to_dict() == {"free": 12_500, "team": 12_500}
+    assert apd.pushes()["status"].tolist() == ["completed"] * 2
