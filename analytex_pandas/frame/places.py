@@ -54,8 +54,8 @@ class Place:
             return self.path.is_dir()
         return bool(self.filesystem.get_file_info(str(self.path)).type.name == "Directory")
 
-    def below(self, ending: str) -> Iterator[PurePath]:
-        """Yield the files below a directory whose names end so, without the bookkeeping of who wrote it."""
+    def below(self, ending: str, *, hidden: bool = False) -> Iterator[PurePath]:
+        """Yield the files below a directory whose names end so; `hidden` ones are the bookkeeping of who wrote it."""
         from pyarrow import fs  # kept out of the import of the package
 
         found: Iterable[PurePath]
@@ -68,7 +68,7 @@ class Place:
             )
         for file in found:
             parts = file.relative_to(self.path).parts  # such as ``_delta_log``; ``_day=1`` is a value
-            if not any(part.startswith(("_", ".")) and "=" not in part for part in parts):
+            if hidden or not any(part.startswith(("_", ".")) and "=" not in part for part in parts):
                 yield file
 
     def matching(self) -> list[PurePath]:
