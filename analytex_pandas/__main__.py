@@ -9,10 +9,11 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import analytex_pandas as apd
-from analytex_pandas.commands import INTERRUPTED, MISUSED, STOPPED, add_commands
+from analytex_pandas.commands import INTERRUPTED, MISUSED, STOPPED, add_commands, print_result, stopped_by
+from analytex_pandas.errors import ValidationError
 from analytex_pandas.settings import ROWS_PER_MINUTE
 
 USAGE: Final = """\
@@ -35,7 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # A terminal without ✓ shows a question mark, and no traceback.
             stream.reconfigure(errors="replace")
     top = parser()
-    options = top.parse_args(arguments)
+    try:
+        options = top.parse_args(arguments)
+    except SystemExit as ended:
+        if isinstance(ended.__cause__, ValidationError) and "--json" in (arguments or sys.argv):
+            print_result(argparse.Namespace(json=True), stopped_by(ended.__cause__))
+        raise
     if options.command is None:
         top.print_help()
         return MISUSED
@@ -43,9 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(options)
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        try:
+            super().error(message)
+        except SystemExit as ended:
+            raise ended from ValidationError(message)
+
+
 def parser() -> argparse.ArgumentParser:
     as_module = Path(sys.argv[0]).name == "__main__.py"
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="python -m analytex_pandas" if as_module else "analytex-pandas",
         description="Push pandas DataFrames of users and companies into Analytex.",
         epilog=USAGE,

@@ -146,7 +146,8 @@ def push_files(paths: Any, kind: Kind = "users", **options: Unpack[PushFiles]) -
     Parameters
     ----------
     paths : str, path, or list of those
-        Files, patterns such as ``out/*.ndjson``, directories, or URLs (by fsspec). ``.gz`` is unpacked.
+        Files, patterns such as ``out/*.ndjson``, directories (without what begins with ``.`` or ``_`` there), or URLs
+        (by fsspec). ``.gz`` is unpacked.
     kind : {"users", "companies"}, default "users"
         What a record is.
     **options

@@ -6,11 +6,10 @@ What is not text there is read from text here; what they take is checked where t
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -64,7 +63,7 @@ def argument_of(annotation: Any) -> dict[str, Any]:
         return {"choices": get_args(annotation)}
     if annotation is int or {int, float} <= parts:
         return {"type": number, "metavar": "N"}
-    if any(inspect.isclass(get_origin(part)) and get_origin(part) is not Literal for part in parts):
+    if {Sequence, Mapping} & set(map(get_origin, parts)):
         return {"action": "extend", "type": pairs, "metavar": "COLUMN[=VALUE],…"}
     return {"metavar": "TEXT"}
 
@@ -120,7 +119,7 @@ def as_meant(name: str, value: Any) -> Any:
 def from_toml(file: Path, known: Mapping[str, Any]) -> dict[str, Any]:
     """Read options from a TOML file: names as on the line or as in Python; false where Python has None."""
     try:
-        found = tomllib.loads(file.read_text(encoding="utf-8"))
+        found = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ValidationError(f"The file of options, {code(str(file))}, cannot be read: {error}") from error
     options = {}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from analytex_pandas.errors import AnalytexError, ValidationError, code
+from analytex_pandas.frame.places import place_of
 
 
 class Done(NamedTuple):
@@ -25,25 +26,24 @@ def shown(table: pd.DataFrame) -> Done:
     return Done(0, json_of(table), table_text(table))
 
 
-def written(table: pd.DataFrame, to: Path | None) -> Done:
-    """Return a table as a result, as CSV where it is text; or write it to a file."""
+def written(table: pd.DataFrame, to: str | None) -> Done:
+    """Return a table as a result, as CSV where it is text; or write it to a file, of this machine or at a URL."""
     if to is None:
         return Done(0, json_of(table), table.to_csv(index=False))
     plain = table.assign(**{name: table[name].map(str) for name in ("index",) if table[name].dtype == object})
-    writers: dict[str, Callable[[], object]] = {
-        ".csv": lambda: table.to_csv(to, index=False),
-        ".parquet": lambda: plain.to_parquet(to, index=False),
-        ".json": lambda: to.write_text(json_of(table), encoding="utf-8"),
-        ".ndjson": lambda: to.write_text(json_of(table, lines=True), encoding="utf-8"),
+    contents: dict[str, Callable[[], str | bytes]] = {
+        ".csv": lambda: table.to_csv(index=False),
+        ".parquet": lambda: plain.to_parquet(index=False),
+        ".json": lambda: json_of(table),
+        ".ndjson": lambda: json_of(table, lines=True),
     }
-    writers[".jsonl"] = writers[".ndjson"]
-    if to.suffix.lower() not in writers:
-        raise ValidationError(f"--to {code(str(to))}: it ends in none of {', '.join(writers)}.")
-    try:
-        writers[to.suffix.lower()]()
-    except OSError as error:
-        raise ValidationError(f"{code(str(to))} cannot be written: {error}") from error
-    return Done(0, {"file": str(to), "rows": len(table)}, f"{len(table):,} rows in {to}")
+    contents[".jsonl"] = contents[".ndjson"]
+    ending = PurePath(to).suffix.lower()
+    if ending not in contents:
+        raise ValidationError(f"--to {code(to)}: it ends in none of {', '.join(contents)}.")
+    content = contents[ending]()
+    place_of(to).write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
+    return Done(0, {"file": to, "rows": len(table)}, f"{len(table):,} rows in {to}")
 
 
 def json_of(table: pd.DataFrame, *, lines: bool = False) -> str:

@@ -14,9 +14,9 @@ import logging
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, Final, NoReturn, get_args
+from typing import Any, Final, NoReturn, TextIO, get_args
 
 from analytex_pandas import account, api, connection, plan
 from analytex_pandas.checkup import doctor
@@ -29,6 +29,7 @@ from analytex_pandas.delivery.opening import as_it_stands, newest_unfinished
 from analytex_pandas.delivery.outcomes import outcomes_table
 from analytex_pandas.errors import AnalytexError, NotFoundError, ValidationError, empty_report, harmless
 from analytex_pandas.frame.options import CompanyOptions, SendOptions, UserOptions
+from analytex_pandas.frame.places import source_name
 from analytex_pandas.plan import Plan
 from analytex_pandas.push import Push, presented
 from analytex_pandas.service.client import Client
@@ -101,7 +102,7 @@ def add_commands(commands: Subparsers) -> None:
         one = added(commands, name, run, does)
         one.add_argument("push", metavar="PUSH")
         one.add_argument(
-            "--to", metavar="FILE", type=Path, help="write it to a .csv, .parquet, .json or .ndjson"
+            "--to", metavar="FILE", help="write it to a .csv, .parquet, .json or .ndjson, or to a URL of one"
         )
     added(commands, "jobs", run_jobs, "List the account's jobs.")
     one = added(commands, "job", run_job, "Show one job of the account.")
@@ -168,7 +169,10 @@ def planned(options: argparse.Namespace, client: Client | None) -> Plan:
     of_files, progress = "paths" in options, getattr(options, "progress", None)
     data = options.paths if of_files else data_at(options.file)
     arguments = given(options) | {"client": client}
-    return plan.make_plan(data, options.kind, arguments, progress=progress, of_files=of_files)
+    made = plan.make_plan(data, options.kind, arguments, progress=progress, of_files=of_files)
+    if not of_files:
+        made.document = dataclasses.replace(made.document, source=source_name(options.file))
+    return made
 
 
 def run_resume(options: argparse.Namespace) -> Done:
@@ -217,7 +221,9 @@ def followed(options: argparse.Namespace, begin: Callable[[], Push]) -> Done:
         "jobs": records(push.jobs),
         "error": None if error is None else said(error),
     }
-    return Done(status, document, f"{push!r}\n{way_on(push.id)}" if status == STOPPED else repr(push))
+    if status == STOPPED:
+        say(f"{'' if error is None else harmless(str(error))}\n{way_on(push.id)}".lstrip())
+    return Done(status, document, repr(push))
 
 
 def run_pushes(_: argparse.Namespace) -> Done:
@@ -273,16 +279,21 @@ def carried_out(run: Callable[[argparse.Namespace], Done], options: argparse.Nam
             say(last)
             return INTERRUPTED
         except AnalytexError as error:
-            rows = error.report if isinstance(error, ValidationError) else empty_report()
-            misused = isinstance(error, ValidationError | NotFoundError)
-            status = UNSENDABLE if len(rows) else MISUSED if misused else STOPPED
-            done = Done(status, {"push": None, "error": said(error), "invalid": records(rows)})
+            done = stopped_by(error)
             say(harmless(str(error)))
-    print_result(options, done)
-    return done.status
+    return print_result(options, done)
 
 
-def print_result(options: argparse.Namespace, done: Done) -> None:
+def stopped_by(error: AnalytexError) -> Done:
+    """Return what a command came to that an error stopped."""
+    rows = error.report if isinstance(error, ValidationError) else empty_report()
+    status = MISUSED if isinstance(error, ValidationError | NotFoundError) else STOPPED
+    document = {"push": None, "error": said(error), "invalid": records(rows)}
+    return Done(UNSENDABLE if len(rows) else status, document)
+
+
+def print_result(options: argparse.Namespace, done: Done) -> int:
+    """Print a result on stdout, and return the exit status."""
     if options.json:
         document = done.document
         if isinstance(document, dict):
@@ -292,14 +303,27 @@ def print_result(options: argparse.Namespace, done: Done) -> None:
         )
     else:
         text = harmless(done.text)
-    with contextlib.suppress(BrokenPipeError):  # who reads it has seen enough
-        sys.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
-        sys.stdout.flush()
+    try:
+        write(sys.stdout, text if text.endswith("\n") or not text else f"{text}\n")
+    except BrokenPipeError:
+        pass  # who reads it has seen enough
+    except OSError as error:
+        say(f"The result cannot be written to stdout: {error.strerror}.")
+        return done.status or STOPPED
+    return done.status
 
 
 def say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    """Say something on stderr."""
+    with contextlib.suppress(OSError):  # nobody listens, and what was done is done
+        write(sys.stderr, f"{text}\n")
+
+
+def write(stream: TextIO | None, text: str) -> None:
+    """Write to a stream at once; a scheduler may have closed it."""
+    if stream is not None:
+        stream.write(text)
+        stream.flush()
 
 
 def way_on(push_id: str) -> str:
@@ -309,21 +333,27 @@ def way_on(push_id: str) -> str:
 
 @contextlib.contextmanager
 def signals_interrupt() -> Iterator[None]:
-    """Let the signals that end a program do what Ctrl-C does."""
+    """Let the first of the signals that end a program do what Ctrl-C does; it ends by that, and hears no other."""
     if threading.current_thread() is not threading.main_thread():  # which alone gets signals
         yield
         return
 
     def interrupt(*_: object) -> NoReturn:
+        for number in heard:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), interrupt) for name in names}
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    heard = [number for number, handler in before.items() if handler != signal.SIG_IGN]  # nohup asks for that
+    for number in heard:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
+        for number in heard:
+            if signal.getsignal(number) is interrupt:
+                signal.signal(number, before[number])
 
 
 @contextlib.contextmanager
@@ -333,7 +363,9 @@ def logged() -> Iterator[logging.Handler]:
     handler.setLevel(logging.WARNING)
     logger.addHandler(handler)
     try:
-        yield handler
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: say(harmless(str(message)))
+            yield handler
     finally:
         if handler.level == logging.WARNING:
             logger.removeHandler(handler)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from glob import glob
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import pyarrow as pa
 from pyarrow import csv
 
 from analytex_pandas.errors import ValidationError, code, reason
+from analytex_pandas.frame.places import place_of
 
 CSV: Final = re.compile(r".+\.(csv|tsv|txt|tab)(\.(gz|bz2|zst|lz4|br))?", re.IGNORECASE)
 DELIMITERS: Final = ",;\t|"
@@ -32,25 +32,23 @@ def data_at(place: str) -> Any:
     Raises
     ------
     ValidationError
-        If a CSV file cannot be read.
+        If there is no file, or a CSV file cannot be read.
     """
     if "://" in place:
         return place
-    path = Path(place)
-    if path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if is_csv(file)]
-        if not files or any(path.rglob("*.parquet")):
-            return place
-    elif is_csv(path) or path.exists():
-        files = [path]
-    else:
-        files = sorted(Path(found) for found in glob(place, recursive=True))  # noqa: PTH207  # may be absolute
-    if not files or not all(map(is_csv, files)):
+    found = place_of(place)
+    # a variable of the shell that is not set names no directory
+    inside = found.is_dir() and bool(place.strip())
+    files = sorted(found.below("") if inside else found.matching())
+    if not files:
+        raise ValidationError(f"There is no file at {code(place)}, as seen from where this runs.")
+    texts = [Path(file) for file in files if is_csv(file)]
+    if not texts or (any(file.suffix == ".parquet" for file in files) if inside else len(texts) < len(files)):
         return place
-    return opened(files[0]) if len(files) == 1 else map(opened, files)
+    return opened(texts[0]) if len(texts) == 1 else map(opened, texts)
 
 
-def is_csv(file: Path) -> bool:
+def is_csv(file: PurePath) -> bool:
     """Tell by its name whether a file is CSV."""
     return CSV.fullmatch(file.name) is not None
 
@@ -65,17 +63,35 @@ def opened(file: Path) -> pa.RecordBatchReader:
             column_types=dict.fromkeys(names, pa.large_string()), null_values=[""], strings_can_be_null=True
         )
         reader = csv.open_csv(file, read, parse, convert)
-    except (pa.ArrowInvalid, OSError, UnicodeDecodeError, EOFError) as error:
+    except (pa.ArrowInvalid, OSError, UnicodeError, EOFError) as error:
         raise unreadable(file, error) from error
     return pa.RecordBatchReader.from_batches(reader.schema, batches(reader, file))
 
 
 def batches(reader: csv.CSVStreamingReader, file: Path) -> Iterator[pa.RecordBatch]:
     """Yield what a reader reads."""
+    last = None
     try:
-        yield from reader
+        for batch in reader:
+            last = batch if len(batch) else last
+            yield batch
     except (pa.ArrowInvalid, OSError) as error:
         raise unreadable(file, error) from error
+    if last and re.search(r"[\r\n]", last[-1][-1].as_py() or "") and is_left_open(file):
+        raise ValidationError(
+            f"{code(str(file))}: the last cell begins with a quote that is never closed, and has swallowed the lines "
+            'behind it. Close the quote, or write the cell as "…" with each quote within it twice.'
+        )
+
+
+def is_left_open(file: Path) -> bool:
+    """Tell whether a file whose last cell is in quotes does not end with one; Arrow reads it all the same."""
+    tail = b""
+    with pa.input_stream(str(file), compression="detect") as stream:
+        while part := stream.read(BLOCK_BYTES):
+            tail = (tail + part)[-HEADER_BYTES:]
+    tail = tail.rstrip()
+    return (len(tail) - len(tail.rstrip(b'"'))) % 2 == 0  # two of them are one within the cell
 
 
 def delimiter_of(file: Path) -> str:

@@ -18,6 +18,7 @@ import pytest
 import analytex_pandas as apd
 from analytex_pandas import connection
 from analytex_pandas.__main__ import main
+from analytex_pandas.command_options import from_toml
 from analytex_pandas.frame.options import CompanyOptions, UserOptions
 from analytex_pandas.settings import Kind
 
@@ -87,6 +88,7 @@ def test_csv_is_text(service: Any, run: Callable[..., Any]) -> None:
     """Ids keep their zeros, numbers stay text unless told, what is empty is missing."""
     status, document, _ = run("push", "users", "people.csv", "--user-id", "customer_id", "--no-progress")
     assert (status, document["status"], document["counts"]["acknowledged"]) == (0, "completed", 3)
+    assert "people.csv" in repr(apd.resume(document["push"]))
     assert service.users["user_id"].tolist() == ["007", "010", "011"]
     assert service.users["seats"].tolist()[::2] == ["3", "12"]
     assert pd.isna(service.users["seats"][1])
@@ -155,6 +157,102 @@ def test_parquet_in_all_its_places(service: Any, run: Callable[..., Any], tmp_pa
     assert service.users["user_id"].tolist() == ["1", "2", "03", "04"]
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet", "csv.gz"])
+def test_a_pattern_or_a_directory_has_what_is_not_hidden(
+    service: Any, run: Callable[..., Any], tmp_path: Path, ending: str
+) -> None:
+    """Whatever the pattern ends in; a folder that is called like a file is none, and a file of a Mac's bookkeeping."""
+    folder = tmp_path / "in"
+    (folder / f"x.{ending}").mkdir(parents=True)
+    for name in ("a", "b"):
+        frame = pd.DataFrame({"user_id": [name]})
+        where = folder / f"{name}.{ending}"
+        frame.to_parquet(where) if ending == "parquet" else frame.to_csv(where, index=False)
+        (folder / f"._{name}.{ending}").write_bytes(b"\x00\x05\x16\x07")
+    for place in ("in", f"in/*.{ending}", "in/*"):
+        status, document, err = run("plan", "users", place)
+        assert (status, document and document["rows"]) == (0, 2), (place, err)
+    assert service.users.empty
+
+
+@pytest.mark.parametrize("place", ["", " ", "nothing*", "nothing.csv", "nothing.parquet", "empty"])
+@pytest.mark.parametrize("command", [["plan", "users"], ["push", "users"], ["push-files"]])
+def test_a_file_that_is_not_there(
+    service: Any, run: Callable[..., Any], tmp_path: Path, command: list[str], place: str
+) -> None:
+    """Status 2; a variable of the shell that is not set means no file, and not all that lies about here."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "lies_about.csv").write_text("user_id\n1\n")
+    (tmp_path / "lies_about.ndjson").write_text('{"user_id":"1"}\n')
+    status, document, err = run(*command, place)
+    assert status == document["exit_status"] == 2
+    assert "no file" in err or "is no path" in err
+    assert service.users.empty
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", ""])
+@pytest.mark.parametrize(
+    ("cell", "whole"),
+    [
+        *[('"a', False), ('"a""', False), ('"a\n3,""b""', False), ('"""', False)],
+        *[('"a"', True), ('"a\n"', True), ('"a\n3,""b"""', True), ('""', True), ('5" disk', True)],
+    ],
+)
+@pytest.mark.usefixtures("service")
+def test_a_quote_that_is_never_closed_is_said(
+    run: Callable[..., Any], tmp_path: Path, cell: str, whole: bool, end: str
+) -> None:
+    """It would swallow all rows behind it, and the push would call itself complete."""
+    rows = [f"1,{cell}"] if whole else [f"1,{cell}", "2,x"]
+    text = "\n".join(["user_id,name", *rows]).replace("\n", end or "\n") + end
+    (tmp_path / "quoted.csv").write_text(text, newline="")
+    status, document, err = run("plan", "users", "quoted.csv")
+    assert status == (0 if whole else 2), err
+    assert whole or "never closed" in document["error"]["message"]
+
+
+def test_options_are_read_as_what_they_are(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Columns where columns are meant, and text where a path is; also from a file with Windows' mark."""
+    with pytest.raises(SystemExit):
+        main(["push", "users", "--help"])
+    told = capsys.readouterr().out
+    assert set(re.findall(r"--([a-z-]+) COLUMN", told)) == {"properties", "types"}
+    (tmp_path / "o.toml").write_text('nulls = "send"', encoding="utf-8-sig")
+    assert from_toml(tmp_path / "o.toml", {"nulls": None}) == {"nulls": "send"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["push", "users", "people.csv", "--duplicate", "first"], "--duplicate"),
+        (["push", "users", "people.csv", "--max-errors", "few"], "few"),
+        (["push", "users"], "FILE"),
+        (["push", "people", "people.csv"], "users"),
+        (["pushs"], "pushes"),
+        (["job"], "ID"),
+    ],
+)
+@pytest.mark.usefixtures("service")
+def test_what_a_line_says_wrong_is_a_document_too(
+    run: Callable[..., Any], arguments: list[str], says: str
+) -> None:
+    """Whoever reads JSON finds one document, however the command ended; without ``--json`` stdout stays empty."""
+    status, document, err = run(*arguments)
+    assert (status, document["exit_status"], document["push"]) == (2, 2, None)
+    assert says in document["error"]["message"]
+    assert "usage:" in err
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_warning_is_a_line(service: Any, run: Callable[..., Any]) -> None:
+    """Without the place in the code that gave it, which is none of a scheduler's business."""
+    service.fault("http_503")
+    status, _, err = run("push", "users", "people.csv", "--user-id", "customer_id")
+    assert status == 0
+    assert err.startswith("Connected, but the service does not answer well now")
+    assert "Warning" not in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -216,7 +314,14 @@ def test_refused_rows(run: Callable[..., Any], tmp_path: Path, capsys: pytest.Ca
     assert pd.read_parquet("o.parquet")["outcome"].tolist() == ["acknowledged", "refused"]
     assert pd.read_json("o.ndjson", lines=True)["position"].tolist() == [0, 1]
     assert json.loads(Path("o.json").read_text()) == outcomes
+    assert run("outcomes", push, "--to", f"file://{tmp_path}/sub/url.csv")[0] == 0
+    assert (tmp_path / "sub" / "url.csv").read_bytes() == Path("o.csv").read_bytes()
     assert run("outcomes", push, "--to", "o.xlsx")[0] == 2
+    status, document, _ = run("outcomes", push, "--to", "s3://bucket/o.csv")
+    assert (status, "s3fs" in document["error"]["message"]) == (2, True)
+    assert [path for path in tmp_path.iterdir() if ":" in path.name] == []
+    (tmp_path / "file").write_text("")
+    assert run("outcomes", push, "--to", "file/o.csv")[0] == 1
     status, document, _ = run("retry", push)
     assert (status, document["parent"], document["counts"]["input"]) == (3, push, 1)
     assert [row["id"] for row in run("pushes")[1]] == [document["push"], push]
@@ -258,9 +363,11 @@ def test_terms_of_ones_own_stop_it_and_resume_goes_on(
     """Status 1, and the id with which the rest goes out."""
     (tmp_path / "some.csv").write_text("user_id,name\n666,Eve\n1,Ann\n")
     arguments = ["push", "users", "some.csv", "--chunk-rows", "1", "--max-errors", "0"]
-    status, document, _ = run(*arguments)
+    status, document, err = run(*arguments)
     assert (status, document["status"], document["error"]["class"]) == (1, "failed", "PushError")
     assert document["counts"]["pending"] == 1
+    assert "max_errors" in err
+    assert err.endswith(f"To go on: analytex-pandas resume {document['push']}\n")
     assert main(["resume", "--no-progress"]) == 3
     assert service.users["user_id"].tolist() == ["1"]
 
@@ -279,11 +386,18 @@ def rows_of(path: Path, rows: int) -> None:
     pd.DataFrame({"user_id": [f"{row:05d}" for row in range(rows)]}).to_csv(path, index=False)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "signs",
+    [[signal.SIGTERM], [signal.SIGINT], [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGINT]],
+    ids=["SIGTERM", "SIGINT", "several"],
+)
 def test_a_signal_leaves_it_resumable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sign: signal.Signals
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signs: list[signal.Signals]
 ) -> None:
-    """The last line names the push and the command that goes on, and that command brings it to its end."""
+    """The last line names the push and the command that goes on, and that command brings it to its end.
+
+    So do two or more: a terminal tells the whole group, and a scheduler tells it once more.
+    """
     with apd.sandbox(rows_per_minute=60 * 100) as service:
         monkeypatch.setenv("ANALYTEX_API_KEY", service.api_key)
         monkeypatch.setenv("ANALYTEX_ENVIRONMENT", service.url)
@@ -296,7 +410,9 @@ def test_a_signal_leaves_it_resumable(
                 assert time.monotonic() < deadline
                 assert first.poll() is None, first.communicate()
                 time.sleep(0.01)
-            first.send_signal(sign)
+            for sign in signs:
+                first.send_signal(sign)
+                time.sleep(0.002)
             out, err = first.communicate(timeout=60)
         assert first.returncode == 130
         document = json.loads(out)
@@ -309,6 +425,58 @@ def test_a_signal_leaves_it_resumable(
         assert (second.returncode, json.loads(out)["counts"]["acknowledged"]) == (0, 400), err
         submits = [request for request in service.requests if request.endpoint == "submit" and request.job_id]
         assert sum(request.rows or 0 for request in submits) == 400
+
+
+@pytest.mark.parametrize(
+    ("file", "streams", "status", "told"),
+    [
+        ("people.csv", ">&- 2>&- <&-", 0, ""),
+        ("people.csv", "| true", 0, ""),
+        ("people.csv", ">/dev/full", 1, "No space left"),
+        ("people.csv", ">/dev/full 2>/dev/full", 1, ""),
+        ("nothing.csv", "2>&-", 2, ""),
+    ],
+)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+@pytest.mark.usefixtures("service")
+def test_streams_that_nobody_holds(file: str, streams: str, status: int, told: str) -> None:
+    """A scheduler may close them, a pipe break, a disk be full: no traceback, and a result that is lost is told."""
+    command = f"{sys.executable} -m analytex_pandas push users {file} --user-id customer_id --json {streams}"
+    ended = subprocess.run(
+        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == status, ended
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "Exception ignored" not in ended.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such signal")
+def test_what_was_told_not_to_hear_a_hangup_does_not() -> None:
+    """``nohup`` ignores it for the command that it starts."""
+    code = (
+        "import os, signal\n"
+        "from analytex_pandas.commands import signals_interrupt\n"
+        "with signals_interrupt():\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "print('still here')"
+    )
+    for before, said in (
+        ("", ""),
+        ("import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n", "still here\n"),
+    ):
+        ended = subprocess.run(
+            [sys.executable, "-c", before + code],
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.stdout == said, ended.stderr
 
 
 def test_killed_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,31 @@ def test_what_to_ndjson_wrote_arrives_as_the_frame_would(service: Any, tmp_path:
     assert service.users["user_id"].tolist() == ["007", "b", "ä"]
 
 
+def test_what_others_put_beside_them_is_no_record(service: Any, tmp_path: Path) -> None:
+    """Of a directory: what is hidden, half written or bookkeeping, whoever left it, goes nowhere."""
+    for name in ("._a.ndjson", ".part.ndjson", "_tmp/b.ndjson", ".git/c.ndjson"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\x00\x05junk\n")
+    (tmp_path / "in" / "_day=1").mkdir()
+    (tmp_path / "in" / "_day=1" / "a.ndjson").write_text('{"user_id":"1"}\n')
+    for place in (tmp_path / "in", f"file://{tmp_path}/in"):
+        assert push(place).counts["acknowledged"] == 1
+    assert service.users["user_id"].tolist() == ["1"]
+
+
+@pytest.mark.usefixtures("service")
+def test_a_name_that_is_no_text_is_said(tmp_path: Path) -> None:
+    """Of a file that another machine named in another encoding: as a path, by a pattern, in a directory."""
+    try:
+        (tmp_path / "j\udcf6rg.ndjson").write_text('{"user_id":"1"}\n')
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has no such names")
+    for place in (tmp_path / "j\udcf6rg.ndjson", tmp_path / "j*.ndjson", tmp_path):
+        with pytest.raises(apd.ValidationError, match=r"UTF-8|cannot be read"):
+            push(place)
+
+
 def test_places(service: Any, tmp_path: Path) -> None:
     """Paths, patterns, directories and URLs, each file once; packed ones; with marks, blank lines, other line ends."""
     folder = tmp_path / "in"

@@ -303,7 +303,7 @@ def read(place: Place, checksum: int) -> bytes:
 def remove(directory: Place) -> None:
     """Delete the parts of a plan, and their directory; what else is in it stays."""
     try:
-        for file in [*directory.below("")]:
+        for file in [*directory.below("", hidden=True)]:
             if OURS.fullmatch(file.name):
                 directory.filesystem.delete_file(str(file))
         if isinstance(directory.path, Path):

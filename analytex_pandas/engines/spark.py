@@ -44,11 +44,16 @@ def shipping(most_bytes: int) -> Any:
 
 def spark_frames(frame: Any, index: list[str] | None = None) -> Iterator[tuple[int, pa.Table]]:
     """Yield the batches of a frame, each with the number of its partition; some columns may be its `index`."""
-    shipped = frame.mapInArrow(shipping(MOST_BYTES), SHIPPED)
+    shipped = numbered(frame).mapInArrow(shipping(MOST_BYTES), SHIPPED)
     for row in shipped.toLocalIterator(prefetchPartitions=True):
         with pa.ipc.open_stream(row["batch"]) as reader:
-            table = reader.read_all()
+            table = reader.read_all().rename_columns(frame.columns)
         yield row["partition"], table if index is None else with_index(table, index)
+
+
+def numbered(frame: Any) -> Any:
+    """Return a frame with names that Spark finds: none with a dot or a backtick in it, and none that stands twice."""
+    return frame.toDF(*(f"c{number}" for number in range(len(frame.columns))))
 
 
 def with_index(table: pa.Table, index: list[str]) -> pa.Table:

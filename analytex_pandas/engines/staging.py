@@ -25,6 +25,7 @@ from analytex_pandas.engines.failures import translated
 from analytex_pandas.engines.parts import Part, PartSink, content_of, read_part, remove, write_part
 from analytex_pandas.engines.streaming import Parts, in_order, is_of, native, parts_of, with_objects
 from analytex_pandas.errors import ValidationError, code
+from analytex_pandas.errors import translated as written
 from analytex_pandas.frame.draft import Draft, Store, read_lines
 from analytex_pandas.frame.fingerprints import Comparison, Layer
 from analytex_pandas.frame.inputs import source_of_frame
@@ -103,7 +104,8 @@ def staged_draft(
             f"staging={code(options.staging)}: {named(data)} has no workers that could write there. Frames of Dask, "
             "Spark, Ray and Daft have; any other is read as it is, without staging=."
         )
-    directory = made_directory(place_of(options.staging), plan_id)
+    with written(f"staging={code(options.staging)} cannot be written to"):
+        directory = made_directory(place_of(options.staging), plan_id)
     try:
         salt = memory.salt if memory is not None and options.only_changed else None
         recipe = Recipe(directory.shown, kind, options, salt)
@@ -203,14 +205,16 @@ def spark_results(data: Any, recipe: Recipe, index: list[str] | None = None) -> 
 
         iterator = iter(batches)
         for first in iterator:
-            schema = first.schema if index is None else spark.with_index(first, index).schema
+            named = first.rename_columns(names)
+            schema = named.schema if index is None else spark.with_index(named, index).schema
             every = chain([first], iterator)
             rest = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in every)
             told = recipe.stage(pa.RecordBatchReader.from_batches(schema, rest))
             number = TaskContext.get().partitionId()
             yield pa.RecordBatch.from_pylist([{"partition": number, MANIFEST: told}])
 
-    rows = data.mapInArrow(stage, f"partition bigint, {MANIFEST} string").collect()
+    names = data.columns
+    rows = spark.numbered(data).mapInArrow(stage, f"partition bigint, {MANIFEST} string").collect()
     return sorted((row["partition"], row[MANIFEST]) for row in rows)
 
 
@@ -240,7 +244,11 @@ def daft_results(data: Any, recipe: Recipe) -> Iterable[tuple[int, str]]:
 
     names = data.column_names
     by_batch = daft.func.batch(return_dtype=daft.DataType.string())(stage)
-    staged = data.select(by_batch(*map(daft.col, names)).alias(MANIFEST))
+    numbers = {
+        name: f"c{number}" for number, name in enumerate(names)
+    }  # ``*`` by its name would be every column
+    columns = map(daft.col, numbers.values())
+    staged = data.with_columns_renamed(numbers).select(by_batch(*columns).alias(MANIFEST))
     found = chain.from_iterable(
         frame[MANIFEST].drop_null().to_pylist() for _, frame in cast("Parts", parts_of(staged)).frames()
     )

@@ -5,6 +5,7 @@ No engine is imported for that: whoever has a frame of one has imported it.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,8 +27,9 @@ from analytex_pandas.frame.strangers import named
 
 MODIN_ROWS = 100_000
 """Rows of a Modin frame that are fetched at once."""
-PICKLED = "ray.data.arrow_pickled_object"
-"""Ray's Arrow type of columns of Python objects."""
+RAY_OBJECTS = "ray.data.arrow_pickled_object"
+DAFT_TYPES = "daft.super_extension"
+"""Arrow types of columns of Python objects, such as the categories of a frame of pandas; Daft's is of others, too."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +129,15 @@ def with_objects(batch: RawBatch) -> RawBatch:
 
 
 def unpickled(column: RawColumn) -> RawColumn:
-    """Return a column of Python objects that Ray holds in Arrow as the objects."""
-    if isinstance(column, pa.Array) and getattr(column.type, "extension_name", "") == PICKLED:
+    """Return a column of Python objects that Ray or Daft holds in Arrow as the objects."""
+    if not isinstance(column, pa.Array):
+        return column
+    kind = getattr(column.type, "extension_name", "")
+    if kind == RAY_OBJECTS:
         return cells_of(column.to_pylist())
+    if kind == DAFT_TYPES and b'"datatype":"Python"' in column.type.__arrow_ext_serialize__():
+        # the engine of this process, or its workers, have made them
+        return cells_of([None if cell is None else pickle.loads(cell) for cell in column.to_pylist()])  # noqa: S301
     return column
 
 
@@ -204,7 +212,8 @@ def daft_parts(data: Any) -> Parts:
                 part = ray.get(part)  # noqa: PLW2901
             yield number, part.to_arrow()
 
-    return Parts(frames, lambda: pd.DataFrame(columns=data.column_names), typed=True)
+    typed = not any(field.dtype.is_python() for field in data.schema())
+    return Parts(frames, lambda: pd.DataFrame(columns=data.column_names), typed=typed)
 
 
 def modin_parts(data: Any) -> Parts:

@@ -47,6 +47,8 @@ from analytex_pandas.settings import Kind
 
 Result = TypeVar("Result")
 COMPANY = "company_id"
+FIRST_AT = " (first at row "
+"""What divides what is wrong with a column, which is so in one batch as in another, from where it shows."""
 JsonTypes = Mapping[str, "JsonKind"]
 """Property name → the one JSON type of its column."""
 
@@ -179,7 +181,7 @@ def refusal(field: Field, error: UnsendableError, rows: pa.Table, name: str = ""
     where = ""
     if len(error.rows):
         first = ", ".join(code(label) for label in labels(rows.take(pa.array(list(error.rows), pa.int64()))))
-        where = f" (first at row {first})"
+        where = f"{FIRST_AT}{first})"
     what = f"Column {code(field.label)}" + (f", field {name + error.field!r}," if error.field else "")
     return f"{what} {error.why}{where}: {error.way_out}."
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from analytex_pandas import settings
 from analytex_pandas.errors import code
-from analytex_pandas.frame.batch import Encoded, Prepared, encode_prepared, prepare
+from analytex_pandas.frame.batch import FIRST_AT, Encoded, Prepared, encode_prepared, prepare
 from analytex_pandas.frame.columns import Coerced, Field, Kinds, Mask, RawBatch, Traits, json_type_of
 from analytex_pandas.frame.duplicates import Marks
 from analytex_pandas.frame.fingerprints import Comparison, Tally, add_tallies
@@ -127,7 +127,8 @@ class Draft:
             self.company_traits = (self.company_traits or Traits(missing=self.rows)) + batch.company.traits
         elif self.company_traits is not None:
             self.company_traits += Traits(missing=len(batch.rows))
-        self.wrong += [line for line in batch.wrong if line not in self.wrong]
+        said = {line.partition(FIRST_AT)[0] for line in self.wrong}
+        self.wrong += [line for line in batch.wrong if line.partition(FIRST_AT)[0] not in said]
         for name, coerced in batch.properties.items():
             other = self.fields.get(name, batch.origins[name])
             if not same(other.label, batch.origins[name].label):

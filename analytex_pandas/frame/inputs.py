@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow as pa
@@ -27,7 +29,6 @@ from analytex_pandas.frame.strangers import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import PurePath
 
     import pyarrow.parquet as pq
 
@@ -38,6 +39,8 @@ READ_AHEAD = 256 * 1024
 """Bytes of a column that are read from a file at once."""
 READ_AHEAD_FAR = 4 * 1024 * 1024
 """The same from a URL, where each look takes its time."""
+WHOLE = re.compile("0|-?[1-9][0-9]{0,17}")
+"""What a directory's name says that is a number: ``01234`` is text, and so are all others of its column then."""
 PROBED_ROWS = 256
 """Rows at a file's beginning that show how wide its rows are."""
 FILE_WORKERS = 3
@@ -173,25 +176,25 @@ def parquet_files(place: Place) -> list[tuple[str, Mapping[str, pa.Scalar[Any]]]
         return [(str(file), {}) for file in place.matching()]
     import pyarrow.dataset as ds  # kept out of the import of the package
 
-    def is_private(file: PurePath) -> bool:  # bookkeeping of who wrote the directory, such as ``_delta_log``
-        parts = file.relative_to(place.path).parts
-        return any(part.startswith(("_", ".")) and "=" not in part for part in parts)
-
-    files = sorted(file for file in place.below(".parquet") if not is_private(file))
-    if not any("=" in part for file in files for part in file.relative_to(place.path).parts[:-1]):
+    files = sorted(place.below(".parquet"))
+    above = [part for file in files for part in file.relative_to(place.path).parts[:-1]]
+    names = dict.fromkeys(unquote(part.partition("=")[0]) for part in above if "=" in part)
+    if not names:
         return [(str(file), {}) for file in files]
     dataset = ds.dataset(
         [str(file) for file in files],
         filesystem=place.filesystem,
-        partitioning="hive",
+        partitioning=ds.partitioning(pa.schema([(name, pa.string()) for name in names]), flavor="hive"),
         partition_base_dir=str(place.path),
     )
-    named_files: list[tuple[str, Mapping[str, pa.Scalar[Any]]]] = []
-    for fragment in dataset.get_fragments():
-        keys = ds.get_partition_keys(fragment.partition_expression)
-        values = {name: pa.scalar(value, dataset.schema.field(name).type) for name, value in keys.items()}
-        named_files.append((fragment.path, values))
-    return named_files
+    fragments = [*dataset.get_fragments()]
+    keys = [ds.get_partition_keys(fragment.partition_expression) for fragment in fragments]
+    for name in names:
+        texts = [one[name] for one in keys if one.get(name) is not None]
+        whole = texts and all(map(WHOLE.fullmatch, texts))
+        for one in (one for one in keys if name in one):
+            one[name] = pa.scalar(one[name], pa.string()).cast(pa.int64() if whole else pa.string())
+    return [(fragment.path, one) for fragment, one in zip(fragments, keys, strict=True)]
 
 
 def file_batches(

@@ -20,7 +20,7 @@ from analytex_pandas.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pyarrow.fs import FileSystem
 
@@ -54,16 +54,22 @@ class Place:
             return self.path.is_dir()
         return bool(self.filesystem.get_file_info(str(self.path)).type.name == "Directory")
 
-    def below(self, ending: str) -> Iterator[PurePath]:
-        """Yield the files below a directory whose names end so."""
+    def below(self, ending: str, *, hidden: bool = False) -> Iterator[PurePath]:
+        """Yield the files below a directory whose names end so; `hidden` ones are the bookkeeping of who wrote it."""
         from pyarrow import fs  # kept out of the import of the package
 
+        found: Iterable[PurePath]
         if isinstance(self.path, Path):  # follows links to directories, as the shell does
-            yield from (file for file in self.path.rglob(f"*{ending}") if file.is_file())
-            return
-        for found in self.filesystem.get_file_info(fs.FileSelector(str(self.path), recursive=True)):
-            if found.is_file and found.path.endswith(ending):
-                yield PurePosixPath(found.path)
+            found = (file for file in self.path.rglob(f"*{ending}") if file.is_file())
+        else:
+            infos = self.filesystem.get_file_info(fs.FileSelector(str(self.path), recursive=True))
+            found = (
+                PurePosixPath(info.path) for info in infos if info.is_file and info.path.endswith(ending)
+            )
+        for file in found:
+            parts = file.relative_to(self.path).parts  # such as ``_delta_log``; ``_day=1`` is a value
+            if hidden or not any(part.startswith(("_", ".")) and "=" not in part for part in parts):
+                yield file
 
     def matching(self) -> list[PurePath]:
         """Return the file of this very name, or those that the pattern matches."""
@@ -136,6 +142,8 @@ def place_of(value: Any) -> Place:
     url = url_of(value)
     if url is None:
         path = os.fsdecode(value)
+        with translated(f"The name of {code(path)} is no UTF-8"):  # by which Arrow finds files
+            path.encode()
         return Place(path, Path(path), fs.LocalFileSystem())
     scheme = url.partition("://")[0].rpartition("::")[2]
     packages = " ".join(["fsspec", *filter(None, [DRIVERS.get(scheme)])])

@@ -107,7 +107,8 @@ def record_files(paths: Any) -> list[RecordFile]:
 
 def bytes_of_files(files: Iterable[RecordFile]) -> int:
     """Return how many bytes files have, as they lie there."""
-    return sum(file.place.filesystem.get_file_info(str(file.path)).size or 0 for file in files)
+    with translated("The files cannot be read"):
+        return sum(file.place.filesystem.get_file_info(str(file.path)).size or 0 for file in files)
 
 
 def draft_of_files(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -308,6 +309,28 @@ def test_few_lines_are_fetched_and_not_their_neighbours(
         plan = plan_of(dask_frame(wide, 2), **options)
     assert sum(taken) == plan.rows == 5
     assert positions_of(plan) == [3, 4, 999, 1000, 1999]
+
+
+@pytest.mark.parametrize("fault", ["file", "full", "read-only"])
+def test_staging_that_cannot_be_written_to_is_said(fault: str, frame: pd.DataFrame, tmp_path: Path) -> None:
+    """In an error of ours that names it, before anything is planned, and nothing is left."""
+    place = tmp_path / "place"
+    if fault == "file":
+        place.write_text("")
+    else:
+        place.mkdir()
+        made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", place], check=False)
+        if made.returncode:
+            pytest.skip("nothing can be mounted here")
+    try:
+        if fault == "read-only":
+            subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+        with pytest.raises(apd.AnalytexError, match=r"staging=|cannot be (staged|written)"):
+            plan_of(dask_frame(frame, 3), staging=place, invalid="skip")
+        assert fault == "file" or [*place.iterdir()] == []
+    finally:
+        if fault != "file":
+            subprocess.run(["umount", place], check=True)
 
 
 def test_staging_may_be_a_url(frame: pd.DataFrame, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from plans_read import check_sums, lines_of, plan_of, positions_of
 import analytex_pandas as apd
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Make
 
 pytestmark = pytest.mark.engines
@@ -139,6 +141,46 @@ def test_nested_values_of_spark_are_read(spark: Any) -> None:
     assert records[0]["metadata"] == {"m": '{"k":1.5}', "s": '{"b":1,"c":[1,2]}'}
     with pytest.raises(apd.ValidationError, match="nested="):
         plan_of(data)
+
+
+@pytest.mark.parametrize("name", ["a.b", "x`y", "`q`", "a b", "ä☃", "c0", ""])
+def test_whatever_spark_s_columns_are_called(spark: Any, name: str, tmp_path: Path) -> None:
+    """Its own functions find no column by a name with a dot or a backtick; two of one name are said as anywhere."""
+    data = spark.createDataFrame([("a", 1)], ["user_id", name])
+    for options in ({}, {"staging": tmp_path}):
+        if not name:
+            with pytest.raises(apd.ValidationError, match="no name"):
+                plan_of(data, **options)
+            continue
+        assert plan_of(data, **options).records() == [{"user_id": "a", "metadata": {name: 1}}]
+        with pytest.raises(apd.ValidationError, match="2 properties have the name"):
+            plan_of(data.crossJoin(data.drop("user_id")), **options)
+
+
+@pytest.mark.parametrize("name", ["*", "a.b", "a.*", "`q`"])
+def test_whatever_daft_s_columns_are_called(name: str, tmp_path: Path) -> None:
+    """A star is no wildcard."""
+    import daft
+
+    data = daft.from_pydict({"user_id": ["a"], name: [1], "other": [2]})
+    for options in ({}, {"staging": tmp_path}):
+        assert plan_of(data, **options).records()[0]["metadata"] == {name: 1, "other": 2}
+
+
+def test_objects_of_python_in_a_frame_of_daft(tmp_path: Path) -> None:
+    """Such as it makes of the categories of pandas: as pandas has them, one type a column."""
+    import daft
+
+    frame = pd.DataFrame(
+        {
+            "user_id": ["a", "b", "c", "d"],
+            "kind": pd.Categorical(["x", None, "y", "x"]),
+            "size": pd.Categorical([1, 2, None, 1]),
+        }
+    )
+    for options in ({}, {"staging": tmp_path}, {"nulls": "send"}):
+        wanted = lines_of(plan_of(frame, **{name: options[name] for name in options if name == "nulls"}))
+        assert lines_of(plan_of(daft.from_pandas(frame), **options)) == wanted
 
 
 def test_batches_that_are_large_travel_in_pieces(spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:

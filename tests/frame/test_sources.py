@@ -275,6 +275,46 @@ def test_names_of_directories_are_columns(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["7", "10", "-1", "0"], [7, 10, -1, 0]),
+        (["07", "10"], ["07", "10"]),
+        (["-0", "1"], ["-0", "1"]),
+        (["01234", "94103"], ["01234", "94103"]),
+        (["1700000000", "20240101123000"], [1700000000, 20240101123000]),
+        (["9" * 30], ["9" * 30]),
+        (["1", "a"], ["1", "a"]),
+        (["EUR=", "%41", "é ☃", "a/b"], ["EUR=", "%41", "é ☃", "a/b"]),
+        (["2024-01-01", "1.5"], ["2024-01-01", "1.5"]),
+    ],
+)
+def test_names_of_directories_keep_their_zeros(tmp_path: Path, texts: list[str], values: list[Any]) -> None:
+    """A number is what would be written as that very name; of a column that is not all so, each is text, ids too."""
+    frame = pd.DataFrame({"user_id": texts, "key": texts, "x": 1})
+    frame.to_parquet(tmp_path / "by", partition_cols=["key"])
+    records = {record["user_id"]: record["metadata"] for record in plan_of(tmp_path / "by").records()}
+    assert records == {text: {"key": value, "x": 1} for text, value in zip(texts, values, strict=True)}
+    frame.to_parquet(tmp_path / "ids", partition_cols=["user_id"])
+    assert sorted(record["user_id"] for record in plan_of(tmp_path / "ids").records()) == sorted(texts)
+
+
+@pytest.mark.usefixtures("batch_rows")
+def test_what_is_wrong_with_a_column_is_said_once() -> None:
+    """However many batches, or partitions, show it: a report has a line a column and reason, with the first rows."""
+    frames = [
+        pd.DataFrame(
+            {"user_id": [f"{part}"], "x": [b"a"], "y": [1j], "z": [b"a" if part % 2 else 1j]}, [part]
+        )
+        for part in range(50)
+    ]
+    with pytest.raises(apd.ValidationError) as caught:
+        plan_of(iter(frames))
+    lines = str(caught.value).splitlines()[1:]
+    assert [line.split("'")[1] for line in lines] == ["x", "y", "z", "z"]
+    assert all("first at row 0" in line or "first at row 1" in line for line in lines)
+
+
 def test_parquet_files_that_differ_are_read_as_frames_are(tmp_path: Path) -> None:
     """The union of their columns, absent means missing."""
     pq.write_table(pa.table({"user_id": ["a"], "x": pa.nulls(1)}), tmp_path / "1.parquet")
