@@ -466,11 +466,11 @@ def test_what_was_told_not_to_hear_a_hangup_does_not() -> None:
         "print('still here')"
     )
     for before, said in (
-        ("", ""),
-        ("import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n", "still here\n"),
+        ("SIG_DFL", ""),
+        ("SIG_IGN", "still here\n"),
     ):
         ended = subprocess.run(
-            [sys.executable, "-c", before + code],
+            [sys.executable, "-c", f"import signal; signal.signal(signal.SIGHUP, signal.{before})\n{code}"],
             env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
             capture_output=True,
             text=True,
