@@ -353,12 +353,14 @@ class Drive:
             return
         last = self.heard[-1] if self.heard else job
         before, now = (Counter(error._replace(raw="") for error in one.errors) for one in (last, job))
-        says_it_too = before <= now and (before or last.raw.get("errors") == job.raw.get("errors"))
-        is_new = not (self.heard and says_it_too and before == now)
-        if self.heard and says_it_too:
+        is_same = before or last.raw.get("errors") == job.raw.get("errors")
+        says_it_too = bool(self.heard and before <= now and is_same)
+        if says_it_too:
             self.heard.pop()
         self.heard.append(job)
-        if is_new and not job.ended:  # its end may not repeat it, and another process see the end
+        if not (
+            job.ended or (says_it_too and before == now)
+        ):  # its end may not repeat it, and another process see the end
             self.journal.update(self.id, self.number, heard=tuple(dict(one.raw) for one in self.heard))
 
     # What to say of an error

@@ -73,9 +73,8 @@ def outcomes_table(journal: Journal, state: PushState, invalid: pd.DataFrame) ->
     chunks, sent, of_chunk = state.chunks, marks == SENT, np.zeros(len(marks), np.int64)
     in_order = sent.copy()
     for place, chunk in enumerate(chunks):
-        if (
-            not chunk.bytes and chunk.number in kept
-        ):  # it was cut anew, and has what was left out, wherever that lay
+        # cut anew, a chunk has what was left out, wherever that lay
+        if not chunk.bytes and chunk.number in kept:
             at = place_of.get_indexer(pd.Index(kept[chunk.number][POSITION].to_numpy()))
             of_chunk[at], in_order[at] = place, False
     whole = [(place, chunk.rows) for place, chunk in enumerate(chunks) if chunk.bytes]
