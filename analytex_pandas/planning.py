@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -67,15 +68,15 @@ def read_here(
     data: Any, kind: Kind, options: Options, spool: Spool, *, memory: Memory | None, watched: Watched | None
 ) -> Draft:
     """Read data into a spool, on this machine."""
-    source = open_source(data)
-    if watched is not None:
-        every = source.batches
-        source = replace(source, batches=lambda: watched(every(), source.rows))
-    cells = (source.rows or 0) * len(source.fields or ())
-    spool.check_room(cells * BYTES_A_CELL + source.bytes_hint)
-    # A thread a core that this process may use, as far as the source allows.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return draft(source, options, kind, spool, workers=min(cores, source.workers), memory=memory)
+    with closing(open_source(data)) as opened:
+        source = opened
+        if watched is not None:
+            source = replace(opened, batches=lambda: watched(opened.batches(), opened.rows))
+        cells = (source.rows or 0) * len(source.fields or ())
+        spool.check_room(cells * BYTES_A_CELL + source.bytes_hint)
+        # A thread a core that this process may use, as far as the source allows.
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return draft(source, options, kind, spool, workers=min(cores, source.workers), memory=memory)
 
 
 def planned_files(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -42,7 +42,7 @@ def shipping(most_bytes: int) -> Any:
     return ship
 
 
-def spark_frames(frame: Any, index: list[str] | None = None) -> Iterator[tuple[int, pa.Table]]:
+def spark_frames(frame: Any, index: list[str] | None = None) -> Generator[tuple[int, pa.Table]]:
     """Yield the batches of a frame, each with the number of its partition; some columns may be its `index`."""
     shipped = numbered(frame).mapInArrow(shipping(MOST_BYTES), SHIPPED)
     for row in shipped.toLocalIterator(prefetchPartitions=True):

@@ -6,8 +6,8 @@ No engine is imported for that: whoever has a frame of one has imported it.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Hashable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, count, islice
 from typing import Any
@@ -36,12 +36,12 @@ DAFT_TYPES = "daft.super_extension"
 class Parts:
     """A frame of an engine in parts, which are pandas DataFrames or have an Arrow stream.
 
-    `frames` starts the reading, and yields each part with the number of its partition. `empty` gives a frame without
-    rows, for where there is no part. `index_names` is None where rows have no label but (partition, row); `typed` tells
-    that all parts have the columns and types of the first.
+    `frames` starts the reading, which ends when it is closed; it yields each part with the number of its partition.
+    `empty` gives a frame without rows, for where there is no part. `index_names` is None where rows have no label but
+    (partition, row); `typed` tells that all parts have the columns and types of the first.
     """
 
-    frames: Callable[[], Iterator[tuple[int, Any]]]
+    frames: Callable[[], Generator[tuple[int, Any]]]
     empty: Callable[[], Any]
     index_names: tuple[Hashable, ...] | None = None
     typed: bool = False
@@ -81,20 +81,25 @@ def parts_of(data: Any) -> Parts | None:
 def parted_source(parts: Parts, what: str) -> Source:
     """Return parts as a source."""
     frames = parts.frames()
+    read: Iterator[tuple[int, Any]] = frames
     fields, settled = None, False
-    if parts.typed:
-        with translated(f"The first partition ({what}) cannot be read"):
-            first = [*islice(frames, 1)]
-            source = source_of_frame(first[0][1] if first else parts.empty())
-        frames = chain(first, frames)
-        if source is not None:
-            fields, settled = source.fields, source.settled
+    with ExitStack() as failing:
+        failing.callback(frames.close)
+        if parts.typed:
+            with translated(f"The first partition ({what}) cannot be read"):
+                first = [*islice(frames, 1)]
+                source = source_of_frame(first[0][1] if first else parts.empty())
+            read = chain(first, frames)
+            if source is not None:
+                fields, settled = source.fields, source.settled
+        failing.pop_all()
     return Source(
         fields,
         parts.index_names or (None, None),
-        lambda: batches_of(parts, frames, what),
+        lambda: batches_of(parts, read, what),
         settled=settled,
         rows=parts.rows,
+        close=frames.close,
     )
 
 
@@ -144,7 +149,7 @@ def unpickled(column: RawColumn) -> RawColumn:
 def dask_parts(data: Any) -> Parts:
     empty = data._meta  # noqa: SLF001  # what every library that knows Dask asks; it has no public name
 
-    def frames() -> Iterator[tuple[int, pd.DataFrame]]:
+    def frames() -> Generator[tuple[int, pd.DataFrame]]:
         waiting = data.to_delayed()
         if (client := dask_client()) is None:
             yield from ((number, part.compute()) for number, part in enumerate(waiting))
@@ -185,7 +190,7 @@ def pandas_on_spark_parts(data: Any) -> Parts:
 
 
 def ray_parts(data: Any) -> Parts:
-    def frames() -> Iterator[tuple[int, Any]]:
+    def frames() -> Generator[tuple[int, Any]]:
         with in_order(data):
             yield from enumerate(data.iter_batches(batch_size=None, batch_format=None))
 
@@ -204,7 +209,7 @@ def in_order(data: Any) -> Iterator[None]:
 
 
 def daft_parts(data: Any) -> Parts:
-    def frames() -> Iterator[tuple[int, pa.Table]]:
+    def frames() -> Generator[tuple[int, pa.Table]]:
         for number, part in enumerate(data.iter_partitions()):
             if not hasattr(part, "to_arrow"):  # under Ray, a reference
                 import ray
@@ -217,7 +222,7 @@ def daft_parts(data: Any) -> Parts:
 
 
 def modin_parts(data: Any) -> Parts:
-    def frames() -> Iterator[tuple[int, pd.DataFrame]]:
+    def frames() -> Generator[tuple[int, pd.DataFrame]]:
         for number, first in enumerate(range(0, len(data), MODIN_ROWS)):
             yield number, data.iloc[first : first + MODIN_ROWS].modin.to_pandas()
 

@@ -44,7 +44,8 @@ class Source:
 
     `batches` starts the reading, and is called once. `fields` is None where the columns are known only when all is
     read, `settled` False where a column's JSON type can still change with a later batch. `rows` is None, `bytes_hint` 0
-    where that is not known. Of the batches, `workers` may be coerced at a time; each takes memory.
+    where that is not known. Of the batches, `workers` may be coerced at a time; each takes memory. `close` ends the
+    reading, also of what an error left in the middle.
     """
 
     fields: tuple[Field, ...] | None
@@ -54,6 +55,7 @@ class Source:
     rows: int | None = None
     bytes_hint: int = 0
     workers: int = 4
+    close: Callable[[], None] = lambda: None
 
 
 def rows_at_once(left: int, size: BatchSize) -> int:

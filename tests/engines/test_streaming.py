@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import subprocess
 import sys
 import traceback
+from pathlib import Path
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,10 +17,9 @@ from parted import LABELLED, ROWS, dask_frame, maker, rows_of_many_types
 from plans_read import check_sums, lines_of, plan_of, positions_of
 
 import analytex_pandas as apd
+from analytex_pandas.engines import streaming
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Make
 
 pytestmark = pytest.mark.engines
@@ -197,6 +199,18 @@ def test_the_user_s_settings_of_ray_are_as_before(ray: Any) -> None:
         str(place) for place in range(100)
     ]
     assert data.context.execution_options.preserve_order is False
+
+
+def test_a_plan_that_fails_ends_the_engine_s_reading(make: Make, frame: pd.DataFrame) -> None:
+    """What is left to the collector of garbage ends in any thread at any time; Spark Connect can then wait for ever."""
+    with pytest.raises(apd.ValidationError) as caught:
+        plan_of(make(frame, 4), user_id="uid")
+    assert caught.tb is not None  # which holds what was left in the middle
+    readings = [found for found in gc.get_objects() if isinstance(found, GeneratorType)]
+    engines = str(Path(streaming.__file__).parent)
+    assert [
+        found for found in readings if found.gi_code.co_filename.startswith(engines) and found.gi_frame
+    ] == []
 
 
 def fail(*_: Any) -> Any:
