@@ -68,7 +68,7 @@ def until_moved(page: Page, before: float) -> None:
 
 @pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 1280), (False, 560), (True, 560)])
 def test_the_panel_moves_obeys_and_mends(lab: Any, service: Any, dark: bool, width: int) -> None:
-    """Move, pause (nothing more is sent), go on, be asked before a cancel, find the errors, send them again."""
+    """Move, pause (nothing more is sent), be asked before a cancel, go on, find the errors, send them again."""
     shots: Path = lab.home / "shots" / f"{'dark' if dark else 'light'}-{width}"
     shots.mkdir(parents=True)
     name = f"panel-{shots.name}.ipynb"
@@ -89,14 +89,13 @@ def test_the_panel_moves_obeys_and_mends(lab: Any, service: Any, dark: bool, wid
         book.shot(shots / "2-paused.png")
         expect(book.button("Pause")).to_be_hidden()
         assert submits(service) == sent < 20
-        book.button("Resume").click()
-        book.shows("running")
-        book.button("Cancel …").click()
+        book.button("Cancel …").click()  # while it is paused: on a busy machine, a push that runs may end meanwhile
         expect(book.button("Yes, cancel")).to_be_visible()
         book.shot(shots / "3-asked.png")
         expect(book.button("Keep sending")).to_be_focused()
         book.button("Keep sending").click()
         expect(book.button("Cancel …")).to_be_focused()
+        book.button("Resume").click()
         book.shows("completed with errors")
         assert submits(service) == 20
         book.button(re.compile("Refused rows")).click()
