@@ -22,6 +22,8 @@ With ANALYTEX_API_KEY in the environment:
   analytex-pandas plan users customers.csv --user-id customer_id
   analytex-pandas push users customers.csv --user-id customer_id --only-changed
 
+Where a message says invalid="skip" or apd.pushes(), it is here --invalid skip and analytex-pandas pushes.
+
 The same from Python, in a notebook or a script:
 
   import pandas as pd, analytex_pandas as apd
@@ -156,6 +158,10 @@ An Analytex sandbox is running, at {rows_per_minute:,.0f} rows a minute. Ctrl-C 
 From Python:
 
   apd.connect("{key}", "{url}")
+
+From a shell, for the other commands:
+
+  export ANALYTEX_API_KEY={key} ANALYTEX_ENVIRONMENT={url}
 
 With curl, two users, then all jobs:
 

@@ -77,7 +77,7 @@ def push_users(data: Any, **options: Unpack[PushUsers]) -> Push:
     Parameters
     ----------
     data
-        As in :func:`plan_users`.
+        A DataFrame, or what else :func:`plan_users` takes: an Arrow stream, frames, Parquet, the frame of an engine.
     **options
         The keyword arguments.
 
@@ -120,7 +120,7 @@ def to_ndjson(
     Parameters
     ----------
     data
-        As in :func:`plan_users`.
+        A DataFrame, or what else :func:`plan_users` takes: an Arrow stream, frames, Parquet, the frame of an engine.
     directory : str or pathlib.Path
         Where to, made if it does not exist; or a URL: then URLs are returned. No file that is there is overwritten.
     kind : {"users", "companies"}, default "users"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from analytex_pandas.errors import AnalytexError, ValidationError, code
+from analytex_pandas.errors import AnalytexError, ValidationError, code, harmless_line
 from analytex_pandas.frame.places import place_of
+
+GAP: Final = "  "
 
 
 class Done(NamedTuple):
@@ -60,11 +64,28 @@ def records(table: pd.DataFrame) -> Any:
 
 
 def table_text(table: pd.DataFrame) -> str:
-    """Return a table as aligned text, whole."""
+    """Return a table as aligned text, without empty columns; where a terminal is too narrow, as a block a row."""
     if table.empty:
         return "There are none."
-    cells = table.astype(object).where(table.notna(), "")
-    return cells.to_string(index=False, max_colwidth=200, justify="left")
+    cells = {str(name): [cell_text(value) for value in table[name]] for name in table}
+    cells = {name: texts for name, texts in cells.items() if any(texts)}
+    columns = []
+    for name, texts in cells.items():
+        wide, side = max(map(len, [name, *texts])), ">" if pd.api.types.is_numeric_dtype(table[name]) else "<"
+        columns.append([f"{text:{side}{wide}}" for text in (name, *texts)])
+    lines = [GAP.join(line) for line in zip(*columns, strict=True)]
+    if len(lines[0]) <= shutil.get_terminal_size((sys.maxsize, 0)).columns:
+        return "\n".join(line.rstrip() for line in lines)
+    wide = max(map(len, cells))
+    rows = (zip(cells, row, strict=True) for row in zip(*cells.values(), strict=True))
+    return "\n\n".join("\n".join(f"{name:{wide}}{GAP}{text}" for name, text in row if text) for row in rows)
+
+
+def cell_text(value: Any) -> str:
+    """Return a value as one line of text, a time to the second; what is missing is empty."""
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return ""
+    return f"{value:%Y-%m-%d %H:%M:%S}Z" if isinstance(value, pd.Timestamp) else harmless_line(str(value))
 
 
 def said(error: AnalytexError) -> dict[str, str]:

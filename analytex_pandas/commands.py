@@ -21,7 +21,7 @@ from typing import Any, Final, NoReturn, TextIO, get_args
 from analytex_pandas import account, api, connection, plan
 from analytex_pandas.checkup import doctor
 from analytex_pandas.command_options import add_options, add_progress, given
-from analytex_pandas.command_output import Done, records, said, shown, table_text, written
+from analytex_pandas.command_output import Done, json_of, records, said, shown, table_text, written
 from analytex_pandas.csv_files import data_at
 from analytex_pandas.delivery import tables
 from analytex_pandas.delivery.journal import Journal
@@ -258,7 +258,9 @@ def run_job(options: argparse.Namespace) -> Done:
 
 def run_doctor(_: argparse.Namespace) -> Done:
     found = doctor()
-    return shown(found)._replace(status=STOPPED if (found["remedy"] != "").any() else 0)
+    ill = found[found["remedy"] != ""]
+    text = "\n\n".join([table_text(found[["check", "result"]]), *(ill["check"] + ": " + ill["remedy"])])
+    return Done(STOPPED if len(ill) else 0, json_of(found), text)
 
 
 # What they print

@@ -149,6 +149,12 @@ class Push:
         """
         return self._drive.document.restore(*kept.kept_of(self._drive.journal, self.id))
 
+    @property
+    def refusals(self) -> pd.DataFrame:
+        """Those of ``errors`` whose rows no retry has brought in since: what a display counts and names."""
+        errors = self.errors
+        return errors[~errors["position"].isin(kept.mended_positions(self._drive.journal, self.id))]
+
     def state(self) -> PushState:
         """Return the push as it stands: frozen, cheap, and all that a display needs."""
         return self._drive.reread()

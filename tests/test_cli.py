@@ -48,6 +48,18 @@ def found(pattern: str, text: str) -> str:
     return match[1]
 
 
+def test_what_it_prints_for_a_shell_can_be_copied(
+    served: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
+    """The other commands find the sandbox by what is exported."""
+    _, printed = served
+    (line,) = re.findall(r"^  (export .*)$", printed, re.MULTILINE)
+    script = f"{line}; exec {sys.executable} -m analytex_pandas jobs"
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "ANALYTEX_STATE_DIR": str(tmp_path)}
+    done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "There are none.\n"
+
+
 def test_the_printed_line_connects(served: tuple[subprocess.Popen[str], str]) -> None:
     """What the sandbox prints for Python works when it is copied."""
     key, url = re.search(r'apd\.connect\("(.+)", "(.+)"\)', served[1]).groups()  # type: ignore[union-attr]

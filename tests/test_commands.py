@@ -382,6 +382,47 @@ def test_doctor(service: Any, run: Callable[..., Any], monkeypatch: pytest.Monke
     assert service.users.empty
 
 
+@pytest.mark.usefixtures("service")
+@pytest.mark.parametrize("columns", [60, 80, 400, None])
+def test_a_table_can_be_read_where_it_is_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int | None
+) -> None:
+    """A terminal that is too narrow has a block a row, nothing cut off; in a file each row is one line."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["push", "users", "people.csv", "--user-id", "customer_id", "--no-progress"]) == 0
+    for command in ("pushes", "jobs"):
+        capsys.readouterr()
+        assert main([command]) == 0
+        told = capsys.readouterr().out
+        lines = told.splitlines()
+        (push,) = apd.pushes()["id"]
+        assert push in told
+        if columns in (60, 80):
+            assert max(map(len, lines)) <= columns
+            assert len({line.split("  ")[0] for line in lines}) == len(lines)
+        else:
+            assert len(lines) == 2
+            assert [line for line in lines if line != line.rstrip()] == []
+
+
+@pytest.mark.usefixtures("service")
+def test_what_is_wrong_can_be_read_in_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is looked at, a line each, flush left; below them what helps, as sentences."""
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.delenv("ANALYTEX_API_KEY")
+    connection.DEFAULT.clear()
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr().out
+    table, *remedies = told.rstrip().split("\n\n")
+    assert table.splitlines()[1].startswith("python  ")
+    assert max(map(len, table.splitlines())) <= 120
+    assert remedies[0].startswith("key: There is no API key.")
+
+
 def rows_of(path: Path, rows: int) -> None:
     pd.DataFrame({"user_id": [f"{row:05d}" for row in range(rows)]}).to_csv(path, index=False)
 

@@ -51,8 +51,9 @@ ROOMS: Final = {
 LINES: Final = {
     # 100 for safety; 120 for everyday use: cells run twice, variables; 145: arguments, resume; 20 for URLs; 950 for
     # commands and doctor; 65 for files of records; 20 for what only each job tells; 45 for streams that a scheduler has
-    # closed, quotes that nobody has, and misuse in JSON
-    "top": 3_625,
+    # closed, quotes that nobody has, and misuse in JSON; 35 for tables that a terminal can show, and for refused rows
+    # without those that a retry has mended
+    "top": 3_660,
     # 205 for everyday use: erased values, reserved names; 145 for URLs; 80 for outcomes; 505 for files of records
     "frame": 6_830,
     "engines": 980,  # 645 for staging: parts on shared storage, joined by the driver; 15 for odd columns
@@ -63,8 +64,9 @@ LINES: Final = {
     # 130 for requests declined for the sake of rows; 105 to tell displays of troubles, waits and ends
     "delivery": 4_640,
     # 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title; 95 for the page of a plan; 790
-    # for a panel of 23 states that each say what is so and what can be done, and the account by pushes and files
-    "show": 3_055,
+    # for a panel of 23 states that each say what is so and what can be done, and the account by pushes and files; 15
+    # for marks of chunks that agree with their rows, and for MathJax 3
+    "show": 3_070,
     "sandbox_server": 1_490,
     "demo": 240,
 }

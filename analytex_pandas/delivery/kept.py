@@ -129,6 +129,12 @@ def kept_of(journal: Journal, push_id: str, *, unknown: bool = False) -> tuple[p
     return kept.select(names), [line for line in kept[LINE].to_pylist() if line is not None]
 
 
+def mended_positions(journal: Journal, push_id: str) -> list[int]:
+    """Return the places of the rows of a push that a retry has brought in since."""
+    tables = journal.kept(push_id)
+    return [at for rows in tables for at in rows.filter(pc.equal(rows[FATE], MENDED))[POSITION].to_pylist()]
+
+
 def as_they_were(
     document: PlanDocument, rows: pa.Table, lines: Sequence[bytes], spool: Spool
 ) -> PlanDocument:

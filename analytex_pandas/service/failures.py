@@ -245,10 +245,10 @@ def error_text(item: object) -> str:
     """Return the words of one error of an error document: message, details, code."""
     if not isinstance(item, dict):
         return to_text(item)
-    message = to_text(item.get("message")) or to_text(item.get("error"))
-    details = to_text(item.get("details"))
+    said = to_text(item.get("message")) or to_text(item.get("error")), to_text(item.get("details"))
+    parts = (re.sub(r"(?<!\.)\.$", "", part or "") for part in said)  # more follows
     code = to_text(item.get("error_code") or item.get("code"))
-    text = ": ".join(filter(None, dict.fromkeys((message, details))))
+    text = ": ".join(filter(None, dict.fromkeys(parts)))
     return f"{text} ({code})" if text and code else text or code or to_text(item)
 
 

@@ -264,7 +264,7 @@ def job_html(job: Job, owners: Owners, now: datetime) -> Markup:
     """Return one job as HTML: what it is doing, and its first errors."""
     made = lines_html(lines([job], owners, now), "Job", each=True)
     errors = errors_html(job) if job.errors or job.ended else Markup("")
-    return tag("div", made, errors, class_="tex2jax_ignore")
+    return tag("div", made, errors, class_=" ".join(markup.NO_MATHEMATICS))
 
 
 def errors_html(job: Job, shown: slice = slice(SHOWN_ERRORS)) -> Markup:

@@ -121,13 +121,17 @@ def without_styles(made: Markup) -> Markup:
     return Markup(re.sub(r' style="[^"]*"', "", made))
 
 
+NO_MATHEMATICS: Final = ("tex2jax_ignore", "mathjax_ignore")
+"""Classes below which what stands between two dollars is not typeset: by MathJax 2, and by 3 and later."""
 STYLE: Final = Markup(f"<style>\n{files(__package__).joinpath('style.css').read_text('utf-8')}</style>")
 """The style sheet of panels and pages."""
 
 
 def standing_alone(*parts: str) -> Markup:
     """Return a page of its own; where a notebook is not trusted, it reads without the style sheet."""
-    return tag("div", tag("div", STYLE, *parts, class_="apd"), class_="apd-static tex2jax_ignore")
+    return tag(
+        "div", tag("div", STYLE, *parts, class_="apd"), class_=" ".join(("apd-static", *NO_MATHEMATICS))
+    )
 
 
 def text_table(

@@ -46,7 +46,7 @@ SEPARATOR: Final = tag("i", " · ", class_="apd-sep")
 def push_bundle(push: ShownPush) -> dict[str, str]:
     """Return a push as it is now, as text and as HTML."""
     snapshot = Snapshot(push.state(), words.present())
-    groups = group_errors(push.errors) if snapshot.refused else []
+    groups = group_errors(push.refusals) if snapshot.refused else []
     # Plain strings: marimo's encoder refuses what only inherits from them.
     return {
         "text/plain": harmless(snapshot_text(snapshot, groups)),

@@ -17,7 +17,7 @@ from analytex_pandas.show.live import ShownPush, follow
 from analytex_pandas.show.markup import Markup, datum, join, shortened, table, tag, tag_if_any, without_styles
 from analytex_pandas.show.messages import question
 from analytex_pandas.show.pages import body, head, marked, push_bundle
-from analytex_pandas.show.snapshot import CHUNK_COLUMNS, Snapshot, chunk_line
+from analytex_pandas.show.snapshot import CHUNK_COLUMNS, Snapshot, chunk_line, chunk_mark
 from analytex_pandas.show.widgets import Acts, Choice, LivePanel, Pager, View, named_scroller, row, show
 
 INTERVAL: Final = 1.0
@@ -174,7 +174,7 @@ class Refusals:
         if not snapshot.refused or seen == self._seen or (now < self._due and not snapshot.state.done):
             return
         self._seen = seen
-        self.errors = self.push.errors
+        self.errors = self.push.refusals
         self.groups = group_errors(self.errors)
         self._due = now + (time.monotonic() - now) / SHARE_OF_READING
 
@@ -197,7 +197,7 @@ class Jobs(View):
             lines = []
             for chunk in page:
                 number, state, *others, job = chunk_line(chunk, snapshot.now)
-                mark = words.mark(chunk.status, words.CHUNK_MARKS)
+                mark = chunk_mark(chunk)
                 state = join((marked(mark), state.removeprefix(str(mark))))
                 lines.append((number, state, *others, tag_if_any("code", job)))
             nowrap, caption = ("State", "Sent", "Took"), "Chunks and their jobs"

@@ -168,7 +168,7 @@ def _next_step(document: PlanDocument, *, pushed: bool) -> str:
         ways.append('`invalid="skip"` leaves them out and reports them')
     if (codes == "duplicate").any():
         ways.append('`duplicates="first"` or `"last"` chooses among rows of one id')
-    refuses = "`plan.push()` will refuse to because of these rows"
+    refuses = "`plan.push()` will refuse because of these rows"
     return f"Nothing has been sent, and {refuses}: {'; '.join(ways)}."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -210,10 +210,18 @@ class Strip:
     legend: tuple[tuple[Mark, int], ...]
 
 
+def chunk_mark(chunk: ChunkState, known: Mapping[str, Mark] = words.CHUNK_MARKS) -> Mark:
+    """Return the mark of a chunk: of one that ended with errors, by what its rows are now, after retries, too."""
+    status = chunk.status
+    if status == "completed_with_errors":
+        status = "unknown" if chunk.unknown else status if chunk.refused else "completed"
+    return words.mark(status, known)
+
+
 def strip(chunks: Sequence[ChunkState], max_cells: int = MAX_CELLS, *, over: bool = False) -> Strip:
     """Return the strip of chunks; `over` says that what was not sent will not be."""
     known = words.CHUNK_MARKS | dict.fromkeys(UNSENT, words.NOT_SENT if over else words.TO_GO)
-    marks = [words.mark(chunk.status, known) for chunk in chunks]
+    marks = [chunk_mark(chunk, known) for chunk in chunks]
     legend = sorted(Counter(marks).items(), key=lambda entry: LEGEND.find(entry[0].character))
     together = max(1, ceil(len(marks) / max_cells))
     if together > 1:
@@ -235,7 +243,7 @@ def chunk_line(chunk: ChunkState, now: datetime) -> tuple[str, ...]:
         took = words.duration(((chunk.ended_at or now) - chunk.submitted_at).total_seconds())
         took += "" if chunk.ended_at else " so far"
     tries = f", try {chunk.attempts}" if chunk.attempts > 1 else ""
-    state = f"{words.mark(chunk.status, words.CHUNK_MARKS)}{tries}"
+    state = f"{chunk_mark(chunk)}{tries}"
     unknown = f" + {words.number(chunk.unknown)} unknown" if chunk.unknown else ""
     refused = f"{words.number(chunk.refused)}{unknown}" if chunk.refused or unknown else ""
     rows = words.number(chunk.rows)

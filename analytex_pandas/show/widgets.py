@@ -10,7 +10,7 @@ import ipywidgets
 
 from analytex_pandas.errors import AnalytexError
 from analytex_pandas.show.live import Live
-from analytex_pandas.show.markup import STYLE, Markup, join, tag
+from analytex_pandas.show.markup import NO_MATHEMATICS, STYLE, Markup, join, tag
 from analytex_pandas.show.surroundings import in_marimo, unattended
 
 HANDLES: Final = 8
@@ -27,9 +27,8 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
     def __init__(self, kind: str, parts: Sequence[ipywidgets.Widget], *, inside: bool = False) -> None:
         self._handles: deque[Any] = deque(maxlen=HANDLES)
         super().__init__(parts)
-        self.add_class("apd-sub" if inside else "apd")
-        self.add_class("tex2jax_ignore")
-        self.add_class(f"apd-{kind}")
+        for name in ("apd-sub" if inside else "apd", f"apd-{kind}", *NO_MATHEMATICS):
+            self.add_class(name)
 
     def saved_form(self) -> dict[str, str]:
         """Return the text and the HTML that are shown where the widget cannot be, by MIME type."""

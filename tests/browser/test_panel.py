@@ -42,6 +42,21 @@ PUSH = "push = apd.push_users(df, chunk_rows=200)"
 ERROR = "'<img src=x onerror=window.hacked=3> {}' is not allowed"
 
 
+PLACES = """page => {
+  const left = it => Math.round(it.getBoundingClientRect().left);
+  const text = it => { const range = document.createRange(); range.selectNodeContents(it); return left(range); };
+  const narrow = getComputedStyle(page.querySelector(".apd thead")).display === "none";
+  return {
+    head: left(page.querySelector(".apd-head")),
+    tiles: [left(page.querySelector(".apd-tiles li"))],
+    rows: [...page.querySelectorAll(`.apd > table tbody ${narrow ? "td:nth-of-type(1)" : "th"}`)].map(
+      it => narrow ? left(it) : text(it)),
+    id: getComputedStyle(page.querySelector(".apd-id")).backgroundColor,
+  };
+}"""
+"""Where the lines of a page begin, and what its id stands on."""
+
+
 @pytest.fixture
 def service() -> Iterator[Any]:
     """A service that takes ten seconds for all rows and refuses some, with hostile messages."""
@@ -89,7 +104,9 @@ def test_the_panel_moves_obeys_and_mends(lab: Any, service: Any, dark: bool, wid
         book.shot(shots / "2-paused.png")
         expect(book.button("Pause")).to_be_hidden()
         assert submits(service) == sent < 20
-        book.button("Cancel …").click()  # while it is paused: on a busy machine, a push that runs may end meanwhile
+        book.button(
+            "Cancel …"
+        ).click()  # while it is paused: on a busy machine, a push that runs may end meanwhile
         expect(book.button("Yes, cancel")).to_be_visible()
         book.shot(shots / "3-asked.png")
         expect(book.button("Keep sending")).to_be_focused()
@@ -269,3 +286,21 @@ def test_the_tab_says_when_a_long_push_has_ended(lab: Any, service: Any, hidden:
             book.page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
         book.page.wait_for_function("title => document.title === title", arg=before)
         assert "javascript" not in str(book.saved())
+
+
+@pytest.mark.parametrize("width", [1280, 640])
+def test_a_page_looks_as_it_is_drawn(lab: Any, width: int) -> None:
+    """JupyterLab's own styles of HTML do not indent tiles or set cells flush right; dollars are no mathematics."""
+    frame = {"user_id": ["a", None], "$x$ and $y$": "costs $5 or $7", r"\(z\)": "$$w$$", "seats": 1.0}
+    made = f"plan = apd.plan_users(pd.DataFrame({frame}))\ndisplay(plan, HTML('<i>$typeset$</i>'))"
+    cell = f"import pandas as pd, analytex_pandas as apd\nfrom IPython.display import HTML\n{made}"
+    with lab.opened(f"page-{width}.ipynb", [cell], width=width) as book:
+        book.run_all()
+        page = book.page.locator(".apd-static")
+        places = page.evaluate(PLACES)
+        assert {*places["tiles"], *places["rows"]} == {places["head"]}
+        assert places["id"] == "rgba(0, 0, 0, 0)"
+        expect(book.page.locator(".jp-OutputArea mjx-container")).to_have_count(1, timeout=PATIENCE)
+        expect(page).to_contain_text("costs $5 or $7")
+        expect(page).to_contain_text("$x$ and $y$")
+        expect(page.locator("mjx-container")).to_have_count(0)

@@ -112,6 +112,10 @@ def test_every_status_has_its_error(
         ({"error": "plain"}, "plain"),
         ({"error": {"message": "deep", "code": "x"}}, "deep (x)"),
         ({"message": "flat"}, "flat"),
+        (
+            {"errors": [{"message": "No job.", "details": "j1.", "code": "x"}, "More…"]},
+            ": No job: j1 (x); More…",
+        ),
         ({"status": "no"}, '{"status": "no"}'),
         (["a", "b"], "a; b"),
         ("plain text\n", "plain text"),

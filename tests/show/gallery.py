@@ -49,7 +49,7 @@ class Pictured:
     """A push that stands still in one state."""
 
     def __init__(self, state: PushState, errors: pd.DataFrame, retry: Pictured | None = None) -> None:
-        self.id, self._state, self.errors, self._retry = state.id, state, errors, retry
+        self.id, self._state, self.refusals, self._retry = state.id, state, errors, retry
         self.failed = pd.DataFrame({"user_id": errors["id"], "email": "x@y"}, index=pd.Index(errors["index"]))
 
     def state(self) -> PushState:

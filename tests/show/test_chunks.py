@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +29,9 @@ def test_a_thousand_chunks_fit_at_a_glance(make_chunk: Callable[..., ChunkState]
 @given(st.lists(st.sampled_from(sorted(CHUNK_MARKS)), max_size=200), st.integers(1, 30))
 def test_trouble_is_never_hidden_behind_what_is_done(statuses: list[str], cells: int) -> None:
     """A mark that stands for several chunks is that of the worst among them."""
-    shown = strip([ChunkState(number, 1, 1, status) for number, status in enumerate(statuses, 1)], cells)
+    shown = strip(
+        [ChunkState(number, 1, 1, status, refused=1) for number, status in enumerate(statuses, 1)], cells
+    )
     assert len(shown.cells) <= cells
     each = shown.chunks_per_cell
     for place, cell in enumerate(shown.cells):
@@ -62,3 +65,16 @@ def test_the_jobs_table_tells_what_is_known_and_no_more(
         "42 s so far",
     )
     assert third == dict.fromkeys(CHUNK_COLUMNS, "") | {"Chunk": "3", "State": "○ to go", "Rows": "100"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "character"),
+    [({"refused": 2}, "!"), ({"unknown": 2}, "?"), ({"refused": 1, "unknown": 1}, "?"), ({}, "✓")],
+)
+def test_a_chunk_says_of_its_rows_what_the_tiles_say(
+    rows: dict[str, int], character: str, now: dt.datetime
+) -> None:
+    """No refused rows where none are: some have no answer only, or a retry has brought them in since."""
+    chunk = ChunkState(1, 9, 90, "completed_with_errors", "j", 1, 9, **rows)
+    assert strip([chunk]).cells[0].character == character
+    assert chunk_line(chunk, now)[1].startswith(character)

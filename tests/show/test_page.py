@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from analytex_pandas.delivery.tables import ERROR_COLUMNS
 from analytex_pandas.show.grouping import group_errors, groups_table
 from analytex_pandas.show.markup import prose, table, tag
 from analytex_pandas.show.pages import push_bundle, snapshot_html
-from analytex_pandas.show.panel import input_rows
+from analytex_pandas.show.panel import PushPanel, input_rows
 from analytex_pandas.show.snapshot import CHUNK_COLUMNS, Snapshot, chunk_line
 
 if TYPE_CHECKING:
@@ -133,6 +134,25 @@ def test_the_page_of_a_finished_push_tells_how_it_ended(pushed: Callable[..., Pu
     for part in ("completed with errors", push.id, "1 invalid", "<b>no</b>", "push.errors", "50.0 %"):
         assert part in text
     assert "as of" not in text
+
+
+@pytest.mark.parametrize("mended", [1, 2, 3])
+def test_reasons_are_of_the_rows_that_are_refused_still(pushed: Callable[..., Push], mended: int) -> None:
+    """What a retry has brought in is no refused row any more: not in the reasons, nor among the panel's rows."""
+    frame = pd.DataFrame({"user_id": ["ann", "bob", "cy", "dee"], "plan": "x"}, index=["row"] * 4)
+    refuse = {name: ("bad", "plan", f"no such plan {name!r}") for name in frame["user_id"][1:]}
+    push = pushed(frame, refuse)
+    again = push.failed.iloc[:mended]
+    for name in again["user_id"]:
+        del refuse[name]
+    push.retry(again, wait=True, progress=False)
+    left = 3 - mended
+    panel = PushPanel(push)
+    panel.live.draw()
+    assert sum(group.count for group in panel.refusals.groups) == len(panel.refusals.errors) == left
+    text = push_bundle(push)["text/plain"]
+    assert (f"✕ {left}: plan: no such plan" in text) == (left > 0)
+    assert len(push.errors) == 3  # what happened, happened
 
 
 def test_the_page_of_a_running_push_says_of_when_it_is_and_how_to_come_back(
