@@ -22,7 +22,7 @@ With ANALYTEX_API_KEY in the environment:
   analytex-pandas plan users customers.csv --user-id customer_id
   analytex-pandas push users customers.csv --user-id customer_id --only-changed
 
-Where a message says invalid="skip" or apd.pushes(), it is here --invalid skip and analytex-pandas pushes.
+Messages speak Python: invalid="skip" is --invalid skip here, apd.pushes() analytex-pandas pushes.
 
 The same from Python, in a notebook or a script:
 

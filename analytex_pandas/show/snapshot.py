@@ -214,7 +214,7 @@ def chunk_mark(chunk: ChunkState, known: Mapping[str, Mark] = words.CHUNK_MARKS)
     """Return the mark of a chunk: of one that ended with errors, by what its rows are now, after retries, too."""
     status = chunk.status
     if status == "completed_with_errors":
-        status = "unknown" if chunk.unknown else status if chunk.refused else "completed"
+        status = status if chunk.refused else "unknown" if chunk.unknown else "completed"
     return words.mark(status, known)
 
 

@@ -69,7 +69,7 @@ def test_the_jobs_table_tells_what_is_known_and_no_more(
 
 @pytest.mark.parametrize(
     ("rows", "character"),
-    [({"refused": 2}, "!"), ({"unknown": 2}, "?"), ({"refused": 1, "unknown": 1}, "?"), ({}, "✓")],
+    [({"refused": 2}, "!"), ({"unknown": 2}, "?"), ({"refused": 1, "unknown": 1}, "!"), ({}, "✓")],
 )
 def test_a_chunk_says_of_its_rows_what_the_tiles_say(
     rows: dict[str, int], character: str, now: dt.datetime
