@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import textwrap
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pandas as pd
@@ -38,8 +40,9 @@ COUNTED: Final = {
 }
 """What becomes of the rows of an input, see ``Plan.counts``."""
 WIDEST: Final = 140
-CODE: Final = re.compile(r"types=\{[^{}]*\}|\bdf(?:\[[^\]]*\])? = .+?\)(?=; |$)")
-"""What is to be pasted in a note or a message: an argument, or a line that mends a column."""
+ENDS: Final = {"df": re.compile(r"(?=; |$)"), "types=": re.compile(r"(?<=\})")}
+"""How code begins that is to be pasted, a line that mends a column or an argument, and where it may end."""
+CODE: Final = re.compile(r"\bdf(?=[\[. ])|types=(?=\{)")
 
 
 def plan_html(document: PlanDocument, pace: float, *, pushed: bool) -> str:
@@ -105,10 +108,10 @@ def _plain(sentence: str) -> str:
 def _wrapped(note: str, width: int) -> str:
     """Return a note wrapped, but for lines of code: these are to be pasted."""
     parts, end = [], 0
-    for found in CODE.finditer(note):
-        if found[0].startswith("df"):
-            parts += [textwrap.fill(note[end : found.start()].strip("; "), width - 2), f"  {found[0]}"]
-            end = found.end()
+    for code in codes(note):
+        if note.startswith("df", code.start):
+            parts += [textwrap.fill(note[end : code.start].strip("; "), width - 2), f"  {note[code]}"]
+            end = code.stop
     parts.append(textwrap.fill(note[end:].strip("; "), width - 2))
     return "• " + "\n".join(filter(None, parts)).replace("\n", "\n  ")
 
@@ -116,10 +119,31 @@ def _wrapped(note: str, width: int) -> str:
 def with_code(text: str) -> Markup:
     """Return a note or a message as HTML, what can be pasted as code."""
     parts, end = [], 0
-    for found in CODE.finditer(text):
-        parts += [text[end : found.start()], tag("code", found[0])]
-        end = found.end()
+    for code in codes(text):
+        parts += [text[end : code.start], tag("code", text[code])]
+        end = code.stop
     return join([*parts, text[end:]])
+
+
+def codes(text: str) -> Iterator[slice]:
+    """Yield where code stands in a note or a message: up to the first end at which it is Python, whatever it quotes."""
+    at = 0
+    while found := CODE.search(text, at):
+        start, at = found.span()
+        ends = (end.start() for end in ENDS[found[0]].finditer(text, at))
+        end = next((end for end in ends if is_python(text[start:end])), at)
+        if end > at:
+            yield slice(start, end)
+            at = end
+
+
+def is_python(code: str) -> bool:
+    """Tell whether this is an assignment, as a line or as an argument in braces."""
+    try:
+        parsed = ast.parse(code).body
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return len(parsed) == 1 and isinstance(parsed[0], ast.Assign)
 
 
 def _problems(problems: list[ErrorGroup], *, refuses: bool) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -148,6 +148,31 @@ def test_code_is_set_as_code_and_can_be_pasted() -> None:
         exec(line, names)  # noqa: S102  # it is there to be pasted
     assert names["df"]["user_id"].tolist()[1:] == ["b", "c"]
     assert pd.isna(names["df"]["user_id"][0])
+
+
+@pytest.mark.parametrize(
+    "name", ["rev [EUR]", "net; gross", "it's", 'say "so"', "x)", "a = (b", "{c}", "d`e", ("f", "g"), " h "]
+)
+def test_code_is_whole_whatever_the_column_is_called(name: Any) -> None:
+    """Brackets, semicolons and quotes in a name end no code: it is found, runs, and leaves nothing to note."""
+    rows = ["2024-01-01", "n/a", "2024-03-01"]
+    frame = pd.DataFrame({"user_id": ["a", "b", "c"], "other": rows})
+    frame.columns = pd.Index(["user_id", name], tupleize_cols=False)
+    plan = apd.plan_users(frame, types={name: "date"})
+    kept = apd.plan_users(frame.iloc[[0, 2]])
+    pages = [plan._repr_html_(), kept._repr_html_()]
+    found = [html.unescape(code) for page in pages for code in re.findall(r"<code>(df.*?)</code>", page)]
+    (types,) = (html.unescape(it) for it in re.findall(r"<code>(types=.*?)</code>", pages[1]))
+    assert types == f"types={ {name: 'date'} }"
+    text = plan_text(plan.document, 1_200, pushed=False, width=60) + plan_text(
+        kept.document, 1_200, pushed=False, width=60
+    )
+    assert found
+    for line in found:
+        assert line in text
+        names = {"df": frame.copy()}
+        exec(line, names)  # noqa: S102  # it is there to be pasted
+        assert not names["df"].equals(frame) or list(names["df"]) != list(frame)
 
 
 def test_a_backtick_in_data_is_a_backtick() -> None:
