@@ -65,8 +65,8 @@ LINES: Final = {
     "delivery": 4_640,
     # 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title; 95 for the page of a plan; 790
     # for a panel of 23 states that each say what is so and what can be done, and the account by pushes and files; 15
-    # for marks of chunks that agree with their rows, and for MathJax 3; 20 for code in notes, whatever names it quotes
-    "show": 3_090,
+    # for marks of chunks that agree with their rows, and for MathJax 3; 25 for code in notes, whatever names it quotes
+    "show": 3_095,
     "sandbox_server": 1_490,
     "demo": 240,
 }

@@ -59,15 +59,18 @@ class Snapshot:
         self.title = words.count(self.total, words.NOUNS.get(state.kind, "row"))
         self.origin = "Retry" if state.parent else state.source
         self.percent = words.percent(self.share)
+        left = [(words.TO_GO, self.to_go)]
+        if self.is_over and self.to_go:
+            left = [(words.PROCESSING, self.in_flight), (words.NOT_SENT, self.pending)]
         self.rows_in_words = ", ".join(
             f"{words.number(rows)} {mark.word}"
             for mark, rows in (
                 (words.ACKNOWLEDGED, self.acknowledged),
                 (words.REFUSED, self.refused),
                 (words.UNKNOWN, self.unknown),
-                (words.TO_GO, self.to_go),
+                *left,
             )
-            if rows or mark is not words.UNKNOWN
+            if rows or mark not in (words.UNKNOWN, words.PROCESSING)
         )
         self.left_out = words.left_out(counts)
         """Rows of the input that are not sent."""

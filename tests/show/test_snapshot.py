@@ -50,6 +50,24 @@ def test_rows_add_up_and_the_running_job_moves_the_share(
     assert shot.rows_in_words == "95 acknowledged, 3 refused, 2 unknown, 200 to go"
 
 
+@pytest.mark.parametrize(
+    ("status", "left"),
+    [("running", "200 to go"), ("paused", "200 to go"), ("interrupted", "200 to go")]
+    + [(status, "200 not sent") for status in ("cancelled", "failed")],
+)
+def test_what_a_stopped_push_has_left_is_not_sent(
+    state: Callable[..., PushState],
+    make_chunk: Callable[..., ChunkState],
+    now: dt.datetime,
+    status: str,
+    left: str,
+) -> None:
+    """Nothing of it is to go any more, in text as in the tiles of the panel."""
+    shot = Snapshot(state([make_chunk(1, "completed"), make_chunk(2), make_chunk(3)], status=status), now)
+    assert left in snapshot_text(shot, [])
+    assert shot.rows_in_words == f"100 acknowledged, 0 refused, {left}"
+
+
 @st.composite
 def states(draw: st.DrawFn) -> PushState:
     """Any picture of a push."""
