@@ -127,7 +127,7 @@ class Snapshot:
     def time_in_words(self) -> str:
         """Pace, time left and end in one line; the time it took once it is over."""
         if self.state.done:
-            return f"took {self.took}" if self.took else ""
+            return f"took {self.took}" if self.took and self.is_over else ""
         end = self.state.estimated_end if self.mode in ("running", "waiting") else None
         until = "" if end is None else f"{self.left} left, until {words.about(end, self.now)}"
         return ", ".join(filter(None, (self.pace, until)))

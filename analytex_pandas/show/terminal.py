@@ -11,7 +11,7 @@ from analytex_pandas.errors import logger_of
 from analytex_pandas.show import words
 from analytex_pandas.show.markup import printable
 from analytex_pandas.show.pages import snapshot_text
-from analytex_pandas.show.snapshot import Snapshot
+from analytex_pandas.show.snapshot import Snapshot, time_slot
 
 LINE_INTERVAL: Final = 30.0
 """Seconds between two lines in a log while nothing changes."""
@@ -37,7 +37,7 @@ class PushBar:
 
     def __init__(self, stream: TextIO) -> None:
         # tqdm's own pace and time left would differ from those of the other displays: they are left out.
-        self._bar = bar(file=stream, total=1, bar_format=BAR_FORMAT, mininterval=0)
+        self._bar = bar(file=stream, total=1, bar_format=BAR_FORMAT, mininterval=0, unit="")
         self.end = self._bar.close
 
     def draw(self, snapshot: Snapshot) -> None:
@@ -93,11 +93,8 @@ def stream_lines(stream: TextIO, *, patience: float) -> PushLines:
 
 
 def line(snapshot: Snapshot) -> str:
-    """Return time left, pace, rows and activity: where a terminal is narrow, the last of them are cut."""
-    state, end = snapshot.state, snapshot.state.estimated_end
-    times = [snapshot.time_in_words] if state.done else [snapshot.pace]
-    if not state.done and end is not None and state.status != "paused" and not state.pausing:
-        times.insert(0, f"{snapshot.left} left, until {words.clock(end, snapshot.now)}")
+    """Return the time that matters now, pace, rows, activity: where a terminal is narrow, the last of them are cut."""
+    times = [snapshot.time_in_words] if snapshot.state.done else ["".join(time_slot(snapshot)), snapshot.pace]
     return " · ".join(filter(None, (*times, snapshot.rows_in_words, printable(snapshot.activity))))
 
 

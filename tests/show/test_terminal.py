@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
+from analytex_pandas.delivery.state import Trouble
 from analytex_pandas.show import words
 from analytex_pandas.show.live import follow
 from analytex_pandas.show.snapshot import Snapshot
@@ -97,8 +98,34 @@ def test_the_time_left_is_never_cut_off(
     left = words.duration(hours * 3_600)
     assert f"| {left} left, " in shown
     if columns >= 80:
-        assert f"until {words.clock(end, now)}" in shown
+        assert f"until {words.about(end, now)}" in shown
     assert len(shown) <= columns
+
+
+@pytest.mark.parametrize(
+    ("changed", "first"),
+    [
+        ({"cancelling": True}, "stops in 30 s · "),
+        ({"status": "paused", "pausing": True}, "pauses in 30 s · "),
+        ({"trouble": True, "due": None}, "end not known · "),
+        ({"status": "interrupted", "due": None}, "98 acknowledged, "),
+    ],
+)
+def test_the_first_words_are_the_time_that_matters(
+    changed: dict[str, Any], first: str, running: PushState, now: dt.datetime
+) -> None:
+    """As in the panel: when it stops, not when it would have ended; what was interrupted took no time."""
+    due = {"due": now + dt.timedelta(seconds=30)}
+    if "trouble" in changed:
+        changed = changed | {"trouble": Trouble(now, "HTTP 503", 4, now, now)}
+    assert line(Snapshot(dataclasses.replace(running, **due | changed), now)).startswith(first)
+
+
+def test_a_bar_that_begins_has_no_words_of_tqdm() -> None:
+    """Its first line, before anything is known, counts no "it"."""
+    stream = Terminal()
+    PushBar(stream).end()
+    assert "it" not in stream.getvalue()
 
 
 def told(snapshots: list[Snapshot], **options: Any) -> list[str]:
