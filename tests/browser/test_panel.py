@@ -42,6 +42,9 @@ PUSH = "push = apd.push_users(df, chunk_rows=200)"
 ERROR = "'<img src=x onerror=window.hacked=3> {}' is not allowed"
 
 
+ALL_NUMBERED = """() => window.jupyterapp.shell.currentWidget.content.widgets.every(
+  ({model}) => model.type !== "code" || model.executionCount)"""
+"""Whether no cell waits or runs."""
 PLACES = """page => {
   const left = it => Math.round(it.getBoundingClientRect().left);
   const text = it => { const range = document.createRange(); range.selectNodeContents(it); return left(range); };
@@ -146,6 +149,7 @@ def test_the_quickstart_runs_as_it_stands(lab: Any) -> None:
         states = book.page.locator(".apd-panel .apd-pill")
         expect(states.nth(0)).to_contain_text("completed with errors", timeout=PATIENCE)
         expect(states.nth(1)).to_contain_text("completed", timeout=PATIENCE)
+        book.page.wait_for_function(ALL_NUMBERED)  # between two cells the kernel is idle, too
         book.ready()
         cells = [cell for cell in book.saved().cells if cell.cell_type == "code"]
         assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
