@@ -214,7 +214,8 @@ def at_the_service(state: PushState) -> str:
 def still_running(state: PushState) -> str:
     """Return what of a push goes on without anybody waiting, and how to come back to it."""
     left = state.counts["pending"] + state.counts["in_flight"]
+    rows = "1 row" if left == 1 else f"{left:,} rows"
     return (
-        f"push {state.id} is {state.status} in the background, with {left:,} rows to be answered "
-        f"for.{at_the_service(state)} In a new process, apd.resume({state.id!r}) carries on."
+        f"push {state.id} is {state.status} in the background, with {rows} to be answered for."
+        f"{at_the_service(state)} In a new process, apd.resume({state.id!r}) carries on."
     )

@@ -9,6 +9,9 @@ from analytex_pandas.show.snapshot import Snapshot
 from analytex_pandas.show.words import Tone
 
 SERVICE_CANNOT_STOP: Final = "The service cannot stop a job that runs"
+NOTHING_TO_HOLD: Final = (
+    f"Nothing is left to hold back: {SERVICE_CANNOT_STOP.lower()}, and the push ends with it."
+)
 CAUSES: Final = {
     "AuthenticationError": (
         "The API key was not accepted.",
@@ -46,16 +49,13 @@ def message(shot: Snapshot) -> Message | None:
 
 def _pausing(shot: Snapshot) -> Message:
     if not shot.pending:
-        text = (
-            f"Nothing is left to hold back: {SERVICE_CANNOT_STOP.lower()}, and the push ends with this one."
-        )
-        return Message("warn", f"The last rows are at the service{shot.due}.", text)
+        return Message("warn", f"The last rows are at the service{shot.due}.", NOTHING_TO_HOLD)
     text = f"{SERVICE_CANNOT_STOP}. After it nothing more is sent until it is told to go on."
     return Message("warn", f"Pauses when {shot.sent_chunk} is done{shot.due}.", text)
 
 
 def _paused(shot: Snapshot) -> Message:
-    text = f"The {words.number(shot.pending)} rows to go wait on this machine, also when this kernel ends."
+    text = f"{words.count(shot.pending, 'row')} to go, kept on this machine, also when this kernel ends."
     since = f" since {shot.clock(shot.state.since)}" if shot.state.since else ""
     return Message("warn", f"Paused{since}. Nothing of this push runs at the service.", text)
 
@@ -202,10 +202,9 @@ def question(shot: Snapshot) -> Message:
     running = ""
     if shot.sent is not None:
         what = shot.sent_chunk.capitalize()
-        running = f"{what} runs on{shot.due.replace(', ', ' until ', 1)} and is answered for. Then "
-    stays = f"{words.number(shot.pending)} rows stay unsent; they are kept"
-    return Message(
-        "warn",
-        "Cancel this push?",
-        f"{running}{stays}, and `apd.resume({shot.state.id!r})` sends them later.",
+        running = f"{what} runs on{shot.due.replace(', about', ' until about')} and is answered for. Then "
+    left = words.count(shot.pending, "row")
+    text = (
+        f"{running}{left} will stay unsent, but kept: `apd.resume({shot.state.id!r})` sends the rest later."
     )
+    return Message("warn", "Cancel this push?", text if shot.pending else NOTHING_TO_HOLD)

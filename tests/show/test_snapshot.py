@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytex_pandas.delivery.state import ENDED, ChunkState, PushState, counted
+from analytex_pandas.delivery.state import ENDED, ChunkState, PushState, counted, still_running
+from analytex_pandas.show.messages import question
 from analytex_pandas.show.pages import snapshot_html, snapshot_text
 from analytex_pandas.show.snapshot import Snapshot, strip
 from analytex_pandas.show.words import CHUNK_MARKS, JOB_MARKS, PUSH_MARKS, URGENCY, mark
@@ -66,6 +68,41 @@ def test_what_a_stopped_push_has_left_is_not_sent(
     shot = Snapshot(state([make_chunk(1, "completed"), make_chunk(2), make_chunk(3)], status=status), now)
     assert left in snapshot_text(shot, [])
     assert shot.rows_in_words == f"100 acknowledged, 0 refused, {left}"
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize(
+    "values", [{"cancelling": True}, {"status": "paused"}, *({"status": one} for one in ENDED)]
+)
+def test_a_single_row_is_one_row(
+    state: Callable[..., PushState],
+    make_chunk: Callable[..., ChunkState],
+    now: dt.datetime,
+    values: dict[str, Any],
+    rows: int,
+) -> None:
+    """Whatever is said of it, and asked."""
+    shot = Snapshot(state([make_chunk(1, "processing", rows=1), make_chunk(2, rows=rows)], **values), now)
+    told = f"{snapshot_text(shot, [])} {question(shot).sentence} {still_running(shot.state)}"
+    assert re.search(r"\b1 (rows|users|chunks)\b|\b[02-9] (row|user|chunk)\b", told) is None
+
+
+@pytest.mark.parametrize("seconds", [30, -30, None])
+@pytest.mark.parametrize("waiting", [True, False])
+def test_a_cancel_is_asked_for_with_what_it_does(
+    state: Callable[..., PushState],
+    make_chunk: Callable[..., ChunkState],
+    now: dt.datetime,
+    seconds: int | None,
+    waiting: bool,
+) -> None:
+    """Where all rows are at the service it holds back none, and leaves nothing to resume."""
+    chunks = [make_chunk(1, "processing"), *([make_chunk(2)] if waiting else [])]
+    due = None if seconds is None else now + dt.timedelta(seconds=seconds)
+    asked = question(Snapshot(state(chunks, due=due), now)).sentence
+    assert ("apd.resume(" in asked) == ("100 rows will stay unsent" in asked) == waiting
+    assert ("Nothing is left to hold back" in asked) != waiting
+    assert "until any" not in asked
 
 
 @st.composite
