@@ -195,11 +195,11 @@ def completed(status: str = "completed", **special: Any) -> PushState:
 
 
 THREE_REFUSED = {"c1": ERR, "c2": ERR, "c8": ERR}
-UNKNOWN = {"status": "unknown", "unknown": 60}
+UNKNOWN = {"status": "completed_with_errors", "unknown": 60}
 CANARY = [{"status": "completed_with_errors", "refused": refused} for refused in (71, 71, 72)]
 STATES: dict[str, tuple[Any, ...]] = {
     "Running, 20 chunks": (twenty(), THREE, at(9, 31)),
-    "Running, 300 chunks": (many(300, 47, 39.7, c9=ERR, c31=ERR), errors((12, "range", "score", "number out of range")), at(39, 41)),
+    "Running, 300 chunks": (many(300, 47, 39.7, c9=ERR, c31=ERR), errors((2, "range", "score", "number out of range")), at(39, 41)),
     "Running, 1,000 chunks": (
         many(1_000, 730, 609, c12=ERR, c16=ERR, c500=UNKNOWN, c700=ERR), THREE, at(608, 31)),
     "Running, one chunk": (one(), NONE, at(1, 21)),
