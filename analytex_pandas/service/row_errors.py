@@ -35,6 +35,7 @@ from analytex_pandas.service.keys import (
     is_number,
     is_refusal,
     is_unwritten,
+    keyed,
     mark_of,
     meaning,
     opened,
@@ -256,7 +257,8 @@ class Reader:
         # Else it is a map, or counts, or says that there are none.
         is_one = not is_alone or (facts.is_flat and (above.said.names_rows() or not facts.totals))
         is_said = errors != [above.said] or (
-            is_one and any(has_text(item) and not is_fine(item) for item in value.values())
+            is_one
+            and any(has_text(item) and not (is_fine(item) or key.is_good) for key, item in keyed(value))
         )
         for one in errors if is_said else ():
             # What is said of a row is said by the errors below, if these are on the same row.
