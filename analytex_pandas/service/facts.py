@@ -31,6 +31,7 @@ from analytex_pandas.service.keys import (
     opened,
     plain,
     texts_of,
+    with_marks,
     with_spans,
 )
 from analytex_pandas.service.naming import HEAD, ID_LIKE, Names, RowError, is_path, places_in
@@ -71,7 +72,11 @@ class Facts:
         """Take what an object says, single values first: by these, it is an error or a map."""
         held: list[tuple[Key, str, Any]] = []
         spanned = with_spans(value)
-        items = [(str(name), meaning(str(name)), opened(item)) for name, item in spanned.items()]
+        items = []
+        for name, item in spanned.items():
+            key, value = meaning(str(name)), opened(item)
+            marked = with_marks(key, value, self.names.sent.rows)
+            items.append((str(name), key if marked is value else meaning("results"), marked))
         is_flat = not any(
             isinstance(item, dict | list) or (key.is_wrong and not item) for _, key, item in items
         )

@@ -104,7 +104,9 @@ DENIED: Final = re.compile(
     re.IGNORECASE,
 )
 """``0 rows failed``: what is said not to have happened."""
-NAMED: Final = re.compile(r"(?:id|name|file|path|by|environment|policy|mode|strategy|tag|label|type|format)$")
+NAMED: Final = re.compile(
+    r"(?:(?<!val)id|name|file|path|by|environment|policy|mode|strategy|tag|label|type|format)$"
+)
 """The end of a key under which somebody's own words stand, not those of the service about rows."""
 MAX_ALARM: Final = 2_000
 CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]{1,60}")
@@ -300,6 +302,17 @@ def mark_of(item: object, depth: int = 0) -> bool | None:
         return False
     # {"success": true, "results": […]} is about the request.
     return None if any(holds_refusals(value, depth) for key, value in said if not key.is_echo) else True
+
+
+def with_marks(key: Key, value: Any, rows: int | None) -> Any:
+    """Return ``"valid": [true, false]``, a mark for each row, as the results that these are; anything else as it is."""
+    words = (key.full, key.name, key.full.removesuffix("es"))
+    word = next((word for word in words if word in MARKS or word in STATUSES), "")
+    if not (word and isinstance(value, list) and rows in (None, len(value))):
+        return value
+    results = [{word: item} for item in value if not isinstance(item, dict | list)]
+    is_each = len(results) == len(value) and all(mark_of(result) is not None for result in results)
+    return results if is_each else value
 
 
 def holds_refusals(value: object, depth: int = 0) -> bool:

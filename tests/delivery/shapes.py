@@ -260,6 +260,15 @@ SHAPES = [
     Shape("CSV", 'row,user_id,error\n4,u3,bad\n6,u5,"odd, very"', (at(3), at(5, None, None, "odd, very"))),
     Shape("tabs", "message\trow\nbad\t0\nodd\t3", (at(0), at(3, None, None, "odd"))),
     Shape("true or false in order", [n != 3 for n in range(6)], (at(None, None, None, ANY),), more=5),
+    *(Shape(f"a mark a row: {results[3]}", results, (at(3, None, ANY, ANY),)) for results in (
+        [{"success": n != 3} for n in range(6)], [{"ok": n != 3, "id": f"u{n}"} for n in range(6)], [{"status": "failed" if n == 3 else "ok"} for n in range(6)], [{"status": 422 if n == 3 else 200} for n in range(6)])),
+    *(Shape(f"marks in order: {marks}", {"results": marks}, (at(3, None, ANY, ANY),)) for marks in (
+        {"valid": [n != 3 for n in range(6)]}, {"success": [n != 3 for n in range(6)]}, {"statuses": [422 if n == 3 else 200 for n in range(6)]}, {"status": ["failed" if n == 3 else "ok" for n in range(6)]})),
+    *(Shape(f"marks in order, beside: {marks}", None, (at(3, None, ANY, ANY),), marks) for marks in (
+        {"valid": [n != 3 for n in range(6)]}, {"summary": {"status_codes": [422 if n == 3 else 200 for n in range(6)]}})),
+    Shape("a mark by id", {f"u{n}": {"success": n != 3} for n in range(6)}, (at(3, None, None, "success: false"),)),
+    Shape("a mark for all", {"success": False}, (at(None, None, None, "success: false"),)),
+    *(Shape(f"good marks: {beside}", None, (), beside) for beside in ({"valid": [True] * 6}, {"status_codes": [201] * 6}, {"results": [{"success": True}] * 6})),
     # how many
     Shape("how many of all", {"count": 3, "items": [{"user_id": "u3", "message": "bad"}]}, (at(3), at(None, None, None, "count: 3")), more=1),
     Shape("how many rows there are", {"total": 6, "items": [{"user_id": "u3", "message": "bad"}]}, (at(3),)),
