@@ -111,7 +111,7 @@ NAMED: Final = re.compile(
 MAX_ALARM: Final = 2_000
 CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]{1,60}")
 """``INVALID_EMAIL``: a code, also as a key."""
-MARKS: Final = listed("success ok succeeded valid isvalid")
+MARKS: Final = listed("success ok succeeded valid isvalid accepted processed saved applied")
 STATUSES: Final = listed("status result state outcome statuscode httpstatus level severity")
 UNWRITTEN: Final = re.compile(r"truncated|more")
 

@@ -23,6 +23,7 @@ from analytex_pandas.service.facts import Facts
 from analytex_pandas.service.keys import (
     CONSTANT,
     LISTS,
+    MARKS,
     NAMED,
     OF_ERRORS,
     VAGUE,
@@ -333,6 +334,8 @@ class Reader:
         reasons: dict[str, object] = {}
         for name, item in values.items():
             key, below = meaning(name), above.inside(name, RowError())
+            if item is False and key.full in MARKS:
+                yield below.error(item, message=f"{name}: false")
             if not item or key.full.startswith("warn") or (NAMED.search(key.full) and not key.is_wrong):
                 continue
             if isinstance(item, dict | list):

@@ -22,7 +22,7 @@ MAX_READ: Final = 2_000
 ROWS: Final = r"(?:rows?|records?|items?|users?|companies|compan(?:y|ie)|profiles?|contacts?|entries|lines?)"
 GOOD: Final = r"(?:success(?:ful|fully|es)?|succeeded)"
 TAKEN: Final = re.compile(
-    rf"(?P<before>num(?:berof)?|n|total)?{ROWS}?(?:{GOOD}|accepted|ok)(?P<after>count|total|{ROWS})?s?"
+    rf"(?P<before>num(?:berof)?|n|total)?{ROWS}?(?:{GOOD}|accepted|ok)(?P<after>count|total|(?:user|companie)?id|{ROWS})?s?"
 )
 """The key of how many rows were taken; those ``updated`` or ``imported`` may be some of them."""
 OTHERS: Final = re.compile(
@@ -60,7 +60,9 @@ def untaken(job: Mapping[str, object], rows: int) -> RowError | None:
 def found_in(values: Mapping[str, object], rows: int, depth: int = 0) -> Iterator[RowError]:
     said = [*keyed(values)]
     parts = (item for key, item in said if TAKEN.fullmatch(key.full) or OTHERS.fullmatch(key.full))
-    whole = sum(to_count(item) or 0 for item in parts)  # {"succeeded": 9, "unchanged": 1}
+    whole = sum(
+        len(item) if isinstance(item, list) else to_count(item) or 0 for item in parts
+    )  # {"succeeded": 9, "unchanged": 1}
     for (key, item), name in zip(said, values, strict=True):
         if isinstance(item, dict) and depth < MAX_DEPTH and not ASKED.search(key.full):
             yield from found_in({str(inner): part for inner, part in item.items()}, rows, depth + 1)
@@ -68,8 +70,18 @@ def found_in(values: Mapping[str, object], rows: int, depth: int = 0) -> Iterato
         if TAKEN.fullmatch(key.full) and taken < whole <= rows:
             taken = whole
         if taken < rows:
-            words = item if isinstance(item, str) else f"{name}: {to_json(item)}"
-            yield RowError(message=words, raw=to_json({name: item}), total=rows - taken, counts="rows")
+            raw = to_json({name: item})
+            words = (
+                item
+                if isinstance(item, str)
+                else f"{name}: {taken if isinstance(item, list) else to_json(item)}"
+            )
+            yield RowError(
+                message=words[:MAX_READ],
+                raw=raw if len(raw) <= MAX_READ else "",
+                total=rows - taken,
+                counts="rows",
+            )
 
 
 def taken_by(key: Key, item: object, rows: int) -> int:
@@ -86,6 +98,8 @@ def taken_by(key: Key, item: object, rows: int) -> int:
         wrong = 1 - part if share["good"] else part
         # Nearly all are not all, as hardly any wrong are not none.
         return rows if wrong <= 0 else rows - min(max(round(wrong * rows), 1), rows)
+    if TAKEN.fullmatch(key.full) and isinstance(item, list):  # those that were, by id or whole
+        return len(item) or rows
     if (words := TAKEN.fullmatch(key.full)) and (count := to_count(item)) is not None:
         return (
             count if words["before"] or words["after"] or count != 1 else rows
