@@ -311,11 +311,7 @@ class Reader:
     def read_job(self, job: Mapping[str, object], *, failed: bool) -> Iterator[RowError]:
         if (errors := job.get("errors")) is not True:  # {"errors": true, "items": […]} counts
             yield from self.read(errors, Above(), meaning(""))
-        beside = {
-            name: item
-            for name, item in job.items()
-            if name not in NO_REASONS and (name != "errors" or item is True)
-        }
+        beside = {name: item for name, item in job.items() if name not in NO_REASONS or item is True}
         yield from self.read_beside(beside, Above(), failed=failed)
 
     def read_part(self, item: dict[Any, Any] | list[Any], above: Above, key: Key) -> Iterator[RowError]:
