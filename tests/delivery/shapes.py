@@ -328,9 +328,14 @@ SHAPES = [
     Shape("a log of objects", None, (at(3),), {"log": [{"level": "info", "message": "begun"}, {"level": "error", "user_id": "u3", "message": "bad"}]}),
     Shape("a note", None, (at(None, None, None, ANY),), {"note": "some users could not be updated"}),
     Shape("a status of another name", None, (at(None, None, None, ANY),), {"result": "completed_with_errors"}),
-    *(Shape(name, None, (at(None, None, None, f"{name}: 2"),), {name: 2}, 1) for name in ("dropped", "discarded_records", "ignored_rows", "num_bad_rows")),
+    *(Shape(name, None, (at(None, None, None, f"{name}: 2"),), {name: 2}, 1) for name in (
+        "dropped", "discarded_records", "ignored_rows", "num_bad_rows", "declined", "blockedCount", "denied_users", "malformed", "excluded", "timed_out", "not_found", "unsuccessful", "quarantined_rows", "exceptions")),
+    *(Shape(f"in words: {words}", None, (at(None, None, None, ANY),), {"message": f"2 rows were {words}"}, 1) for words in (
+        "declined", "blocked", "denied", "malformed", "excluded", "timed out", "not found", "ignored", "rolled back", "not saved")),
+    *(Shape(f"ids that were {name}", None, (at(3, None, None, ANY),), {name: ["u3"]}) for name in (
+        "declined", "blocked", "denied_ids", "suppressed", "unmatched", "undelivered", "not_updated", "timed_out", "unprocessed")),
     *(Shape(f"no trouble: {name}", None, (), {name: text}) for name, text in {
-        "message": "Done. No rows were rejected.", "summary": "6 rows imported, none failed", "note": "0 of 6 rows failed", "info": "without any errors",
+        "message": "Done. No rows were rejected.", "summary": "6 rows imported, none failed", "note": "0 of 6 rows failed", "info": "without any errors", "hint": "Columns that nobody knows were ignored.", "result": "No rows were blocked",
         "job_id": "retry_error_17", "original_filename": "invalid emails.csv", "name": "fix of failed rows", "created_by": "err bot", "environment": "prod errors",
         "error_policy": "skip invalid"}.items()),
     *(Shape(f"trouble: {text}", None, (at(None, None, None, ANY),), {"message": text}) for text in (
