@@ -61,8 +61,9 @@ LINES: Final = {
     # tables, lists of rows and ids in words, spans, what is counted and cut short, and all that stands beside errors
     "service": 3_220,
     # 695 for safety; 170: the same records twice, forks; 35 for callbacks; 250 to judge reports; 375 for outcomes;
-    # 130 for requests declined for the sake of rows; 105 to tell displays of troubles, waits and ends
-    "delivery": 4_640,
+    # 130 for requests declined for the sake of rows; 105 to tell displays of troubles, waits and ends; 5 for
+    # which rows a retry has mended
+    "delivery": 4_645,
     # 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title; 95 for the page of a plan; 790
     # for a panel of 23 states that each say what is so and what can be done, and the account by pushes and files; 15
     # for marks of chunks that agree with their rows, and for MathJax 3; 25 for code in notes, whatever names it quotes
