@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -148,17 +148,17 @@ class Journal:
     def recut(
         self,
         push_id: str,
-        left: Mapping[int, int],
+        left: Iterable[tuple[int, int, int]],
         chunks: Sizes,
         document: PlanDocument,
-        also: Callable[[sqlite3.Connection], object],
+        also: Also,
     ) -> None:
-        """Put chunks, with (number, rows, bytes) of each, in the place of some that keep so many refused rows."""
+        """Put chunks in the place of some that have (number, rows, refused rows) left."""
         with self.writing() as connection:
             connection.executemany(
-                "UPDATE chunk SET rows = ?2, refused = ?2, bytes = 0, "
-                "status = iif(?2, 'completed_with_errors', 'completed') WHERE push = ?1 AND number = ?3",
-                ((push_id, rows, number) for number, rows in left.items()),
+                "UPDATE chunk SET rows = ?3, refused = ?4, bytes = 0, "
+                "status = iif(?4, 'completed_with_errors', 'completed') WHERE push = ?1 AND number = ?2",
+                ((push_id, *chunk) for chunk in left),
             )
             add_chunks(connection, push_id, chunks)
             also(connection)

@@ -116,13 +116,18 @@ def mend(
         )
 
 
+def joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return tables of kept rows of one push as one; a retry has answered for rows of some of them only."""
+    metadata = tables[0].schema.metadata
+    return pa.concat_tables(tables, promote_options="permissive").replace_schema_metadata(metadata)
+
+
 def kept_of(journal: Journal, push_id: str, *, unknown: bool = False) -> tuple[pa.Table, list[bytes]]:
     """Return the refused rows of a push, and their lines, with those that are unknown if asked for."""
     tables = journal.kept(push_id)
     if not tables:
         return pa.table({POSITION: pa.array([], pa.int64())}), []
-    metadata = tables[0].schema.metadata
-    kept = pa.concat_tables(tables, promote_options="permissive").replace_schema_metadata(metadata)
+    kept = joined(tables)
     names = [name for name in kept.column_names if name not in (LINE, FATE, LATER)]
     fates = [REFUSED, DOUBTFUL] if unknown else [REFUSED]
     kept = kept.filter(pc.is_in(kept[FATE], value_set=pa.array(fates, pa.int8())))
