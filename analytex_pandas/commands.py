@@ -29,7 +29,6 @@ from analytex_pandas.delivery.opening import as_it_stands, newest_unfinished
 from analytex_pandas.delivery.outcomes import outcomes_table
 from analytex_pandas.errors import AnalytexError, NotFoundError, ValidationError, empty_report, harmless
 from analytex_pandas.frame.options import CompanyOptions, SendOptions, UserOptions
-from analytex_pandas.frame.places import source_name
 from analytex_pandas.plan import Plan
 from analytex_pandas.push import Push, presented
 from analytex_pandas.service.client import Client
@@ -169,10 +168,7 @@ def planned(options: argparse.Namespace, client: Client | None) -> Plan:
     of_files, progress = "paths" in options, getattr(options, "progress", None)
     data = options.paths if of_files else data_at(options.file)
     arguments = given(options) | {"client": client}
-    made = plan.make_plan(data, options.kind, arguments, progress=progress, of_files=of_files)
-    if not of_files:
-        made.document = dataclasses.replace(made.document, source=source_name(options.file))
-    return made
+    return plan.make_plan(data, options.kind, arguments, progress=progress, of_files=of_files)
 
 
 def run_resume(options: argparse.Namespace) -> Done:

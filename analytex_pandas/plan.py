@@ -23,7 +23,7 @@ from analytex_pandas.delivery.memory import compared_lines, recall
 from analytex_pandas.delivery.opening import begin, pushed_already, sweep
 from analytex_pandas.delivery.same_records import given_back, under_way
 from analytex_pandas.delivery.spool import Spool, spool_of
-from analytex_pandas.errors import AnalytexError, ValidationError, harmless
+from analytex_pandas.errors import AnalytexError, ValidationError, code, harmless, translated
 from analytex_pandas.frame.document import PlanDocument, changes_table
 from analytex_pandas.frame.layout import said
 from analytex_pandas.frame.memory import Memory
@@ -185,7 +185,10 @@ class Plan:
             if isinstance(path, str):
                 place_of(path).write(content)
                 continue
-            with open(path, "xb", opener=private) as file:  # needs an opener
+            with (
+                translated(f"{code(str(path))} cannot be written"),
+                open(path, "xb", opener=private) as file,  # needs an opener
+            ):
                 file.write(content)
         return paths
 

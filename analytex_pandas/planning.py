@@ -27,6 +27,7 @@ from analytex_pandas.frame.options import Options
 from analytex_pandas.frame.places import source_name
 from analytex_pandas.frame.record_files import bytes_of_files, draft_of_files, record_files
 from analytex_pandas.frame.settling import draft
+from analytex_pandas.frame.sources import Source
 from analytex_pandas.frame.strangers import named
 from analytex_pandas.settings import Kind
 
@@ -61,7 +62,8 @@ def planned(
         # What is left out as unchanged is more each time; what it is left out of is the same.
         drafted = f"{outcome.drafted or spool.drafted} {options.duplicates}"
         digest = drafted if options.only_changed else spool.digest
-        return document_of(outcome, plan_id, kind, options, digest=digest, source=source_name(data))
+        source = data.name if isinstance(data, Source) else source_name(data)
+        return document_of(outcome, plan_id, kind, options, digest=digest, source=source)
 
 
 def read_here(

@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -84,24 +84,22 @@ def record_files(paths: Any) -> list[RecordFile]:
         raise ValidationError(
             f"paths={code(paths)}: the path of a file, a pattern, a directory, or a list of them is needed."
         )
-    found: dict[str, RecordFile] = {}
+    found: dict[tuple[Any, ...], RecordFile] = {}
     for path in [paths] if alone else list(paths):
         if not isinstance(path, str | os.PathLike) or not str(path).strip():
             raise ValidationError(f"paths: {code(path)} is no path.")
         place = place_of(path)
-        with translated(f"{code(str(path))} cannot be read"):
-            inside = place.is_dir()
-            files = (
-                sorted({file for ending in ENDINGS for file in place.below(ending)})
-                if inside
-                else place.matching()
-            )
+        inside = place.is_dir()
+        files = (
+            [file for file in place.below("") if file.name.endswith(ENDINGS)] if inside else place.matching()
+        )
         if not files:
             what = f"no file that ends in {' or '.join(ENDINGS[:2])}" if inside else "no file"
             raise ValidationError(f"There is {what} at {code(str(path))}.")
         for file in files:
-            shown = str(file) if place.is_local or len(files) > 1 else place.shown
-            found.setdefault(str(file), RecordFile(shown, file, place))
+            shown = str(file) if place.is_local or file != place.path else place.shown
+            is_same = (file.resolve(),) if isinstance(file, Path) else (place.filesystem.handler.fs, file)
+            found.setdefault(is_same, RecordFile(shown, file, place))
     return list(found.values())
 
 
