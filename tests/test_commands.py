@@ -346,9 +346,7 @@ def test_refused_rows(run: Callable[..., Any], tmp_path: Path, capsys: pytest.Ca
     )
 
 
-@pytest.mark.parametrize(
-    "label", [0.123456789012345, 1e-12, "\ud800", b"\xff", ("a", "\udfff"), (1, b"\xfe")], ids=repr
-)
+@pytest.mark.parametrize("label", [0.123456789012345, 1e-12, "\ud800", b"\xff", (1, b"\xfe")], ids=repr)
 def test_whatever_a_label_is_it_is_printed_and_written(
     label: Any, service: Any, run: Callable[..., Any]
 ) -> None:
