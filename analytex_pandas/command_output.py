@@ -23,17 +23,16 @@ class Done(NamedTuple):
 
 def shown(table: pd.DataFrame) -> Done:
     """Return a table as a result."""
-    return Done(0, json_of(in_unicode(table)), table_text(table))
+    return Done(0, json_of(table), table_text(table))
 
 
 def written(table: pd.DataFrame, to: str | None) -> Done:
     """Return a table as a result, as CSV where it is text; or write it to a file, of this machine or at a URL."""
-    table = in_unicode(table)
     if to is None:
         return Done(0, json_of(table), table.to_csv(index=False))
     contents: dict[str, Callable[[], str | bytes]] = {
         ".csv": lambda: table.to_csv(index=False),
-        ".parquet": lambda: with_text_labels(table).to_parquet(index=False),
+        ".parquet": lambda: with_text_labels(in_unicode(table)).to_parquet(index=False),
         ".json": lambda: json_of(table),
         ".ndjson": lambda: json_of(table, lines=True),
     }
@@ -42,7 +41,7 @@ def written(table: pd.DataFrame, to: str | None) -> Done:
     if ending not in contents:
         raise ValidationError(f"--to {code(to)}: it ends in none of {', '.join(contents)}.")
     content = contents[ending]()
-    place_of(to).write(content.encode() if isinstance(content, str) else content)
+    place_of(to).write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
     return Done(0, {"file": to, "rows": len(table)}, f"{len(table):,} rows in {to}")
 
 
@@ -70,7 +69,7 @@ def with_text_labels(table: pd.DataFrame) -> pd.DataFrame:
 
 def json_of(table: pd.DataFrame, *, lines: bool = False) -> str:
     """Return a table as JSON: a list of its rows, or a row a line."""
-    text: str = table.to_json(
+    text: str = in_unicode(table).to_json(
         orient="records",
         lines=lines,
         date_format="iso",

@@ -228,8 +228,7 @@ def run_pushes(_: argparse.Namespace) -> Done:
 
 def run_errors(options: argparse.Namespace) -> Done:
     journal = Journal(connection.state_directory(None))
-    push = journal.push(options.push)
-    return written(tables.errors_table(journal.errors(push.id), journal.kept(push.id)), options.to)
+    return written(tables.errors_table(journal, journal.push(options.push).id), options.to)
 
 
 def run_outcomes(options: argparse.Namespace) -> Done:

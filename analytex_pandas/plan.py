@@ -30,7 +30,7 @@ from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.options import Options, checked, checked_options
 from analytex_pandas.frame.places import place_of
-from analytex_pandas.planning import planned, planned_files
+from analytex_pandas.planning import planned
 from analytex_pandas.push import PUSHES, Push, presented, tell_the_way_back
 from analytex_pandas.service.client import Client
 from analytex_pandas.settings import Kind
@@ -365,8 +365,8 @@ def prepared(
             memory = recall(journal, account, kind, types_only=not options.only_changed)
     if progress or (progress is None and not settings.is_silent()):
         watched = display.watched
-    write = planned_files if of_files else planned
-    return client, memory, functools.partial(write, data, kind, options, memory=memory, watched=watched)
+    write = functools.partial(planned, memory=memory, watched=watched, of_files=of_files)
+    return client, memory, functools.partial(write, data, kind, options)
 
 
 def spooled(

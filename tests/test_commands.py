@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 import analytex_pandas as apd
@@ -22,7 +21,8 @@ from analytex_pandas import connection
 from analytex_pandas.__main__ import main
 from analytex_pandas.command_options import from_toml
 from analytex_pandas.command_output import written
-from analytex_pandas.delivery.tables import ERROR_COLUMNS, errors_table
+from analytex_pandas.delivery.tables import ERROR_COLUMNS
+from analytex_pandas.errors import typed_table
 from analytex_pandas.frame.options import CompanyOptions, UserOptions
 from analytex_pandas.settings import Kind
 
@@ -369,12 +369,9 @@ def test_whatever_a_label_is_it_is_printed_and_written(
 
 def test_an_error_without_a_row_has_no_label_in_a_file(tmp_path: Path) -> None:
     """Missing is missing, and no text of it."""
-    errors = errors_table(
-        [dict.fromkeys([*ERROR_COLUMNS]), dict.fromkeys([*ERROR_COLUMNS]) | {"position": 0}],
-        [pa.table({"position": [0], "k": ["a"]})],
-    )
-    written(errors, str(tmp_path / "e.parquet"))
-    assert pd.read_parquet(tmp_path / "e.parquet")["index"].isna().tolist() == [True, False]
+    nothing = dict.fromkeys(ERROR_COLUMNS)
+    written(typed_table(ERROR_COLUMNS, [nothing, nothing | {"index": 1}]), str(tmp_path / "e.parquet"))
+    assert pd.read_parquet(tmp_path / "e.parquet")["index"].fillna("").tolist() == ["", "1"]
 
 
 @pytest.mark.usefixtures("service")

@@ -224,10 +224,6 @@ class Journal:
         ((count,),) = self.rows("SELECT count(*) FROM error WHERE push = ? AND position IS NULL", push_id)
         return int(count)
 
-    def kept(self, push_id: str) -> list[pa.Table]:
-        """Return the kept rows (see ``kept``) of every chunk that has some, by chunk."""
-        return [*self.kept_by_chunk(push_id).values()]
-
     def heard(self, push_id: str, number: int) -> list[Any]:
         """Return what answers about a chunk's job, which runs, have said, as they were sent."""
         found = self.rows(
@@ -236,7 +232,8 @@ class Journal:
         with self.legible():
             return [answer for (answers,) in found for answer in json.loads(answers)]
 
-    def kept_by_chunk(self, push_id: str) -> dict[int, pa.Table]:
+    def kept(self, push_id: str) -> dict[int, pa.Table]:
+        """Return the kept rows (see ``kept``) of every chunk that has some, by its number, in order."""
         found = self.rows("SELECT chunk, rows FROM kept WHERE push = ? ORDER BY chunk", push_id)
         with self.legible():
             return {number: from_blob(blob) for number, blob in found}

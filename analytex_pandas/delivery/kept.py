@@ -124,7 +124,7 @@ def joined(tables: Sequence[pa.Table]) -> pa.Table:
 
 def kept_of(journal: Journal, push_id: str, *, unknown: bool = False) -> tuple[pa.Table, list[bytes]]:
     """Return the refused rows of a push, and their lines, with those that are unknown if asked for."""
-    tables = journal.kept(push_id)
+    tables = [*journal.kept(push_id).values()]
     if not tables:
         return pa.table({POSITION: pa.array([], pa.int64())}), []
     kept = joined(tables)

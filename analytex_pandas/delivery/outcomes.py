@@ -109,7 +109,7 @@ def outcomes_table(journal: Journal, state: PushState, invalid: pd.DataFrame) ->
     rows, ids, marks = planned(journal, state)
     positions = rows[POSITION].to_numpy()
     place_of = pd.Index(positions) if len(marks) else pd.RangeIndex(0)
-    kept = journal.kept_by_chunk(state.id)
+    kept = journal.kept(state.id)
     kept_at = {
         number: place_of.get_indexer(pd.Index(table[POSITION].to_numpy())) for number, table in kept.items()
     }

@@ -155,7 +155,7 @@ def answers_of(
 ) -> Iterator[tuple[int, list[tuple[object, ...]], pa.Table | None]]:
     """Yield of each chunk the errors and the kept rows of what is left out of it: what is known of them stays."""
     columns = ("position", "id", "property", "code", "message", "job_id", "raw")
-    every, kept = journal.errors(push_id), journal.kept_by_chunk(push_id)
+    every, kept = journal.errors(push_id), journal.kept(push_id)
     for number, left in left_out.items():
         if not left:
             yield number, [], None

@@ -257,7 +257,6 @@ def daft_results(data: Any, recipe: Recipe) -> Iterable[tuple[int, str]]:
 
 ENGINES: tuple[tuple[str, str, Callable[[Any, Recipe], Iterable[tuple[int, str]]]], ...] = (
     ("dask", "DataFrame", dask_results),
-    ("dask_expr", "DataFrame", dask_results),
     ("pyspark.pandas", "DataFrame", pandas_on_spark_results),
     ("pyspark.sql", "DataFrame", spark_results),
     ("ray.data", "Dataset", ray_results),

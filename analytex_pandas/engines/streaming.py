@@ -246,7 +246,6 @@ def lazy_batches(data: Any) -> Any:
 
 ENGINES: tuple[tuple[str, str, Callable[[Any], Parts]], ...] = (
     ("dask", "DataFrame", dask_parts),
-    ("dask_expr", "DataFrame", dask_parts),
     ("pyspark.pandas", "DataFrame", pandas_on_spark_parts),
     ("pyspark.sql", "DataFrame", spark_parts),
     ("ray.data", "Dataset", ray_parts),
