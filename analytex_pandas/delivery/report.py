@@ -178,12 +178,16 @@ def judge(
     """
     taught = taught or {}
     answers = [*heard] if job is None or (heard and heard[-1] is job) else [*heard, job]
-    if not any(answer.has_report or answer.failed for answer in answers):
+    untaken = None if job is None else job.untaken_of(rows)
+    if untaken is None and not any(answer.has_report or answer.failed for answer in answers):
         unknown = rows if job is None else min(unanswered(job, (), rows, 0), rows)
         return Verdict(doubtful=tuple(range(rows)) if unknown else (), unknown=unknown, taught=taught)
     chunk = lines()
     sent = chunk.sent()
-    said, found, taught = located(united(answer.errors_of(sent) for answer in answers), chunk, taught)
+    said = united(answer.errors_of(sent) for answer in answers)
+    if untaken is not None and untaken.total > max((error.total for error in said), default=0):
+        said = [*(error for error in said if error.message != untaken.message or error.names_rows()), untaken]
+    said, found, taught = located(said, chunk, taught)
     if job is not None and job.failed:
         return replace(whole_failure(said, found, chunk.names), taught=taught)
     refused = {error.line for error in found if error.line is not None}

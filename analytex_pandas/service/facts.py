@@ -31,6 +31,8 @@ from analytex_pandas.service.keys import (
     opened,
     plain,
     texts_of,
+    with_marks,
+    with_spans,
 )
 from analytex_pandas.service.naming import HEAD, ID_LIKE, Names, RowError, is_path, places_in
 from analytex_pandas.service.values import to_count, to_counts, to_text
@@ -69,7 +71,12 @@ class Facts:
     def gather(self, value: dict[Any, Any], *, is_alone: bool = False, level: int = 0) -> Facts:
         """Take what an object says, single values first: by these, it is an error or a map."""
         held: list[tuple[Key, str, Any]] = []
-        items = [(str(name), meaning(str(name)), opened(item)) for name, item in value.items()]
+        spanned = with_spans(value)
+        items = []
+        for name, item in spanned.items():
+            key, value = meaning(str(name)), opened(item)
+            marked = with_marks(key, value, self.names.sent.rows)
+            items.append((str(name), key if marked is value else meaning("results"), marked))
         is_flat = not any(
             isinstance(item, dict | list) or (key.is_wrong and not item) for _, key, item in items
         )

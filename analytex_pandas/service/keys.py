@@ -30,7 +30,12 @@ PLACES: Final[dict[str, PlaceKind]] = {
     **dict.fromkeys(("index", "indice", "indexe", "idx"), "index"),
     **dict.fromkeys(("row", "rownumber", "rowno", "rownum", "record", "recordnumber", "recordno"), "row"),
     **dict.fromkeys(("item", "itemnumber", "entry", "position"), "row"),
+    **dict.fromkeys(("range", "rowrange", "linerange"), "row"),
 }  # fmt: skip
+ENDS: Final = re.compile(
+    r"(?P<before>[a-z]*?)(?:(?P<first>start|begin|from|first)|(?:end|to|last|until|stop)(?:ing)?)(?P<after>[a-z]*)"
+)
+"""Of a span of rows: ``startRow`` and ``endRow``, ``row_from`` and ``row_to``; below ``rows``, the bare words."""
 ECHOES: Final = listed(
     "user company record data location row line item object entity profile contact payload input body "
     "source subject customer person resource document value trait attribute"
@@ -73,7 +78,7 @@ ABOUT: Final = re.compile(
 WRONG: Final = re.compile(
     r"(?!max|on|allow|stopon|continue|skip(?!p)|warn)(?!.*(?:limit|threshold|format|mode|policy|handling)$).*?(?:err|fail|invalid|reject|refus"
     r"|skipp|violat|problem|missing|notfound|unprocess|conflict|detail|issue|cause|duplicate|exception|dropped|discard"
-    r"|ignored|notupdated|deadletter|bad(?:row|record|user))"
+    r"|ignored|notupdated|partialsucc|deadletter|bad(?:row|record|user))"
 )
 """In a key: what stands there is about rows that were not taken."""
 TOTAL: Final = re.compile(
@@ -99,7 +104,9 @@ DENIED: Final = re.compile(
     re.IGNORECASE,
 )
 """``0 rows failed``: what is said not to have happened."""
-NAMED: Final = re.compile(r"(?:id|name|file|path|by|environment|policy|mode|strategy|tag|label|type|format)$")
+NAMED: Final = re.compile(
+    r"(?:(?<!val)id|name|file|path|by|environment|policy|mode|strategy|tag|label|type|format)$"
+)
 """The end of a key under which somebody's own words stand, not those of the service about rows."""
 MAX_ALARM: Final = 2_000
 CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]{1,60}")
@@ -142,7 +149,7 @@ def meaning(key: str) -> Key:
     owner = next((kind for end, kind in OWNERS.items() if name.endswith(end) and not is_rival), "")
     return Key(
         *(full, name, full.endswith("s")),
-        place=place or ("index" if name.endswith("index") else None),
+        place=place or ("index" if name.endswith("index") and not ENDS.fullmatch(name) else None),
         property=next((stem for stem in (full, name) if stem in PROPERTIES or stem in WEAK), ""),
         code=code or (full if full.endswith("code") else ""),
         words=words or (name if LIKE_WORDS.search(name) and not code else ""),
@@ -184,6 +191,28 @@ def texts_of(value: object) -> list[str]:
     """Return the texts of a value, or of the values in a list; numbers are texts here, truth is none."""
     items = value if isinstance(value, list) else [value]
     return [text for item in items if isinstance(item, str) or is_number(item) if (text := to_text(item))]
+
+
+def with_spans(value: dict[Any, Any]) -> dict[Any, Any]:
+    """Return an object that names but a span of rows with that as a text, ``"row": "3-5"``."""
+    spans: dict[str, dict[bool, tuple[Any, int]]] = {}
+    for name, item in value.items():
+        key = meaning(str(name))
+        if key.name.endswith("range") and isinstance(item, list) and len(item) == 2:  # noqa: PLR2004  # its two ends
+            item = dict(zip(("from", "to"), item, strict=True))  # noqa: PLW2901
+        if key.place and not isinstance(item, dict):
+            return value
+        for inner, end in item.items() if key.place else [("", item)]:
+            if is_number(end) and (ends := ENDS.fullmatch(plain(f"{name}{inner}"))):
+                place = ends["before"] + ends["after"]
+                spans.setdefault(place, {})[ends["first"] is not None] = (name, int(end))
+    for place, span in spans.items():
+        if len(span) == 2 and meaning(place).place:  # noqa: PLR2004  # a first and a last
+            (first, begin), (last, end) = span[True], span[False]
+            return {name: item for name, item in value.items() if name not in (first, last)} | {
+                place: f"{begin}-{end}"
+            }
+    return value
 
 
 def opened(value: Any) -> Any:
@@ -273,6 +302,17 @@ def mark_of(item: object, depth: int = 0) -> bool | None:
         return False
     # {"success": true, "results": […]} is about the request.
     return None if any(holds_refusals(value, depth) for key, value in said if not key.is_echo) else True
+
+
+def with_marks(key: Key, value: Any, rows: int | None) -> Any:
+    """Return ``"valid": [true, false]``, a mark for each row, as the results that these are; anything else as it is."""
+    words = (key.full, key.name, key.full.removesuffix("es"))
+    word = next((word for word in words if word in MARKS or word in STATUSES), "")
+    if not (word and isinstance(value, list) and rows in (None, len(value))):
+        return value
+    results = [{word: item} for item in value if not isinstance(item, dict | list)]
+    is_each = len(results) == len(value) and all(mark_of(result) is not None for result in results)
+    return results if is_each else value
 
 
 def holds_refusals(value: object, depth: int = 0) -> bool:

@@ -35,10 +35,12 @@ from analytex_pandas.service.keys import (
     is_number,
     is_refusal,
     is_unwritten,
+    keyed,
     mark_of,
     meaning,
     opened,
     texts_of,
+    with_marks,
 )
 from analytex_pandas.service.naming import MAX_READ_CHARACTERS, Names, RowError, Sent, pieces_of
 from analytex_pandas.service.values import to_count, to_json, to_text
@@ -256,12 +258,16 @@ class Reader:
         # Else it is a map, or counts, or says that there are none.
         is_one = not is_alone or (facts.is_flat and (above.said.names_rows() or not facts.totals))
         is_said = errors != [above.said] or (
-            is_one and any(has_text(item) and not is_fine(item) for item in value.values())
+            is_one
+            and any(has_text(item) and not (is_fine(item) or key.is_good) for key, item in keyed(value))
         )
-        for one in errors if is_said else ():
+        is_mark = not (below or facts.totals) and mark_of(value) is False  # {"success": false}
+        for one in errors if is_said or is_mark else ():
             # What is said of a row is said by the errors below, if these are on the same row.
             if not found or (one.names_rows() and RowError().on(one) not in found):
-                yield from self.in_words(above._replace(said=one).error(value))
+                marks = [f"{name}: {to_text(mark)}" for name, mark in value.items() if is_mark]
+                marked = one._replace(message=one.message or "; ".join(marks))
+                yield from self.in_words(above._replace(said=marked).error(value))
 
     def read_below(self, name: str, item: Any, above: Above) -> Iterator[RowError]:
         """Yield the errors under a key: of a row, of rows by place or id, of a property, or of a kind."""
@@ -330,7 +336,7 @@ class Reader:
             if not item or key.full.startswith("warn") or (NAMED.search(key.full) and not key.is_wrong):
                 continue
             if isinstance(item, dict | list):
-                yield from self.read_part(item, below, key)
+                yield from self.read_part(with_marks(key, item, self.sent.rows), below, key)
             elif item is True or is_count(key, item):
                 # "has_errors": true; most that is true is no error
                 yield from [total_of(name, item, above)] if key.is_wrong or is_unwritten(key) else []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from analytex_pandas.errors import ServerError
 from analytex_pandas.service.naming import RowError, Sent
 from analytex_pandas.service.row_errors import parse_report
+from analytex_pandas.service.tallies import untaken
 from analytex_pandas.service.values import to_count, to_datetime, to_seconds, to_text
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ class Job:
     def errors_of(self, sent: Sent) -> tuple[RowError, ...]:
         """Return the errors, read with what is known of the rows that were sent."""
         return parse_report(self.raw, failed=self.failed, sent=sent) if self.has_report else ()
+
+    def untaken_of(self, rows: int) -> RowError | None:
+        """Return what a completed job says of how many rows were taken, where that is fewer than so many."""
+        return untaken(self.raw, rows) if self.status == "completed" else None
 
 
 def parse_job(document: object) -> Job:

@@ -89,7 +89,9 @@ def test_the_panel_moves_obeys_and_mends(lab: Any, service: Any, dark: bool, wid
         book.shot(shots / "2-paused.png")
         expect(book.button("Pause")).to_be_hidden()
         assert submits(service) == sent < 20
-        book.button("Cancel …").click()  # while it is paused: on a busy machine, a push that runs may end meanwhile
+        book.button(
+            "Cancel …"
+        ).click()  # while it is paused: on a busy machine, a push that runs may end meanwhile
         expect(book.button("Yes, cancel")).to_be_visible()
         book.shot(shots / "3-asked.png")
         expect(book.button("Keep sending")).to_be_focused()

@@ -260,6 +260,15 @@ SHAPES = [
     Shape("CSV", 'row,user_id,error\n4,u3,bad\n6,u5,"odd, very"', (at(3), at(5, None, None, "odd, very"))),
     Shape("tabs", "message\trow\nbad\t0\nodd\t3", (at(0), at(3, None, None, "odd"))),
     Shape("true or false in order", [n != 3 for n in range(6)], (at(None, None, None, ANY),), more=5),
+    *(Shape(f"a mark a row: {results[3]}", results, (at(3, None, ANY, ANY),)) for results in (
+        [{"success": n != 3} for n in range(6)], [{"ok": n != 3, "id": f"u{n}"} for n in range(6)], [{"status": "failed" if n == 3 else "ok"} for n in range(6)], [{"status": 422 if n == 3 else 200} for n in range(6)])),
+    *(Shape(f"marks in order: {marks}", {"results": marks}, (at(3, None, ANY, ANY),)) for marks in (
+        {"valid": [n != 3 for n in range(6)]}, {"success": [n != 3 for n in range(6)]}, {"statuses": [422 if n == 3 else 200 for n in range(6)]}, {"status": ["failed" if n == 3 else "ok" for n in range(6)]})),
+    *(Shape(f"marks in order, beside: {marks}", None, (at(3, None, ANY, ANY),), marks) for marks in (
+        {"valid": [n != 3 for n in range(6)]}, {"summary": {"status_codes": [422 if n == 3 else 200 for n in range(6)]}})),
+    Shape("a mark by id", {f"u{n}": {"success": n != 3} for n in range(6)}, (at(3, None, None, "success: false"),)),
+    Shape("a mark for all", {"success": False}, (at(None, None, None, "success: false"),)),
+    *(Shape(f"good marks: {beside}", None, (), beside) for beside in ({"valid": [True] * 6}, {"status_codes": [201] * 6}, {"results": [{"success": True}] * 6})),
     # how many
     Shape("how many of all", {"count": 3, "items": [{"user_id": "u3", "message": "bad"}]}, (at(3), at(None, None, None, "count: 3")), more=1),
     Shape("how many rows there are", {"total": 6, "items": [{"user_id": "u3", "message": "bad"}]}, (at(3),)),
@@ -281,6 +290,21 @@ SHAPES = [
     Shape("a message", None, (at(None, None, None, "2 rows failed"),), {"message": "2 rows failed"}, 1),
     Shape("has_errors", None, (at(None, None, None, "has_errors: true"),), {"has_errors": True}),
     Shape("has_errors, explained", [{"row": 4, "message": "bad"}], (at(3),), {"has_errors": True}),
+    *(Shape(f"taken: {beside}", None, (at(None, None, None, ANY),), beside, 1) for beside in (
+        {"success_count": 4}, {"succeeded": "4"}, {"num_successful": 4}, {"acceptedRows": 4}, {"ok": 4}, {"stats": {"rows": {"successful": 4}}},
+        {"processed": 6, "succeeded": 4}, {"succeeded": 3, "unchanged": 1}, {"success_rate": 0.67}, {"successPercent": 66.7}, {"error_rate": 0.333}, {"failure_percentage": "33.3"},
+        {"message": "Imported 4 of 6 rows"}, {"message": "Done. 4 rows of 6 imported."}, {"summary": "4/6 users were updated"}, {"result": {"message": "Only 4 out of 6 accepted"}})),
+    *(Shape(f"all taken: {beside}", None, (), beside) for beside in (
+        {"success_count": 6}, {"success": 1}, {"accepted": True}, {"succeeded": 4, "unchanged": 2}, {"accepted": 6, "updated": 2}, {"imported": 4, "updated": 2}, {"success_rate": 1},
+        {"success_rate": 100}, {"error_rate": 0.0}, {"message": "Imported 6 of 6 rows"}, {"message": "Batch 1 of 6 processed"}, {"message": "page 3 of 6"},
+        {"message": "Updated 3 of 6 rows (3 unchanged)"}, {"options": {"error_rate": 0.5}}, {"max_error_rate": 0.5}, {"success_code": 4}, {"accepted_at": 4}, {"filename": "4 of 6 rows imported"})),
+    Shape("taken, explained", [{"row": 4, "message": "bad"}], (at(3),), {"success_count": 5, "error_rate": 0.17}),
+    Shape("taken, explained in part", [{"row": 4, "message": "bad"}], (at(3), at(None, None, None, "success_count: 3")), {"success_count": 3, "failed": 1}, 1),
+    Shape("partial success", None, (at(None, None, None, ANY),), {"partial_success": True}),
+    *(Shape(f"a span: {span}", [{**span, "message": "bad"}], (at(2), at(3), at(4))) for span in (
+        {"start_row": 3, "end_row": 5}, {"rowFrom": 3, "rowTo": 5}, {"first_line": 3, "last_line": 5}, {"rows": {"from": 3, "to": 5}}, {"range": [3, 5]}, {"row_range": {"start": 3, "end": 5}},
+        {"line": {"start": 3, "end": 5}}, {"range": "3-5"})),
+    Shape("a span that is of something else", [{"row": 4, "start_index": 1, "end_index": 5, "message": "bad"}], (at(3),)),
     Shape("skipped", None, (at(None, None, None, "skipped: 2"),), {"skipped": 2}, 1),
     Shape("a message with a count", None, (at(None, None, None, "Completed with 2 errors"),), {"message": "Completed with 2 errors"}, 1),
     Shape("a report that counts", None, (at(None, None, None, "https://x.example/r"),), {"error_report": {"url": "https://x.example/r", "rows": 2}}),

@@ -105,6 +105,11 @@ NOWHERE: dict[str, Told] = {
     "remarks": lambda bad, _: ["a row was refused"] * len(bad),
     "a count": lambda bad, _: {"beside": 1, "errors": [], "failed_rows": len(bad)},
     "a report": lambda bad, _: {"beside": 1, "error_report_url": "https://x.example/r", "errorCount": len(bad)},
+    "how many were taken": lambda bad, records: {"beside": 1, "success_count": len(records) - len(bad)},
+    "how many, in words": lambda bad, records: {
+        "beside": 1,
+        "note": f"Saved {len(records) - len(bad)} of {len(records)}",
+    },
     "strangers": lambda bad, _: [{"user_id": f"zoe{n}", "message": "no"} for n in bad],
 }  # fmt: skip
 MODES = ("right", "all", "absent")

@@ -46,6 +46,25 @@ def test_a_report_is_read_as_it_is_meant(shape: Shape, mode: str) -> None:
     assert all(error.raw for error in found.errors)
 
 
+def test_what_a_running_job_says_of_its_progress_is_no_trouble() -> None:
+    """Rows that are not dealt with yet are not refused; the last answer tells."""
+    running = {
+        "job_id": "j",
+        "status": "processing",
+        "success_count": 2,
+        "message": "Imported 2 of 6 rows",
+        "completed_rows": 2,
+    }
+    ended = running | {
+        "status": "completed",
+        "success_count": 6,
+        "message": "Imported 6 of 6 rows",
+        "completed_rows": 6,
+    }
+    found = judge(parse_job(ended), len(RECORDS), lambda: LINES, heard=[parse_job(running)])
+    assert (found.errors, found.unknown) == ((), 0)
+
+
 ROWS = len(RECORDS)
 ITEMS: dict[str, Callable[[int], Any]] = {
     "line": lambda n: {"line": n + 1, "message": "bad"},

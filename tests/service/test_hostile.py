@@ -18,6 +18,7 @@ import analytex_pandas as apd
 from analytex_pandas.errors import harmless, logger_of
 from analytex_pandas.service import calls, failures
 from analytex_pandas.service.row_errors import MAX_CHARACTERS, MAX_ERRORS, parse_errors
+from analytex_pandas.service.wire import parse_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,8 +111,21 @@ WORST = [
     *(f"{word}{' ' * LONG}x" for word in ("user", "user_id", "row ", "on line ")),
     *(
         part * LONG
-        for part in ("row 1 and ", "a.b/", "user (", "with ", "[3].", "and 1 more ", "(row 1) ", "x/1/")
+        for part in (
+            "row 1 and ",
+            "a.b/",
+            "user (",
+            "with ",
+            "[3].",
+            "and 1 more ",
+            "(row 1) ",
+            "x/1/",
+            "1 of 1 ",
+            "ok 2 / ",
+            "1 rows ",
+        )
     ),
+    *(part * LONG for part in ("1 of 1 ", "saved 2 / ", "1 rows ", "1 of 6 rows were ")),
     *("rows " + "1, " * LONG, "rows 1" + " and 1" * LONG, "[" * LONG + "]" * LONG),
     *("user id '" * LONG, f"company_id={'a' * LONG}", "<a " * LONG, "</" * LONG, "<" * 5 * LONG),
 ]
@@ -124,6 +138,8 @@ WORST = [
 def test_no_text_freezes_who_reads_it(text: str, service: Service, client: apd.Client) -> None:
     """As a row error, as an answer that is none, and as the text of a page."""
     assert parse_errors([text] * 20) or not text.strip()
+    job = {"job_id": "j", "status": "completed", **{f"note{number}": text for number in range(20)}}
+    assert parse_job(job).untaken_of(6) is None
     service.reply(502, text)
     with pytest.raises(apd.ServerError):
         client.jobs()

@@ -1,0 +1,93 @@
+"""What a completed job says of how many rows were taken, beside its errors: in counts, shares or words.
+
+Rows that these leave out were refused or not dealt with, and nobody says which. While a job runs, such numbers are its
+progress: only the last answer is read for them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from analytex_pandas.service.keys import NAMED, Key, keyed
+from analytex_pandas.service.naming import RowError
+from analytex_pandas.service.values import NUMBER, to_count, to_json, to_seconds, whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MAX_DEPTH: Final = 3
+MAX_READ: Final = 2_000
+"""Characters of a text in which numbers of rows are looked for."""
+ROWS: Final = r"(?:rows?|records?|items?|users?|companies|compan(?:y|ie)|profiles?|contacts?|entries|lines?)"
+GOOD: Final = r"(?:success(?:ful|fully|es)?|succeeded)"
+TAKEN: Final = re.compile(
+    rf"(?P<before>num(?:berof)?|n|total)?{ROWS}?(?:{GOOD}|accepted|ok)(?P<after>count|total|{ROWS})?s?"
+)
+"""The key of how many rows were taken; those ``updated`` or ``imported`` may be some of them."""
+OTHERS: Final = re.compile(
+    r"(?:unchanged|unmodified|noop|updated|created|upserted|inserted|imported)(?:count|total|row|record|user)?s?"
+)
+SHARE: Final = re.compile(
+    rf"(?:row|record)?s?(?:(?P<good>{GOOD})|errors?|failures?|failed|reject(?:ed|ion))"
+    r"(?:rate|ratio|share|(?P<percent>percent(?:age)?|pct))"
+)
+ASKED: Final = re.compile(r"option|setting|config|param|request")
+"""In the key of what the user chose, which says nothing of what came of it."""
+VERB: Final = (
+    rf"(?:{GOOD}|updated|created|upserted|inserted|imported|accepted|processed|applied|saved|loaded)"
+)
+SAID: Final = re.compile(
+    rf"(?:(?P<verb>\b{VERB}\s(?:only\s)?)|(?P<head>\A\W{{0,3}}(?:only\s)?)|\b)"
+    rf"(?P<taken>{NUMBER})(?P<noun>\s{ROWS})?\s?(?:/|(?:out\s)?of(?:\s(?:the|all))?)\s?(?P<all>{NUMBER})\b"
+    rf"(?(verb)|(?(head)(?:\s{ROWS})?|(?(noun)|\s{ROWS}))(?:\s(?:were|was|are|have|has|been|could|be|got)){{0,3}}"
+    rf"\s{VERB}\b)",
+    re.IGNORECASE,
+)
+"""``Imported 10 of 12 rows``, ``10/12 users were updated``; not the parts of a job, ``Batch 1 of 12 processed``."""
+SAME: Final = re.compile(r"unchanged|already|up.to.date|identical|no.change", re.IGNORECASE)
+
+
+def untaken(job: Mapping[str, object], rows: int) -> RowError | None:
+    """Return what says that the fewest of so many rows were taken, as an error that counts the others.
+
+    None if nothing says that any was not.
+    """
+    beside = {name: value for name, value in job.items() if name != "errors"}
+    return max(found_in(beside, rows), key=lambda error: error.total, default=None)
+
+
+def found_in(values: Mapping[str, object], rows: int, depth: int = 0) -> Iterator[RowError]:
+    said = [*keyed(values)]
+    parts = (item for key, item in said if TAKEN.fullmatch(key.full) or OTHERS.fullmatch(key.full))
+    whole = sum(to_count(item) or 0 for item in parts)  # {"succeeded": 9, "unchanged": 1}
+    for (key, item), name in zip(said, values, strict=True):
+        if isinstance(item, dict) and depth < MAX_DEPTH and not ASKED.search(key.full):
+            yield from found_in({str(inner): part for inner, part in item.items()}, rows, depth + 1)
+        taken = taken_by(key, item, rows)
+        if TAKEN.fullmatch(key.full) and taken < whole <= rows:
+            taken = whole
+        if taken < rows:
+            words = item if isinstance(item, str) else f"{name}: {to_json(item)}"
+            yield RowError(message=words, raw=to_json({name: item}), total=rows - taken, counts="rows")
+
+
+def taken_by(key: Key, item: object, rows: int) -> int:
+    """Return how many of so many rows one value says were taken: all, if it says nothing of that."""
+    if isinstance(item, str) and not NAMED.search(key.full):
+        text = item[:MAX_READ]
+        counts = [
+            whole_number(told["taken"]) for told in SAID.finditer(text) if whole_number(told["all"]) == rows
+        ]
+        if counts and not SAME.search(text):
+            return min(counts)
+    if (share := SHARE.fullmatch(key.full)) and (part := to_seconds(item)) is not None:
+        part = part / 100 if share["percent"] or part > 1 else part
+        wrong = 1 - part if share["good"] else part
+        # Nearly all are not all, as hardly any wrong are not none.
+        return rows if wrong <= 0 else rows - min(max(round(wrong * rows), 1), rows)
+    if (words := TAKEN.fullmatch(key.full)) and (count := to_count(item)) is not None:
+        return (
+            count if words["before"] or words["after"] or count != 1 else rows
+        )  # "success": 1 may be a truth
+    return rows
