@@ -80,7 +80,7 @@ def json_of(table: pd.DataFrame, *, lines: bool = False) -> str:
     return text
 
 
-def records(table: pd.DataFrame) -> Any:
+def rows_of(table: pd.DataFrame) -> Any:
     """Return a table as a list of its rows, in values of JSON."""
     return json.loads(json_of(table))
 
@@ -93,6 +93,6 @@ def table_text(table: pd.DataFrame) -> str:
     return cells.to_string(index=False, max_colwidth=200, justify="left")
 
 
-def said(error: AnalytexError) -> dict[str, str]:
+def error_document(error: AnalytexError) -> dict[str, str]:
     """Return an error in values of JSON."""
     return {"class": type(error).__name__, "message": str(error)}

@@ -21,7 +21,7 @@ from typing import Any, Final, NoReturn, TextIO, get_args
 from analytex_pandas import account, api, connection, plan
 from analytex_pandas.checkup import doctor
 from analytex_pandas.command_options import add_options, add_progress, given
-from analytex_pandas.command_output import Done, records, said, shown, table_text, written
+from analytex_pandas.command_output import Done, error_document, rows_of, shown, table_text, written
 from analytex_pandas.csv_files import data_at
 from analytex_pandas.delivery import tables
 from analytex_pandas.delivery.journal import Journal
@@ -136,15 +136,15 @@ def run_plan(options: argparse.Namespace) -> Done:
         "bytes": made.bytes,
         "seconds": made.duration.total_seconds(),
         "counts": made.counts.to_dict(),
-        "columns": records(made.columns),
-        "invalid": records(made.invalid),
-        "chunks": records(made.chunks),
-        "changes": records(made.changes),
+        "columns": rows_of(made.columns),
+        "invalid": rows_of(made.invalid),
+        "chunks": rows_of(made.chunks),
+        "changes": rows_of(made.changes),
     }
     try:
         made.check()
     except ValidationError as error:
-        return Done(UNSENDABLE, document | {"error": said(error)}, f"{made!r}\n\n{error}")
+        return Done(UNSENDABLE, document | {"error": error_document(error)}, f"{made!r}\n\n{error}")
     return Done(0, document, repr(made))
 
 
@@ -214,8 +214,8 @@ def followed(options: argparse.Namespace, begin: Callable[[], Push]) -> Done:
         "parent": push.parent,
         "counts": counts,
         "errors": len(push.errors),
-        "jobs": records(push.jobs),
-        "error": None if error is None else said(error),
+        "jobs": rows_of(push.jobs),
+        "error": None if error is None else error_document(error),
     }
     if status == STOPPED:
         say(f"{'' if error is None else harmless(str(error))}\n{way_on(push.id)}".lstrip())
@@ -243,7 +243,7 @@ def run_jobs(_: argparse.Namespace) -> Done:
 
 def run_job(options: argparse.Namespace) -> Done:
     found = account.job(options.job)
-    seen = dataclasses.asdict(found.look()) | {"errors": records(found.errors)}
+    seen = dataclasses.asdict(found.look()) | {"errors": rows_of(found.errors)}
     document = {
         name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in seen.items()
     }
@@ -261,7 +261,7 @@ def run_doctor(_: argparse.Namespace) -> Done:
 
 def carried_out(run: Callable[[argparse.Namespace], Done], options: argparse.Namespace) -> int:
     """Run a command, print its result, and return its exit status."""
-    options.going = None
+    options.going, last = None, ""
     with signals_interrupt(), logged() as log:
         try:
             done = run(options)
@@ -270,20 +270,19 @@ def carried_out(run: Callable[[argparse.Namespace], Done], options: argparse.Nam
             left = Journal(connection.state_directory(None)).has(options.going) if options.going else False
             last = way_on(options.going) if left else "Interrupted. Nothing was sent."
             done = Done(INTERRUPTED, {"push": options.going if left else None, "error": {"message": last}})
-            print_result(options, done)
-            say(last)
-            return INTERRUPTED
         except AnalytexError as error:
-            done = stopped_by(error)
-            say(harmless(str(error)))
-    return print_result(options, done)
+            done, last = stopped_by(error), harmless(str(error))
+    status = print_result(options, done)
+    if last:
+        say(last)
+    return status
 
 
 def stopped_by(error: AnalytexError) -> Done:
     """Return what a command came to that an error stopped."""
     rows = error.report if isinstance(error, ValidationError) else empty_report()
     status = MISUSED if isinstance(error, ValidationError | NotFoundError) else STOPPED
-    document = {"push": None, "error": said(error), "invalid": records(rows)}
+    document = {"push": None, "error": error_document(error), "invalid": rows_of(rows)}
     return Done(UNSENDABLE if len(rows) else status, document)
 
 

@@ -295,7 +295,7 @@ class Journal:
             ) from error
         with (
             UNFORKED,
-            translated(self.path),
+            told_of_sqlite(self.path),
             contextlib.closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT)) as connection,
         ):
             connection.isolation_level = None
@@ -350,7 +350,7 @@ def other_version(path: Path, found: int | None) -> str:
 
 
 @contextlib.contextmanager
-def translated(path: Path) -> Iterator[None]:
+def told_of_sqlite(path: Path) -> Iterator[None]:
     """Turn what SQLite says about the journal into errors that tell what to do."""
     try:
         yield

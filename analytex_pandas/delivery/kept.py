@@ -24,7 +24,7 @@ from analytex_pandas.delivery.report import Verdict
 from analytex_pandas.delivery.spool import Spool
 from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.frame.duplicates import SENT
-from analytex_pandas.frame.labels import POSITION
+from analytex_pandas.frame.labels import NO_ROWS
 from analytex_pandas.frame.ndjson import Chunker, lines_of
 from analytex_pandas.settings import ID_NAMES, Kind
 
@@ -126,7 +126,7 @@ def kept_of(journal: Journal, push_id: str, *, unknown: bool = False) -> tuple[p
     """Return the refused rows of a push, and their lines, with those that are unknown if asked for."""
     tables = [*journal.kept(push_id).values()]
     if not tables:
-        return pa.table({POSITION: pa.array([], pa.int64())}), []
+        return NO_ROWS, []
     kept = joined(tables)
     names = [name for name in kept.column_names if name not in (LINE, FATE, LATER)]
     fates = [REFUSED, DOUBTFUL] if unknown else [REFUSED]

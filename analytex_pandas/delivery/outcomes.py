@@ -15,7 +15,7 @@ from analytex_pandas.delivery.state import COUNTS, UNSENT
 from analytex_pandas.errors import AnalytexError
 from analytex_pandas.frame.columns import TEXT, is_unicode
 from analytex_pandas.frame.duplicates import DUPLICATE, INVALID, SENT, UNCHANGED
-from analytex_pandas.frame.labels import POSITION, label_column
+from analytex_pandas.frame.labels import NO_ROWS, POSITION, label_column
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -106,7 +106,7 @@ def outcomes_table(journal: Journal, state: PushState, invalid: pd.DataFrame) ->
     AnalytexError
         If the input of the push is not kept here (any more).
     """
-    rows, ids, marks = planned(journal, state)
+    rows, ids, marks = input_of(journal, state)
     positions = rows[POSITION].to_numpy()
     place_of = pd.Index(positions) if len(marks) else pd.RangeIndex(0)
     kept = journal.kept(state.id)
@@ -148,14 +148,10 @@ def chunk_of(sent: Mask, chunks: Sequence[ChunkState], kept_at: Mapping[int, Pla
     return found
 
 
-def planned(journal: Journal, state: PushState) -> tuple[pa.Table, pa.ChunkedArray, Marks]:
+def input_of(journal: Journal, state: PushState) -> tuple[pa.Table, pa.ChunkedArray, Marks]:
     """Return the input of a push, which agrees with its chunks."""
     if not state.counts["input"]:
-        return (
-            pa.table({POSITION: pa.array([], pa.int64())}),
-            pa.chunked_array([], TEXT),
-            np.zeros(0, np.int8),
-        )
+        return NO_ROWS, pa.chunked_array([], TEXT), np.zeros(0, np.int8)
     rows, ids, marks = read_input(journal.directory, state.id)
     if np.count_nonzero(marks == SENT) != sum(chunk.rows for chunk in state.chunks):
         raise AnalytexError(f"The input that is kept of push {state.id} is not that of its chunks.")

@@ -108,7 +108,7 @@ def recut(
         (number, 0, 0) if kept is None else (number, len(kept), kept[FATE].to_pylist().count(REFUSED))
         for number, _, kept in answers
     ]
-    journal.recut(push.id, left, [(size.number, size.rows, size.bytes) for size in new], document, also)
+    journal.recut(push.id, left, new, document, also)
     for number in unsent:
         spool.delete_chunk(number)
     return document

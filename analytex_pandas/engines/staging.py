@@ -21,11 +21,10 @@ import pyarrow as pa
 
 from analytex_pandas import settings
 from analytex_pandas.engines import spark
-from analytex_pandas.engines.failures import translated
+from analytex_pandas.engines.failures import told_briefly
 from analytex_pandas.engines.parts import Part, PartSink, content_of, read_part, remove, write_part
 from analytex_pandas.engines.streaming import Parts, in_order, is_of, native, parts_of, with_objects
-from analytex_pandas.errors import ValidationError, code
-from analytex_pandas.errors import translated as written
+from analytex_pandas.errors import ValidationError, code, translated
 from analytex_pandas.frame.draft import Draft, Store, read_lines
 from analytex_pandas.frame.fingerprints import Comparison, Layer
 from analytex_pandas.frame.inputs import source_of_frame
@@ -104,13 +103,13 @@ def staged_draft(
             f"staging={code(options.staging)}: {named(data)} has no workers that could write there. Frames of Dask, "
             "Spark, Ray and Daft have; any other is read as it is, without staging=."
         )
-    with written(f"staging={code(options.staging)} cannot be written to"):
+    with translated(f"staging={code(options.staging)} cannot be written to"):
         directory = made_directory(place_of(options.staging), plan_id)
     try:
         salt = memory.salt if memory is not None and options.only_changed else None
         recipe = Recipe(directory.shown, kind, options, salt)
         outcome = Draft(options, kind, store, memory, None, (), [])
-        with translated(f"{named(data)} cannot be staged"):
+        with told_briefly(f"{named(data)} cannot be staged"):
             known = cast("Parts", parts_of(data))
             outcome.index_names = known.index_names or (None, None)
             # what is wrong with the columns is said before the workers begin

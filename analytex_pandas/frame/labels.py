@@ -22,6 +22,7 @@ from analytex_pandas.frame.arrow_types import is_repeated, one_array, repeated
 from analytex_pandas.frame.columns import RangeLabels, is_unicode
 
 POSITION = "position"
+NO_ROWS = pa.table({POSITION: pa.array([], pa.int64())})
 METADATA_KEY = b"analytex.labels"
 TAGGED = "tagged"
 WRITABLE_BITS = 13_000

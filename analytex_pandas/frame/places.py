@@ -58,12 +58,16 @@ class Place:
 
     def below(self, ending: str) -> list[PurePath]:
         """Return the files below a directory whose names end so, sorted; those in hidden places are not for readers."""
+        from pyarrow import fs  # kept out of the import of the package
+
         with self._looked_at():
-            every = walked(self.path) if isinstance(self.path, Path) else self._listed()
+            if isinstance(self.path, Path):
+                every = walked(self.path)
+            else:
+                every = iter(self._files(fs.FileSelector(str(self.path), recursive=True)))
+            found = (file for file in every if file.name.endswith(ending))
             return sorted(
-                file
-                for file in every
-                if file.name.endswith(ending) and not any(map(is_hidden, file.relative_to(self.path).parts))
+                file for file in found if not any(map(is_hidden, file.relative_to(self.path).parts))
             )
 
     def matching(self) -> list[PurePath]:
@@ -80,11 +84,6 @@ class Place:
     def _info(self) -> FileInfo:
         with self._looked_at():
             return self.filesystem.get_file_info(str(self.path))
-
-    def _listed(self) -> list[PurePath]:
-        from pyarrow import fs  # kept out of the import of the package
-
-        return self._files(fs.FileSelector(str(self.path), recursive=True))
 
     def _files(self, which: Any) -> list[PurePath]:
         return [PurePosixPath(info.path) for info in self.filesystem.get_file_info(which) if info.is_file]
@@ -109,7 +108,7 @@ class Place:
             raise AnalytexError(f"{code(self.shown)} cannot be written: {reason(error)}.") from error
 
 
-def walked(directory: Path) -> Iterator[Path]:
+def walked(directory: Path) -> Iterator[PurePath]:
     """Yield the files below a directory, by links to others, too, but none of these twice: so a circle of them ends."""
     seen = set()
     for above, folders, names in os.walk(directory, followlinks=True):
