@@ -85,16 +85,18 @@ def test_places(service: Any, tmp_path: Path) -> None:
     (folder / "a.ndjson").write_bytes(b'\xef\xbb\xbf{"user_id": "1"}\r\n\r\n  {"user_id": "2"}')
     (folder / "b.jsonl.gz").write_bytes(gzip.compress(b'{"user_id":"3"}\n\n'))
     (folder / "c.txt").write_text("something else")
+    (folder / "D.JSONL.GZ").write_bytes(gzip.compress(b'{"user_id":"0"}\n'))
     sent = push([folder, str(folder / "*.ndjson"), folder / "a.ndjson"])
-    assert service.users["user_id"].tolist() == ["1", "2", "3"]
+    assert service.users["user_id"].tolist() == ["0", "1", "2", "3"]
     assert sent.outcomes["index"].tolist() == [
+        (str(folder / "D.JSONL.GZ"), 1),
         (str(folder / "a.ndjson"), 1), (str(folder / "a.ndjson"), 3), (str(folder / "b.jsonl.gz"), 1)
     ]  # fmt: skip
     fsspec = pytest.importorskip("fsspec")
     with fsspec.open("memory://somewhere/x.ndjson", "wb") as file:
         file.write(b'{"user_id":"4"}\n')
     push("memory://somewhere/x.ndjson")
-    assert service.users["user_id"].tolist() == ["1", "2", "3", "4"]
+    assert service.users["user_id"].tolist() == ["0", "1", "2", "3", "4"]
 
 
 def test_a_file_goes_once_and_each_file_goes(

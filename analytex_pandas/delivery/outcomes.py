@@ -63,9 +63,8 @@ class Told:
         """Begin with what the plan made of the rows, and with what their chunks came to."""
         sent, of_chunk = marks == SENT, chunk_of(marks == SENT, chunks, kept_at)
         self.outcome = np.array([CODE[OF_MARK[mark]] for mark in range(len(OF_MARK))], np.int8)[marks]
-        self.outcome[sent] = np.array([CODE[usual_outcome(chunk)] for chunk in chunks], np.int8)[
-            of_chunk[sent]
-        ]
+        usual = np.array([CODE[usual_outcome(chunk)] for chunk in chunks], np.int8)
+        self.outcome[sent] = usual[of_chunk[sent]]
         self.numbers = np.array([*(chunk.number for chunk in chunks), 0])[of_chunk]
         self.codes, self.messages, self.job_ids = (Words(len(marks)) for _ in range(3))
         self.job_ids.say(np.flatnonzero(sent), [chunk.job_id for chunk in chunks], of_chunk[sent])

@@ -101,14 +101,10 @@ def recut(
     answers = [*answers_of(journal, spool, push.id, left_out)]
 
     def also(connection: sqlite3.Connection) -> None:
-        for number, errors, kept in answers:
-            add_answers(connection, push.id, number, errors, None if kept is None else to_blob(kept))
+        for (number, *_), errors, kept in answers:
+            add_answers(connection, push.id, number, errors, kept)
 
-    left = [
-        (number, 0, 0) if kept is None else (number, len(kept), kept[FATE].to_pylist().count(REFUSED))
-        for number, _, kept in answers
-    ]
-    journal.recut(push.id, left, new, document, also)
+    journal.recut(push.id, [left for left, *_ in answers], new, document, also)
     for number in unsent:
         spool.delete_chunk(number)
     return document
@@ -152,18 +148,19 @@ def cut(
 
 def answers_of(
     journal: Journal, spool: Spool, push_id: str, left_out: Mapping[int, Mapping[int, int]]
-) -> Iterator[tuple[int, list[tuple[object, ...]], pa.Table | None]]:
-    """Yield of each chunk the errors and the kept rows of what is left out of it: what is known of them stays."""
+) -> Iterator[tuple[tuple[int, int, int], list[tuple[object, ...]], bytes | None]]:
+    """Yield of each chunk what is left out of it: what is known of that stays.
+
+    As (its number, rows, refused rows), their errors, and the rows that are kept of it.
+    """
     columns = ("position", "id", "property", "code", "message", "job_id", "raw")
     every, kept = journal.errors(push_id), journal.kept(push_id)
     for number, left in left_out.items():
         if not left:
-            yield number, [], None
+            yield (number, 0, 0), [], None
             continue
-        positions = [*left.values()]
-        known = [
-            error for error in every if error["chunk"] == number and error["position"] in (None, *positions)
-        ]
+        named = {None, *left.values()}
+        known = [error for error in every if error["chunk"] == number and error["position"] in named]
         told = {error["position"] for error in known}
         errors: list[tuple[object, ...]] = [tuple(error[name] for name in columns) for error in known]
         errors += [
@@ -176,4 +173,4 @@ def answers_of(
             before = kept[number].filter(pc.is_in(kept[number][POSITION], value_set=pa.array(left.values())))
             is_new = pc.invert(pc.is_in(rows[POSITION], value_set=before[POSITION].combine_chunks()))
             rows = joined([before, rows.filter(is_new)]).sort_by(POSITION)
-        yield number, errors, rows
+        yield (number, len(rows), rows[FATE].to_pylist().count(REFUSED)), errors, to_blob(rows)

@@ -56,8 +56,8 @@ class Place:
     def exists(self) -> bool:
         return bool(self._info().type.name != "NotFound")
 
-    def below(self, ending: str) -> list[PurePath]:
-        """Return the files below a directory whose names end so, sorted; those in hidden places are not for readers."""
+    def below(self, endings: str | tuple[str, ...]) -> list[PurePath]:
+        """Return the files below a directory whose names end so, in any case, sorted; none in hidden places."""
         from pyarrow import fs  # kept out of the import of the package
 
         with self._looked_at():
@@ -65,7 +65,7 @@ class Place:
                 every = walked(self.path)
             else:
                 every = iter(self._files(fs.FileSelector(str(self.path), recursive=True)))
-            found = (file for file in every if file.name.endswith(ending))
+            found = (file for file in every if file.name.lower().endswith(endings))
             return sorted(
                 file for file in found if not any(map(is_hidden, file.relative_to(self.path).parts))
             )

@@ -64,9 +64,7 @@ def record_files(paths: Any) -> list[Place]:
             raise ValidationError(f"paths: {code(path)} is no path.")
         place = place_of(path)
         inside = place.is_dir()
-        files = (
-            [file for file in place.below("") if file.name.endswith(ENDINGS)] if inside else place.matching()
-        )
+        files = place.below(ENDINGS) if inside else place.matching()
         if not files:
             what = f"no file that ends in {' or '.join(ENDINGS[:2])}" if inside else "no file"
             raise ValidationError(f"There is {what} at {code(str(path))}.")
@@ -100,7 +98,7 @@ def draft_of_files(
 
 def lines_of_file(file: Place, longest: int) -> Iterator[tuple[int, bytes]]:
     """Yield the lines that are not blank, counted from 1; of a longer one a part that is too long still."""
-    packed = "gzip" if file.path.name.endswith(".gz") else None
+    packed = "gzip" if file.path.suffix.lower() == ".gz" else None
     with file.filesystem.open_input_stream(str(file.path), compression=packed) as stream:
         content = io.BufferedReader(stream, READ_BYTES)
         number = 0
