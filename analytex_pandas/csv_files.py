@@ -47,9 +47,8 @@ def data_at(place: str) -> Source | str:
     if not files:
         raise ValidationError(f"There is no file at {code(place)}, as seen from where this runs.")
     texts = [Path(file) for file in files if CSV.fullmatch(file.name)]
-    if not texts or (
-        any(file.suffix.lower() == ".parquet" for file in files) if inside else len(texts) < len(files)
-    ):
+    others = [file for file in files if not CSV.fullmatch(file.name)]
+    if not texts or any(not inside or file.suffix.lower() == ".parquet" for file in others):
         return place
     source = read_source(opened(texts[0]) if len(texts) == 1 else map(opened, texts))
     return replace(source, name=source_name(place))

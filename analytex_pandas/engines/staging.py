@@ -243,9 +243,8 @@ def daft_results(data: Any, recipe: Recipe) -> Iterable[tuple[int, str]]:
 
     names = data.column_names
     by_batch = daft.func.batch(return_dtype=daft.DataType.string())(stage)
-    numbers = {
-        name: f"c{number}" for number, name in enumerate(names)
-    }  # ``*`` by its name would be every column
+    # ``*`` by its name would be every column
+    numbers = {name: f"c{number}" for number, name in enumerate(names)}
     columns = map(daft.col, numbers.values())
     staged = data.with_columns_renamed(numbers).select(by_batch(*columns).alias(MANIFEST))
     found = chain.from_iterable(
