@@ -75,15 +75,25 @@ ABOUT: Final = re.compile(
     r"(?:fail(?:ed)?|invalid|bad|error(?:ed)?|reject(?:ed)?|refused|skipped|affected|input|csv|file|source)"
 )
 """May stand before a word of a vocabulary: ``failedRows``, ``error_indices``."""
+UNTAKEN: Final = (
+    "dropped|discarded|ignored|excluded|omitted|suppressed|quarantined|bounced|unmatched|unparsed"
+)
+DECLINED: Final = (
+    r"unsuccessful|declined|denied|forbidden|blocked|malformed|corrupt(?:ed)?|reverted|rolled.?back|timed.?out"
+    r"|not.?(?:found|accepted)"
+)
+LEFT: Final = (
+    r"incomplete|unprocessed|unsaved|undelivered|not.?(?:updated|saved|imported|applied|processed|delivered)"
+)
+"""How many are left is no trouble while a job runs; which ones, or words of it, are."""
 WRONG: Final = re.compile(
     r"(?!max|on|allow|stopon|continue|skip(?!p)|warn)(?!.*(?:limit|threshold|format|mode|policy|handling)$).*?(?:err|fail|invalid|reject|refus"
-    r"|skipp|violat|problem|missing|notfound|unprocess|conflict|detail|issue|cause|duplicate|exception|dropped|discard"
-    r"|ignored|notupdated|partialsucc|deadletter|bad(?:row|record|user))"
+    r"|skipp|violat|problem|missing|conflict|detail|issue|cause|duplicate|exception"
+    rf"|partialsucc|deadletter|bad(?:row|record|user)|{UNTAKEN}|{DECLINED}|{LEFT})"
 )
 """In a key: what stands there is about rows that were not taken."""
 TOTAL: Final = re.compile(
-    r"(?:count|row|record|item|total|user|company|error|failure|failed|rejected|invalid|skipped|dropped|discarded"
-    r"|ignored)$"
+    rf"(?:count|row|record|item|total|user|company|error|failure|exception|failed|rejected|invalid|skipped|{UNTAKEN}|{DECLINED})$"
 )
 OF_ERRORS: Final = re.compile(r"err(?!or(?:ed)?(?:row|record|user|item))|issue|problem|violation")
 """In the key of a number: it counts errors, of which a row may have several."""
@@ -97,7 +107,10 @@ GOOD_KEY: Final = re.compile(
 )
 VAGUE: Final = re.compile(r"(?:error|fail\w{0,4}|invalid|rejected|refused|skipped|bad|false|warning)s?")
 """A status that says no more than that there is an error."""
-TROUBLE: Final = r"(?:error|fail|invalid|reject|refus|skipp|unable|cannot|could not|problem|partial)"
+TROUBLE: Final = (
+    rf"(?:error|fail|invalid|reject|refus|skipp|unable|cannot|could not|problem|partial|{DECLINED}|{LEFT}"
+    rf"|(?:rows?|records?|users?|companies)(?:\s[a-z]{{1,9}}){{0,2}}\s(?:{UNTAKEN}))"
+)
 ALARM: Final = re.compile(rf"\b{TROUBLE}", re.IGNORECASE)
 DENIED: Final = re.compile(
     rf"\b(?:no|none|nothing|0|zero|without)(?:\sof\s[0-9]{{1,9}})?(?:\s[a-z]{{1,15}}){{0,3}}?\s{TROUBLE}\w*",
@@ -111,7 +124,7 @@ NAMED: Final = re.compile(
 MAX_ALARM: Final = 2_000
 CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]{1,60}")
 """``INVALID_EMAIL``: a code, also as a key."""
-MARKS: Final = listed("success ok succeeded valid isvalid")
+MARKS: Final = listed("success ok succeeded valid isvalid accepted processed saved applied")
 STATUSES: Final = listed("status result state outcome statuscode httpstatus level severity")
 UNWRITTEN: Final = re.compile(r"truncated|more")
 

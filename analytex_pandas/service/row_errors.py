@@ -23,6 +23,7 @@ from analytex_pandas.service.facts import Facts
 from analytex_pandas.service.keys import (
     CONSTANT,
     LISTS,
+    MARKS,
     NAMED,
     OF_ERRORS,
     VAGUE,
@@ -310,11 +311,7 @@ class Reader:
     def read_job(self, job: Mapping[str, object], *, failed: bool) -> Iterator[RowError]:
         if (errors := job.get("errors")) is not True:  # {"errors": true, "items": […]} counts
             yield from self.read(errors, Above(), meaning(""))
-        beside = {
-            name: item
-            for name, item in job.items()
-            if name not in NO_REASONS and (name != "errors" or item is True)
-        }
+        beside = {name: item for name, item in job.items() if name not in NO_REASONS or item is True}
         yield from self.read_beside(beside, Above(), failed=failed)
 
     def read_part(self, item: dict[Any, Any] | list[Any], above: Above, key: Key) -> Iterator[RowError]:
@@ -333,6 +330,8 @@ class Reader:
         reasons: dict[str, object] = {}
         for name, item in values.items():
             key, below = meaning(name), above.inside(name, RowError())
+            if item is False and key.full in MARKS:
+                yield below.error(item, message=f"{name}: false")
             if not item or key.full.startswith("warn") or (NAMED.search(key.full) and not key.is_wrong):
                 continue
             if isinstance(item, dict | list):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analytex_pandas.errors import ServerError
 from analytex_pandas.service.naming import RowError, Sent
+from analytex_pandas.service.row_counts import untaken
 from analytex_pandas.service.row_errors import parse_report
-from analytex_pandas.service.tallies import untaken
 from analytex_pandas.service.values import to_count, to_datetime, to_seconds, to_text
 
 if TYPE_CHECKING:

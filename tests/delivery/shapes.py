@@ -261,6 +261,7 @@ SHAPES = [
     Shape("tabs", "message\trow\nbad\t0\nodd\t3", (at(0), at(3, None, None, "odd"))),
     Shape("true or false in order", [n != 3 for n in range(6)], (at(None, None, None, ANY),), more=5),
     *(Shape(f"a mark a row: {results[3]}", results, (at(3, None, ANY, ANY),)) for results in (
+        [{"accepted": n != 3} for n in range(6)], [{"processed": n != 3} for n in range(6)],
         [{"success": n != 3} for n in range(6)], [{"ok": n != 3, "id": f"u{n}"} for n in range(6)], [{"status": "failed" if n == 3 else "ok"} for n in range(6)], [{"status": 422 if n == 3 else 200} for n in range(6)])),
     *(Shape(f"marks in order: {marks}", {"results": marks}, (at(3, None, ANY, ANY),)) for marks in (
         {"valid": [n != 3 for n in range(6)]}, {"success": [n != 3 for n in range(6)]}, {"statuses": [422 if n == 3 else 200 for n in range(6)]}, {"status": ["failed" if n == 3 else "ok" for n in range(6)]})),
@@ -268,6 +269,7 @@ SHAPES = [
         {"valid": [n != 3 for n in range(6)]}, {"summary": {"status_codes": [422 if n == 3 else 200 for n in range(6)]}})),
     Shape("a mark by id", {f"u{n}": {"success": n != 3} for n in range(6)}, (at(3, None, None, "success: false"),)),
     Shape("a mark for all", {"success": False}, (at(None, None, None, "success: false"),)),
+    *(Shape(f"a mark for all, beside: {beside}", None, (at(None, None, None, ANY),), beside) for beside in ({"success": False}, {"result": {"ok": False}}, {"isValid": False})),
     *(Shape(f"good marks: {beside}", None, (), beside) for beside in ({"valid": [True] * 6}, {"status_codes": [201] * 6}, {"results": [{"success": True}] * 6})),
     # how many
     Shape("how many of all", {"count": 3, "items": [{"user_id": "u3", "message": "bad"}]}, (at(3), at(None, None, None, "count: 3")), more=1),
@@ -294,10 +296,15 @@ SHAPES = [
         {"success_count": 4}, {"succeeded": "4"}, {"num_successful": 4}, {"acceptedRows": 4}, {"ok": 4}, {"stats": {"rows": {"successful": 4}}},
         {"processed": 6, "succeeded": 4}, {"succeeded": 3, "unchanged": 1}, {"success_rate": 0.67}, {"successPercent": 66.7}, {"error_rate": 0.333}, {"failure_percentage": "33.3"},
         {"message": "Imported 4 of 6 rows"}, {"message": "Done. 4 rows of 6 imported."}, {"summary": "4/6 users were updated"}, {"result": {"message": "Only 4 out of 6 accepted"}})),
+    *(Shape(f"some taken: {beside}", None, (at(None, None, None, ANY),), beside) for beside in (
+        {"succeeded": ["u0", "u1", "u2", "u4", "u5"]}, {"accepted": [{"user_id": f"u{n}"} for n in (0, 1, 2, 4, 5)]}, {"output": {"successful_ids": ["u1", "u2", "u3", "u4", "u5"]}})),
     *(Shape(f"all taken: {beside}", None, (), beside) for beside in (
+        {"succeeded": ["u0", "u1", "u2"], "unchanged": ["u3", "u4", "u5"]}, {"accepted": []},
         {"success_count": 6}, {"success": 1}, {"accepted": True}, {"succeeded": 4, "unchanged": 2}, {"accepted": 6, "updated": 2}, {"imported": 4, "updated": 2}, {"success_rate": 1},
         {"success_rate": 100}, {"error_rate": 0.0}, {"message": "Imported 6 of 6 rows"}, {"message": "Batch 1 of 6 processed"}, {"message": "page 3 of 6"},
         {"message": "Updated 3 of 6 rows (3 unchanged)"}, {"options": {"error_rate": 0.5}}, {"max_error_rate": 0.5}, {"success_code": 4}, {"accepted_at": 4}, {"filename": "4 of 6 rows imported"})),
+    Shape("those taken and the other", {"succeeded": ["u0", "u1", "u2", "u4", "u5"], "failed": ["u3"]}, (at(3, None, ANY, ANY),)),
+    Shape("those taken, and the other beside", [{"user_id": "u3", "message": "bad"}], (at(3),), {"succeeded": ["u0", "u1", "u2", "u4", "u5"]}),
     Shape("taken, explained", [{"row": 4, "message": "bad"}], (at(3),), {"success_count": 5, "error_rate": 0.17}),
     Shape("taken, explained in part", [{"row": 4, "message": "bad"}], (at(3), at(None, None, None, "success_count: 3")), {"success_count": 3, "failed": 1}, 1),
     Shape("partial success", None, (at(None, None, None, ANY),), {"partial_success": True}),
@@ -321,9 +328,14 @@ SHAPES = [
     Shape("a log of objects", None, (at(3),), {"log": [{"level": "info", "message": "begun"}, {"level": "error", "user_id": "u3", "message": "bad"}]}),
     Shape("a note", None, (at(None, None, None, ANY),), {"note": "some users could not be updated"}),
     Shape("a status of another name", None, (at(None, None, None, ANY),), {"result": "completed_with_errors"}),
-    *(Shape(name, None, (at(None, None, None, f"{name}: 2"),), {name: 2}, 1) for name in ("dropped", "discarded_records", "ignored_rows", "num_bad_rows")),
+    *(Shape(name, None, (at(None, None, None, f"{name}: 2"),), {name: 2}, 1) for name in (
+        "dropped", "discarded_records", "ignored_rows", "num_bad_rows", "declined", "blockedCount", "denied_users", "malformed", "excluded", "timed_out", "not_found", "unsuccessful", "quarantined_rows", "exceptions")),
+    *(Shape(f"in words: {words}", None, (at(None, None, None, ANY),), {"message": f"2 rows were {words}"}, 1) for words in (
+        "declined", "blocked", "denied", "malformed", "excluded", "timed out", "not found", "ignored", "rolled back", "not saved")),
+    *(Shape(f"ids that were {name}", None, (at(3, None, None, ANY),), {name: ["u3"]}) for name in (
+        "declined", "blocked", "denied_ids", "suppressed", "unmatched", "undelivered", "not_updated", "timed_out", "unprocessed")),
     *(Shape(f"no trouble: {name}", None, (), {name: text}) for name, text in {
-        "message": "Done. No rows were rejected.", "summary": "6 rows imported, none failed", "note": "0 of 6 rows failed", "info": "without any errors",
+        "message": "Done. No rows were rejected.", "summary": "6 rows imported, none failed", "note": "0 of 6 rows failed", "info": "without any errors", "hint": "Columns that nobody knows were ignored.", "result": "No rows were blocked",
         "job_id": "retry_error_17", "original_filename": "invalid emails.csv", "name": "fix of failed rows", "created_by": "err bot", "environment": "prod errors",
         "error_policy": "skip invalid"}.items()),
     *(Shape(f"trouble: {text}", None, (at(None, None, None, ANY),), {"message": text}) for text in (

@@ -22,7 +22,7 @@ MAX_READ: Final = 2_000
 ROWS: Final = r"(?:rows?|records?|items?|users?|companies|compan(?:y|ie)|profiles?|contacts?|entries|lines?)"
 GOOD: Final = r"(?:success(?:ful|fully|es)?|succeeded)"
 TAKEN: Final = re.compile(
-    rf"(?P<before>num(?:berof)?|n|total)?{ROWS}?(?:{GOOD}|accepted|ok)(?P<after>count|total|{ROWS})?s?"
+    rf"(?P<before>num(?:berof)?|n|total)?{ROWS}?(?:{GOOD}|accepted|ok)(?P<after>count|total|(?:user|companie)?id|{ROWS})?s?"
 )
 """The key of how many rows were taken; those ``updated`` or ``imported`` may be some of them."""
 OTHERS: Final = re.compile(
@@ -60,7 +60,7 @@ def untaken(job: Mapping[str, object], rows: int) -> RowError | None:
 def found_in(values: Mapping[str, object], rows: int, depth: int = 0) -> Iterator[RowError]:
     said = [*keyed(values)]
     parts = (item for key, item in said if TAKEN.fullmatch(key.full) or OTHERS.fullmatch(key.full))
-    whole = sum(to_count(item) or 0 for item in parts)  # {"succeeded": 9, "unchanged": 1}
+    whole = sum(count_of(item) or 0 for item in parts)  # {"succeeded": 9, "unchanged": 1}
     for (key, item), name in zip(said, values, strict=True):
         if isinstance(item, dict) and depth < MAX_DEPTH and not ASKED.search(key.full):
             yield from found_in({str(inner): part for inner, part in item.items()}, rows, depth + 1)
@@ -68,26 +68,33 @@ def found_in(values: Mapping[str, object], rows: int, depth: int = 0) -> Iterato
         if TAKEN.fullmatch(key.full) and taken < whole <= rows:
             taken = whole
         if taken < rows:
-            words = item if isinstance(item, str) else f"{name}: {to_json(item)}"
-            yield RowError(message=words, raw=to_json({name: item}), total=rows - taken, counts="rows")
+            raw = to_json({name: item})
+            words = item[:MAX_READ] if isinstance(item, str) else f"{name}: {count_of(item) or to_json(item)}"
+            kept = raw if len(raw) <= MAX_READ else ""
+            yield RowError(message=words, raw=kept, total=rows - taken, counts="rows")
+
+
+def count_of(item: object) -> int | None:
+    """Return a count, or how many rows are listed."""
+    return len(item) if isinstance(item, list) else to_count(item)
 
 
 def taken_by(key: Key, item: object, rows: int) -> int:
     """Return how many of so many rows one value says were taken: all, if it says nothing of that."""
-    if isinstance(item, str) and not NAMED.search(key.full):
-        text = item[:MAX_READ]
-        counts = [
-            whole_number(told["taken"]) for told in SAID.finditer(text) if whole_number(told["all"]) == rows
-        ]
-        if counts and not SAME.search(text):
-            return min(counts)
+    if isinstance(item, str) and not (NAMED.search(key.full) or SAME.search(item[:MAX_READ])):
+        said = [match for match in SAID.finditer(item[:MAX_READ]) if whole_number(match["all"]) == rows]
+        if said:
+            return min(whole_number(match["taken"]) for match in said)
     if (share := SHARE.fullmatch(key.full)) and (part := to_seconds(item)) is not None:
         part = part / 100 if share["percent"] or part > 1 else part
         wrong = 1 - part if share["good"] else part
         # Nearly all are not all, as hardly any wrong are not none.
         return rows if wrong <= 0 else rows - min(max(round(wrong * rows), 1), rows)
-    if (words := TAKEN.fullmatch(key.full)) and (count := to_count(item)) is not None:
-        return (
-            count if words["before"] or words["after"] or count != 1 else rows
-        )  # "success": 1 may be a truth
-    return rows
+    words, count = TAKEN.fullmatch(key.full), count_of(item)
+    if words is None or count is None:
+        return rows
+    is_list, is_counted = isinstance(item, list), bool(words["before"] or words["after"])
+    if (words["after"] or "").endswith("id") and not is_list:
+        return rows
+    is_truth = count == 1 and not (is_list or is_counted)  # "success": 1
+    return rows if is_truth or (is_list and not count) else count
