@@ -32,7 +32,7 @@ CLOCK_SECONDS: Final = 60
 """Seconds by which the clocks may differ: the service's own times say a second, and an answer takes one, too."""
 MOUNTS: Final = Path("/proc/self/mountinfo")
 NETWORK_DRIVES: Final = re.compile(
-    r"nfs\d?|cifs|smb.*|smbfs|afs|ncpfs|9p|ceph|glusterfs|lustre|beegfs|gpfs|fuse\.(?!ext|ntfs|exfat|portal).*"
+    r"nfs\d?|cifs|smb.*|afs|ncpfs|9p|ceph|glusterfs|lustre|beegfs|gpfs|fuse\.(?!ext|ntfs|exfat|portal).*"
 )
 """File systems on which locks and SQLite's write-ahead log are not to be relied on."""
 
@@ -175,7 +175,7 @@ def clock(said: str | None, here: dt.datetime) -> Found:
     try:
         there = email.utils.parsedate_to_datetime(said or "")
         away = (there if there.tzinfo else there.replace(tzinfo=dt.UTC)) - here
-    except ValueError:
+    except (ValueError, OverflowError):
         return Found("clock", "cannot be compared: the service does not say its time")
     seconds = abs(away.total_seconds())
     if seconds <= CLOCK_SECONDS:

@@ -81,7 +81,12 @@ def pairs(text: str) -> list[tuple[str, str | None]]:
             found = json.loads(text)
         except ValueError as error:
             raise argparse.ArgumentTypeError(f"{text!r} begins like JSON and is none: {error}") from error
-        return list(found.items()) if isinstance(found, dict) else [(name, None) for name in found]
+        asked: list[tuple[Any, Any]] = (
+            list(found.items()) if isinstance(found, dict) else [(name, None) for name in found]
+        )
+        if not all(isinstance(column, str) for column, _ in asked):
+            raise argparse.ArgumentTypeError(f"{text!r} names a column by what is no text")
+        return asked
     split = (part.partition("=") for part in text.split(",") if part)
     return [(column, asked if equals else None) for column, equals, asked in split]
 

@@ -34,10 +34,9 @@ def written(table: pd.DataFrame, to: str | None) -> Done:
     """Return a table as a result, as CSV where it is text; or write it to a file, of this machine or at a URL."""
     if to is None:
         return Done(0, json_of(table), table.to_csv(index=False))
-    plain = table.assign(**{name: table[name].map(str) for name in ("index",) if table[name].dtype == object})
     contents: dict[str, Callable[[], str | bytes]] = {
         ".csv": lambda: table.to_csv(index=False),
-        ".parquet": lambda: plain.to_parquet(index=False),
+        ".parquet": lambda: with_text_labels(in_unicode(table)).to_parquet(index=False),
         ".json": lambda: json_of(table),
         ".ndjson": lambda: json_of(table, lines=True),
     }
@@ -50,15 +49,42 @@ def written(table: pd.DataFrame, to: str | None) -> Done:
     return Done(0, {"file": to, "rows": len(table)}, f"{len(table):,} rows in {to}")
 
 
+def in_unicode(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose bytes, and text with half a surrogate pair, are what can be printed of them."""
+    names = [name for name in table.columns if table[name].dtype == object]
+    return table.assign(
+        **{name: pd.Series([*map(printable, table[name])], table.index, dtype=object) for name in names}
+    )
+
+
+def printable(cell: Any) -> Any:
+    """Return a label, or whatever else is in a table, as a file can hold it."""
+    if isinstance(cell, tuple):
+        return tuple(map(printable, cell))
+    if isinstance(cell, bytes):
+        return str(cell)
+    return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell
+
+
+def with_text_labels(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without labels of several kinds, for which a file has no type."""
+    return table if table["index"].dtype != object else table.assign(index=table["index"].map(str, "ignore"))
+
+
 def json_of(table: pd.DataFrame, *, lines: bool = False) -> str:
     """Return a table as JSON: a list of its rows, or a row a line."""
-    text: str = table.to_json(
-        orient="records", date_format="iso", force_ascii=False, default_handler=str, lines=lines
+    text: str = in_unicode(table).to_json(
+        orient="records",
+        lines=lines,
+        date_format="iso",
+        double_precision=15,
+        force_ascii=False,
+        default_handler=str,
     )
     return text
 
 
-def records(table: pd.DataFrame) -> Any:
+def rows_of(table: pd.DataFrame) -> Any:
     """Return a table as a list of its rows, in values of JSON."""
     return json.loads(json_of(table))
 
@@ -88,6 +114,6 @@ def cell_text(value: Any) -> str:
     return f"{value:%Y-%m-%d %H:%M:%S}Z" if isinstance(value, pd.Timestamp) else harmless_line(str(value))
 
 
-def said(error: AnalytexError) -> dict[str, str]:
+def error_document(error: AnalytexError) -> dict[str, str]:
     """Return an error in values of JSON."""
     return {"class": type(error).__name__, "message": str(error)}

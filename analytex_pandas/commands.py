@@ -21,7 +21,7 @@ from typing import Any, Final, NoReturn, TextIO, get_args
 from analytex_pandas import account, api, connection, plan
 from analytex_pandas.checkup import doctor
 from analytex_pandas.command_options import add_options, add_progress, given
-from analytex_pandas.command_output import Done, json_of, records, said, shown, table_text, written
+from analytex_pandas.command_output import Done, error_document, json_of, rows_of, shown, table_text, written
 from analytex_pandas.csv_files import data_at
 from analytex_pandas.delivery import tables
 from analytex_pandas.delivery.journal import Journal
@@ -29,7 +29,6 @@ from analytex_pandas.delivery.opening import as_it_stands, newest_unfinished
 from analytex_pandas.delivery.outcomes import outcomes_table
 from analytex_pandas.errors import AnalytexError, NotFoundError, ValidationError, empty_report, harmless
 from analytex_pandas.frame.options import CompanyOptions, SendOptions, UserOptions
-from analytex_pandas.frame.places import source_name
 from analytex_pandas.plan import Plan
 from analytex_pandas.push import Push, presented
 from analytex_pandas.service.client import Client
@@ -137,15 +136,15 @@ def run_plan(options: argparse.Namespace) -> Done:
         "bytes": made.bytes,
         "seconds": made.duration.total_seconds(),
         "counts": made.counts.to_dict(),
-        "columns": records(made.columns),
-        "invalid": records(made.invalid),
-        "chunks": records(made.chunks),
-        "changes": records(made.changes),
+        "columns": rows_of(made.columns),
+        "invalid": rows_of(made.invalid),
+        "chunks": rows_of(made.chunks),
+        "changes": rows_of(made.changes),
     }
     try:
         made.check()
     except ValidationError as error:
-        return Done(UNSENDABLE, document | {"error": said(error)}, f"{made!r}\n\n{error}")
+        return Done(UNSENDABLE, document | {"error": error_document(error)}, f"{made!r}\n\n{error}")
     return Done(0, document, repr(made))
 
 
@@ -169,10 +168,7 @@ def planned(options: argparse.Namespace, client: Client | None) -> Plan:
     of_files, progress = "paths" in options, getattr(options, "progress", None)
     data = options.paths if of_files else data_at(options.file)
     arguments = given(options) | {"client": client}
-    made = plan.make_plan(data, options.kind, arguments, progress=progress, of_files=of_files)
-    if not of_files:
-        made.document = dataclasses.replace(made.document, source=source_name(options.file))
-    return made
+    return plan.make_plan(data, options.kind, arguments, progress=progress, of_files=of_files)
 
 
 def run_resume(options: argparse.Namespace) -> Done:
@@ -218,8 +214,8 @@ def followed(options: argparse.Namespace, begin: Callable[[], Push]) -> Done:
         "parent": push.parent,
         "counts": counts,
         "errors": len(push.errors),
-        "jobs": records(push.jobs),
-        "error": None if error is None else said(error),
+        "jobs": rows_of(push.jobs),
+        "error": None if error is None else error_document(error),
     }
     if status == STOPPED:
         say(f"{'' if error is None else harmless(str(error))}\n{way_on(push.id)}".lstrip())
@@ -232,8 +228,7 @@ def run_pushes(_: argparse.Namespace) -> Done:
 
 def run_errors(options: argparse.Namespace) -> Done:
     journal = Journal(connection.state_directory(None))
-    push = journal.push(options.push)
-    return written(tables.errors_table(journal.errors(push.id), journal.kept(push.id)), options.to)
+    return written(tables.errors_table(journal, journal.push(options.push).id), options.to)
 
 
 def run_outcomes(options: argparse.Namespace) -> Done:
@@ -248,7 +243,7 @@ def run_jobs(_: argparse.Namespace) -> Done:
 
 def run_job(options: argparse.Namespace) -> Done:
     found = account.job(options.job)
-    seen = dataclasses.asdict(found.look()) | {"errors": records(found.errors)}
+    seen = dataclasses.asdict(found.look()) | {"errors": rows_of(found.errors)}
     document = {
         name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in seen.items()
     }
@@ -268,7 +263,7 @@ def run_doctor(_: argparse.Namespace) -> Done:
 
 def carried_out(run: Callable[[argparse.Namespace], Done], options: argparse.Namespace) -> int:
     """Run a command, print its result, and return its exit status."""
-    options.going = None
+    options.going, last = None, ""
     with signals_interrupt(), logged() as log:
         try:
             done = run(options)
@@ -277,20 +272,19 @@ def carried_out(run: Callable[[argparse.Namespace], Done], options: argparse.Nam
             left = Journal(connection.state_directory(None)).has(options.going) if options.going else False
             last = way_on(options.going) if left else "Interrupted. Nothing was sent."
             done = Done(INTERRUPTED, {"push": options.going if left else None, "error": {"message": last}})
-            print_result(options, done)
-            say(last)
-            return INTERRUPTED
         except AnalytexError as error:
-            done = stopped_by(error)
-            say(harmless(str(error)))
-    return print_result(options, done)
+            done, last = stopped_by(error), harmless(str(error))
+    status = print_result(options, done)
+    if last:
+        say(last)
+    return status
 
 
 def stopped_by(error: AnalytexError) -> Done:
     """Return what a command came to that an error stopped."""
     rows = error.report if isinstance(error, ValidationError) else empty_report()
     status = MISUSED if isinstance(error, ValidationError | NotFoundError) else STOPPED
-    document = {"push": None, "error": said(error), "invalid": records(rows)}
+    document = {"push": None, "error": error_document(error), "invalid": rows_of(rows)}
     return Done(UNSENDABLE if len(rows) else status, document)
 
 

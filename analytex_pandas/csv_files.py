@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path, PurePath
-from typing import Any, Final
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 from pyarrow import csv
 
 from analytex_pandas.errors import ValidationError, code, reason
-from analytex_pandas.frame.places import place_of
+from analytex_pandas.frame.inputs import read_source
+from analytex_pandas.frame.places import place_of, source_name
+from analytex_pandas.frame.sources import Source
 
 CSV: Final = re.compile(r".+\.(csv|tsv|txt|tab)(\.(gz|bz2|zst|lz4|br))?", re.IGNORECASE)
+PACKED: Final = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4", ".br": "brotli"}
 DELIMITERS: Final = ",;\t|"
 BLOCK_BYTES: Final = 8 * 1024 * 1024
 """Bytes that are read at once; no row may be longer."""
@@ -23,10 +27,10 @@ HEADER_BYTES: Final = 256 * 1024
 """Bytes of a file's beginning in which its first line is looked for."""
 
 
-def data_at(place: str) -> Any:
+def data_at(place: str) -> Source | str:
     """Return what a path, pattern, directory or URL names as data of a plan.
 
-    CSV is a stream of batches, of several files one a file; anything else, Parquet by all appearance, is the place
+    CSV is a source of this name, of several files as of frames; anything else, Parquet by all appearance, is the place
     itself, which a plan opens.
 
     Raises
@@ -39,18 +43,15 @@ def data_at(place: str) -> Any:
     found = place_of(place)
     # a variable of the shell that is not set names no directory
     inside = found.is_dir() and bool(place.strip())
-    files = sorted(found.below("") if inside else found.matching())
+    files = found.below("") if inside else found.matching()
     if not files:
         raise ValidationError(f"There is no file at {code(place)}, as seen from where this runs.")
-    texts = [Path(file) for file in files if is_csv(file)]
-    if not texts or (any(file.suffix == ".parquet" for file in files) if inside else len(texts) < len(files)):
+    texts = [Path(file) for file in files if CSV.fullmatch(file.name)]
+    others = [file for file in files if not CSV.fullmatch(file.name)]
+    if not texts or any(not inside or file.suffix.lower() == ".parquet" for file in others):
         return place
-    return opened(texts[0]) if len(texts) == 1 else map(opened, texts)
-
-
-def is_csv(file: PurePath) -> bool:
-    """Tell by its name whether a file is CSV."""
-    return CSV.fullmatch(file.name) is not None
+    source = read_source(opened(texts[0]) if len(texts) == 1 else map(opened, texts))
+    return replace(source, name=source_name(place))
 
 
 def opened(file: Path) -> pa.RecordBatchReader:
@@ -58,14 +59,19 @@ def opened(file: Path) -> pa.RecordBatchReader:
     try:
         read = csv.ReadOptions(block_size=BLOCK_BYTES)
         parse = csv.ParseOptions(delimiter=delimiter_of(file), newlines_in_values=True)
-        names = csv.open_csv(file, read, parse).schema.names
+        names = csv.open_csv(unpacked(file), read, parse).schema.names
         convert = csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.large_string()), null_values=[""], strings_can_be_null=True
         )
-        reader = csv.open_csv(file, read, parse, convert)
+        reader = csv.open_csv(unpacked(file), read, parse, convert)
     except (pa.ArrowInvalid, OSError, UnicodeError, EOFError) as error:
         raise unreadable(file, error) from error
     return pa.RecordBatchReader.from_batches(reader.schema, batches(reader, file))
+
+
+def unpacked(file: Path) -> pa.NativeFile:
+    """Return a file's bytes; Arrow would go by the ending of its name in lower case alone."""
+    return pa.input_stream(str(file), compression=PACKED.get(file.suffix.lower()))
 
 
 def batches(reader: csv.CSVStreamingReader, file: Path) -> Iterator[pa.RecordBatch]:
@@ -87,7 +93,7 @@ def batches(reader: csv.CSVStreamingReader, file: Path) -> Iterator[pa.RecordBat
 def is_left_open(file: Path) -> bool:
     """Tell whether a file whose last cell is in quotes does not end with one; Arrow reads it all the same."""
     tail = b""
-    with pa.input_stream(str(file), compression="detect") as stream:
+    with unpacked(file) as stream:
         while part := stream.read(BLOCK_BYTES):
             tail = (tail + part)[-HEADER_BYTES:]
     tail = tail.rstrip()
@@ -96,7 +102,7 @@ def is_left_open(file: Path) -> bool:
 
 def delimiter_of(file: Path) -> str:
     """Return what stands most often between the names in the first line of a file."""
-    with pa.input_stream(str(file), compression="detect") as stream:
+    with unpacked(file) as stream:
         beginning = stream.read(HEADER_BYTES).decode("utf-8", "replace")
     first = QUOTED.sub("", beginning).partition("\n")[0]
     counts = Counter(character for character in first if character in DELIMITERS)

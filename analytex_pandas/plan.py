@@ -23,14 +23,14 @@ from analytex_pandas.delivery.memory import compared_lines, recall
 from analytex_pandas.delivery.opening import begin, pushed_already, sweep
 from analytex_pandas.delivery.same_records import given_back, under_way
 from analytex_pandas.delivery.spool import Spool, spool_of
-from analytex_pandas.errors import AnalytexError, ValidationError, harmless
+from analytex_pandas.errors import AnalytexError, ValidationError, code, harmless, translated
 from analytex_pandas.frame.document import PlanDocument, changes_table
 from analytex_pandas.frame.layout import said
 from analytex_pandas.frame.memory import Memory
 from analytex_pandas.frame.ndjson import lines_of, records
 from analytex_pandas.frame.options import Options, checked, checked_options
 from analytex_pandas.frame.places import place_of
-from analytex_pandas.planning import planned, planned_files
+from analytex_pandas.planning import planned
 from analytex_pandas.push import PUSHES, Push, presented, tell_the_way_back
 from analytex_pandas.service.client import Client
 from analytex_pandas.settings import Kind
@@ -185,7 +185,10 @@ class Plan:
             if isinstance(path, str):
                 place_of(path).write(content)
                 continue
-            with open(path, "xb", opener=private) as file:  # needs an opener
+            with (
+                translated(f"{code(str(path))} cannot be written"),
+                open(path, "xb", opener=private) as file,  # needs an opener
+            ):
                 file.write(content)
         return paths
 
@@ -362,8 +365,8 @@ def prepared(
             memory = recall(journal, account, kind, types_only=not options.only_changed)
     if progress or (progress is None and not settings.is_silent()):
         watched = display.watched
-    write = planned_files if of_files else planned
-    return client, memory, functools.partial(write, data, kind, options, memory=memory, watched=watched)
+    write = functools.partial(planned, memory=memory, watched=watched, of_files=of_files)
+    return client, memory, functools.partial(write, data, kind, options)
 
 
 def spooled(

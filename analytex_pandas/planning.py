@@ -27,6 +27,7 @@ from analytex_pandas.frame.options import Options
 from analytex_pandas.frame.places import source_name
 from analytex_pandas.frame.record_files import bytes_of_files, draft_of_files, record_files
 from analytex_pandas.frame.settling import draft
+from analytex_pandas.frame.sources import Source
 from analytex_pandas.frame.strangers import named
 from analytex_pandas.settings import Kind
 
@@ -44,16 +45,21 @@ def planned(
     *,
     memory: Memory | None = None,
     watched: Watched | None = None,
+    of_files: bool = False,
     called: str = "This input",
 ) -> PlanDocument:
     """Write the records of `data` into a spool, which bears the plan's id, and return the plan.
 
-    `memory` is what the account has acknowledged, where that is known; `watched` shows how far the reading is; an
-    error calls the data `called`.
+    `memory` is what the account has acknowledged, where that is known; `watched` shows how far the reading is, but
+    `of_files` of records, which takes seconds a million; an error calls the data `called`.
     """
     with translated(f"{called} ({named(data)}) cannot be planned"):
         plan_id = spool.directory.name.removeprefix(".")
-        if options.staging is None:
+        if of_files:
+            files = record_files(data)
+            spool.check_room(bytes_of_files(files))
+            outcome = draft_of_files(files, options, kind, spool, memory)
+        elif options.staging is None:
             outcome = read_here(data, kind, options, spool, memory=memory, watched=watched)
         else:
             outcome = staged_draft(data, options, kind, spool, plan_id=plan_id, memory=memory)
@@ -61,7 +67,8 @@ def planned(
         # What is left out as unchanged is more each time; what it is left out of is the same.
         drafted = f"{outcome.drafted or spool.drafted} {options.duplicates}"
         digest = drafted if options.only_changed else spool.digest
-        return document_of(outcome, plan_id, kind, options, digest=digest, source=source_name(data))
+        source = data.name if isinstance(data, Source) else source_name(data)
+        return document_of(outcome, plan_id, kind, options, digest=digest, source=source)
 
 
 def read_here(
@@ -77,23 +84,6 @@ def read_here(
         # A thread a core that this process may use, as far as the source allows.
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return draft(source, options, kind, spool, workers=min(cores, source.workers), memory=memory)
-
-
-def planned_files(
-    paths: Any,
-    kind: Kind,
-    options: Options,
-    spool: Spool,
-    *,
-    memory: Memory | None = None,
-    watched: Watched | None = None,  # noqa: ARG001  # files of records are read in seconds a million
-) -> PlanDocument:
-    """Write the records of files into a spool, as ``planned`` does those of data."""
-    files = record_files(paths)
-    spool.check_room(bytes_of_files(files))
-    outcome = draft_of_files(files, options, kind, spool, memory)
-    plan_id, source = spool.directory.name, source_name(paths)
-    return document_of(outcome, plan_id, kind, options, digest=spool.digest, source=source)
 
 
 def replanned(

@@ -102,8 +102,7 @@ class Push:
         error that names no row has neither. ``df.iloc[push.errors["position"].dropna()]`` is the input's row of each
         error that names one, whatever the frame's index.
         """
-        drive = self._drive
-        return tables.errors_table(drive.journal.errors(drive.id), drive.journal.kept(drive.id))
+        return tables.errors_table(self._drive.journal, self.id)
 
     @property
     def outcomes(self) -> pd.DataFrame:
@@ -355,11 +354,11 @@ class Push:
         AnalytexError
             If another process drives it; the message says which.
         """
-        mine, connected = self._drive.client, connection.connected()
-        same = connected is not None and all(
-            getattr(connected, name) == getattr(mine, name) for name in ("base_url", "state_directory")
-        )
-        self._drive = opening.resume(self.id, connected if connected is not None and same else mine)
+        client, connected = self._drive.client, connection.connected()
+        place = (client.base_url, client.state_directory)
+        if connected is not None and (connected.base_url, connected.state_directory) == place:
+            client = connected
+        self._drive = opening.resume(self.id, client)
         PUSHES[self._drive] = self
         return self
 

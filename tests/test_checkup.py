@@ -13,6 +13,7 @@ import pytest
 
 import analytex_pandas as apd
 from analytex_pandas import checkup, connection
+from analytex_pandas.checkup import clock
 from analytex_pandas.delivery.journal import Journal
 
 if TYPE_CHECKING:
@@ -76,6 +77,21 @@ def test_without_a_key_the_rest_is_looked_at(
     assert "behind" in table["clock"][0]
     assert "NTP" in table["clock"][1]
     assert table["service"] == ("was not asked: there is no key", "")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "today",
+        "Mon, 01 Jan 99999 00:00:00 GMT",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 01 Jan 2026 00:00:00 +99999999999999999",
+    ],
+)
+def test_a_time_that_is_none_is_no_clock(said: str) -> None:
+    """Whatever a proxy writes there."""
+    assert clock(said, dt.datetime.now(dt.UTC)).result.startswith("cannot be compared")
 
 
 def test_a_wrong_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -19,6 +20,9 @@ import analytex_pandas as apd
 from analytex_pandas import connection
 from analytex_pandas.__main__ import main
 from analytex_pandas.command_options import from_toml
+from analytex_pandas.command_output import written
+from analytex_pandas.delivery.tables import ERROR_COLUMNS
+from analytex_pandas.errors import typed_table
 from analytex_pandas.frame.options import CompanyOptions, UserOptions
 from analytex_pandas.settings import Kind
 
@@ -96,6 +100,14 @@ def test_csv_is_text(service: Any, run: Callable[..., Any]) -> None:
     run("push", "users", "people.csv", "--user-id", "customer_id", "--types", types)
     assert service.users["seats"].tolist()[::2] == [3, 12]
     assert service.users["since"].tolist()[::2] == ["2024-01-15", "2024-02-29"]
+
+
+def test_packed_csv(service: Any, run: Callable[..., Any], tmp_path: Path) -> None:
+    """By the ending of its name, whatever its case."""
+    for number, name in enumerate(("people.csv.gz", "PEOPLE.CSV.GZ")):
+        (tmp_path / name).write_bytes(gzip.compress(PEOPLE.replace("\n0", f"\n{number}0").encode()))
+        assert run("push", "users", name, "--user-id", "customer_id")[0] == 0
+    assert service.users["user_id"].tolist() == ["0007", "0010", "0011", "1007", "1010", "1011"]
 
 
 def test_columns_can_be_chosen_and_renamed(service: Any, run: Callable[..., Any]) -> None:
@@ -263,6 +275,8 @@ def test_a_warning_is_a_line(service: Any, run: Callable[..., Any]) -> None:
         (["plan", "users", "people.csv", "--user", "x"], "--user"),
         (["plan", "people", "people.csv"], "users"),
         (["plan", "users", "broken.csv", "--user-id", "a"], "CSV"),
+        (["plan", "users", "people.csv", "--types", '[["a"]]'], "--types"),
+        (["plan", "users", "people.csv", "--properties", '{"a": ["b"]}'], "properties"),
         (["errors", "20261123-231500-3f9a1c"], "no push"),
         (["outcomes", "x"], "no push"),
         (["retry", "x"], "no push"),
@@ -330,6 +344,34 @@ def test_refused_rows(run: Callable[..., Any], tmp_path: Path, capsys: pytest.Ca
     assert (
         capsys.readouterr().out.splitlines()[0] == "position,index,id,property,code,message,chunk,job_id,raw"
     )
+
+
+@pytest.mark.parametrize("label", [0.123456789012345, 1e-12, "\ud800", b"\xff", (1, b"\xfe")], ids=repr)
+def test_whatever_a_label_is_it_is_printed_and_written(
+    label: Any, service: Any, run: Callable[..., Any]
+) -> None:
+    """Of a frame that was pushed from Python: numbers to their last digit, text by what can be printed."""
+    index = (
+        pd.MultiIndex.from_tuples([label]) if isinstance(label, tuple) else pd.Index([label], dtype=object)
+    )
+    frame = pd.DataFrame({"user_id": ["666"]}, index=index)
+    client = apd.Client(service.api_key, service.url)
+    push = apd.push_users(frame, client=client, wait=True, progress=False).id
+    for command in ("errors", "outcomes"):
+        status, (row,), err = run(command, push)
+        assert (status, err, row["id"]) == (0, "", "666")
+        assert row["index"] == label or "\\" in str(row["index"])
+        for name in ("o.csv", "o.parquet", "o.json", "o.ndjson"):
+            assert run(command, push, "--to", name)[0] == 0
+    assert json.loads(Path("o.json").read_text()) == [row]
+    assert label != 1e-12 or pd.read_parquet("o.parquet")["index"].tolist() == ["1e-12"]
+
+
+def test_an_error_without_a_row_has_no_label_in_a_file(tmp_path: Path) -> None:
+    """Missing is missing, and no text of it."""
+    nothing = dict.fromkeys(ERROR_COLUMNS)
+    written(typed_table(ERROR_COLUMNS, [nothing, nothing | {"index": 1}]), str(tmp_path / "e.parquet"))
+    assert pd.read_parquet(tmp_path / "e.parquet")["index"].fillna("").tolist() == ["", "1"]
 
 
 @pytest.mark.usefixtures("service")

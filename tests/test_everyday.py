@@ -112,16 +112,24 @@ OTHERS: dict[str, Callable[[], Any]] = {
 }
 
 
-def test_what_was_acknowledged_meanwhile_makes_no_other_records(quick: Any) -> None:
+@pytest.mark.parametrize("of_files", [False, True], ids=["frame", "files"])
+def test_what_was_acknowledged_meanwhile_makes_no_other_records(
+    quick: Any, tmp_path: Path, of_files: bool
+) -> None:
     """With ``only_changed`` a cell run again leaves out more than the first time, and is the same cell still."""
     quick.rows_per_minute = 600  # a second a chunk
     options: dict[str, Any] = {"only_changed": True, "chunk_rows": 10, **NOW}
-    push = apd.push_users(frame(), **options)
+    apd.to_ndjson(frame(), tmp_path / "out")
+
+    def begun() -> apd.Push:
+        return apd.push_files(tmp_path / "out", **options) if of_files else apd.push_users(frame(), **options)
+
+    push = begun()
     while not push.counts["acknowledged"]:
         assert not push.done
     push.pause()
     with pytest.warns(UserWarning, match="given back"):
-        assert apd.push_users(frame(), **options) is push
+        assert begun() is push
     assert (
         apd.plan_users(frame().assign(seats=1), only_changed=True).document.digest
         != push.plan.document.digest

@@ -51,19 +51,20 @@ ROOMS: Final = {
 LINES: Final = {
     # 100 for safety; 120 for everyday use: cells run twice, variables; 145: arguments, resume; 20 for URLs; 950 for
     # commands and doctor; 65 for files of records; 20 for what only each job tells; 45 for streams that a scheduler has
-    # closed, quotes that nobody has, and misuse in JSON; 35 for tables that a terminal can show, and for refused rows
-    # without those that a retry has mended
-    "top": 3_660,
-    # 205 for everyday use: erased values, reserved names; 145 for URLs; 80 for outcomes; 505 for files of records
-    "frame": 6_830,
-    "engines": 980,  # 645 for staging: parts on shared storage, joined by the driver; 15 for odd columns
+    # closed, quotes that nobody has, and misuse in JSON; 20 for labels of any kind in files; 35 for
+    # tables that a terminal can show, and for refused rows without those that a retry has mended
+    "top": 3_680,
+    # 205 for everyday use: erased values, reserved names; 145 for URLs; 80 for outcomes; 505 for files of records; 15
+    # for links to directories, and stores that cannot be looked at
+    "frame": 6_845,
+    "engines": 977,  # 645 for staging: parts on shared storage, joined by the driver; 15 for odd columns
     # 245 for safety: calls, trust, what bounds an answer; 65 to learn the pace; 1,400 to read reports of any shape,
     # tables, lists of rows and ids in words, spans, what is counted and cut short, and all that stands beside errors
     "service": 3_220,
     # 695 for safety; 170: the same records twice, forks; 35 for callbacks; 250 to judge reports; 375 for outcomes;
-    # 130 for requests declined for the sake of rows; 105 to tell displays of troubles, waits and ends; 5 for
-    # which rows a retry has mended
-    "delivery": 4_645,
+    # 150 for requests declined for the sake of rows, which a retry may have brought in before; 105 to tell displays of
+    # troubles, waits and ends; 5 for which rows a retry has mended
+    "delivery": 4_665,
     # 205 for front ends: marimo, unattended notebooks, lines for logs, the tab's title; 95 for the page of a plan; 790
     # for a panel of 23 states that each say what is so and what can be done, and the account by pushes and files; 15
     # for marks of chunks that agree with their rows, and for MathJax 3; 25 for code in notes, whatever names it quotes

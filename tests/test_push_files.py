@@ -85,16 +85,41 @@ def test_places(service: Any, tmp_path: Path) -> None:
     (folder / "a.ndjson").write_bytes(b'\xef\xbb\xbf{"user_id": "1"}\r\n\r\n  {"user_id": "2"}')
     (folder / "b.jsonl.gz").write_bytes(gzip.compress(b'{"user_id":"3"}\n\n'))
     (folder / "c.txt").write_text("something else")
+    (folder / "D.JSONL.GZ").write_bytes(gzip.compress(b'{"user_id":"0"}\n'))
     sent = push([folder, str(folder / "*.ndjson"), folder / "a.ndjson"])
-    assert service.users["user_id"].tolist() == ["1", "2", "3"]
+    assert service.users["user_id"].tolist() == ["0", "1", "2", "3"]
     assert sent.outcomes["index"].tolist() == [
+        (str(folder / "D.JSONL.GZ"), 1),
         (str(folder / "a.ndjson"), 1), (str(folder / "a.ndjson"), 3), (str(folder / "b.jsonl.gz"), 1)
     ]  # fmt: skip
     fsspec = pytest.importorskip("fsspec")
     with fsspec.open("memory://somewhere/x.ndjson", "wb") as file:
         file.write(b'{"user_id":"4"}\n')
     push("memory://somewhere/x.ndjson")
-    assert service.users["user_id"].tolist() == ["1", "2", "3", "4"]
+    assert service.users["user_id"].tolist() == ["0", "1", "2", "3", "4"]
+
+
+def test_a_file_goes_once_and_each_file_goes(
+    service: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it is named, by links to directories, too; one of the same path elsewhere is another file."""
+    fsspec = pytest.importorskip("fsspec")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "in" / "a.ndjson").write_text('{"user_id":"1"}\n')
+    (tmp_path / "elsewhere" / "b.ndjson").write_text('{"user_id":"2"}\n')
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "link" / "circle").symlink_to(tmp_path / "in")
+    with fsspec.open(f"memory://{tmp_path}/in/a.ndjson", "wb") as file:
+        file.write(b'{"user_id":"3"}\n')
+    urls = [f"memory://{tmp_path}/in", f"memory://{tmp_path}/in/*.ndjson"]
+    sent = push(["in/a.ndjson", tmp_path / "in", *urls])
+    assert service.users["user_id"].tolist() == ["1", "2", "3"]
+    assert sent.counts["input"] == 3
+    assert [name for name, _ in sent.outcomes["index"]] == [
+        "in/a.ndjson", f"{tmp_path}/in/link/b.ndjson", f"{tmp_path}/in/a.ndjson"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("paths", ["nothing.ndjson", "", [], 5, [5], b"x"])

@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -148,17 +148,17 @@ class Journal:
     def recut(
         self,
         push_id: str,
-        left: Mapping[int, int],
+        left: Iterable[tuple[int, int, int]],
         chunks: Sizes,
         document: PlanDocument,
-        also: Callable[[sqlite3.Connection], object],
+        also: Also,
     ) -> None:
-        """Put chunks, with (number, rows, bytes) of each, in the place of some that keep so many refused rows."""
+        """Put chunks in the place of some that have (number, rows, refused rows) left."""
         with self.writing() as connection:
             connection.executemany(
-                "UPDATE chunk SET rows = ?2, refused = ?2, bytes = 0, "
-                "status = iif(?2, 'completed_with_errors', 'completed') WHERE push = ?1 AND number = ?3",
-                ((push_id, rows, number) for number, rows in left.items()),
+                "UPDATE chunk SET rows = ?3, refused = ?4, bytes = 0, "
+                "status = iif(?4, 'completed_with_errors', 'completed') WHERE push = ?1 AND number = ?2",
+                ((push_id, *chunk) for chunk in left),
             )
             add_chunks(connection, push_id, chunks)
             also(connection)
@@ -224,10 +224,6 @@ class Journal:
         ((count,),) = self.rows("SELECT count(*) FROM error WHERE push = ? AND position IS NULL", push_id)
         return int(count)
 
-    def kept(self, push_id: str) -> list[pa.Table]:
-        """Return the kept rows (see ``kept``) of every chunk that has some, by chunk."""
-        return [*self.kept_by_chunk(push_id).values()]
-
     def heard(self, push_id: str, number: int) -> list[Any]:
         """Return what answers about a chunk's job, which runs, have said, as they were sent."""
         found = self.rows(
@@ -236,7 +232,8 @@ class Journal:
         with self.legible():
             return [answer for (answers,) in found for answer in json.loads(answers)]
 
-    def kept_by_chunk(self, push_id: str) -> dict[int, pa.Table]:
+    def kept(self, push_id: str) -> dict[int, pa.Table]:
+        """Return the kept rows (see ``kept``) of every chunk that has some, by its number, in order."""
         found = self.rows("SELECT chunk, rows FROM kept WHERE push = ? ORDER BY chunk", push_id)
         with self.legible():
             return {number: from_blob(blob) for number, blob in found}
@@ -298,7 +295,7 @@ class Journal:
             ) from error
         with (
             UNFORKED,
-            translated(self.path),
+            told_of_sqlite(self.path),
             contextlib.closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT)) as connection,
         ):
             connection.isolation_level = None
@@ -353,7 +350,7 @@ def other_version(path: Path, found: int | None) -> str:
 
 
 @contextlib.contextmanager
-def translated(path: Path) -> Iterator[None]:
+def told_of_sqlite(path: Path) -> Iterator[None]:
     """Turn what SQLite says about the journal into errors that tell what to do."""
     try:
         yield

@@ -24,7 +24,7 @@ from analytex_pandas.delivery.report import Verdict
 from analytex_pandas.delivery.spool import Spool
 from analytex_pandas.frame.document import PlanDocument
 from analytex_pandas.frame.duplicates import SENT
-from analytex_pandas.frame.labels import POSITION
+from analytex_pandas.frame.labels import NO_ROWS, POSITION
 from analytex_pandas.frame.ndjson import Chunker, lines_of
 from analytex_pandas.settings import ID_NAMES, Kind
 
@@ -116,13 +116,18 @@ def mend(
         )
 
 
+def joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return tables of kept rows of one push as one; a retry has answered for rows of some of them only."""
+    metadata = tables[0].schema.metadata
+    return pa.concat_tables(tables, promote_options="permissive").replace_schema_metadata(metadata)
+
+
 def kept_of(journal: Journal, push_id: str, *, unknown: bool = False) -> tuple[pa.Table, list[bytes]]:
     """Return the refused rows of a push, and their lines, with those that are unknown if asked for."""
-    tables = journal.kept(push_id)
+    tables = [*journal.kept(push_id).values()]
     if not tables:
-        return pa.table({POSITION: pa.array([], pa.int64())}), []
-    metadata = tables[0].schema.metadata
-    kept = pa.concat_tables(tables, promote_options="permissive").replace_schema_metadata(metadata)
+        return NO_ROWS, []
+    kept = joined(tables)
     names = [name for name in kept.column_names if name not in (LINE, FATE, LATER)]
     fates = [REFUSED, DOUBTFUL] if unknown else [REFUSED]
     kept = kept.filter(pc.is_in(kept[FATE], value_set=pa.array(fates, pa.int8())))
@@ -131,7 +136,7 @@ def kept_of(journal: Journal, push_id: str, *, unknown: bool = False) -> tuple[p
 
 def mended_positions(journal: Journal, push_id: str) -> list[int]:
     """Return the places of the rows of a push that a retry has brought in since."""
-    tables = journal.kept(push_id)
+    tables = journal.kept(push_id).values()
     return [at for rows in tables for at in rows.filter(pc.equal(rows[FATE], MENDED))[POSITION].to_pylist()]
 
 

@@ -15,13 +15,14 @@ from analytex_pandas.delivery.state import COUNTS, UNSENT
 from analytex_pandas.errors import AnalytexError
 from analytex_pandas.frame.columns import TEXT, is_unicode
 from analytex_pandas.frame.duplicates import DUPLICATE, INVALID, SENT, UNCHANGED
-from analytex_pandas.frame.labels import POSITION, label_column
+from analytex_pandas.frame.labels import NO_ROWS, POSITION, label_column
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from analytex_pandas.delivery.journal import Journal
     from analytex_pandas.delivery.state import ChunkState, PushState
+    from analytex_pandas.frame.columns import Mask
     from analytex_pandas.frame.duplicates import Marks
 
 OUTCOMES: Final = COUNTS[1:]
@@ -55,6 +56,44 @@ class Words:
         return pd.arrays.ArrowStringArray(pa.array(said, TEXT).take(pa.array(self._which)))
 
 
+class Told:
+    """What is said of each row of the input, in its order; what is said later counts."""
+
+    def __init__(self, marks: Marks, chunks: Sequence[ChunkState], kept_at: Mapping[int, Places]) -> None:
+        """Begin with what the plan made of the rows, and with what their chunks came to."""
+        sent, of_chunk = marks == SENT, chunk_of(marks == SENT, chunks, kept_at)
+        self.outcome = np.array([CODE[OF_MARK[mark]] for mark in range(len(OF_MARK))], np.int8)[marks]
+        usual = np.array([CODE[usual_outcome(chunk)] for chunk in chunks], np.int8)
+        self.outcome[sent] = usual[of_chunk[sent]]
+        self.numbers = np.array([*(chunk.number for chunk in chunks), 0])[of_chunk]
+        self.codes, self.messages, self.job_ids = (Words(len(marks)) for _ in range(3))
+        self.job_ids.say(np.flatnonzero(sent), [chunk.job_id for chunk in chunks], of_chunk[sent])
+
+    def why(self, places: Places, codes: Sequence[str | None], messages: Sequence[str | None]) -> None:
+        self.codes.say(places, codes)
+        self.messages.say(places, messages)
+
+    def of_kept(self, kept: pa.Table, places: Places, unknown: int) -> None:
+        """Say what became of rows that an ended chunk has kept, as many `unknown` as it has."""
+        fates = kept[FATE].to_numpy()
+        self.outcome[places[fates == REFUSED]] = CODE["refused"]
+        # Which of the doubtful rows are the unknown ones, nobody can tell; a job that stops early leaves the last.
+        doubtful = places[fates == DOUBTFUL]
+        unknown = min(unknown, len(doubtful))
+        first = len(doubtful) - unknown
+        self.outcome[doubtful[first:]] = CODE["unknown"]
+        self.messages.say_of_all(doubtful[first:], NO_ANSWER)
+        if first:
+            self.messages.say_of_all(doubtful, PERHAPS.format(rows=len(doubtful), unknown=unknown))
+        if LATER in kept.column_names:
+            again = np.flatnonzero(kept[LATER].is_valid())
+            answers = [*map(json.loads, kept[LATER].drop_null().to_pylist())]
+            self.outcome[places[again[fates[again] == MENDED]]] = CODE["acknowledged"]
+            self.numbers[places[again]] = [answer["chunk"] for answer in answers]
+            self.job_ids.say(places[again], [answer["job_id"] for answer in answers])
+            self.why(places[again], *([answer[name] for answer in answers] for name in ("code", "message")))
+
+
 def outcomes_table(journal: Journal, state: PushState, invalid: pd.DataFrame) -> pd.DataFrame:
     """Return ``Push.outcomes``: one row a row of the input, in its order.
 
@@ -66,79 +105,52 @@ def outcomes_table(journal: Journal, state: PushState, invalid: pd.DataFrame) ->
     AnalytexError
         If the input of the push is not kept here (any more).
     """
-    rows, ids, marks = planned(journal, state)
+    rows, ids, marks = input_of(journal, state)
     positions = rows[POSITION].to_numpy()
     place_of = pd.Index(positions) if len(marks) else pd.RangeIndex(0)
-    kept = journal.kept_by_chunk(state.id)
-    chunks, sent, of_chunk = state.chunks, marks == SENT, np.zeros(len(marks), np.int64)
-    in_order = sent.copy()
-    for place, chunk in enumerate(chunks):
-        # cut anew, a chunk has what was left out, wherever that lay
-        if not chunk.bytes and chunk.number in kept:
-            at = place_of.get_indexer(pd.Index(kept[chunk.number][POSITION].to_numpy()))
-            of_chunk[at], in_order[at] = place, False
-    whole = [(place, chunk.rows) for place, chunk in enumerate(chunks) if chunk.bytes]
-    of_chunk[in_order] = np.repeat(*np.array(whole, np.int64).reshape(-1, 2).T)
-    numbers = np.array([0, *(chunk.number for chunk in chunks)])[np.where(sent, of_chunk + 1, 0)]
-    outcome = np.array([CODE[OF_MARK[mark]] for mark in range(len(OF_MARK))], np.int8)[marks]
-    codes, messages, job_ids = Words(len(marks)), Words(len(marks)), Words(len(marks))
-    outcome[sent] = np.array([CODE[usual_outcome(chunk)] for chunk in chunks], np.int8)[of_chunk[sent]]
-    job_ids.say(np.flatnonzero(sent), [chunk.job_id for chunk in chunks], of_chunk[sent])
-
-    said = invalid.drop_duplicates("position") if len(invalid) else invalid
-    at = place_of.get_indexer(pd.Index(said["position"].to_numpy(np.int64)))
-    codes.say(at[at >= 0], said["code"][at >= 0].tolist())
-    messages.say(at[at >= 0], said["message"][at >= 0].tolist())
-
-    settled = {chunk.number: chunk for chunk in chunks if chunk.settled}
-    errors = first_errors(journal, state.id, settled)
-    at = place_of.get_indexer(pd.Index(errors["position"].to_numpy(np.int64)))
-    codes.say(at, errors["code"].tolist())
-    messages.say(at, errors["message"].tolist())
-    for number, rows_kept in kept.items():
-        if number not in settled:
-            continue
-        fates = rows_kept[FATE].to_numpy()
-        at = place_of.get_indexer(pd.Index(rows_kept[POSITION].to_numpy()))
-        outcome[at[fates == REFUSED]] = CODE["refused"]
-        # Which of the doubtful rows are the unknown ones, nobody can tell; a job that stops early leaves the last.
-        doubtful = at[fates == DOUBTFUL]
-        unknown = min(settled[number].unknown, len(doubtful))
-        first = len(doubtful) - unknown
-        outcome[doubtful[first:]] = CODE["unknown"]
-        messages.say_of_all(doubtful[first:], NO_ANSWER)
-        if first:
-            messages.say_of_all(doubtful, PERHAPS.format(rows=len(doubtful), unknown=unknown))
-        if LATER in rows_kept.column_names:
-            again = np.flatnonzero(rows_kept[LATER].is_valid())
-            answers, places = [*map(json.loads, rows_kept[LATER].drop_null().to_pylist())], at[again]
-            outcome[places[fates[again] == MENDED]] = CODE["acknowledged"]
-            numbers[places] = [answer["chunk"] for answer in answers]
-            job_ids.say(places, [answer["job_id"] for answer in answers])
-            codes.say(places, [answer["code"] for answer in answers])
-            messages.say(places, [answer["message"] for answer in answers])
+    kept = journal.kept(state.id)
+    kept_at = {
+        number: place_of.get_indexer(pd.Index(table[POSITION].to_numpy())) for number, table in kept.items()
+    }
+    told = Told(marks, state.chunks, kept_at)
+    settled = {chunk.number: chunk for chunk in state.chunks if chunk.settled}
+    for said in (invalid.drop_duplicates("position"), first_errors(journal, state.id, settled)):
+        places = place_of.get_indexer(pd.Index(said["position"].to_numpy(np.int64)))
+        known = said[places >= 0]
+        told.why(places[places >= 0], known["code"].tolist(), known["message"].tolist())
+    for number in kept.keys() & settled.keys():
+        told.of_kept(kept[number], kept_at[number], settled[number].unknown)
     return pd.DataFrame(
         {
             "position": positions,
             "index": label_column(rows),
             "id": pd.arrays.ArrowStringArray(ids),
-            "outcome": pd.Categorical.from_codes(outcome, pd.Index(OUTCOMES, dtype=object)),
-            "chunk": pd.arrays.IntegerArray(numbers, numbers == 0),
-            "job_id": job_ids.column(),
-            "code": codes.column(),
-            "message": messages.column(),
+            "outcome": pd.Categorical.from_codes(told.outcome, pd.Index(OUTCOMES, dtype=object)),
+            "chunk": pd.arrays.IntegerArray(told.numbers, told.numbers == 0),
+            "job_id": told.job_ids.column(),
+            "code": told.codes.column(),
+            "message": told.messages.column(),
         }
     )
 
 
-def planned(journal: Journal, state: PushState) -> tuple[pa.Table, pa.ChunkedArray, Marks]:
+def chunk_of(sent: Mask, chunks: Sequence[ChunkState], kept_at: Mapping[int, Places]) -> Places:
+    """Return the place of each row's chunk among them, -1 of a row that is not sent."""
+    found, in_order = np.full(len(sent), -1, np.int64), sent.copy()
+    for place, chunk in enumerate(chunks):
+        # cut anew, a chunk has what was left out, wherever that lay
+        if not chunk.bytes and chunk.number in kept_at:
+            at = kept_at[chunk.number]
+            found[at], in_order[at] = place, False
+    whole = [(place, chunk.rows) for place, chunk in enumerate(chunks) if chunk.bytes]
+    found[in_order] = np.repeat(*np.array(whole, np.int64).reshape(-1, 2).T)
+    return found
+
+
+def input_of(journal: Journal, state: PushState) -> tuple[pa.Table, pa.ChunkedArray, Marks]:
     """Return the input of a push, which agrees with its chunks."""
     if not state.counts["input"]:
-        return (
-            pa.table({POSITION: pa.array([], pa.int64())}),
-            pa.chunked_array([], TEXT),
-            np.zeros(0, np.int8),
-        )
+        return NO_ROWS, pa.chunked_array([], TEXT), np.zeros(0, np.int8)
     rows, ids, marks = read_input(journal.directory, state.id)
     if np.count_nonzero(marks == SENT) != sum(chunk.rows for chunk in state.chunks):
         raise AnalytexError(f"The input that is kept of push {state.id} is not that of its chunks.")

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from analytex_pandas.delivery import memory
 from analytex_pandas.delivery.blobs import to_blob
 from analytex_pandas.delivery.journal import add_answers
-from analytex_pandas.delivery.kept import FATE, kept_rows
+from analytex_pandas.delivery.kept import FATE, REFUSED, joined, kept_rows
 from analytex_pandas.delivery.report import Lines, Verdict, located
 from analytex_pandas.delivery.spool import Spool, spool_of
 from analytex_pandas.delivery.state import UNSENT
@@ -23,13 +23,14 @@ from analytex_pandas.service.row_errors import parse_report
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from analytex_pandas.delivery.drive import Drive
     from analytex_pandas.delivery.journal import Journal
     from analytex_pandas.delivery.state import PushState
     from analytex_pandas.errors import AnalytexError
     from analytex_pandas.frame.document import PlanDocument
+    from analytex_pandas.frame.options import Options
 
 SKIPPED: Final = "skipped"
 """Code of a row that was left out though no answer named it."""
@@ -73,11 +74,7 @@ def note_declined(drive: Drive, error: AnalytexError) -> bool:
 
 
 def recut(
-    journal: Journal,
-    push: PushState,
-    document: PlanDocument,
-    chunk_bytes: int | None = None,
-    skip: Collection[int] = (),
+    journal: Journal, push: PushState, document: PlanDocument, chunk_bytes: int | None, skip: Collection[int]
 ) -> PlanDocument:
     """Cut all that is not sent yet anew, behind the chunks that there are; return the plan with the new ones.
 
@@ -85,50 +82,29 @@ def recut(
     knows them. The others lie in the order of the input still, over all chunks. A kill in between leaves the old or
     the new: the new files count only when the journal has them.
     """
-    spool, last = spool_of(journal.directory, push.id), len(push.chunks)
+    spool = spool_of(journal.directory, push.id)
     unsent = [chunk.number for chunk in push.chunks if chunk.status in UNSENT and chunk.job_id is None]
-    options = document.options if chunk_bytes is None else replace(document.options, chunk_bytes=chunk_bytes)
-    left_out = {number: found for number in unsent if (found := lines_at(spool, number, skip))}
-    missing = set(skip) - {place for places in left_out.values() for place in places.values()}
+    left_out = {number: lines_at(spool, number, skip) for number in unsent}
+    missing = set(skip).difference(*(places.values() for places in left_out.values()))
     if missing:
         raise ValidationError(
             f"skip=: no row that is still to be sent is at position {min(missing)}. push.errors lists positions; what "
             "is at the service already, or was left out, cannot be skipped. Nothing was changed."
         )
-
-    def write(number: int, lines: Sequence[pa.Buffer], rows: pa.Table) -> None:
-        spool.write_chunk(last + number, lines, rows)
-
-    chunker = Chunker(options.chunk_rows, options.file_bytes, write)
-    for number in unsent:
-        lines, rows = lines_of(spool.read_chunk(number)), spool.rows(number)
-        stays = pa.array([place not in left_out.get(number, ()) for place in range(len(lines))])
-        lines, rows = lines.filter(stays), rows.filter(stays)
-        longest = pc.max(pc.binary_length(lines)).as_py() or 0
-        if longest > options.file_bytes:
-            raise ValidationError(
-                f"A record of chunk {number:,} alone has {longest:,} bytes, and chunk_bytes={chunk_bytes:,}. "
-                "Nothing was changed."
-            )
-        chunker.add(lines, rows)
-    chunker.close()
-    spool.pushed()
-    new = [ChunkSize(last + size.number, size.rows, size.bytes) for size in chunker.sizes]
+    options = document.options if chunk_bytes is None else replace(document.options, chunk_bytes=chunk_bytes)
+    new = cut(spool, left_out, options, len(push.chunks), is_bound=chunk_bytes is not None)
     old = [
-        ChunkSize(size.number, len(left_out.get(size.number, ())), 0) if size.number in unsent else size
+        ChunkSize(size.number, len(left_out[size.number]), 0) if size.number in left_out else size
         for size in document.chunks
     ]
     document = replace(document, options=options, chunks=(*old, *new))
-    answers = [
-        (number, *answers_of(journal, spool, push.id, number, left)) for number, left in left_out.items()
-    ]
+    answers = [*answers_of(journal, spool, push.id, left_out)]
 
     def also(connection: sqlite3.Connection) -> None:
-        for number, errors, kept in answers:
+        for (number, *_), errors, kept in answers:
             add_answers(connection, push.id, number, errors, kept)
 
-    refused = {number: len(left_out.get(number, ())) for number in unsent}
-    journal.recut(push.id, refused, [(size.number, size.rows, size.bytes) for size in new], document, also)
+    journal.recut(push.id, [left for left, *_ in answers], new, document, also)
     for number in unsent:
         spool.delete_chunk(number)
     return document
@@ -141,31 +117,60 @@ def lines_at(spool: Spool, number: int, positions: Collection[int]) -> dict[int,
     return {line: at for line, at in enumerate(spool.rows(number)[POSITION].to_pylist()) if at in positions}
 
 
+def cut(
+    spool: Spool, left_out: Mapping[int, Collection[int]], options: Options, last: int, *, is_bound: bool
+) -> list[ChunkSize]:
+    """Write chunks, but for the lines that are left out of each, into new ones behind the `last`; return these.
+
+    Where the bound of bytes is none that was just asked for, a record that is longer was sent before all the same.
+    """
+
+    def write(number: int, lines: Sequence[pa.Buffer], rows: pa.Table) -> None:
+        spool.write_chunk(last + number, lines, rows)
+
+    chunker = Chunker(options.chunk_rows, options.file_bytes, write)
+    for number, left in left_out.items():
+        lines, rows = lines_of(spool.read_chunk(number)), spool.rows(number)
+        stays = pa.array([line not in left for line in range(len(lines))])
+        lines, rows = lines.filter(stays), rows.filter(stays)
+        longest = pc.max(pc.binary_length(lines)).as_py() or 0
+        if is_bound and longest > options.file_bytes:
+            raise ValidationError(
+                f"A record of chunk {number:,} alone has {longest:,} bytes, and chunk_bytes={options.chunk_bytes:,}. "
+                "Nothing was changed."
+            )
+        chunker.max_bytes = max(options.file_bytes, longest)
+        chunker.add(lines, rows)
+    chunker.close()
+    spool.pushed()
+    return [ChunkSize(last + size.number, size.rows, size.bytes) for size in chunker.sizes]
+
+
 def answers_of(
-    journal: Journal, spool: Spool, push_id: str, number: int, left: dict[int, int]
-) -> tuple[list[tuple[object, ...]], bytes]:
-    """Return the errors, and the kept rows, of rows of a chunk that are left out: what is known of them stays."""
+    journal: Journal, spool: Spool, push_id: str, left_out: Mapping[int, Mapping[int, int]]
+) -> Iterator[tuple[tuple[int, int, int], list[tuple[object, ...]], bytes | None]]:
+    """Yield of each chunk what is left out of it: what is known of that stays.
+
+    As (its number, rows, refused rows), their errors, and the rows that are kept of it.
+    """
     columns = ("position", "id", "property", "code", "message", "job_id", "raw")
-    known = [error for error in journal.errors(push_id) if error["chunk"] == number]
-    errors: list[tuple[object, ...]] = [
-        tuple(error[name] for name in columns)
-        for error in known
-        if error["position"] is None or error["position"] in left.values()
-    ]
-    told = {error["position"] for error in known}
-    errors += [
-        (at, None, None, SKIPPED, "It was left out by apd.resume(skip=…).", None, "")
-        for at in left.values()
-        if at not in told
-    ]
-    rows = kept_rows(spool.rows(number), spool.lines(number), Verdict(refused=tuple(left)))
-    fates = {
-        at: fate
-        for table in journal.kept(push_id)
-        for at, fate in zip(table[POSITION].to_pylist(), table[FATE].to_pylist(), strict=True)
-    }  # a retry may have brought them in meanwhile
-    now = [
-        fates.get(at, fate)
-        for at, fate in zip(rows[POSITION].to_pylist(), rows[FATE].to_pylist(), strict=True)
-    ]
-    return errors, to_blob(rows.set_column(rows.schema.get_field_index(FATE), FATE, pa.array(now, pa.int8())))
+    every, kept = journal.errors(push_id), journal.kept(push_id)
+    for number, left in left_out.items():
+        if not left:
+            yield (number, 0, 0), [], None
+            continue
+        named = {None, *left.values()}
+        known = [error for error in every if error["chunk"] == number and error["position"] in named]
+        told = {error["position"] for error in known}
+        errors: list[tuple[object, ...]] = [tuple(error[name] for name in columns) for error in known]
+        errors += [
+            (at, None, None, SKIPPED, "It was left out by apd.resume(skip=…).", None, "")
+            for at in left.values()
+            if at not in told
+        ]
+        rows = kept_rows(spool.rows(number), spool.lines(number), Verdict(refused=tuple(left)))
+        if number in kept:  # a retry may have brought them in meanwhile
+            before = kept[number].filter(pc.is_in(kept[number][POSITION], value_set=pa.array(left.values())))
+            is_new = pc.invert(pc.is_in(rows[POSITION], value_set=before[POSITION].combine_chunks()))
+            rows = joined([before, rows.filter(is_new)]).sort_by(POSITION)
+        yield (number, len(rows), rows[FATE].to_pylist().count(REFUSED)), errors, to_blob(rows)

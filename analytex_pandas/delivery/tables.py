@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, Final
 
 import pandas as pd
-import pyarrow as pa
 
+from analytex_pandas.delivery.journal import Journal
 from analytex_pandas.delivery.state import COUNTS, ChunkState, PushState
 from analytex_pandas.errors import typed_table
 from analytex_pandas.frame.labels import POSITION, labels
@@ -56,10 +56,11 @@ def jobs_table(chunks: Iterable[ChunkState]) -> pd.DataFrame:
     return typed_table(JOB_COLUMNS, rows)
 
 
-def errors_table(errors: Sequence[Mapping[str, Any]], kept: Iterable[pa.Table]) -> pd.DataFrame:
+def errors_table(journal: Journal, push_id: str) -> pd.DataFrame:
     """Return the row errors of a push; every row that has one is among its kept rows, and so is its label."""
+    errors = journal.errors(push_id)
     label_of: dict[int | None, Any] = {}
-    for table in kept if errors else ():
+    for table in journal.kept(push_id).values() if errors else ():
         label_of.update(zip(table[POSITION].to_pylist(), labels(table), strict=True))
     rows = [{**error, "index": label_of.get(error["position"])} for error in errors]
     return typed_table(ERROR_COLUMNS, rows)

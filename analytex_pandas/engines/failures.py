@@ -20,7 +20,7 @@ PACKAGES = re.compile(r"^(?:[\w$]+\.)+(?=[A-Z])")
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
+def told_briefly(what: str) -> Iterator[None]:
     """Make an error of ours, of one line, of whatever an engine raises; `what` begins its message.
 
     The engine's own error is the context of ours, not its cause: a notebook would show all of its text.

@@ -302,10 +302,12 @@ def read(place: Place, checksum: int) -> bytes:
 
 def remove(directory: Place) -> None:
     """Delete the parts of a plan, and their directory; what else is in it stays."""
+    from pyarrow import fs  # kept out of the import of the package
+
     try:
-        for file in [*directory.below("", hidden=True)]:
-            if OURS.fullmatch(file.name):
-                directory.filesystem.delete_file(str(file))
+        for file in directory.filesystem.get_file_info(fs.FileSelector(str(directory.path))):
+            if OURS.fullmatch(file.base_name):
+                directory.filesystem.delete_file(file.path)
         if isinstance(directory.path, Path):
             directory.path.rmdir()
         else:

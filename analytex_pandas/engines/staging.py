@@ -21,11 +21,10 @@ import pyarrow as pa
 
 from analytex_pandas import settings
 from analytex_pandas.engines import spark
-from analytex_pandas.engines.failures import translated
+from analytex_pandas.engines.failures import told_briefly
 from analytex_pandas.engines.parts import Part, PartSink, content_of, read_part, remove, write_part
 from analytex_pandas.engines.streaming import Parts, in_order, is_of, native, parts_of, with_objects
-from analytex_pandas.errors import ValidationError, code
-from analytex_pandas.errors import translated as written
+from analytex_pandas.errors import ValidationError, code, translated
 from analytex_pandas.frame.draft import Draft, Store, read_lines
 from analytex_pandas.frame.fingerprints import Comparison, Layer
 from analytex_pandas.frame.inputs import source_of_frame
@@ -104,13 +103,13 @@ def staged_draft(
             f"staging={code(options.staging)}: {named(data)} has no workers that could write there. Frames of Dask, "
             "Spark, Ray and Daft have; any other is read as it is, without staging=."
         )
-    with written(f"staging={code(options.staging)} cannot be written to"):
+    with translated(f"staging={code(options.staging)} cannot be written to"):
         directory = made_directory(place_of(options.staging), plan_id)
     try:
         salt = memory.salt if memory is not None and options.only_changed else None
         recipe = Recipe(directory.shown, kind, options, salt)
         outcome = Draft(options, kind, store, memory, None, (), [])
-        with translated(f"{named(data)} cannot be staged"):
+        with told_briefly(f"{named(data)} cannot be staged"):
             known = cast("Parts", parts_of(data))
             outcome.index_names = known.index_names or (None, None)
             # what is wrong with the columns is said before the workers begin
@@ -244,9 +243,8 @@ def daft_results(data: Any, recipe: Recipe) -> Iterable[tuple[int, str]]:
 
     names = data.column_names
     by_batch = daft.func.batch(return_dtype=daft.DataType.string())(stage)
-    numbers = {
-        name: f"c{number}" for number, name in enumerate(names)
-    }  # ``*`` by its name would be every column
+    # ``*`` by its name would be every column
+    numbers = {name: f"c{number}" for number, name in enumerate(names)}
     columns = map(daft.col, numbers.values())
     staged = data.with_columns_renamed(numbers).select(by_batch(*columns).alias(MANIFEST))
     found = chain.from_iterable(
@@ -257,7 +255,6 @@ def daft_results(data: Any, recipe: Recipe) -> Iterable[tuple[int, str]]:
 
 ENGINES: tuple[tuple[str, str, Callable[[Any, Recipe], Iterable[tuple[int, str]]]], ...] = (
     ("dask", "DataFrame", dask_results),
-    ("dask_expr", "DataFrame", dask_results),
     ("pyspark.pandas", "DataFrame", pandas_on_spark_results),
     ("pyspark.sql", "DataFrame", spark_results),
     ("ray.data", "Dataset", ray_results),

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analytex_pandas.engines import spark
-from analytex_pandas.engines.failures import translated
+from analytex_pandas.engines.failures import told_briefly
 from analytex_pandas.errors import ValidationError
 from analytex_pandas.frame import sources
 from analytex_pandas.frame.columns import RawBatch, RawColumn, cells_of
@@ -50,7 +50,7 @@ class Parts:
 
 def open_source(data: Any) -> Source:
     """Return anything that can be read as a source: a frame of an engine, or what ``read_source`` takes."""
-    with translated(f"{named(data)} cannot be read"):
+    with told_briefly(f"{named(data)} cannot be read"):
         data = native(data)
         if is_of(data, "polars", "LazyFrame"):
             data = lazy_batches(data)
@@ -86,7 +86,7 @@ def parted_source(parts: Parts, what: str) -> Source:
     with ExitStack() as failing:
         failing.callback(frames.close)
         if parts.typed:
-            with translated(f"The first partition ({what}) cannot be read"):
+            with told_briefly(f"The first partition ({what}) cannot be read"):
                 first = [*islice(frames, 1)]
                 source = source_of_frame(first[0][1] if first else parts.empty())
             read = chain(first, frames)
@@ -108,7 +108,7 @@ def batches_of(parts: Parts, frames: Iterator[tuple[int, Any]], what: str) -> It
     last = None
     for number in count():
         where = "The first partition" if last is None else f"What follows partition {last}"
-        with translated(f"{where} ({what}) cannot be read"):
+        with told_briefly(f"{where} ({what}) cannot be read"):
             partition, frame = next(frames, (None, None))
         if partition is None:
             if number:
@@ -237,7 +237,7 @@ def lazy_batches(data: Any) -> Any:
     empty = pa.RecordBatchReader.from_stream(data.collect_schema().to_frame())
 
     def batches() -> Iterator[pa.RecordBatch]:
-        with translated("What is lazy cannot be collected"):
+        with told_briefly("What is lazy cannot be collected"):
             for frame in data.collect_batches(maintain_order=True):
                 yield from pa.RecordBatchReader.from_stream(frame)
 
@@ -246,7 +246,6 @@ def lazy_batches(data: Any) -> Any:
 
 ENGINES: tuple[tuple[str, str, Callable[[Any], Parts]], ...] = (
     ("dask", "DataFrame", dask_parts),
-    ("dask_expr", "DataFrame", dask_parts),
     ("pyspark.pandas", "DataFrame", pandas_on_spark_parts),
     ("pyspark.sql", "DataFrame", spark_parts),
     ("ray.data", "Dataset", ray_parts),

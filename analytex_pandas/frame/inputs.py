@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pandas as pd
 import pyarrow as pa
 
-from analytex_pandas.errors import ValidationError, code, reason, translated
+from analytex_pandas.errors import AnalytexError, ValidationError, code, reason, translated
 from analytex_pandas.frame import sources
 from analytex_pandas.frame.arrow_types import bytes_of, holds
 from analytex_pandas.frame.pandas_frames import frame_source
@@ -48,6 +48,8 @@ FILE_WORKERS = 3
 
 
 def read_source(data: Any) -> Source:
+    if isinstance(data, Source):
+        return data
     if isinstance(data, str | os.PathLike):
         if isinstance(data, str) and (not data.strip() or "\n" in data):
             line = "pd.read_csv(io.StringIO(data), dtype=str)" if data.strip() else ""
@@ -154,6 +156,8 @@ def parquet_source(place: Place) -> Source:
                 schema = schema.append(pa.field(name, value.type))
             batches = file_batches(place, file, schema, list(constants.values()))
             readers.append(pa.RecordBatchReader.from_batches(schema, batches))
+    except AnalytexError:
+        raise
     except Exception as error:
         raise ValidationError(
             f"{code(place.shown)} cannot be read as Parquet ({reason(error)}).{way_to_read(place)}"
@@ -176,7 +180,7 @@ def parquet_files(place: Place) -> list[tuple[str, Mapping[str, pa.Scalar[Any]]]
         return [(str(file), {}) for file in place.matching()]
     import pyarrow.dataset as ds  # kept out of the import of the package
 
-    files = sorted(place.below(".parquet"))
+    files = place.below(".parquet")
     above = [part for file in files for part in file.relative_to(place.path).parts[:-1]]
     names = dict.fromkeys(unquote(part.partition("=")[0]) for part in above if "=" in part)
     if not names:

@@ -22,6 +22,7 @@ from analytex_pandas.frame.arrow_types import is_repeated, one_array, repeated
 from analytex_pandas.frame.columns import RangeLabels, is_unicode
 
 POSITION = "position"
+NO_ROWS = pa.table({POSITION: pa.array([], pa.int64())})
 METADATA_KEY = b"analytex.labels"
 TAGGED = "tagged"
 WRITABLE_BITS = 13_000
@@ -179,16 +180,17 @@ def label_column(rows: pa.Table) -> Any:
         return objects(labels(rows))
     if description["levels"] == [TAGGED]:
         texts = one_array(column.dictionary_encode())
-        return objects([untagged(text) for text in texts.dictionary.to_pylist()])[texts.indices.to_numpy()]
+        distinct = objects([untagged(text) for text in texts.dictionary.to_pylist()])
+        return distinct.take(texts.indices).reset_index(drop=True)
     how = NULLABLE.get if column.type in NULLABLE else None
     return column.to_pandas(types_mapper=how).array
 
 
-def objects(values: Sequence[Any]) -> np.ndarray[Any, Any]:
-    """Return objects as an array of them, tuples whole."""
+def objects(values: Sequence[Any]) -> pd.Series[Any]:
+    """Return objects as a column of them, tuples whole; of an array pandas would make text that need not be Unicode."""
     found = np.empty(len(values), object)
     found[:] = values
-    return found
+    return pd.Series(found, dtype=object)
 
 
 NULLABLE: dict[pa.DataType, Any] = {

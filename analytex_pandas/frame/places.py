@@ -20,9 +20,10 @@ from analytex_pandas.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
-    from pyarrow.fs import FileSystem
+    from pyarrow.fs import FileInfo, FileSystem
 
 DRIVERS = {
     **dict.fromkeys(["s3", "s3a"], "s3fs"),
@@ -50,38 +51,45 @@ class Place:
         return isinstance(self.path, Path)
 
     def is_dir(self) -> bool:
-        if isinstance(self.path, Path):
-            return self.path.is_dir()
-        return bool(self.filesystem.get_file_info(str(self.path)).type.name == "Directory")
+        return bool(self._info().type.name == "Directory")
 
-    def below(self, ending: str, *, hidden: bool = False) -> Iterator[PurePath]:
-        """Yield the files below a directory whose names end so; `hidden` ones are the bookkeeping of who wrote it."""
+    def exists(self) -> bool:
+        return bool(self._info().type.name != "NotFound")
+
+    def below(self, endings: str | tuple[str, ...]) -> list[PurePath]:
+        """Return the files below a directory whose names end so, in any case, sorted; none in hidden places."""
         from pyarrow import fs  # kept out of the import of the package
 
-        found: Iterable[PurePath]
-        if isinstance(self.path, Path):  # follows links to directories, as the shell does
-            found = (file for file in self.path.rglob(f"*{ending}") if file.is_file())
-        else:
-            infos = self.filesystem.get_file_info(fs.FileSelector(str(self.path), recursive=True))
-            found = (
-                PurePosixPath(info.path) for info in infos if info.is_file and info.path.endswith(ending)
+        with self._looked_at():
+            if isinstance(self.path, Path):
+                every = walked(self.path)
+            else:
+                every = iter(self._files(fs.FileSelector(str(self.path), recursive=True)))
+            found = (file for file in every if file.name.lower().endswith(endings))
+            return sorted(
+                file for file in found if not any(map(is_hidden, file.relative_to(self.path).parts))
             )
-        for file in found:
-            parts = file.relative_to(self.path).parts  # such as ``_delta_log``; ``_day=1`` is a value
-            if hidden or not any(part.startswith(("_", ".")) and "=" not in part for part in parts):
-                yield file
 
     def matching(self) -> list[PurePath]:
         """Return the file of this very name, or those that the pattern matches."""
-        if isinstance(self.path, Path):
-            found = [self.path] if self.path.exists() else [*map(Path, glob(str(self.path), recursive=True))]  # noqa: PTH207  # may be absolute
-            return sorted(file for file in found if file.is_file())
-        if self.filesystem.get_file_info(str(self.path)).is_file:
+        if self._info().is_file:
             return [self.path]
-        names = self.filesystem.handler.fs.glob(str(self.path)) if MAGIC.search(str(self.path)) else []
-        return [
-            PurePosixPath(file.path) for file in self.filesystem.get_file_info(sorted(names)) if file.is_file
-        ]
+        with self._looked_at():
+            if isinstance(self.path, Path):
+                found = map(Path, glob(str(self.path), recursive=True))  # noqa: PTH207  # may be absolute
+                return sorted(file for file in found if file.is_file())
+            names = self.filesystem.handler.fs.glob(str(self.path)) if MAGIC.search(str(self.path)) else []
+            return self._files(sorted(names))
+
+    def _info(self) -> FileInfo:
+        with self._looked_at():
+            return self.filesystem.get_file_info(str(self.path))
+
+    def _files(self, which: Any) -> list[PurePath]:
+        return [PurePosixPath(info.path) for info in self.filesystem.get_file_info(which) if info.is_file]
+
+    def _looked_at(self) -> AbstractContextManager[None]:
+        return translated(f"{code(self.shown)} cannot be read")
 
     def __truediv__(self, name: str) -> Place:
         return Place(f"{self.shown.rstrip('/')}/{name}", self.path / name, self.filesystem)
@@ -89,9 +97,6 @@ class Place:
     def sibling(self, name: str) -> Place:
         """Return what is beside it."""
         return Place(f"{self.shown.rpartition('/')[0]}/{name}", self.path.with_name(name), self.filesystem)
-
-    def exists(self) -> bool:
-        return bool(self.filesystem.get_file_info(str(self.path)).type.name != "NotFound")
 
     def write(self, content: bytes) -> None:
         """Write a file, and make what is above it."""
@@ -101,6 +106,24 @@ class Place:
                 file.write(content)
         except Exception as error:
             raise AnalytexError(f"{code(self.shown)} cannot be written: {reason(error)}.") from error
+
+
+def walked(directory: Path) -> Iterator[PurePath]:
+    """Yield the files below a directory, by links to others, too, but none of these twice: so a circle of them ends."""
+    seen = set()
+    for above, folders, names in os.walk(directory, followlinks=True):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        if (here := os.path.realpath(above)) in seen:
+            folders.clear()
+            continue
+        seen.add(here)
+        folders.sort(key=lambda name: (Path(above, name).is_symlink(), name))
+        yield from (file for name in names if (file := Path(above, name)).is_file())
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a part of a path is bookkeeping of who wrote it, as ``_delta_log``; ``_day=1`` is a value."""
+    return name.startswith(("_", ".")) and "=" not in name
 
 
 def url_of(value: Any) -> str | None:
@@ -150,8 +173,9 @@ def place_of(value: Any) -> Place:
     try:
         import fsspec  # an extra: only URLs need it
 
-        if scheme not in fsspec.available_protocols():
-            near = did_you_mean(scheme, fsspec.available_protocols())
+        known_schemes = {*fsspec.available_protocols(), *fsspec.registry}  # and those of the user's own
+        if scheme not in known_schemes:
+            near = did_you_mean(scheme, sorted(known_schemes))
             raise ValidationError(f"Nothing here knows URLs of {scheme}:// ({code(url)}).{near}")
         with translated(f"{code(url)} cannot be opened"):
             try:

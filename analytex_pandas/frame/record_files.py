@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -46,32 +45,7 @@ class Line(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True)
-class RecordFile:
-    """A file of records: as it is shown, and how it is opened."""
-
-    shown: str
-    path: PurePath
-    place: Place
-
-    def lines(self, longest: int) -> Iterator[tuple[int, bytes]]:
-        """Yield the lines that are not blank, counted from 1; of a longer one a part that is too long still."""
-        packed = "gzip" if self.path.name.endswith(".gz") else None
-        with self.place.filesystem.open_input_stream(str(self.path), compression=packed) as stream:
-            file = io.BufferedReader(stream, READ_BYTES)
-            number = 0
-            while line := file.readline(longest + 2):
-                number += 1
-                rest = line
-                while len(rest) == longest + 2 and not rest.endswith(b"\n"):
-                    rest = file.readline(longest + 2)
-                if number == 1:
-                    line = line.removeprefix(b"\xef\xbb\xbf")
-                if stripped := line.strip(b" \t\r\n"):
-                    yield number, stripped
-
-
-def record_files(paths: Any) -> list[RecordFile]:
+def record_files(paths: Any) -> list[Place]:
     """Return the files that paths, patterns, directories or URLs name, each once.
 
     Raises
@@ -84,35 +58,31 @@ def record_files(paths: Any) -> list[RecordFile]:
         raise ValidationError(
             f"paths={code(paths)}: the path of a file, a pattern, a directory, or a list of them is needed."
         )
-    found: dict[str, RecordFile] = {}
+    found: dict[tuple[Any, ...], Place] = {}
     for path in [paths] if alone else list(paths):
         if not isinstance(path, str | os.PathLike) or not str(path).strip():
             raise ValidationError(f"paths: {code(path)} is no path.")
         place = place_of(path)
-        with translated(f"{code(str(path))} cannot be read"):
-            inside = place.is_dir()
-            files = (
-                sorted({file for ending in ENDINGS for file in place.below(ending)})
-                if inside
-                else place.matching()
-            )
+        inside = place.is_dir()
+        files = place.below(ENDINGS) if inside else place.matching()
         if not files:
             what = f"no file that ends in {' or '.join(ENDINGS[:2])}" if inside else "no file"
             raise ValidationError(f"There is {what} at {code(str(path))}.")
         for file in files:
-            shown = str(file) if place.is_local or len(files) > 1 else place.shown
-            found.setdefault(str(file), RecordFile(shown, file, place))
+            shown = str(file) if place.is_local or file != place.path else place.shown
+            is_same = (file.resolve(),) if isinstance(file, Path) else (place.filesystem.handler.fs, file)
+            found.setdefault(is_same, Place(shown, file, place.filesystem))
     return list(found.values())
 
 
-def bytes_of_files(files: Iterable[RecordFile]) -> int:
+def bytes_of_files(files: Iterable[Place]) -> int:
     """Return how many bytes files have, as they lie there."""
     with translated("The files cannot be read"):
-        return sum(file.place.filesystem.get_file_info(str(file.path)).size or 0 for file in files)
+        return sum(file.filesystem.get_file_info(str(file.path)).size or 0 for file in files)
 
 
 def draft_of_files(
-    files: list[RecordFile], options: Options, kind: Kind, store: Store, memory: Memory | None
+    files: list[Place], options: Options, kind: Kind, store: Store, memory: Memory | None
 ) -> Draft:
     """Read files into chunks and return what is known of them; a row's label is its file and line."""
     reader = Reader(kind, options.file_bytes)
@@ -126,13 +96,30 @@ def draft_of_files(
     return settled(gathered(outcome, encoded()), store)
 
 
-def batches(reader: Reader, files: list[RecordFile]) -> Iterator[list[Line]]:
+def lines_of_file(file: Place, longest: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not blank, counted from 1; of a longer one a part that is too long still."""
+    packed = "gzip" if file.path.suffix.lower() == ".gz" else None
+    with file.filesystem.open_input_stream(str(file.path), compression=packed) as stream:
+        content = io.BufferedReader(stream, READ_BYTES)
+        number = 0
+        while line := content.readline(longest + 2):
+            number += 1
+            rest = line
+            while len(rest) == longest + 2 and not rest.endswith(b"\n"):
+                rest = content.readline(longest + 2)
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if stripped := line.strip(b" \t\r\n"):
+                yield number, stripped
+
+
+def batches(reader: Reader, files: list[Place]) -> Iterator[list[Line]]:
     """Yield the lines of files, so many at a time."""
     lines: list[Line] = []
     size = 0
     for place, file in enumerate(files):
         with translated(f"{code(file.shown)} cannot be read"):
-            for number, text in file.lines(reader.longest):
+            for number, text in lines_of_file(file, reader.longest):
                 ident, record, problems = reader.read(text)
                 lines.append(Line(place, number, ident, record, problems))
                 size += len(record)

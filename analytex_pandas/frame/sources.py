@@ -45,7 +45,7 @@ class Source:
     `batches` starts the reading, and is called once. `fields` is None where the columns are known only when all is
     read, `settled` False where a column's JSON type can still change with a later batch. `rows` is None, `bytes_hint` 0
     where that is not known. Of the batches, `workers` may be coerced at a time; each takes memory. `close` ends the
-    reading, also of what an error left in the middle.
+    reading, also of what an error left in the middle. `name` is that of the file, or of the files, that it is of.
     """
 
     fields: tuple[Field, ...] | None
@@ -56,6 +56,7 @@ class Source:
     bytes_hint: int = 0
     workers: int = 4
     close: Callable[[], None] = lambda: None
+    name: str = ""
 
 
 def rows_at_once(left: int, size: BatchSize) -> int:

@@ -19,7 +19,6 @@ ENGINES = {
     "pyspark.pandas": "{}.to_pandas()",
     "pyspark": "{}.toPandas()",
     "dask": "{}.compute()",
-    "dask_expr": "{}.compute()",
     "modin": "{}.modin.to_pandas()",
     "ray": "{}.to_pandas()",
     "daft": "{}.to_pandas()",

@@ -27,9 +27,12 @@ class Declining(OtherService):
     def submit(self, path: str, headers: Any, body: bytes) -> tuple[int, object]:
         lines = [line for line in body.split(b"\n") if line.startswith(b'{"user_id"')]
         for place, record in enumerate(map(json.loads, lines)):
-            if "@" not in record["metadata"]["email"]:
+            if not self.takes(record):
                 return self.status, self.shape(place, record["user_id"])
         return super().submit(path, headers, body)
+
+    def takes(self, record: Any) -> bool:
+        return "@" in record["metadata"]["email"]
 
 
 FRAME = pd.DataFrame(
@@ -94,24 +97,53 @@ def test_the_row_goes_mended_first(tmp_path: Path) -> None:
     """Then the rest goes without it, and it is not among the failed any more."""
     with Declining() as service:
         push, client = pushed(service, tmp_path)
-        push.retry(push.failed.assign(email="d@y"), wait=False, progress=False).wait(20).raise_for_errors()
+        retry = push.retry(push.failed.assign(email="d@y"), wait=False, progress=False)
+        retry.wait(20).raise_for_errors()
         with pytest.raises(apd.ValidationError):
             apd.resume(push.id, client=client, skip=[5], wait=False).wait(20)
         last = apd.resume(push.id, client=client, skip=[7], wait=False).wait(20)
         assert service.applied() == dict.fromkeys("abcde", 1)
         assert last.failed["user_id"].tolist() == ["f"]
+        assert last.counts["refused"] == 1
+        assert retry.id in last.outcomes["message"][5]
+        assert last.outcomes["outcome"].value_counts().to_dict() == last.counts.drop("input").to_dict()
 
 
-def test_what_the_service_takes_after_all_is_no_error_any_more(tmp_path: Path) -> None:
-    """Resumed as it is, once the service has been told to take such rows."""
+@pytest.mark.parametrize("chunk_bytes", [None, 10_000])
+def test_what_the_service_takes_after_all_is_no_error_any_more(
+    chunk_bytes: int | None, tmp_path: Path
+) -> None:
+    """Resumed as it is, or cut anew, once the service has been told to take such rows."""
     with Declining() as service:
         push, client = pushed(service, tmp_path)
         service.submit = lambda *request: OtherService.submit(service, *request)  # type: ignore[method-assign]
-        last = apd.resume(push.id, client=client, wait=False).wait(20)
+        last = apd.resume(push.id, client=client, chunk_bytes=chunk_bytes, wait=False).wait(20)
         assert last.status == "completed"
         assert last.errors.empty
         assert last.failed.empty
+        assert last.outcomes["outcome"].value_counts().to_dict() == last.counts.drop("input").to_dict()
         last.raise_for_errors()
+
+
+def test_records_that_were_sent_before_smaller_chunks_were_asked_for_go_again(tmp_path: Path) -> None:
+    """A retry has them; and what is left of it goes on when the service declines one of them."""
+    frame = pd.DataFrame({"user_id": ["a", "b", "c"], "email": ["x@y" * 900, "y@z" * 900, "bad"]})
+    with Declining() as service:
+        service.report = lambda lines: ([{"index": 0, "message": "No."}], len(lines))
+        client = apd.Client(service.key, service.url, state_directory=tmp_path)
+        push = apd.push_users(frame, client=client, chunk_rows=1, wait=False, progress=False)
+        with pytest.raises(apd.ValidationError, match="position 2"):
+            push.wait(20)
+        push = apd.resume(push.id, client=client, skip=[2], chunk_bytes=1_000, wait=False).wait(20)
+        assert push.counts["refused"] == 3
+        service.report = lambda _: (None, 0)
+        service.takes = lambda record: record["user_id"] == "b"  # type: ignore[method-assign]
+        again = push.retry(wait=False, progress=False)
+        with pytest.raises(apd.ValidationError, match="position 0"):
+            again.wait(20)
+        again = apd.resume(again.id, client=client, skip=[0, 2], wait=False).wait(20)
+        assert again.counts[["acknowledged", "refused"]].tolist() == [1, 2]
+        assert service.applied()["b"] == 2
 
 
 @pytest.mark.parametrize(

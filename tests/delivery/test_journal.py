@@ -75,14 +75,14 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert journal.push("p1").chunks[0] == ended
     (found,) = journal.errors("p1")
     assert tuple(found.values()) == ("p1", 1, 0, *error)
-    assert journal.kept("p1") == [rows]
+    assert journal.kept("p1") == {1: rows}
     assert journal.owners(["a/b", "nowhere"]) == {"a/b": ("p1", 1)}
     (push,) = journal.pushes()
     assert (push.id, push.started_at, push.chunks) == ("p1", NOW, journal.push("p1").chunks)
     assert (push.counts["input"], push.counts["refused"], push.counts["pending"]) == (5, 1, 2)
     with journal.writing() as connection:
         connection.execute("DELETE FROM push")
-    assert journal.pushes() == journal.errors("p1") == journal.kept("p1") == []
+    assert journal.pushes() == journal.errors("p1") == [*journal.kept("p1")] == []
 
 
 def test_what_fails_along_undoes_the_change(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import fsspec
 import pandas as pd
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from plans_read import lines_of, plan_of
 
 import analytex_pandas as apd
+from analytex_pandas.frame.record_files import record_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +103,36 @@ def test_a_scheme_that_nobody_knows_is_said(url: str) -> None:
     with pytest.raises(apd.ValidationError, match="Nothing here knows URLs of") as caught:
         plan_of(url)
     assert ("Did you mean 'memory'" in str(caught.value)) == url.startswith("memry")
+
+
+def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """Such as where a link leads nowhere, or the disk is full."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "users-00001.ndjson").symlink_to("nowhere")
+    with pytest.raises(apd.AnalytexError, match=r"users-00001\.ndjson.*cannot be written"):
+        plan_of(FRAME).to_ndjson(tmp_path / "out")
+
+
+class Locked(MemoryFileSystem):  # type: ignore[misc]
+    """A store that wants credentials, of a scheme that a user has told fsspec of."""
+
+    protocol = "locked"
+
+    def info(self, path: str, **_: object) -> object:
+        raise RuntimeError(f"no credentials for {path}")
+
+
+def test_a_store_that_cannot_be_looked_at_is_said() -> None:
+    """In and out, with its own words in ours."""
+    fsspec.register_implementation("locked", Locked, clobber=True)
+    for call in (
+        plan_of,
+        record_files,
+        lambda url: apd.to_ndjson(FRAME, url),
+        lambda url: plan_of(FRAME).to_ndjson(url),
+    ):
+        with pytest.raises(apd.AnalytexError, match=r"locked://bucket/x.*no credentials"):
+            call("locked://bucket/x")
 
 
 def test_a_url_that_went_through_pathlib_is_said() -> None:
