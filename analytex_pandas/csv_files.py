@@ -36,7 +36,7 @@ def data_at(place: str) -> Source | str:
     Raises
     ------
     ValidationError
-        If there is no file, or a CSV file cannot be read.
+        If there is no file, a CSV file cannot be read, or a directory has files of both kinds.
     """
     if "://" in place:
         return place
@@ -48,7 +48,16 @@ def data_at(place: str) -> Source | str:
         raise ValidationError(f"There is no file at {code(place)}, as seen from where this runs.")
     texts = [Path(file) for file in files if CSV.fullmatch(file.name)]
     others = [file for file in files if not CSV.fullmatch(file.name)]
-    if not texts or any(not inside or file.suffix.lower() == ".parquet" for file in others):
+    parquet = [file for file in others if file.suffix.lower() == ".parquet"]
+    tables = [
+        file for file in texts if ".txt" not in file.name.lower()
+    ]  # a text beside Parquet is to be read by people
+    if inside and parquet and tables:
+        raise ValidationError(
+            f"{code(place)} has CSV and Parquet: {code(tables[0].name)} and {code(parquet[0].name)}, for example. Say "
+            f"which to take by a pattern, such as {code(f'{place}/*{parquet[0].suffix}')}."
+        )
+    if not texts or parquet or (others and not inside):
         return place
     source = read_source(opened(texts[0]) if len(texts) == 1 else map(opened, texts))
     return replace(source, name=source_name(place))

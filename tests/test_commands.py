@@ -169,6 +169,21 @@ def test_parquet_in_all_its_places(service: Any, run: Callable[..., Any], tmp_pa
     assert service.users["user_id"].tolist() == ["1", "2", "03", "04"]
 
 
+def test_a_directory_of_two_kinds_of_files_is_not_taken_in_part(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Neither is left out in silence; a text for people beside Parquet is no data."""
+    frame = pd.DataFrame({"user_id": ["1", "2"]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "README.txt").write_text("What this is")
+    assert run("plan", "users", str(tmp_path))[1]["rows"] == 2
+    frame.to_csv(tmp_path / "b.csv", index=False)
+    status, _, err = run("plan", "users", str(tmp_path))
+    assert status == 2
+    assert "CSV and Parquet" in err
+    assert run("plan", "users", f"{tmp_path}/*.csv")[1]["rows"] == 2
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet", "csv.gz"])
 def test_a_pattern_or_a_directory_has_what_is_not_hidden(
     service: Any, run: Callable[..., Any], tmp_path: Path, ending: str

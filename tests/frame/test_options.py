@@ -225,7 +225,7 @@ STRANGERS: dict[str, tuple[Callable[[], Any], str]] = {
     "a broken stream": (lambda: stranger("x", "Y", __arrow_c_stream__=Hostile.refuse), "ZeroDivisionError"),
     "a hostile object": (Hostile, "Hostile"),
     "no path": (lambda: "no such thing", "There is no Parquet file at 'no such thing'"),
-    "a zero in a path": (lambda: "\0", "There is no Parquet file"),
+    "a zero in a path": (lambda: "\0", r"'\x00' cannot be read"),
     "nothing": (lambda: "", "This text"),
 }  # fmt: skip
 
