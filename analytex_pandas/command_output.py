@@ -7,14 +7,13 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from analytex_pandas.errors import AnalytexError, ValidationError, code, harmless_line
 from analytex_pandas.frame.places import place_of
-
-GAP: Final = "  "
+from analytex_pandas.show.markup import GAP, text_table
 
 
 class Done(NamedTuple):
@@ -53,14 +52,14 @@ def in_unicode(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose bytes, and text with half a surrogate pair, are what can be printed of them."""
     names = [name for name in table.columns if table[name].dtype == object]
     return table.assign(
-        **{name: pd.Series([*map(printable, table[name])], table.index, dtype=object) for name in names}
+        **{name: pd.Series([*map(in_a_file, table[name])], table.index, dtype=object) for name in names}
     )
 
 
-def printable(cell: Any) -> Any:
+def in_a_file(cell: Any) -> Any:
     """Return a label, or whatever else is in a table, as a file can hold it."""
     if isinstance(cell, tuple):
-        return tuple(map(printable, cell))
+        return tuple(map(in_a_file, cell))
     if isinstance(cell, bytes):
         return str(cell)
     return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell
@@ -95,13 +94,10 @@ def table_text(table: pd.DataFrame) -> str:
         return "There are none."
     cells = {str(name): [cell_text(value) for value in table[name]] for name in table}
     cells = {name: texts for name, texts in cells.items() if any(texts)}
-    columns = []
-    for name, texts in cells.items():
-        wide, side = max(map(len, [name, *texts])), ">" if pd.api.types.is_numeric_dtype(table[name]) else "<"
-        columns.append([f"{text:{side}{wide}}" for text in (name, *texts)])
-    lines = [GAP.join(line) for line in zip(*columns, strict=True)]
-    if len(lines[0]) <= shutil.get_terminal_size((sys.maxsize, 0)).columns:
-        return "\n".join(line.rstrip() for line in lines)
+    numeric = [name for name in cells if pd.api.types.is_numeric_dtype(table[name])]
+    text = text_table([*cells], [*zip(*cells.values(), strict=True)], numeric=numeric, width=sys.maxsize)
+    if max(map(len, text.splitlines())) <= shutil.get_terminal_size((sys.maxsize, 0)).columns:
+        return text
     wide = max(map(len, cells))
     rows = (zip(cells, row, strict=True) for row in zip(*cells.values(), strict=True))
     return "\n\n".join("\n".join(f"{name:{wide}}{GAP}{text}" for name, text in row if text) for row in rows)

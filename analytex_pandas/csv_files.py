@@ -49,9 +49,8 @@ def data_at(place: str) -> Source | str:
     texts = [Path(file) for file in files if CSV.fullmatch(file.name)]
     others = [file for file in files if not CSV.fullmatch(file.name)]
     parquet = [file for file in others if file.suffix.lower() == ".parquet"]
-    tables = [
-        file for file in texts if ".txt" not in file.name.lower()
-    ]  # a text beside Parquet is to be read by people
+    # a text beside Parquet is to be read by people
+    tables = [file for file in texts if ".txt" not in file.name.lower()]
     if inside and parquet and tables:
         raise ValidationError(
             f"{code(place)} has CSV and Parquet: {code(tables[0].name)} and {code(parquet[0].name)}, for example. Say "

@@ -355,12 +355,12 @@ class Drive:
         before, now = (Counter(error._replace(raw="") for error in one.errors) for one in (last, job))
         is_same = before or last.raw.get("errors") == job.raw.get("errors")
         says_it_too = bool(self.heard and before <= now and is_same)
+        says_more = not (says_it_too and before == now)
         if says_it_too:
             self.heard.pop()
         self.heard.append(job)
-        if not (
-            job.ended or (says_it_too and before == now)
-        ):  # its end may not repeat it, and another process see the end
+        # Its end may not repeat it, and another process see the end.
+        if says_more and not job.ended:
             self.journal.update(self.id, self.number, heard=tuple(dict(one.raw) for one in self.heard))
 
     # What to say of an error

@@ -20,22 +20,22 @@ MAX_DEPTH: Final = 3
 MAX_READ: Final = 2_000
 """Characters of a text in which numbers of rows are looked for."""
 ROWS: Final = r"(?:rows?|records?|items?|users?|companies|compan(?:y|ie)|profiles?|contacts?|entries|lines?)"
-GOOD: Final = r"(?:success(?:ful|fully|es)?|succeeded)"
+SUCCESS: Final = r"(?:success(?:ful|fully|es)?|succeeded)"
 TAKEN: Final = re.compile(
-    rf"(?P<before>num(?:berof)?|n|total)?{ROWS}?(?:{GOOD}|accepted|ok)(?P<after>count|total|(?:user|companie)?id|{ROWS})?s?"
+    rf"(?P<before>num(?:berof)?|n|total)?{ROWS}?(?:{SUCCESS}|accepted|ok)(?P<after>count|total|(?:user|companie)?id|{ROWS})?s?"
 )
 """The key of how many rows were taken; those ``updated`` or ``imported`` may be some of them."""
 OTHERS: Final = re.compile(
     r"(?:unchanged|unmodified|noop|updated|created|upserted|inserted|imported)(?:count|total|row|record|user)?s?"
 )
 SHARE: Final = re.compile(
-    rf"(?:row|record)?s?(?:(?P<good>{GOOD})|errors?|failures?|failed|reject(?:ed|ion))"
+    rf"(?:row|record)?s?(?:(?P<good>{SUCCESS})|errors?|failures?|failed|reject(?:ed|ion))"
     r"(?:rate|ratio|share|(?P<percent>percent(?:age)?|pct))"
 )
 ASKED: Final = re.compile(r"option|setting|config|param|request")
 """In the key of what the user chose, which says nothing of what came of it."""
 VERB: Final = (
-    rf"(?:{GOOD}|updated|created|upserted|inserted|imported|accepted|processed|applied|saved|loaded)"
+    rf"(?:{SUCCESS}|updated|created|upserted|inserted|imported|accepted|processed|applied|saved|loaded)"
 )
 SAID: Final = re.compile(
     rf"(?:(?P<verb>\b{VERB}\s(?:only\s)?)|(?P<head>\A\W{{0,3}}(?:only\s)?)|\b)"
@@ -58,20 +58,22 @@ def untaken(job: Mapping[str, object], rows: int) -> RowError | None:
 
 
 def found_in(values: Mapping[str, object], rows: int, depth: int = 0) -> Iterator[RowError]:
-    said = [*keyed(values)]
-    parts = (item for key, item in said if TAKEN.fullmatch(key.full) or OTHERS.fullmatch(key.full))
+    said = [(key, item, TAKEN.fullmatch(key.full)) for key, item in keyed(values)]
+    parts = (item for key, item, words in said if words or OTHERS.fullmatch(key.full))
     whole = sum(count_of(item) or 0 for item in parts)  # {"succeeded": 9, "unchanged": 1}
-    for (key, item), name in zip(said, values, strict=True):
+    for (key, item, words), name in zip(said, values, strict=True):
         if isinstance(item, dict) and depth < MAX_DEPTH and not ASKED.search(key.full):
             yield from found_in({str(inner): part for inner, part in item.items()}, rows, depth + 1)
-        taken = taken_by(key, item, rows)
-        if TAKEN.fullmatch(key.full) and taken < whole <= rows:
+        taken = taken_by(key, words, item, rows)
+        if words and taken < whole <= rows:
             taken = whole
         if taken < rows:
             raw = to_json({name: item})
-            words = item[:MAX_READ] if isinstance(item, str) else f"{name}: {count_of(item) or to_json(item)}"
+            message = (
+                item[:MAX_READ] if isinstance(item, str) else f"{name}: {count_of(item) or to_json(item)}"
+            )
             kept = raw if len(raw) <= MAX_READ else ""
-            yield RowError(message=words, raw=kept, total=rows - taken, counts="rows")
+            yield RowError(message=message, raw=kept, total=rows - taken, counts="rows")
 
 
 def count_of(item: object) -> int | None:
@@ -79,8 +81,11 @@ def count_of(item: object) -> int | None:
     return len(item) if isinstance(item, list) else to_count(item)
 
 
-def taken_by(key: Key, item: object, rows: int) -> int:
-    """Return how many of so many rows one value says were taken: all, if it says nothing of that."""
+def taken_by(key: Key, words: re.Match[str] | None, item: object, rows: int) -> int:
+    """Return how many of so many rows one value says were taken: all, if it says nothing of that.
+
+    `words` are those of its key, if that is one of ``TAKEN``.
+    """
     if isinstance(item, str) and not (NAMED.search(key.full) or SAME.search(item[:MAX_READ])):
         said = [match for match in SAID.finditer(item[:MAX_READ]) if whole_number(match["all"]) == rows]
         if said:
@@ -90,7 +95,7 @@ def taken_by(key: Key, item: object, rows: int) -> int:
         wrong = 1 - part if share["good"] else part
         # Nearly all are not all, as hardly any wrong are not none.
         return rows if wrong <= 0 else rows - min(max(round(wrong * rows), 1), rows)
-    words, count = TAKEN.fullmatch(key.full), count_of(item)
+    count = count_of(item)
     if words is None or count is None:
         return rows
     is_list, is_counted = isinstance(item, list), bool(words["before"] or words["after"])
